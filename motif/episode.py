@@ -1,0 +1,164 @@
+"""An episode is data: a tree. Question → first-round replies → continuations → … → last round.
+
+`grow` makes trees, one batched call of the generator per round for all questions and branches together. `grade`
+marks which replies are right. Rewards, credit, metrics and tables are readings of the finished tree.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from motif.answers import final_answer, is_correct
+from motif.carry import Summary
+from motif.checks import UserError, whole
+from motif.data import Question
+from motif.generation import Generate, Reply, Sampling
+from motif.prompts import Conversation, Prompts
+
+
+@dataclass(slots=True)
+class Node:
+    """One reply in a tree, with the facts read off it.
+
+    `carried` is what it hands to the next round (None: nothing). `events` name what went wrong in handing over:
+    no_answer, progress_cut, progress_cleaned. `prediction` is the boxed result, `correct` whether it is right; `rounds`
+    and `round` count from 1. A node of the last round has no children.
+    """
+
+    round: int
+    rounds: int
+    reply: Reply
+    well_formed: bool
+    answer: str | None
+    carried: str | None = None
+    events: tuple[str, ...] = ()
+    prediction: str | None = None
+    correct: bool = False
+    children: list["Node"] = field(default_factory=list)
+
+    @property
+    def last(self) -> bool:
+        return self.round == self.rounds
+
+
+Path = tuple[Node, ...]  # from a first-round reply down to some node
+
+
+@dataclass(slots=True)
+class Tree:
+    """A question and its first-round replies, each with its continuations below it."""
+
+    question: Question
+    roots: list[Node] = field(default_factory=list)
+
+    def paths(self) -> Iterator[Path]:
+        """Every trajectory, from first-round reply to last-round reply."""
+        for root in self.roots:
+            yield from futures((root,))
+
+    def nodes(self) -> Iterator[Node]:
+        """Every node, parents before children."""
+        waiting = list(self.roots)
+        while waiting:
+            node = waiting.pop(0)
+            yield node
+            waiting.extend(node.children)
+
+
+def futures(path: Path) -> list[Path]:
+    """The full trajectories that begin with `path`; `path` itself where it ends in the last round."""
+    children = path[-1].children
+    return [future for child in children for future in futures((*path, child))] if children else [path]
+
+
+def copied(path: Path) -> bool:
+    """Whether the final answer was boxed in an earlier round of this trajectory already (collapse of the rounds)."""
+    return path[-1].prediction is not None and any(node.prediction == path[-1].prediction for node in path[:-1])
+
+
+@dataclass(frozen=True)
+class Episode:
+    """How a policy thinks in `rounds` rounds of at most `tokens` new tokens each.
+
+    `temperature`, `top_p`, `top_k` are for training, the same in all rounds; `later` may give other values of these
+    and of `tokens` for round 2 and on (null: the same). `carry` is what is handed over, `prompts` the wording.
+    """
+
+    rounds: int
+    tokens: int
+    name: str = "summary"
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    later: dict[str, Any] = field(default_factory=dict)
+    carry: Summary = field(default_factory=Summary)
+    prompts: Prompts = field(default_factory=Prompts)
+
+    def __post_init__(self) -> None:
+        whole("rounds", self.rounds, at_most=1000)
+        if unknown := set(self.later) - {"tokens", "temperature", "top_p", "top_k"}:
+            raise UserError(f"episode.later knows tokens, temperature, top_p and top_k, got {', '.join(sorted(unknown))}")
+        try:
+            self.sampling(1), self.sampling(2)
+        except UserError as error:
+            raise UserError(f"episode: {error}") from None
+
+    def sampling(self, round: int) -> Sampling:
+        """How replies of `round` are drawn in training."""
+        first = Sampling(self.tokens, self.temperature, self.top_p, self.top_k)
+        changes = {key: value for key, value in self.later.items() if value is not None}
+        return first if round == 1 else replace(first, **changes)
+
+    def with_rounds(self, rounds: int) -> "Episode":
+        return replace(self, rounds=rounds)
+
+    def conversation(self, question: Question, round: int, carried: str | None) -> Conversation:
+        return self.prompts.conversation(question.text, round, self.rounds, carried)
+
+    def node(self, reply: Reply, round: int, tokenizer: Any) -> Node:
+        """Read `reply` as the reply of `round`: its parts, and what it carries over."""
+        answer = self.prompts.answer_of(reply.text)
+        node = Node(round, self.rounds, reply, self.prompts.well_formed(reply.text), answer)
+        if answer is None:
+            node.events += ("no_answer",)
+        if not node.last:
+            carried = self.carry.carry(reply, answer, tokenizer)
+            node.events += ("progress_cut",) * carried.cut
+            if carried.text is not None:
+                clean = self.prompts.harmless(carried.text, tokenizer.all_special_tokens).strip()
+                node.events += ("progress_cleaned",) * (clean != carried.text.strip())
+                node.carried = clean or None
+        return node
+
+
+def grow(
+    questions: Sequence[Question],
+    episode: Episode,
+    branching: Sequence[int],
+    generate: Generate,
+    tokenizer: Any,
+    sampling: Callable[[int], Sampling],
+) -> list[Tree]:
+    """One tree per question, of `episode.rounds` rounds; a reply of round t has `branching[t]` continuations.
+
+    `branching[0]` is the number of first-round replies. `sampling(round)` gives how a round is drawn; the calls are
+    one per round. Continuations of one reply are rows with one prompt.
+    """
+    trees = [Tree(question) for question in questions]
+    frontier: list[tuple[Question, str | None, list[Node]]] = [(tree.question, None, tree.roots) for tree in trees]
+    for round in range(1, episode.rounds + 1):
+        talks = [episode.conversation(question, round, carried) for question, carried, _ in frontier]
+        width = branching[round - 1]
+        replies = iter(generate([talk for talk in talks for _ in range(width)], sampling(round)))
+        for _, _, siblings in frontier:
+            siblings.extend(episode.node(next(replies), round, tokenizer) for _ in range(width))
+        frontier = [(question, node.carried, node.children) for question, _, made in frontier for node in made]
+    return trees
+
+
+def grade(trees: Sequence[Tree]) -> None:
+    """Mark every node's prediction, and whether it is right."""
+    for tree in trees:
+        for node in tree.nodes():
+            node.prediction = final_answer(node.reply.text)
+            node.correct = node.prediction is not None and is_correct(node.prediction, tree.question.gold)

@@ -1,0 +1,41 @@
+"""Readings of trees as numbers, the same for training and evaluation."""
+
+from collections.abc import Sequence
+from statistics import fmean
+
+from motif.episode import Node, Tree, copied
+
+
+def by_round(trees: Sequence[Tree]) -> dict[str, float]:
+    """For each round: shares of replies that are right, truncated, well formed, hand something over, and mean tokens.
+
+    Keys are `accuracy/round_1` and so on. A reply counts as right where its own box is, so before the last round a
+    high value means that the question was answered early. Events of handing over are shares of that round's replies.
+    """
+    rounds: dict[int, list[Node]] = {}
+    for tree in trees:
+        for node in tree.nodes():
+            rounds.setdefault(node.round, []).append(node)
+    values: dict[str, float] = {}
+    for round, nodes in sorted(rounds.items()):
+        values[f"accuracy/round_{round}"] = fmean(node.correct for node in nodes)
+        values[f"truncated/round_{round}"] = fmean(not node.reply.finished for node in nodes)
+        values[f"well_formed/round_{round}"] = fmean(node.well_formed for node in nodes)
+        values[f"no_answer/round_{round}"] = fmean("no_answer" in node.events for node in nodes)
+        values[f"tokens/round_{round}"] = fmean(len(node.reply.token_ids) for node in nodes)
+        if not nodes[0].last:
+            values[f"progress/round_{round}"] = fmean(node.carried is not None for node in nodes)
+            values[f"progress_cut/round_{round}"] = fmean("progress_cut" in node.events for node in nodes)
+            values[f"progress_cleaned/round_{round}"] = fmean("progress_cleaned" in node.events for node in nodes)
+    return values
+
+
+def of_episodes(trees: Sequence[Tree]) -> dict[str, float]:
+    """Over all trajectories: accuracy of the final answer, and the shares unparsable, truncated at the end, copied."""
+    paths = [path for tree in trees for path in tree.paths()]
+    return {
+        "accuracy": fmean(path[-1].correct for path in paths),
+        "unparsable": fmean(path[-1].prediction is None for path in paths),
+        "truncated": fmean(not path[-1].reply.finished for path in paths),
+        "copied": fmean(copied(path) for path in paths),
+    }

@@ -1,0 +1,57 @@
+"""What a reply is worth. Whether an answer is right stands on the tree already (`episode.grade`).
+
+A term is a function of a trajectory, `term(path) -> float`. `outcome` terms are of an episode's end and are averaged
+over the futures of the trained reply; `reply` terms are of the trained reply itself. Every algorithm uses the same
+terms. An exception in a term stops the run.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+
+from motif.checks import UserError, number
+from motif.episode import Path
+
+Term = Callable[[Path], float]
+
+
+def accuracy(path: Path) -> float:
+    """1 where the final answer is right, 0 where it is wrong or cannot be read."""
+    return float(path[-1].correct)
+
+
+def format(path: Path) -> float:
+    """1 where the reply is one reasoning block and then one answer block that is not empty; line breaks and length do
+    not matter."""
+    return float(path[-1].well_formed)
+
+
+@dataclass(frozen=True)
+class Reward:
+    """Named terms and their weights; the reward of a reply is their weighted sum."""
+
+    outcome: Mapping[str, Term] = field(default_factory=dict)
+    reply: Mapping[str, Term] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
+    name: str = "reward"
+
+    def __post_init__(self) -> None:
+        names = [*self.outcome, *self.reply]
+        if len(set(names)) < len(names):
+            raise UserError(f"reward: a name stands for an outcome term and a reply term: {', '.join(names)}")
+        if not self.outcome:
+            raise UserError("reward.outcome needs at least one term, such as accuracy")
+        if set(names) != set(self.weights):
+            raise UserError(
+                f"reward.weights must name each of {', '.join(names)}, got {', '.join(self.weights) or 'none'}"
+            )
+        for name, weight in self.weights.items():
+            number(f"reward.weights.{name}", weight)
+
+    def of(self, path: Path, futures: Sequence[Path]) -> dict[str, float]:
+        """Every term's value, unweighted, for the last reply of `path` whose full trajectories are `futures`."""
+        values = {name: fmean(term(future) for future in futures) for name, term in self.outcome.items()}
+        return values | {name: term(path) for name, term in self.reply.items()}
+
+    def total(self, values: Mapping[str, float]) -> float:
+        return sum(self.weights[name] * value for name, value in values.items())

@@ -1,0 +1,259 @@
+"""A run is a folder, and whatever reports on runs reads folders, never a live process.
+
+    outputs/<name>/
+      config.yaml        the resolved configuration
+      run.json           its id and identity
+      environment.json   versions, git commit, device, seed, command
+      metrics.jsonl      one line a training step
+      episodes.jsonl.gz  trees as they were grown, one line a question
+      checkpoints/       of training, the newest two
+      evaluation/        one JSONL a policy, data set and number of rounds; one line a question
+      policy/            the trained policy and tokenizer, loadable by transformers or peft
+      summary.json       the result; a run that has it is finished
+      wandb/             what Weights & Biases was told
+"""
+
+import gzip
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from motif.checks import UserError
+from motif.episode import Node, Tree
+
+PLUMBING = ("name", "outputs", "overwrite", "tracking", "generation", "record", "checkpoint")  # cannot change a result
+PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "hydra-core", "wandb", "math-verify")
+
+
+class Run:
+    """The folder of one run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.metrics_file = folder / "metrics.jsonl"
+        self.episodes_file = folder / "episodes.jsonl.gz"
+        self.checkpoints = folder / "checkpoints"
+        self.policy = folder / "policy"
+        self.evaluation = folder / "evaluation"
+
+    @classmethod
+    def open(cls, folder: Path, config: Mapping[str, Any], overwrite: bool = False) -> "Run":
+        """The run at `folder` with this resolved `config`: begun anew, continued, or found finished.
+
+        A folder that holds another configuration's run, or something else, is refused.
+        """
+        run = cls(folder)
+        if overwrite and run.is_run():
+            shutil.rmtree(folder)
+        elif folder.exists() and not run.is_run() and any(folder.iterdir()):
+            raise UserError(f"{folder} exists and is not a run; choose another name=")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            run._begin(config)
+        except OSError as error:
+            raise UserError(f"{folder} cannot be written: {error.strerror}; choose another outputs=") from error
+        return run
+
+    def is_run(self) -> bool:
+        return (self.folder / "run.json").is_file()
+
+    def _begin(self, config: Mapping[str, Any]) -> None:
+        if not self.is_run():
+            write_text(self.folder / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
+            write_json(
+                self.folder / "run.json", {"format": 1, "id": uuid.uuid4().hex[:12], "identity": identity_hash(config)}
+            )
+        elif self.meta["identity"] != identity_hash(config):
+            before = yaml.safe_load((self.folder / "config.yaml").read_text())
+            keys = ", ".join(differing(identity(before), identity(config)))
+            raise UserError(
+                f"{self.folder} holds a run with another configuration ({keys} differ); "
+                "choose another name=, or overwrite=true to lose that run"
+            )
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        return json.loads((self.folder / "run.json").read_text())
+
+    @property
+    def id(self) -> str:
+        """Stable over restarts of the run."""
+        return self.meta["id"]
+
+    def summary(self) -> dict[str, Any] | None:
+        """The result where the run is finished, else None."""
+        file = self.folder / "summary.json"
+        return json.loads(file.read_text()) if file.is_file() else None
+
+    def finish(self, summary: Mapping[str, Any]) -> None:
+        write_json(self.folder / "summary.json", summary)
+
+    def record(self, metrics: Mapping[str, Any]) -> None:
+        """Append one line to the metrics."""
+        with self.metrics_file.open("a") as file:
+            file.write(json.dumps(metrics) + "\n")
+
+    def metrics(self) -> list[dict[str, Any]]:
+        if not self.metrics_file.is_file():
+            return []
+        return [json.loads(line) for line in self.metrics_file.read_text().splitlines()]
+
+    def write_episodes(self, lines: Iterable[Mapping[str, Any]]) -> None:
+        """Append lines to the episodes, as one gzip member, so that the file can be cut at any call."""
+        with self.episodes_file.open("ab") as file:
+            file.write(gzip.compress("".join(json.dumps(line) + "\n" for line in lines).encode(), mtime=0))
+
+    def positions(self) -> dict[str, int]:
+        """Lengths in bytes of the files that grow."""
+        files = (self.metrics_file, self.episodes_file)
+        return {file.name: file.stat().st_size if file.is_file() else 0 for file in files}
+
+    def cut(self, positions: Mapping[str, int]) -> None:
+        """Take back what was appended since `positions` were read."""
+        for file in (self.metrics_file, self.episodes_file):
+            if file.is_file():
+                os.truncate(file, min(positions.get(file.name, 0), file.stat().st_size))
+
+    def checkpoint(self) -> tuple[Path, dict[str, Any]] | None:
+        """The newest whole checkpoint and what was noted in it, or None."""
+        found = sorted(self.checkpoints.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]), reverse=True)
+        for folder in found:
+            if (folder / "motif.json").is_file():
+                return folder, json.loads((folder / "motif.json").read_text())
+            shutil.rmtree(folder)  # torn: the note is written last
+        return None
+
+
+def identity(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a resolved configuration that can change a result."""
+    return {key: value for key, value in config.items() if key not in PLUMBING}
+
+
+def identity_hash(config: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(identity(config), sort_keys=True).encode()).hexdigest()[:12]
+
+
+def differing(one: Any, other: Any, prefix: str = "") -> list[str]:
+    """The dotted keys in which two nested mappings differ."""
+    if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
+        return [prefix] if one != other else []
+    missing = object()
+    keys = dict.fromkeys([*one, *other])
+    return [
+        found
+        for key in keys
+        for found in differing(one.get(key, missing), other.get(key, missing), f"{prefix}.{key}" if prefix else str(key))
+    ]
+
+
+def derived_name(fields: Mapping[str, object], overrides: Sequence[str]) -> str:
+    """`motif-chain-tiny-r3-s0`, and what was overridden besides those fields, as `-k=4` with a hash of all of it.
+
+    `overrides` are Hydra's, such as `algo.k=4`. Those that name a field of the name, or plumbing, add nothing.
+    """
+    name = f"{fields['algo']}-{fields['dataset']}-{fields['model']}-r{fields['rounds']}-s{fields['seed']}"
+    known = {*fields, *PLUMBING, "sweeps"}
+    others = sorted(
+        text for text in (override.lstrip("+~") for override in overrides) if text.split("=")[0].split(".")[0] not in known
+        or ("." in text.split("=")[0] and text.split(".")[0] not in PLUMBING)
+    )
+    if not others:
+        return name
+    words = "-".join(text.rsplit(".", 1)[-1] if "." in text.split("=")[0] else text for text in others)
+    slug = "".join(letter if letter.isalnum() or letter in "=._-" else "_" for letter in words)[:60]
+    return f"{name}-{slug}-{hashlib.sha256(' '.join(others).encode()).hexdigest()[:4]}"
+
+
+def check_name(name: object) -> str:
+    """`name` where it can be a folder's name everywhere, else a `UserError`."""
+    good = isinstance(name, str) and 0 < len(name) <= 200 and name.strip(". ") == name
+    if not good or any(not (letter.isascii() and (letter.isalnum() or letter in "=._+-,")) for letter in name):  # type: ignore[union-attr]
+        raise UserError(f"name must be up to 200 letters, digits and = . _ + - , got {name!r}"[:300])
+    return str(name)
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    beside.write_text(text)
+    beside.replace(file)
+
+
+def write_json(file: Path, value: Any) -> None:
+    write_text(file, json.dumps(value, indent=2) + "\n")
+
+
+def environment(seed: int) -> dict[str, Any]:
+    """Where a run took place: versions, commit, device, seed, command."""
+    import torch
+
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = None
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
+    return {
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "command": sys.argv,
+        "seed": seed,
+        "motif": version("motif"),
+        "git": git_commit(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": device,
+        "cpu_count": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "packages": found,
+    }
+
+
+def git_commit() -> str | None:
+    """The commit of this checkout, with `+` where files have changed since; None outside one."""
+    call = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"]
+    try:
+        return subprocess.run(call, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def as_record(tree: Tree, extra: Mapping[int, Mapping[str, Any]] | None = None) -> dict[str, Any]:
+    """A tree as JSON: the question, and its nodes nested. `extra` adds keys to a node, by its `id()`."""
+
+    def node(item: Node) -> dict[str, Any]:
+        return {
+            "round": item.round,
+            "text": item.reply.text,
+            "tokens": len(item.reply.token_ids),
+            "prompt_tokens": len(item.reply.prompt_ids),
+            "finished": item.reply.finished,
+            "carried": item.carried,
+            "events": list(item.events),
+            "prediction": item.prediction,
+            "correct": item.correct,
+            **(extra or {}).get(id(item), {}),
+            "children": [node(child) for child in item.children],
+        }
+
+    question = tree.question
+    return {
+        "id": question.id,
+        "question": question.text,
+        "gold": question.gold,
+        "facts": question.facts,
+        "replies": [node(root) for root in tree.roots],
+    }

@@ -1,0 +1,86 @@
+"""What a person sees: one line at a time, progress bars on a terminal, plain lines in a log, quiet libraries."""
+
+import logging
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+Report = Callable[[int, int, Mapping[str, float]], None]  # (steps done, steps in all, metrics)
+
+console = Console(highlight=False, soft_wrap=True)
+LINE_EVERY = 30.0  # seconds between lines where bars cannot be drawn
+
+
+def say(text: str = "", style: str | None = None) -> None:
+    """One line, shown as it is: markup in it has no effect."""
+    console.print(Text(text, style=style or ""))
+
+
+def show(table: Table) -> None:
+    console.print(table)
+
+
+def metrics_line(metrics: Mapping[str, float]) -> str:
+    return "  ".join(f"{name} {value:.3g}" for name, value in metrics.items())
+
+
+@contextmanager
+def progress(title: str, total: int) -> Iterator[Report]:
+    """Yields `report(done, total, metrics)`. On a terminal it moves a bar; elsewhere it prints a line now and then."""
+    if not console.is_terminal:
+        last = time.monotonic()
+
+        def line(done: int, total: int, metrics: Mapping[str, float]) -> None:
+            nonlocal last
+            if done >= total or time.monotonic() - last >= LINE_EVERY:
+                last = time.monotonic()
+                say(f"{title}: {done}/{total}  {metrics_line(metrics)}".rstrip())
+
+        yield line
+        return
+    columns = (
+        TextColumn("{task.description:<14}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[metrics]}"),
+    )
+    with Progress(*columns, console=console) as bars:
+        task = bars.add_task(title, total=total, metrics="")
+
+        def move(done: int, total: int, metrics: Mapping[str, float]) -> None:
+            bars.update(task, completed=done, total=total, metrics=metrics_line(metrics))
+
+        yield move
+
+
+def quiet(verbose: bool = False) -> None:
+    """Keep libraries from speaking over us, unless `verbose`. To be called before they are imported."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
+    if verbose:
+        return
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("WANDB_SILENT", "true")
+    warnings.filterwarnings("ignore")
+    for library in ("transformers", "trl", "accelerate", "peft", "datasets", "torch", "wandb"):
+        logging.getLogger(library).setLevel(logging.ERROR)
+
+
+def quiet_bars(verbose: bool = False) -> None:
+    """Switch off transformers' own progress bars; it has to be imported for that."""
+    if not verbose:
+        from transformers.utils import logging as transformers_logging
+
+        transformers_logging.disable_progress_bar()

@@ -1,0 +1,302 @@
+"""The tiny policy: one million parameters, its own small tokenizer, warm-started by imitation on the chain task.
+
+It can do the steps and the format, but what it hands to the next round is useful only about one time in five. What
+reinforcement has to discover is what to write for the next round. In imitation the progress in the *contexts* is
+mostly useful while that in the *replies* is mostly not: a policy that never reads useful progress never learns to
+use it. Nothing else in the suite knows about this model.
+"""
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from motif.chain import Chain
+from motif.checks import number, one_of, whole
+from motif.prompts import Prompts
+
+if TYPE_CHECKING:
+    from motif.models import Policy
+
+SHIPPED = Path(__file__).parent / "policies"
+END, PAD = "<|end|>", "<|pad|>"
+ROLES = ("<|system|>", "<|user|>", "<|assistant|>")
+TEMPLATE = (
+    "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] }}"
+    "{% if message['role'] == 'assistant' %}{{ '<|end|>' }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
+NOTE = "ok"  # the useless thing to hand over
+STEPS_A_ROUND = 4
+MOST_ROUNDS = 6
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """A Qwen2-architecture policy for the chain task; every field but the last three is part of its recipe.
+
+    The warm-started weights are looked up by the recipe's hash: shipped with the package, made before and cached, or
+    made now (about three minutes on two cores). `useful_replies` and `useful_contexts` are the shares of useful
+    progress in what is imitated and in what is read. `learning_rate` is the vetted rate for reinforcement, `wording`
+    how this policy was taught to be spoken to.
+    """
+
+    name: str = "tiny"
+    layers: int = 3
+    width: int = 160
+    heads: int = 4
+    imitation_steps: int = 450
+    imitation_batch: int = 64
+    imitation_rate: float = 3e-3
+    useful_replies: float = 0.2
+    useful_contexts: float = 0.8
+    shortest: int = 2
+    longest: int = 12
+    modulus: int = 10
+    operations: str = "+-*"
+    window: int = 48
+    seed: int = 0
+    learning_rate: float = 2e-4
+    wording: str = "terse"
+    peft: None = None
+
+    def __post_init__(self) -> None:
+        for field in ("layers", "width", "heads", "imitation_steps", "imitation_batch", "window"):
+            whole(f"model.{field}", getattr(self, field))
+        whole("model.seed", self.seed, at_least=0)
+        number("model.imitation_rate", self.imitation_rate, above=0)
+        number("model.learning_rate", self.learning_rate, above=0)
+        number("model.useful_replies", self.useful_replies, at_least=0, at_most=1)
+        number("model.useful_contexts", self.useful_contexts, at_least=0, at_most=1)
+        whole("model.width", self.width, at_least=2 * self.heads)
+        one_of("model.width modulo 2·model.heads", self.width % (2 * self.heads), [0])
+        one_of("model.wording", self.wording, ["full", "terse"])
+        self.task()
+
+    def task(self) -> Chain:
+        """The chains it imitates: the training split of the task it is made for."""
+        return Chain(
+            shortest=self.shortest, longest=self.longest, modulus=self.modulus, operations=self.operations, seed=self.seed
+        )
+
+    def recipe(self) -> dict[str, Any]:
+        """What the warm start depends on, the demonstrations' own text included."""
+        settings = {key: value for key, value in asdict(self).items() if key not in ("name", "learning_rate", "peft")}
+        source = random.Random(self.seed)
+        questions = self.task().draws("train", self.seed)
+        shown = [self.demonstration(next(questions), source) for _ in range(256)]
+        settings["demonstrations"] = hashlib.sha256(json.dumps(shown).encode()).hexdigest()
+        settings["tokenizer"] = hashlib.sha256(json.dumps([TEMPLATE, tokens()]).encode()).hexdigest()
+        return settings
+
+    def recipe_hash(self) -> str:
+        return hashlib.sha256(json.dumps(self.recipe(), sort_keys=True).encode()).hexdigest()[:12]
+
+    def folder(self) -> Path:
+        """Where this recipe's warm-started policy lies, or will lie: shipped, else in the cache."""
+        name = f"tiny-{self.recipe_hash()}"
+        shipped = SHIPPED / name
+        return shipped if shipped.is_dir() else cache_folder() / name
+
+    def load(self, report: Callable[[int, int, dict[str, float]], None] | None = None) -> "Policy":
+        """The warm-started policy, made on first use; `report(step, steps, metrics)` follows the making."""
+        from filelock import FileLock
+
+        from motif.models import load_policy
+
+        folder = self.folder()
+        if not folder.is_dir():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(f"{folder}.lock"):
+                if not folder.is_dir():
+                    self.make(folder, report)
+        return load_policy(str(folder))
+
+    def demonstration(self, question: Any, source: random.Random) -> tuple[list[dict[str, str]], str]:
+        """One conversation and the reply to imitate.
+
+        Up to four steps a round, then the answer: in the last round the result, before it progress that is the
+        state reached (useful) or a note (not). The last round does not stop at four steps; the window cuts it off.
+        """
+        rounds = source.choice((1, *range(1, MOST_ROUNDS + 1)))
+        round = source.randint(1, rounds)
+        states, start, carried = question.facts["states"], 0, None
+        if round > 1:
+            if source.random() < self.useful_contexts:
+                start = min(source.randint(1, STEPS_A_ROUND) * (round - 1), len(states))
+                carried = states[start - 1]
+            else:
+                carried = source.choice((NOTE, None))
+        last = round == rounds
+        stop = len(states) if last else min(start + STEPS_A_ROUND, len(states))
+        work = "".join(written_step(question, place) for place in range(start, stop))
+        if last:
+            answer = f"\\boxed{{{states[-1][1:]}}}"
+        else:
+            answer = states[stop - 1] if source.random() < self.useful_replies else NOTE
+        conversation = Prompts(wording=self.wording).conversation(question.text, round, rounds, carried)
+        return conversation, f"<reasoning>{work}</reasoning><answer>{answer}</answer>"
+
+    def make(self, folder: Path, report: Callable[[int, int, dict[str, float]], None] | None = None) -> None:
+        """Warm-start the policy and put it at `folder`, whole or not at all."""
+        import torch
+
+        started = time.monotonic()
+        tokenizer = build_tokenizer()
+        generator_state = torch.get_rng_state()
+        torch.manual_seed(self.seed)
+        model = self._model(tokenizer)
+        curve = self._imitate(model, tokenizer, report)
+        torch.set_rng_state(generator_state)
+        making = folder.with_name(f"{folder.name}.making-{os.getpid()}")
+        shutil.rmtree(making, ignore_errors=True)
+        model.save_pretrained(making)
+        tokenizer.save_pretrained(making)
+        check_reloaded(making, tokenizer, [text for _, text in zip(range(64), self._texts(tokenizer), strict=False)])
+        record = {"recipe": self.recipe(), "seconds": round(time.monotonic() - started, 1), "curve": curve}
+        (making / "warm_start.json").write_text(json.dumps(record, indent=1))
+        making.rename(folder)
+
+    def _model(self, tokenizer: Any) -> Any:
+        from transformers import Qwen2Config, Qwen2ForCausalLM
+
+        config = Qwen2Config(
+            vocab_size=len(tokenizer),
+            hidden_size=self.width,
+            intermediate_size=3 * self.width,
+            num_hidden_layers=self.layers,
+            num_attention_heads=self.heads,
+            num_key_value_heads=self.heads,
+            max_position_embeddings=4096,
+            tie_word_embeddings=True,
+            initializer_range=0.06,  # larger than for wide models: with 0.02 the lookup of a step takes twice as long to form
+            bos_token_id=None,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+        return Qwen2ForCausalLM(config)
+
+    def _texts(self, tokenizer: Any) -> Any:
+        """Demonstrations without end, rendered: (prompt, reply with its end token)."""
+        source = random.Random(self.seed)
+        for question in self.task().draws("train", self.seed):
+            conversation, reply = self.demonstration(question, source)
+            prompt = tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True)
+            yield prompt, reply + END
+
+    def _imitate(self, model: Any, tokenizer: Any, report: Any) -> list[dict[str, float]]:
+        """AdamW on the replies' tokens, cut at the window as a rollout is; the loss per token every ten steps."""
+        import torch
+
+        optimizer = torch.optim.AdamW(model.parameters(), lr=self.imitation_rate, betas=(0.9, 0.98), weight_decay=0.01)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, max_lr=self.imitation_rate, total_steps=self.imitation_steps, pct_start=0.1
+        )
+        texts, curve = self._texts(tokenizer), []
+        model.train()
+        for step in range(1, self.imitation_steps + 1):
+            prompts, replies = zip(*(next(texts) for _ in range(self.imitation_batch)), strict=True)
+            rows = [
+                (prompt, reply[: self.window])
+                for prompt, reply in zip(tokenizer(list(prompts))["input_ids"], tokenizer(list(replies))["input_ids"], strict=True)
+            ]
+            longest = max(len(prompt) + len(reply) for prompt, reply in rows)
+            ids = torch.full((len(rows), longest), tokenizer.pad_token_id)
+            labels = torch.full((len(rows), longest), -100)
+            for row, (prompt, reply) in enumerate(rows):
+                ids[row, : len(prompt) + len(reply)] = torch.tensor(prompt + reply)
+                labels[row, len(prompt) : len(prompt) + len(reply)] = torch.tensor(reply)
+            loss = model(input_ids=ids, labels=labels).loss  # padding follows the text, so causality hides it
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            optimizer.zero_grad()
+            if step % 10 == 0 or step == self.imitation_steps:
+                curve.append({"step": step, "loss": round(loss.item(), 4)})
+                if report:
+                    report(step, self.imitation_steps, {"loss": loss.item()})
+        model.eval()
+        return curve
+
+
+def written_step(question: Any, place: int) -> str:
+    """Step `place` (from 0) of a chain as the policy writes it: `a9-5=4;`."""
+    states, text = question.facts["states"], question.text
+    label = states[place][0]
+    begin = text.index(label)
+    end = text.index(states[place + 1][0]) if place + 1 < len(states) else len(text)
+    before = states[place - 1][1:] if place else text[:begin]
+    return f"{label}{before}{text[begin + 1 : end]}={states[place][1:]};"
+
+
+def tokens() -> list[str]:
+    """Strings that are one token each besides the 256 bytes: control strings first, then tags."""
+    tags = [f"<{slash}{tag}>" for tag in ("reasoning", "answer", "progress") for slash in ("", "/")]
+    return [PAD, END, *ROLES, *tags, "\\boxed{"]
+
+
+def build_tokenizer() -> Any:
+    """A byte-level tokenizer: any text has ids, the tags and `\\boxed{` are one token each."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    backend = Tokenizer(models.BPE(vocab={symbol: id for id, symbol in enumerate(alphabet)}, merges=[]))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    backend.decoder = decoders.ByteLevel()
+    control = (PAD, END, *ROLES)
+    backend.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in control])
+    backend.add_tokens([AddedToken(token, normalized=False) for token in tokens()[len(control) :]])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        eos_token=END,
+        pad_token=PAD,
+        additional_special_tokens=list(ROLES),
+        chat_template=TEMPLATE,
+        padding_side="left",
+        model_max_length=4096,
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def check_reloaded(folder: Path, tokenizer: Any, texts: list[tuple[str, str]]) -> None:
+    """Fail where the tokenizer that `AutoTokenizer` finds in `folder` gives other ids than the one that was saved."""
+    from transformers import AutoTokenizer
+
+    again = AutoTokenizer.from_pretrained(folder)
+    for text in [*(prompt + reply for prompt, reply in texts), "Line one\nline two\t\\boxed{7} é 中"]:
+        ids = tokenizer(text)["input_ids"]
+        if again(text)["input_ids"] != ids or again.decode(ids) != text:
+            raise RuntimeError(f"the tokenizer in {folder} came back different: {text!r}")
+
+
+def cache_folder() -> Path:
+    """Where made policies are kept: `$MOTIF_CACHE`, else `motif` under the user's cache folder."""
+    if cache := os.environ.get("MOTIF_CACHE"):
+        return Path(cache)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "motif"
+
+
+def main() -> None:
+    """Make the default policy anew and put it where the package ships it: `python -m motif.tiny`."""
+    from motif import screen
+
+    tiny = Tiny()
+    folder = SHIPPED / f"tiny-{tiny.recipe_hash()}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(exist_ok=True)
+    with screen.progress("warm start", tiny.imitation_steps) as report:
+        tiny.make(folder, report)
+    record = json.loads((folder / "warm_start.json").read_text())
+    screen.say(f"{folder} in {record['seconds']} s, last loss {record['curve'][-1]['loss']}")
+
+
+if __name__ == "__main__":
+    main()
