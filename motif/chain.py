@@ -58,16 +58,22 @@ class Chain:
         return self._distinct("test", self.test_size)
 
     def draws(self, split: str, seed: int) -> Iterator[Question]:
-        """Questions of `split` without end, lengths in turn; the same question can come again."""
+        """Questions of `split` without end, lengths in turn; the same question can come again.
+
+        It ends only where no chain of any length was found in `split`.
+        """
         source = random.Random(f"{seed}/{split}")
         lengths = range(self.shortest, self.longest + 1)
-        while True:
+        found = True
+        while found:
+            found = False
             for length in lengths:
                 for _ in range(1000):
                     text, states = self._chain(source, length)
                     if int(hashlib.sha256(text.encode()).hexdigest(), 16) % 10 in SHARES[split]:
                         facts = {"length": length, "states": states}
                         yield Question(question_id(self.name, text), text, states[-1][1:], facts)
+                        found = True
                         break
 
     def _distinct(self, split: str, size: int) -> list[Question]:

@@ -37,6 +37,10 @@ PLUMBING = ("name", "outputs", "overwrite", "tracking", "generation", "record", 
 PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "hydra-core", "wandb", "math-verify")
 
 
+class Stopped(Exception):
+    """The run was asked to stop, and a checkpoint of its last whole step has been written."""
+
+
 class Run:
     """The folder of one run."""
 

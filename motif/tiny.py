@@ -7,12 +7,13 @@ use it. Nothing else in the suite knows about this model.
 """
 
 import hashlib
+import itertools
 import json
 import os
 import random
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ TEMPLATE = (
 NOTE = "ok"  # the useless thing to hand over
 STEPS_A_ROUND = 4
 MOST_ROUNDS = 6
+POOL = 4  # batches whose rows are sorted by length together
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,9 @@ class Tiny:
     layers: int = 3
     width: int = 160
     heads: int = 4
-    imitation_steps: int = 450
+    imitation_steps: int = 600
     imitation_batch: int = 64
-    imitation_rate: float = 3e-3
+    imitation_rate: float = 2e-3
     useful_replies: float = 0.2
     useful_contexts: float = 0.8
     shortest: int = 2
@@ -174,6 +176,7 @@ class Tiny:
             num_attention_heads=self.heads,
             num_key_value_heads=self.heads,
             max_position_embeddings=4096,
+            rope_parameters={"rope_type": "default", "rope_theta": 1000.0},
             tie_word_embeddings=True,
             initializer_range=0.06,  # larger than for wide models: with 0.02 the lookup of a step takes twice as long to form
             bos_token_id=None,
@@ -182,13 +185,25 @@ class Tiny:
         )
         return Qwen2ForCausalLM(config)
 
-    def _texts(self, tokenizer: Any) -> Any:
+    def _texts(self, tokenizer: Any) -> Iterator[tuple[str, str]]:
         """Demonstrations without end, rendered: (prompt, reply with its end token)."""
         source = random.Random(self.seed)
         for question in self.task().draws("train", self.seed):
             conversation, reply = self.demonstration(question, source)
             prompt = tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True)
             yield prompt, reply + END
+
+    def _batches(self, tokenizer: Any) -> Iterator[list[tuple[list[int], list[int]]]]:
+        """Batches of (prompt ids, reply ids), each of rows of about one length, in random order of length."""
+        texts, source = self._texts(tokenizer), random.Random(self.seed)
+        while True:
+            prompts, replies = zip(*itertools.islice(texts, POOL * self.imitation_batch), strict=True)
+            pairs = zip(tokenizer(list(prompts))["input_ids"], tokenizer(list(replies))["input_ids"], strict=True)
+            rows = [(prompt, reply[: self.window]) for prompt, reply in pairs]
+            rows.sort(key=lambda row: len(row[0]) + len(row[1]))
+            pool = [rows[start : start + self.imitation_batch] for start in range(0, len(rows), self.imitation_batch)]
+            source.shuffle(pool)
+            yield from pool
 
     def _imitate(self, model: Any, tokenizer: Any, report: Any) -> list[dict[str, float]]:
         """AdamW on the replies' tokens, cut at the window as a rollout is; the loss per token every ten steps."""
@@ -198,14 +213,10 @@ class Tiny:
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, max_lr=self.imitation_rate, total_steps=self.imitation_steps, pct_start=0.1
         )
-        texts, curve = self._texts(tokenizer), []
+        batches, curve = self._batches(tokenizer), []
         model.train()
         for step in range(1, self.imitation_steps + 1):
-            prompts, replies = zip(*(next(texts) for _ in range(self.imitation_batch)), strict=True)
-            rows = [
-                (prompt, reply[: self.window])
-                for prompt, reply in zip(tokenizer(list(prompts))["input_ids"], tokenizer(list(replies))["input_ids"], strict=True)
-            ]
+            rows = next(batches)
             longest = max(len(prompt) + len(reply) for prompt, reply in rows)
             ids = torch.full((len(rows), longest), tokenizer.pad_token_id)
             labels = torch.full((len(rows), longest), -100)

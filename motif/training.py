@@ -30,7 +30,7 @@ from motif.generation import Generate, Reply, Sampling
 from motif.models import Policy
 from motif.prompts import Conversation
 from motif.rewards import Reward
-from motif.runs import Run, as_record, write_json
+from motif.runs import Run, Stopped, as_record, write_json
 from motif.screen import Report
 from motif.tracking import Tracker
 
@@ -53,10 +53,6 @@ OURS = {  # what TRL is told by the suite itself, and the setting to use instead
 }
 KEPT = ("loss", "grad_norm", "learning_rate", "entropy", "kl", "reward", "reward_std")  # of TRL's own log
 ADVANTAGE_EPSILON = 1e-4  # TRL's ε
-
-
-class Interrupted(Exception):
-    """Training was asked to stop; a checkpoint of the last whole step has been written."""
 
 
 class Rollout:
@@ -312,7 +308,7 @@ def train(
 ) -> None:
     """Train `policy` in place, from the newest checkpoint of `run` where there is one.
 
-    Raises `Interrupted` after a checkpoint where the process was asked to stop.
+    Raises `Stopped` after a checkpoint where the process was asked to stop.
     """
     gpu = policy.model.device.type == "cuda"
     arguments = trainer_arguments(algorithm, episode, reward, seed, run.checkpoints, every, keep, gpu)
@@ -339,7 +335,7 @@ def train(
     with stoppable(recorder):
         trainer.train(resume_from_checkpoint=str(found[0]) if found else None)
     if recorder.stopping and trainer.state.global_step < algorithm.steps:
-        raise Interrupted(f"stopped after step {trainer.state.global_step} of {algorithm.steps}; a checkpoint is written")
+        raise Stopped(f"stopped after step {trainer.state.global_step} of {algorithm.steps}; a checkpoint is written")
     policy.model.eval()
 
 

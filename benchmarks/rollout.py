@@ -1,0 +1,181 @@
+"""Rollouts: `python -m benchmarks.rollout` compares three ways of growing the same trees with the same policy.
+
+(a) the published schedule: m first-round replies of one question in a call, then one prompt at a time, k·(n−1)
+    sequential calls of `model.generate` per first-round reply;
+(b) ours: one call per round for all questions and branches;
+(c) the bare engine: one `model.generate` per round on the prompts of (b), all rows in one batch.
+
+Runs of (a), (b) and (c) take turns; ratios are of tokens per second within a turn, printed as median and range. Then
+time per token and peak memory of (b) for 2, 4 and 8 rounds.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from motif import screen
+from motif.chain import Chain
+from motif.episode import Episode, Tree, grow
+from motif.generation import Generate, Reply, Sampling, Transformers
+from motif.models import Policy
+from motif.prompts import Conversation, Prompts
+from motif.tiny import Tiny
+
+
+def bare(policy: Policy) -> Generate:
+    """`model.generate` as it comes, all rows in one left-padded batch."""
+
+    def generate(talks: Sequence[Conversation], sampling: Sampling) -> list[Reply]:
+        prompts = policy.render(talks)
+        batch = policy.tokenizer.pad({"input_ids": prompts}, return_tensors="pt", padding_side="left")
+        options = {"do_sample": False} if sampling.temperature == 0 else {"do_sample": True, "temperature": 1.0, "top_k": 0}
+        with torch.inference_mode():
+            out = policy.model.generate(**batch, max_new_tokens=sampling.tokens, **options)
+        width, replies = batch["input_ids"].shape[1], []
+        for prompt, row in zip(prompts, out.tolist(), strict=True):
+            ids = row[width:]
+            stop = next((place + 1 for place, id in enumerate(ids) if id in policy.end_ids), len(ids))
+            text = policy.tokenizer.decode(policy.without_end(ids[:stop]))
+            replies.append(Reply(text, ids[:stop], prompt, ids[stop - 1] in policy.end_ids))
+        return replies
+
+    return generate
+
+
+def published(policy: Policy, sampling: Any, questions: Any, episode: Episode, m: int, k: int) -> list[Tree]:
+    """The published schedule, one question after the other."""
+    generate, trees = bare(policy), []
+    for question in questions:
+        first = episode.conversation(question, 1, None)
+        tree = Tree(question)
+        for reply in generate([first] * m, sampling(1)):
+            root = episode.node(reply, 1, policy.tokenizer)
+            tree.roots.append(root)
+            for _ in range(k):
+                node = root
+                for round in range(2, episode.rounds + 1):
+                    talk = episode.conversation(question, round, node.carried)
+                    (reply,) = generate([talk], sampling(round))
+                    child = episode.node(reply, round, policy.tokenizer)
+                    node.children.append(child)
+                    node = child
+        trees.append(tree)
+    return trees
+
+
+def tokens(trees: Sequence[Tree]) -> int:
+    return sum(len(node.reply.token_ids) for tree in trees for node in tree.nodes())
+
+
+def timed(call: Any) -> tuple[float, Any]:
+    started = time.perf_counter()
+    result = call()
+    return time.perf_counter() - started, result
+
+
+def spread(values: Sequence[float]) -> str:
+    return f"{statistics.median(values):.2f} ({min(values):.2f} – {max(values):.2f})"
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    policy = Tiny().load()
+    questions = Chain().test()[: arguments.questions]
+    m, k, n = arguments.m, arguments.k, arguments.n
+    episode = Episode(rounds=n, tokens=48, prompts=Prompts(wording="terse"))
+    branching, ours, engine = [m, k, *[1] * n][:n], Transformers().generator(policy), bare(policy)
+
+    def greedy(round: int) -> Sampling:
+        return Sampling(48, temperature=0.0)
+
+    def texts(trees: Sequence[Tree]) -> list[str]:
+        return [node.reply.text for tree in trees for node in tree.nodes()]
+
+    one = published(policy, greedy, questions[:2], episode, m, k)
+    other = grow(questions[:2], episode, branching, ours, policy.tokenizer, greedy)
+    alike = sum(x == y for x, y in zip(texts(one), texts(other), strict=True))
+    screen.say(f"greedy replies of (a) and (b) that are identical: {alike} of {len(texts(one))}")
+
+    over_published, over_engine = [], []
+    for turn in range(arguments.turns):
+
+        def sampled(round: int, turn: int = turn) -> Sampling:
+            return Sampling(48, seed=turn * 100 + round)
+
+        seconds_b, trees = timed(lambda: grow(questions, episode, branching, ours, policy.tokenizer, sampled))
+        seconds_c, bare_trees = timed(lambda: grow(questions, episode, branching, engine, policy.tokenizer, sampled))
+        seconds_a, published_trees = timed(lambda: published(policy, sampled, questions, episode, m, k))
+        a, b, c = tokens(published_trees) / seconds_a, tokens(trees) / seconds_b, tokens(bare_trees) / seconds_c
+        over_published.append(b / a)
+        over_engine.append(b / c)
+        screen.say(f"turn {turn + 1}: tokens per second (a) {a:.0f}, (b) {b:.0f}, (c) {c:.0f}")
+    screen.say(f"(b) / (a)  {spread(over_published)}")
+    screen.say(f"(b) / (c)  {spread(over_engine)}")
+
+
+def one_length(rounds: int) -> None:
+    """Seconds per token and the growth of peak memory for rollouts of `rounds` rounds, in a process of its own."""
+    policy = Tiny().load()
+    questions = Chain().test()[:8]
+    episode = Episode(rounds=rounds, tokens=48, prompts=Prompts(wording="terse"))
+    ours = Transformers().generator(policy)
+
+    def rollout() -> list[Tree]:
+        return grow(questions, episode, [8, 4, *[1] * rounds][:rounds], ours, policy.tokenizer, lambda r: Sampling(48, seed=r))
+
+    before = memory("VmRSS")
+    reset_peak()
+    results = [timed(rollout) for _ in range(3)]
+    per_token = statistics.median(seconds / tokens(trees) for seconds, trees in results)
+    print(json.dumps({"microseconds": per_token * 1e6, "mib": (memory("VmHWM") - before) / 1024}))
+
+
+def memory(field: str) -> int:
+    """A field of /proc/self/status in KiB."""
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(field))
+
+
+def reset_peak() -> None:
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")
+
+
+def lengths() -> None:
+    found = {}
+    for rounds in (2, 4, 8):
+        call = [sys.executable, "-m", "benchmarks.rollout", "--rounds-only", str(rounds)]
+        found[rounds] = json.loads(subprocess.run(call, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+    for rounds, values in found.items():
+        relative = {key: value / found[2][key] for key, value in values.items()}
+        screen.say(
+            f"n = {rounds}: {values['microseconds']:.1f} µs per token (× {relative['microseconds']:.2f}), "
+            f"peak memory + {values['mib']:.0f} MiB (× {relative['mib']:.2f})"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, value in {"questions": 4, "m": 8, "k": 4, "n": 3, "turns": 3}.items():
+        parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--rounds-only", type=int, default=None, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    screen.quiet()
+    screen.quiet_bars()
+    if arguments.rounds_only:
+        one_length(arguments.rounds_only)
+        return
+    screen.say(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    compare(arguments)
+    lengths()
+
+
+if __name__ == "__main__":
+    main()

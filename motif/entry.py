@@ -1,0 +1,94 @@
+"""What the entry points share: from a composed configuration to a built object, with one line for a mistake.
+
+The only module of the package that imports Hydra.
+"""
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import CompactHydraException, InstantiationException
+from hydra.utils import get_object, instantiate
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from motif import screen
+from motif.checks import UserError, hint
+from motif.runs import Stopped
+
+OmegaConf.register_new_resolver("motif.root", lambda: str(Path(__file__).parent.parent), replace=True)
+
+
+class Mistake(CompactHydraException):
+    """Hydra prints its message alone, without a traceback, and exits with status 1."""
+
+
+def resolved(config: DictConfig) -> dict[str, Any]:
+    """`config` as plain values; a missing value or a broken interpolation is a `UserError`."""
+    try:
+        return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
+    except OmegaConfBaseException as error:
+        raise UserError(str(error).strip().splitlines()[0]) from error
+
+
+def build(config: DictConfig) -> Any:
+    """The object that `config` describes. A key or value that its class refuses is a `UserError`."""
+    plain = resolved(config)
+    check_keys(plain)
+    try:
+        return instantiate(OmegaConf.create(plain), _convert_="all")
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, UserError):
+            raise cause from None
+        raise UserError(one_line(error)) from error
+
+
+def check_keys(node: Any, path: str = "") -> None:
+    """Refuse keys that the class of a node does not know, and name the place."""
+    if isinstance(node, list):
+        for place, item in enumerate(node):
+            check_keys(item, f"{path}[{place}]")
+    if not isinstance(node, dict):
+        return
+    if target := node.get("_target_"):
+        try:
+            known = list(inspect.signature(get_object(target)).parameters)
+        except Exception as error:
+            raise UserError(f"{path or 'config'}._target_: {one_line(error)}") from error
+        for key in node:
+            if not key.startswith("_") and key not in known:
+                where = f"{path}.{key}" if path else key
+                raise UserError(f"unknown key {where}{hint(key, known)} (valid: {', '.join(known)})")
+    for key, value in node.items():
+        check_keys(value, f"{path}.{key}" if path else key)
+
+
+def one_line(error: BaseException) -> str:
+    """The message of an error of Hydra's or Python's, in one line."""
+    return re.sub(r"\s+", " ", str(error)).strip()[:500]
+
+
+def guarded(run: Callable[[], Any]) -> Any:
+    """Call `run`. A person's mistake becomes a `Mistake`, a stop says how to go on; our own faults keep a traceback."""
+    try:
+        return run()
+    except UserError as error:
+        raise Mistake(f"error: {error}") from None
+    except (Stopped, KeyboardInterrupt) as stop:
+        words = str(stop) or "stopped"
+        screen.say(f"{words}; the same command continues from the last checkpoint", style="yellow")
+        sys.exit(130)
+
+
+def overrides() -> Sequence[str]:
+    """The overrides of this job, as typed or swept."""
+    return list(HydraConfig.get().overrides.task)
+
+
+def verbose() -> bool:
+    return bool(HydraConfig.get().verbose)

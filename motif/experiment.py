@@ -1,0 +1,196 @@
+"""An experiment: five choices together, and what running it means: load, evaluate, train, evaluate, save.
+
+Building one loads no weights and imports neither torch nor trl, so a bad value costs a second.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from motif import screen
+from motif.algorithms import Algorithm
+from motif.checks import UserError, whole
+from motif.compute import Ledger
+from motif.data import Dataset
+from motif.episode import Episode
+from motif.evaluation import Evaluation, evaluate, summarise
+from motif.rewards import Reward
+from motif.runs import Run, check_name, environment, write_json
+from motif.tracking import Silent
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """A checkpoint `every` so many steps and at a stop; the newest `keep` stay."""
+
+    every: int = 20
+    keep: int = 2
+
+    def __post_init__(self) -> None:
+        whole("checkpoint.every", self.every)
+        whole("checkpoint.keep", self.keep)
+
+
+@dataclass(frozen=True)
+class Record:
+    """How much of the rollouts is kept: the trees of the first `questions` questions of each step (null: of all)."""
+
+    questions: int | None = 8
+
+    def __post_init__(self) -> None:
+        if self.questions is not None:
+            whole("record.questions", self.questions, at_least=0)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The choices, and plain numbers. Every field is a key of conf/config.yaml."""
+
+    model: Any
+    dataset: Dataset
+    reward: Reward
+    episode: Episode
+    algo: Algorithm
+    generation: Any
+    tracking: Any = field(default_factory=Silent)
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    checkpoint: Checkpoints = field(default_factory=Checkpoints)
+    record: Record = field(default_factory=Record)
+    rounds: int = 3
+    seed: int = 0
+    name: str = "experiment"
+    outputs: str = "outputs"
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        whole("rounds", self.rounds)
+        whole("seed", self.seed, at_least=0, at_most=2**31 - 1)
+        check_name(self.name)
+        if self.episode.rounds != self.rounds:
+            raise UserError(f"episode.rounds is set by rounds={self.rounds}, got {self.episode.rounds}")
+        if not isinstance(self.overwrite, bool):
+            raise UserError(f"overwrite must be true or false, got {self.overwrite!r}")
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.outputs) / self.name
+
+    def evaluated_rounds(self) -> list[int]:
+        """Numbers of rounds at which policies are evaluated: one, and the run's."""
+        return sorted({1, self.rounds})
+
+    def run(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Do what is left to do of this experiment, whose resolved configuration is `config`; returns the summary.
+
+        A finished run is shown, not redone. Raises `UserError` for a person's mistake, `Stopped` after a
+        stop that wrote a checkpoint.
+        """
+        run = Run.open(self.folder, config, self.overwrite)
+        if summary := run.summary():
+            screen.say(f"{self.folder} is finished already; overwrite=true runs it again.", style="yellow")
+            show_result(summary, self.folder)
+            return summary
+        screen.say(f"{self.name}  →  {self.folder}", style="bold")
+        questions, test = self.dataset.train(), self.dataset.test()[: self.evaluation.questions]
+
+        screen.quiet_bars()
+        from motif.training import train
+
+        started, ledger = time.monotonic(), Ledger()
+        write_json(run.folder / "environment.json", environment(self.seed))
+        with ledger.phase("load"), screen.progress("warm start", 1) as report:
+            policy = self.model.load(report)
+        generate = self.generation.generator(policy)
+        tracker = self.tracking.start(run.folder, run.id, self.name, config)
+        summary = {}
+        try:
+            results: list[dict[str, Any]] = []
+            evaluated = Ledger()
+
+            def measure(which: str) -> None:
+                for rounds in self.evaluated_rounds():
+                    file = run.evaluation / f"{which}-{self.dataset.name}-r{rounds}.jsonl"
+                    with evaluated.phase("evaluation"), screen.progress(f"{which}, {rounds} rounds", len(test)) as report:
+                        episode = self.episode.with_rounds(rounds)
+                        records = evaluate(
+                            test, episode, generate, policy.tokenizer, self.evaluation, file, evaluated, self.seed, report
+                        )
+                    found = {"policy": which, "dataset": self.dataset.name, "rounds": rounds, **summarise(records)}
+                    results.append(found)
+
+            if self.evaluation.before:
+                measure("base")
+            with screen.progress("training", self.algo.steps) as report:
+                train(
+                    policy,
+                    self.algo,
+                    self.episode.with_rounds(self.algo.rounds(self.rounds)),
+                    self.reward,
+                    questions,
+                    generate,
+                    self.seed,
+                    run,
+                    tracker,
+                    ledger,
+                    report,
+                    self.checkpoint.every,
+                    self.checkpoint.keep,
+                    self.record.questions,
+                    self.tracking.episodes_every,
+                )
+            measure("trained")
+            policy.model.save_pretrained(run.policy)
+            policy.tokenizer.save_pretrained(run.policy)
+            summary = {
+                "name": self.name,
+                "algo": self.algo.name,
+                "model": self.model.name,
+                "dataset": self.dataset.name,
+                "rounds": self.rounds,
+                "seed": self.seed,
+                "evaluation": results,
+                "compute": {"training": ledger.as_dict()["counts"], "evaluation": evaluated.as_dict()["counts"]},
+                "seconds": ledger.as_dict()["seconds"] | evaluated.as_dict()["seconds"],
+                "elapsed": round(time.monotonic() - started, 1),
+            }
+        finally:
+            tracker.finish(summary, run.policy if summary else None)
+        run.finish(summary)
+        show_result(summary, self.folder)
+        return summary
+
+
+def show_result(summary: Mapping[str, Any], folder: Path) -> None:
+    """The last screen: what happened, where it lies, what to type next."""
+    from rich.table import Table
+
+    title = f"{summary['name']}: {summary['dataset']}, {summary['evaluation'][0]['n']} test questions"
+    table = Table(title=title, title_justify="left")
+    for column in ("rounds", "policy"):
+        table.add_column(column)
+    for column in ("accuracy", "95 % interval", "truncated", "unparsable", "tokens/question"):
+        table.add_column(column, justify="right")
+    for found in sorted(summary["evaluation"], key=lambda item: item["rounds"]):
+        low, high = found["interval"]
+        table.add_row(
+            str(found["rounds"]),
+            found["policy"],
+            f"{found['accuracy']:.1%}",
+            f"{low:.1%} – {high:.1%}",
+            f"{found['truncated']:.1%}",
+            f"{found['unparsable']:.1%}",
+            f"{found['tokens']:.0f}",
+        )
+    screen.show(table)
+    spent, seconds = summary["compute"]["training"], summary["seconds"]
+    training = sum(seconds.get(phase, 0.0) for phase in ("rollout", "future_rollout", "reward", "update"))
+    screen.say(
+        f"trained on {spent['questions']:,} questions, {spent['generated_tokens']:,} tokens generated, "
+        f"in {training:.0f} s ({', '.join(f'{name} {s:.0f}' for name, s in seconds.items())})"
+    )
+    screen.say(f"folder  {folder}")
+    other = "grpo" if summary["algo"] != "grpo" else "motif"
+    screen.say(f"next    python train.py algo={other} rounds={summary['rounds']} seed={summary['seed']}")
+    screen.say(f"        python train.py -m algo=grpo,motif rounds=1,{max(3, summary['rounds'])} seed=0,1,2")

@@ -1,0 +1,117 @@
+import pytest
+
+from motif.carry import Summary
+from motif.checks import UserError
+from motif.episode import Episode, copied, futures, grade, grow
+from motif.generation import Sampling
+from tests.toys import Words, good, question, says
+
+
+def sampling(round):
+    return Sampling(10, seed=round)
+
+
+def grown(answer, rounds=3, branching=(2, 3, 1), questions=None, **settings):
+    words = Words()
+    episode = Episode(rounds=rounds, tokens=10, **settings)
+    return grow(questions or [question()], episode, branching, says(words, answer), words, sampling)
+
+
+def test_a_tree_has_m_replies_with_k_continuations_each_down_to_the_last_round():
+    (tree,) = grown(lambda prompt: good("x"))
+    assert len(tree.roots) == 2
+    assert [len(root.children) for root in tree.roots] == [3, 3]
+    assert [[len(child.children) for child in root.children] for root in tree.roots] == [[1] * 3] * 2
+    assert len(list(tree.paths())) == 6 and all(len(path) == 3 and path[-1].last for path in tree.paths())
+    assert len(list(tree.nodes())) == 2 + 6 + 6
+
+
+def test_the_generator_is_called_once_a_round_for_all_questions_and_branches():
+    words, calls = Words(), []
+
+    def generate(talks, sampling):
+        calls.append((len(talks), sampling.seed))
+        return says(words, lambda prompt: good("x"))(talks, sampling)
+
+    grow([question("a"), question("b")], Episode(rounds=3, tokens=10), (4, 2, 1), generate, words, sampling)
+    assert calls == [(8, 1), (16, 2), (16, 3)]
+
+
+def test_progress_of_round_one_reaches_round_two_and_not_round_three():
+    seen = []
+
+    def answer(prompt):
+        seen.append(prompt)
+        return good(f"note{len(seen)}")
+
+    grown(answer, branching=(1, 1, 1))
+    first, second, third = seen
+    assert "note1" not in first and "note1" in second and "note1" not in third and "note2" in third
+
+
+def test_progress_goes_to_the_continuations_of_its_own_reply_and_question():
+    def answer(prompt):
+        name = "apple" if "apple" in prompt else "pear"
+        return good(f"from-{name}") if "Progress" not in prompt else good("\\boxed{" + prompt.split("from-")[1].split()[0] + "}")
+
+    for tree in grown(answer, rounds=2, questions=[question("apple"), question("pear")], branching=(2, 2)):
+        for path in tree.paths():
+            assert path[-1].answer == "\\boxed{" + tree.question.text + "}"
+
+
+def test_a_reply_without_an_answer_tag_carries_nothing_and_is_counted():
+    (tree,) = grown(lambda prompt: "thinking on and on", rounds=2, branching=(1, 1))
+    assert tree.roots[0].carried is None and "no_answer" in tree.roots[0].events
+
+
+def test_long_progress_is_cut_and_counted():
+    (tree,) = grown(lambda prompt: good("a b c d"), rounds=2, branching=(1, 1), carry=Summary(tokens=2))
+    assert tree.roots[0].carried == "a b" and "progress_cut" in tree.roots[0].events
+
+
+def test_tags_within_progress_are_taken_out_and_counted():
+    (tree,) = grown(lambda prompt: good("x</progress>y<|end|>"), rounds=2, branching=(1, 1))
+    assert tree.roots[0].carried == "xy" and "progress_cleaned" in tree.roots[0].events
+
+
+def test_the_last_box_of_the_last_round_is_graded():
+    def answer(prompt):
+        return good("\\boxed{2}") if "round 1 of 2" in prompt else good("\\boxed{9} \\boxed{3}")
+
+    trees = grown(answer, rounds=2, branching=(1, 1))
+    grade(trees)
+    (path,) = trees[0].paths()
+    assert path[0].correct and not path[1].correct and path[1].prediction == "3"
+
+
+def test_an_answer_boxed_before_and_repeated_is_a_copy():
+    trees = grown(lambda prompt: good("\\boxed{2}"), rounds=2, branching=(1, 1))
+    grade(trees)
+    assert all(copied(path) for path in trees[0].paths())
+    trees = grown(lambda prompt: good("\\boxed{2}" if "last one" in prompt else "half"), rounds=2, branching=(1, 1))
+    grade(trees)
+    assert not any(copied(path) for path in trees[0].paths())
+
+
+def test_futures_are_the_trajectories_below_a_reply():
+    (tree,) = grown(lambda prompt: good("x"))
+    found = futures((tree.roots[0],))
+    assert len(found) == 3 and all(path[0] is tree.roots[0] and len(path) == 3 for path in found)
+    (leaf,) = {id(path) for path in futures(found[0])}
+    assert leaf == id(found[0])
+
+
+def test_later_rounds_may_be_drawn_otherwise_and_by_default_are_not():
+    episode = Episode(rounds=3, tokens=10)
+    assert episode.sampling(1) == episode.sampling(2) == episode.sampling(3)
+    episode = Episode(rounds=3, tokens=10, later={"tokens": 20, "temperature": 0.8, "top_p": None})
+    assert episode.sampling(1).tokens == 10 and episode.sampling(2).tokens == 20
+    assert episode.sampling(3).temperature == 0.8 and episode.sampling(3).top_p == 1.0
+
+
+@pytest.mark.parametrize(
+    "bad", [{"rounds": 0}, {"rounds": "abc"}, {"rounds": 1.5}, {"tokens": 0}, {"temperature": -1}, {"later": {"speed": 2}}]
+)
+def test_impossible_settings_are_refused(bad):
+    with pytest.raises(UserError):
+        Episode(**{"rounds": 3, "tokens": 10, **bad})

@@ -1,0 +1,60 @@
+import pytest
+
+from motif.checks import UserError
+from motif.episode import Episode, grade, grow
+from motif.generation import Sampling
+from motif.rewards import Reward, accuracy, format
+from tests.toys import Words, good, question, says
+
+BOTH = {"outcome": {"accuracy": accuracy}, "reply": {"format": format}, "weights": {"accuracy": 1.0, "format": 0.5}}
+
+
+def path_of(text):
+    words = Words()
+    trees = grow([question()], Episode(rounds=1, tokens=9), [1], says(words, lambda _: text), words, lambda _: Sampling(9))
+    grade(trees)
+    (path,) = trees[0].paths()
+    return path
+
+
+@pytest.mark.parametrize(("text", "value"), [(good("\\boxed{2}"), 1.0), (good("\\boxed{3}"), 0.0), (good("2"), 0.0)])
+def test_accuracy_is_of_the_boxed_answer(text, value):
+    assert accuracy(path_of(text)) == value
+
+
+@pytest.mark.parametrize("lines", [1, 50])
+@pytest.mark.parametrize("ending", ["", "\n"])
+def test_format_gives_a_perfect_reply_its_full_value_whatever_its_lines_length_and_ending(lines, ending):
+    text = "<reasoning>\n" + "a line of work\n" * lines + "</reasoning>\n<answer>\n\\boxed{2}\n</answer>" + ending
+    assert format(path_of(text)) == 1.0
+
+
+def test_the_outcome_is_averaged_over_futures_and_reply_terms_are_not():
+    reward = Reward(**BOTH)
+    right, wrong = path_of(good("\\boxed{2}")), path_of("\\boxed{3}")
+    values = reward.of(right, [right, wrong, wrong, wrong])
+    assert values == {"accuracy": 0.25, "format": 1.0} and reward.total(values) == 0.75
+
+
+def test_an_exception_in_a_term_stops_the_run():
+    def broken(path):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        path = path_of(good("\\boxed{2}"))
+        Reward(outcome={"broken": broken}, weights={"broken": 1.0}).of(path, [path])
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"weights": {"accuracy": 1.0}},
+        {"weights": {"accuracy": 1.0, "format": 1.0, "length": 1.0}},
+        {"weights": {"accuracy": float("nan"), "format": 1.0}},
+        {"outcome": {}, "weights": {"format": 1.0}},
+        {"reply": {"accuracy": accuracy}, "weights": {"accuracy": 1.0}},
+    ],
+)
+def test_terms_and_weights_that_do_not_match_are_refused(bad):
+    with pytest.raises(UserError):
+        Reward(**{**BOTH, **bad})

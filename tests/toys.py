@@ -1,0 +1,49 @@
+"""A toy world: a tokenizer of words, and generators that are lambdas."""
+
+from collections.abc import Callable, Sequence
+
+from motif.data import Question
+from motif.generation import Reply, Sampling
+from motif.prompts import Conversation
+
+
+class Words:
+    """A tokenizer whose tokens are words; `<|end|>` is its control string."""
+
+    all_special_tokens = ("<|end|>",)
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+
+    def __call__(self, text: str, **_: object) -> dict[str, list[int]]:
+        return {"input_ids": [self._id(word) for word in text.split(" ")]}
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return " ".join(self.words[id] for id in ids)
+
+    def _id(self, word: str) -> int:
+        if word not in self.words:
+            self.words.append(word)
+        return self.words.index(word)
+
+
+def reply(text: str, words: Words, prompt: str = "p", finished: bool = True) -> Reply:
+    return Reply(text, words(text)["input_ids"], words(prompt)["input_ids"], finished)
+
+
+def says(words: Words, answer: Callable[[str], str]) -> Callable[[Sequence[Conversation], Sampling], list[Reply]]:
+    """A generator: `answer` maps a prompt's text to the reply's."""
+
+    def generate(talks: Sequence[Conversation], sampling: Sampling) -> list[Reply]:
+        texts = ["\n".join(message["content"] for message in talk) for talk in talks]
+        return [reply(answer(text), words, text) for text in texts]
+
+    return generate
+
+
+def question(text: str = "1+1", gold: str = "2", **facts: object) -> Question:
+    return Question(f"toy-{text}", text, gold, dict(facts))
+
+
+def good(answer: str, reasoning: str = "so") -> str:
+    return f"<reasoning>{reasoning}</reasoning><answer>{answer}</answer>"
