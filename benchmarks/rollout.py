@@ -36,7 +36,9 @@ def bare(policy: Policy) -> Generate:
     def generate(talks: Sequence[Conversation], sampling: Sampling) -> list[Reply]:
         prompts = policy.render(talks)
         batch = policy.tokenizer.pad({"input_ids": prompts}, return_tensors="pt", padding_side="left")
-        options = {"do_sample": False} if sampling.temperature == 0 else {"do_sample": True, "temperature": 1.0, "top_k": 0}
+        options = (
+            {"do_sample": False} if sampling.temperature == 0 else {"do_sample": True, "temperature": 1.0, "top_k": 0}
+        )
         with torch.inference_mode():
             out = policy.model.generate(**batch, max_new_tokens=sampling.tokens, **options)
         width, replies = batch["input_ids"].shape[1], []
@@ -128,7 +130,9 @@ def one_length(rounds: int) -> None:
     ours = Transformers().generator(policy)
 
     def rollout() -> list[Tree]:
-        return grow(questions, episode, [8, 4, *[1] * rounds][:rounds], ours, policy.tokenizer, lambda r: Sampling(48, seed=r))
+        return grow(
+            questions, episode, [8, 4, *[1] * rounds][:rounds], ours, policy.tokenizer, lambda r: Sampling(48, seed=r)
+        )
 
     before = memory("VmRSS")
     reset_peak()
@@ -152,7 +156,9 @@ def lengths() -> None:
     found = {}
     for rounds in (2, 4, 8):
         call = [sys.executable, "-m", "benchmarks.rollout", "--rounds-only", str(rounds)]
-        found[rounds] = json.loads(subprocess.run(call, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+        found[rounds] = json.loads(
+            subprocess.run(call, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+        )
     for rounds, values in found.items():
         relative = {key: value / found[2][key] for key, value in values.items()}
         screen.say(
@@ -172,7 +178,9 @@ def main() -> None:
     if arguments.rounds_only:
         one_length(arguments.rounds_only)
         return
-    screen.say(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    screen.say(
+        f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    )
     compare(arguments)
     lengths()
 

@@ -4,6 +4,7 @@ Rewards turn a row into numbers, and TRL's GRPOTrainer turns the numbers of a gr
 objective (`motif.training`). Nothing else in the suite branches on an algorithm's name.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +22,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Algorithm:
+class Algorithm(ABC):
     """What every algorithm is told: `steps` of optimisation, `questions` a step, `m` first-round replies a question.
 
     `micro_batch` is the number of trained replies in one forward pass of a process (null: all of a step), `trainer`
@@ -33,6 +34,19 @@ class Algorithm:
     m: int = 8
     micro_batch: int | None = None
     trainer: Mapping[str, Any] = field(default_factory=dict)
+    name: str = "algorithm"
+
+    @abstractmethod
+    def rounds(self, rounds: int) -> int:
+        """Rounds of a training episode, where those of the experiment are `rounds`."""
+
+    @abstractmethod
+    def branching(self, rounds: int) -> list[int]:
+        """How many replies each round draws from one prompt, from round 1 to round `rounds`."""
+
+    @abstractmethod
+    def rows(self, tree: Tree) -> list[Row]:
+        """What is trained: `m` rows for a tree."""
 
     def __post_init__(self) -> None:
         whole("algo.steps", self.steps)
@@ -52,14 +66,12 @@ class GRPO(Algorithm):
     name: str = "grpo"
 
     def rounds(self, rounds: int) -> int:
-        """Rounds of a training episode: always one."""
         return 1
 
     def branching(self, rounds: int) -> list[int]:
         return [self.m]
 
     def rows(self, tree: Tree) -> list[Row]:
-        """Every reply is trained and is its own future."""
         return [Row((root,), [(root,)]) for root in tree.roots]
 
 
@@ -82,9 +94,7 @@ class MOTIF(Algorithm):
         return rounds
 
     def branching(self, rounds: int) -> list[int]:
-        """m first-round replies, k continuations of each in round 2, and one of each of those from there on."""
         return [self.m, self.k, *[1] * rounds][:rounds]
 
     def rows(self, tree: Tree) -> list[Row]:
-        """First-round replies are trained; their futures are the trajectories below them."""
         return [Row((root,), futures((root,))) for root in tree.roots]

@@ -36,7 +36,7 @@ class Chain:
     validation_size: int = 256
     test_size: int = 512
     seed: int = 0
-    tokens_per_round: int = 48
+    tokens_per_round: int = 44
 
     def __post_init__(self) -> None:
         whole("dataset.shortest", self.shortest)

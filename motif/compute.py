@@ -1,7 +1,7 @@
 """The ledger: what a run has spent, counted in one place."""
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class Ledger:
     """
 
     counts: Counter[str] = field(default_factory=Counter)
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -47,4 +47,4 @@ class Ledger:
 
     def restore(self, saved: dict[str, Any]) -> None:
         """Take over what `as_dict` gave before."""
-        self.counts, self.seconds = Counter(saved["counts"]), Counter(saved["seconds"])
+        self.counts, self.seconds = Counter(saved["counts"]), defaultdict(float, saved["seconds"])

@@ -42,8 +42,8 @@ def decode(
         longest = max(map(len, shared), default=0)
         if longest + sampling.tokens > limit:
             raise UserError(
-                f"a prompt of {longest} tokens and a reply of {sampling.tokens} do not fit the model's {limit} positions; "
-                f"lower the tokens of a round (episode.tokens) or carry less over"
+                f"a prompt of {longest} tokens and a reply of {sampling.tokens} do not fit the model's {limit} "
+                "positions; lower the tokens of a round (episode.tokens) or carry less over"
             )
     greedy = sampling.temperature == 0
     work = [(list(prompt), rows[:1] if greedy else rows) for prompt, rows in shared.items()]
@@ -111,11 +111,11 @@ class Room(DynamicLayer):
 
     def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
         end = self.length + key_states.shape[-2]
-        if not self.is_initialized:
+        if self.keys is None or self.values is None:
             self.lazy_initialization(key_states, value_states)
             self.keys, self.values = key_states, value_states
         else:
-            if end > self.keys.shape[-2]:
+            if end > self.room:
                 self.resize(max(2 * self.length, self.length + FIRST_ROOM))
             self.keys[:, :, self.length : end] = key_states
             self.values[:, :, self.length : end] = value_states
@@ -129,6 +129,11 @@ class Room(DynamicLayer):
             new = old.new_empty(old.shape[0] if rows is None else len(rows), old.shape[1], room, old.shape[3])
             new[:, :, : self.length] = old if rows is None else old.index_select(0, rows)
             setattr(self, name, new)
+
+    @property
+    def room(self) -> int:
+        """Positions that there is memory for."""
+        return self.keys.shape[-2]  # type: ignore[union-attr]
 
     def get_seq_length(self, *args: Any) -> int:
         return self.length
@@ -148,7 +153,8 @@ def _decode_batch(
     mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=device)
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
     padded = not bool(mask.all())
-    cache = Cache(layers=[Room() for _ in range(model.config.get_text_config().num_hidden_layers)])
+    rooms = [Room() for _ in range(model.config.get_text_config().num_hidden_layers)]
+    cache = Cache(layers=list(rooms))
     logits = model(
         input_ids=ids,
         attention_mask=mask if padded else None,
@@ -160,7 +166,7 @@ def _decode_batch(
 
     rows = [row for _, rows in batch for row in rows]
     source = torch.tensor([place for place, (_, rows) in enumerate(batch) for _ in rows], device=device)
-    for layer in cache.layers:
+    for layer in rooms:
         layer.resize(width + min(sampling.tokens, FIRST_ROOM), source)
     logits, next_position = logits[source], positions[source, -1:] + 1
     mask = torch.cat([mask[source], mask.new_ones(len(rows), sampling.tokens)], dim=1)
@@ -183,8 +189,8 @@ def _decode_batch(
             break
         if going <= DROP_AT * len(live):
             keep = (~ended[live]).nonzero().squeeze(1)
-            for layer in cache.layers:
-                layer.resize(layer.keys.shape[-2], keep)
+            for layer in rooms:
+                layer.resize(layer.room, keep)
             live, chosen, next_position, mask = live[keep], chosen[keep], next_position[keep], mask[keep]
         logits = model(
             input_ids=chosen[:, None],
@@ -197,7 +203,9 @@ def _decode_batch(
 
     finished = ended.tolist()
     results = []
-    for place, (length, ids_, scores_) in enumerate(zip(lengths.tolist(), tokens.tolist(), scores.tolist(), strict=True)):
+    for place, (length, ids_, scores_) in enumerate(
+        zip(lengths.tolist(), tokens.tolist(), scores.tolist(), strict=True)
+    ):
         results.append((rows[place], (ids_[:length], scores_[:length], finished[place])))
     return results
 

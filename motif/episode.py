@@ -97,7 +97,9 @@ class Episode:
     def __post_init__(self) -> None:
         whole("rounds", self.rounds, at_most=1000)
         if unknown := set(self.later) - {"tokens", "temperature", "top_p", "top_k"}:
-            raise UserError(f"episode.later knows tokens, temperature, top_p and top_k, got {', '.join(sorted(unknown))}")
+            raise UserError(
+                f"episode.later knows tokens, temperature, top_p and top_k, got {', '.join(sorted(unknown))}"
+            )
         try:
             self.sampling(1), self.sampling(2)
         except UserError as error:

@@ -112,10 +112,21 @@ class Experiment:
             def measure(which: str) -> None:
                 for rounds in self.evaluated_rounds():
                     file = run.evaluation / f"{which}-{self.dataset.name}-r{rounds}.jsonl"
-                    with evaluated.phase("evaluation"), screen.progress(f"{which}, {rounds} rounds", len(test)) as report:
+                    with (
+                        evaluated.phase("evaluation"),
+                        screen.progress(f"{which}, {rounds} rounds", len(test)) as report,
+                    ):
                         episode = self.episode.with_rounds(rounds)
                         records = evaluate(
-                            test, episode, generate, policy.tokenizer, self.evaluation, file, evaluated, self.seed, report
+                            test,
+                            episode,
+                            generate,
+                            policy.tokenizer,
+                            self.evaluation,
+                            file,
+                            evaluated,
+                            self.seed,
+                            report,
                         )
                     found = {"policy": which, "dataset": self.dataset.name, "rounds": rounds, **summarise(records)}
                     results.append(found)

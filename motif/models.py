@@ -25,7 +25,9 @@ class Policy:
         keys = [tuple((message["role"], message["content"]) for message in talk) for talk in conversations]
         distinct = dict(zip(keys, conversations, strict=True))
         texts = [
-            self.tokenizer.apply_chat_template(talk, tokenize=False, add_generation_prompt=True, **self.template_options)
+            self.tokenizer.apply_chat_template(
+                talk, tokenize=False, add_generation_prompt=True, **self.template_options
+            )
             for talk in distinct.values()
         ]
         ids = self.tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
@@ -83,7 +85,9 @@ class Pretrained:
             return policy
         from peft import LoraConfig, get_peft_model
 
-        options = {key: list(value) if isinstance(value, list | tuple) else value for key, value in self.peft.items()}
+        options: dict[str, Any] = {
+            key: list(value) if isinstance(value, list | tuple) else value for key, value in self.peft.items()
+        }
         model = get_peft_model(policy.model, LoraConfig(task_type="CAUSAL_LM", **options))
         return Policy(model, policy.tokenizer, policy.template_options)
 
@@ -103,7 +107,7 @@ def load_policy(
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, revision=revision, padding_side="left")
-        model = AutoModelForCausalLM.from_pretrained(
+        model: Any = AutoModelForCausalLM.from_pretrained(
             path, revision=revision, dtype=dtype, attn_implementation=attention, use_safetensors=True
         )
     except (OSError, ValueError) as error:
@@ -116,4 +120,5 @@ def load_policy(
         raise UserError(f"the tokenizer at {path} has no chat template; use an instruction-tuned model")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return Policy(model.to(device), tokenizer, template_options or {})
+    model.to(device)
+    return Policy(model, tokenizer, template_options or {})

@@ -52,7 +52,9 @@ class Prompts:
         for field in fields(self)[1:4]:
             tag = getattr(self, field.name)
             if not isinstance(tag, str) or not re.fullmatch(r"[A-Za-z][\w-]*", tag):
-                raise UserError(f"episode.prompts.{field.name} must be a tag's name such as {field.default}, got {tag!r}")
+                raise UserError(
+                    f"episode.prompts.{field.name} must be a tag's name such as {field.default}, got {tag!r}"
+                )
         if len({self.reasoning, self.answer, self.progress}) < 3:
             raise UserError("episode.prompts: the tags reasoning, answer and progress must differ")
 

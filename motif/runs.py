@@ -1,16 +1,16 @@
 """A run is a folder, and whatever reports on runs reads folders, never a live process.
 
-    outputs/<name>/
-      config.yaml        the resolved configuration
-      run.json           its id and identity
-      environment.json   versions, git commit, device, seed, command
-      metrics.jsonl      one line a training step
-      episodes.jsonl.gz  trees as they were grown, one line a question
-      checkpoints/       of training, the newest two
-      evaluation/        one JSONL a policy, data set and number of rounds; one line a question
-      policy/            the trained policy and tokenizer, loadable by transformers or peft
-      summary.json       the result; a run that has it is finished
-      wandb/             what Weights & Biases was told
+outputs/<name>/
+  config.yaml        the resolved configuration
+  run.json           its id and identity
+  environment.json   versions, git commit, device, seed, command
+  metrics.jsonl      one line a training step
+  episodes.jsonl.gz  trees as they were grown, one line a question
+  checkpoints/       of training, the newest two
+  evaluation/        one JSONL a policy, data set and number of rounds; one line a question
+  policy/            the trained policy and tokenizer, loadable by transformers or peft
+  summary.json       the result; a run that has it is finished
+  wandb/             what Weights & Biases was told
 """
 
 import gzip
@@ -18,6 +18,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -30,7 +31,7 @@ from typing import Any
 
 import yaml
 
-from motif.checks import UserError
+from motif.checks import UserError, shown
 from motif.episode import Node, Tree
 
 PLUMBING = ("name", "outputs", "overwrite", "tracking", "generation", "record", "checkpoint")  # cannot change a result
@@ -132,7 +133,9 @@ class Run:
 
     def checkpoint(self) -> tuple[Path, dict[str, Any]] | None:
         """The newest whole checkpoint and what was noted in it, or None."""
-        found = sorted(self.checkpoints.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]), reverse=True)
+        found = sorted(
+            self.checkpoints.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]), reverse=True
+        )
         for folder in found:
             if (folder / "motif.json").is_file():
                 return folder, json.loads((folder / "motif.json").read_text())
@@ -158,7 +161,9 @@ def differing(one: Any, other: Any, prefix: str = "") -> list[str]:
     return [
         found
         for key in keys
-        for found in differing(one.get(key, missing), other.get(key, missing), f"{prefix}.{key}" if prefix else str(key))
+        for found in differing(
+            one.get(key, missing), other.get(key, missing), f"{prefix}.{key}" if prefix else str(key)
+        )
     ]
 
 
@@ -168,24 +173,28 @@ def derived_name(fields: Mapping[str, object], overrides: Sequence[str]) -> str:
     `overrides` are Hydra's, such as `algo.k=4`. Those that name a field of the name, or plumbing, add nothing.
     """
     name = f"{fields['algo']}-{fields['dataset']}-{fields['model']}-r{fields['rounds']}-s{fields['seed']}"
-    known = {*fields, *PLUMBING, "sweeps"}
+    stripped = (override.lstrip("+~") for override in overrides)
     others = sorted(
-        text for text in (override.lstrip("+~") for override in overrides) if text.split("=")[0].split(".")[0] not in known
-        or ("." in text.split("=")[0] and text.split(".")[0] not in PLUMBING)
+        text
+        for text in stripped
+        if text.split("=")[0] not in fields and re.split("[.=]", text)[0] not in (*PLUMBING, "sweeps")
     )
     if not others:
         return name
-    words = "-".join(text.rsplit(".", 1)[-1] if "." in text.split("=")[0] else text for text in others)
+    words = "-".join(text.split("=")[0].rsplit(".", 1)[-1] + text[text.find("=") :] for text in others)
     slug = "".join(letter if letter.isalnum() or letter in "=._-" else "_" for letter in words)[:60]
     return f"{name}-{slug}-{hashlib.sha256(' '.join(others).encode()).hexdigest()[:4]}"
 
 
 def check_name(name: object) -> str:
     """`name` where it can be a folder's name everywhere, else a `UserError`."""
-    good = isinstance(name, str) and 0 < len(name) <= 200 and name.strip(". ") == name
-    if not good or any(not (letter.isascii() and (letter.isalnum() or letter in "=._+-,")) for letter in name):  # type: ignore[union-attr]
-        raise UserError(f"name must be up to 200 letters, digits and = . _ + - , got {name!r}"[:300])
-    return str(name)
+    if (
+        not isinstance(name, str)
+        or not re.fullmatch(r"[A-Za-z0-9=_+,-][A-Za-z0-9=._+,-]{0,199}", name)
+        or name[-1] == "."
+    ):
+        raise UserError(f"name must be up to 200 letters, digits and = . _ + - , got {shown(name)}")
+    return name
 
 
 def write_text(file: Path, text: str) -> None:
@@ -204,7 +213,7 @@ def environment(seed: int) -> dict[str, Any]:
     """Where a run took place: versions, commit, device, seed, command."""
     import torch
 
-    found = {}
+    found: dict[str, str | None] = {}
     for package in PACKAGES:
         try:
             found[package] = version(package)

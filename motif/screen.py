@@ -15,6 +15,8 @@ from rich.text import Text
 Report = Callable[[int, int, Mapping[str, float]], None]  # (steps done, steps in all, metrics)
 
 console = Console(highlight=False, soft_wrap=True)
+if not console.is_terminal:
+    console.width = 120
 LINE_EVERY = 30.0  # seconds between lines where bars cannot be drawn
 
 

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from motif.chain import Chain
 from motif.checks import number, one_of, whole
-from motif.prompts import Prompts
+from motif.data import Question
+from motif.prompts import Conversation, Prompts
 
 if TYPE_CHECKING:
     from motif.models import Policy
@@ -62,7 +63,7 @@ class Tiny:
     longest: int = 12
     modulus: int = 10
     operations: str = "+-*"
-    window: int = 48
+    window: int = 44
     seed: int = 0
     learning_rate: float = 2e-4
     wording: str = "terse"
@@ -84,15 +85,17 @@ class Tiny:
     def task(self) -> Chain:
         """The chains it imitates: the training split of the task it is made for."""
         return Chain(
-            shortest=self.shortest, longest=self.longest, modulus=self.modulus, operations=self.operations, seed=self.seed
+            shortest=self.shortest,
+            longest=self.longest,
+            modulus=self.modulus,
+            operations=self.operations,
+            seed=self.seed,
         )
 
     def recipe(self) -> dict[str, Any]:
         """What the warm start depends on, the demonstrations' own text included."""
         settings = {key: value for key, value in asdict(self).items() if key not in ("name", "learning_rate", "peft")}
-        source = random.Random(self.seed)
-        questions = self.task().draws("train", self.seed)
-        shown = [self.demonstration(next(questions), source) for _ in range(256)]
+        shown = list(itertools.islice(self.demonstrations(), 256))
         settings["demonstrations"] = hashlib.sha256(json.dumps(shown).encode()).hexdigest()
         settings["tokenizer"] = hashlib.sha256(json.dumps([TEMPLATE, tokens()]).encode()).hexdigest()
         return settings
@@ -120,7 +123,16 @@ class Tiny:
                     self.make(folder, report)
         return load_policy(str(folder))
 
-    def demonstration(self, question: Any, source: random.Random) -> tuple[list[dict[str, str]], str]:
+    def demonstrations(self) -> Iterator[tuple[Conversation, str]]:
+        """Demonstrations without end. Half are of the longer of two chains, for the late labels are rare."""
+        source, questions = random.Random(self.seed), self.task().draws("train", self.seed)
+        for turn in itertools.count():
+            question = next(questions)
+            if turn % 2:
+                question = max(question, next(questions), key=lambda other: other.facts["length"])
+            yield self.demonstration(question, source)
+
+    def demonstration(self, question: Question, source: random.Random) -> tuple[Conversation, str]:
         """One conversation and the reply to imitate.
 
         Up to four steps a round, then the answer: in the last round the result, before it progress that is the
@@ -131,7 +143,7 @@ class Tiny:
         states, start, carried = question.facts["states"], 0, None
         if round > 1:
             if source.random() < self.useful_contexts:
-                start = min(source.randint(1, STEPS_A_ROUND) * (round - 1), len(states))
+                start = min(STEPS_A_ROUND * source.randint(1, min(round - 1, 3)), len(states))
                 carried = states[start - 1]
             else:
                 carried = source.choice((NOTE, None))
@@ -178,7 +190,7 @@ class Tiny:
             max_position_embeddings=4096,
             rope_parameters={"rope_type": "default", "rope_theta": 1000.0},
             tie_word_embeddings=True,
-            initializer_range=0.06,  # larger than for wide models: with 0.02 the lookup of a step takes twice as long to form
+            initializer_range=0.06,  # with 0.02 the lookup of a step takes twice as long to form
             bos_token_id=None,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
@@ -186,12 +198,9 @@ class Tiny:
         return Qwen2ForCausalLM(config)
 
     def _texts(self, tokenizer: Any) -> Iterator[tuple[str, str]]:
-        """Demonstrations without end, rendered: (prompt, reply with its end token)."""
-        source = random.Random(self.seed)
-        for question in self.task().draws("train", self.seed):
-            conversation, reply = self.demonstration(question, source)
-            prompt = tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True)
-            yield prompt, reply + END
+        """The demonstrations, rendered: (prompt, reply with its end token)."""
+        for conversation, reply in self.demonstrations():
+            yield tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True), reply + END
 
     def _batches(self, tokenizer: Any) -> Iterator[list[tuple[list[int], list[int]]]]:
         """Batches of (prompt ids, reply ids), each of rows of about one length, in random order of length."""
@@ -237,7 +246,7 @@ class Tiny:
         return curve
 
 
-def written_step(question: Any, place: int) -> str:
+def written_step(question: Question, place: int) -> str:
     """Step `place` (from 0) of a chain as the policy writes it: `a9-5=4;`."""
     states, text = question.facts["states"], question.text
     label = states[place][0]

@@ -33,7 +33,7 @@ class Tracker(Protocol):
 class Nowhere:
     """Tells nobody."""
 
-    url = None
+    url: str | None = None
 
     def log(self, metrics: Mapping[str, float], step: int) -> None: ...
 
@@ -81,8 +81,8 @@ class WandB:
         """The run with this stable `id`, new or resumed, kept under `folder`/wandb."""
         import wandb
 
-        mode = self.mode or os.environ.get("WANDB_MODE") or ("online" if self._has_key() else "offline")
-        options = {
+        mode: Any = self.mode or os.environ.get("WANDB_MODE") or ("online" if self._has_key() else "offline")
+        options: dict[str, Any] = {
             "project": self.project,
             "entity": self.entity,
             "group": self.group,
@@ -94,7 +94,7 @@ class WandB:
             "dir": str(folder),
             "config": dict(config),
         }
-        settings = {"console": "off", "silent": True, "init_timeout": self.init_timeout}
+        settings: dict[str, Any] = {"console": "off", "silent": True, "init_timeout": self.init_timeout}
         try:
             run = wandb.init(**options, mode=mode, settings=wandb.Settings(**settings))
         except wandb.errors.Error as error:
@@ -165,7 +165,7 @@ class TensorBoard:
 
 
 class _TensorBoardRun:
-    url = None
+    url: str | None = None
 
     def __init__(self, writer: Any) -> None:
         self.writer = writer

@@ -16,7 +16,7 @@ from statistics import fmean, pstdev, stdev
 from typing import Any
 
 from datasets import Dataset
-from transformers import TrainerCallback
+from transformers import PrinterCallback, TrainerCallback
 from transformers.trainer_utils import set_seed
 from trl import GRPOConfig, GRPOTrainer
 
@@ -86,7 +86,9 @@ class Rollout:
         """TRL's `rollout_func`: rows of prompt ids, completion ids, and the values of the reward's terms."""
         group = self.algorithm.m
         if any(len(set(prompts[place : place + group])) > 1 for place in range(0, len(prompts), group)):
-            raise UserError("a question's replies are spread over processes; make algo.questions a multiple of their number")
+            raise UserError(
+                "a question's replies are spread over processes; make algo.questions a multiple of their number"
+            )
         questions = [self.questions[id] for id in prompts[::group]]
         key = (self.seed * 1_000_003 + trainer.state.global_step) * 1009 + trainer.accelerator.process_index
         self.trees = grow(
@@ -139,10 +141,12 @@ class Rollout:
         }
 
     def reward_functions(self) -> list[Callable[..., list[float]]]:
-        """TRL's reward functions, one a term, so that TRL weighs and logs each; the first reports the step's metrics."""
+        """TRL's reward functions, one a term, so that TRL weighs and logs each; the first reports metrics."""
 
         def function(name: str) -> Callable[..., list[float]]:
-            def term(values: list[Mapping[str, float]], log_metric: Callable[[str, float], None], **_: Any) -> list[float]:
+            def term(
+                values: list[Mapping[str, float]], log_metric: Callable[[str, float], None], **_: Any
+            ) -> list[float]:
                 for key, value in self.metrics.items():
                     log_metric(key, value)
                 self.metrics = {}
@@ -180,7 +184,9 @@ class Recorder(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         ledger = self.rollout.ledger
-        inside = sum(ledger.seconds[name] - self.before.get(name, 0.0) for name in ("rollout", "future_rollout", "reward"))
+        inside = sum(
+            ledger.seconds[name] - self.before.get(name, 0.0) for name in ("rollout", "future_rollout", "reward")
+        )
         ledger.seconds["update"] += time.perf_counter() - self.started - inside
         if self.stopping:
             control.should_save = control.should_training_stop = True
@@ -209,15 +215,17 @@ class Recorder(TrainerCallback):
                 for row in self.rollout.algorithm.rows(tree):
                     node, right = row.path[-1], sum(future[-1].correct for future in row.futures)
                     note = self.rollout.notes[id(node)]
-                    rows.append(
-                        (tree.question.text, tree.question.gold, node.reply.text, node.carried or "")
-                        + (note["reward"], note["advantage"], right, len(row.futures))
-                    )
+                    texts = (tree.question.text, tree.question.gold, node.reply.text, node.carried or "")
+                    rows.append((*texts, note["reward"], note["advantage"], right, len(row.futures)))
             self.tracker.table("episodes", columns, rows, step)
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if state.is_world_process_zero:
-            note = {"step": state.global_step, "positions": self.run.positions(), "ledger": self.rollout.ledger.as_dict()}
+            note = {
+                "step": state.global_step,
+                "positions": self.run.positions(),
+                "ledger": self.rollout.ledger.as_dict(),
+            }
             write_json(self.run.checkpoints / f"checkpoint-{state.global_step}" / "motif.json", note)
 
 
@@ -260,7 +268,9 @@ def trainer_arguments(
         )
     sampling = episode.sampling(1)
     if sampling.temperature == 0:
-        raise UserError("episode.temperature must be above 0 for training: greedy replies to a question are all the same")
+        raise UserError(
+            "episode.temperature must be above 0 for training: greedy replies to a question are all the same"
+        )
     options = {key: value for key, value in algorithm.trainer.items() if value is not None}
     try:
         return GRPOConfig(
@@ -319,13 +329,14 @@ def train(
     set_seed(seed)
     trainer = GRPOTrainer(
         model=policy.model,
-        reward_funcs=rollout.reward_functions(),
+        reward_funcs=rollout.reward_functions(),  # type: ignore[arg-type]
         args=arguments,
         train_dataset=Dataset.from_dict({"prompt": [question.id for question in questions]}),
         processing_class=policy.tokenizer,
         rollout_func=rollout,
         callbacks=[recorder],
     )
+    trainer.remove_callback(PrinterCallback)
     found = run.checkpoint()
     if found:
         run.cut(found[1]["positions"])

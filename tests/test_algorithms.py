@@ -75,7 +75,16 @@ def test_advantages_are_deviations_from_the_own_group():
     assert advantages([1.0, 0.0], group=2, scale="none") == [0.5, -0.5]
 
 
-@pytest.mark.parametrize(("algorithm", "bad"), [(GRPO, {"m": 1}), (MOTIF, {"k": 0}), (GRPO, {"steps": 0}), (MOTIF, {"questions": 1.5}), (GRPO, {"micro_batch": 0})])
+@pytest.mark.parametrize(
+    ("algorithm", "bad"),
+    [
+        (GRPO, {"m": 1}),
+        (MOTIF, {"k": 0}),
+        (GRPO, {"steps": 0}),
+        (MOTIF, {"questions": 1.5}),
+        (GRPO, {"micro_batch": 0}),
+    ],
+)
 def test_impossible_numbers_are_refused_by_name(algorithm, bad):
     with pytest.raises(UserError, match="algo." + next(iter(bad))):
         algorithm(**bad)

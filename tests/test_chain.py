@@ -56,7 +56,9 @@ def test_more_questions_than_exist_are_refused():
         Chain(shortest=1, longest=1, modulus=2, operations="+", test_size=50).test()
 
 
-@pytest.mark.parametrize("bad", [{"shortest": 0}, {"longest": 27}, {"modulus": 1}, {"operations": "+/"}, {"shortest": 9, "longest": 3}])
+@pytest.mark.parametrize(
+    "bad", [{"shortest": 0}, {"longest": 27}, {"modulus": 1}, {"operations": "+/"}, {"shortest": 9, "longest": 3}]
+)
 def test_impossible_settings_are_refused_by_name(bad):
     with pytest.raises(UserError, match="dataset."):
         Chain(**bad)

@@ -52,7 +52,11 @@ def test_progress_of_round_one_reaches_round_two_and_not_round_three():
 def test_progress_goes_to_the_continuations_of_its_own_reply_and_question():
     def answer(prompt):
         name = "apple" if "apple" in prompt else "pear"
-        return good(f"from-{name}") if "Progress" not in prompt else good("\\boxed{" + prompt.split("from-")[1].split()[0] + "}")
+        return (
+            good(f"from-{name}")
+            if "Progress" not in prompt
+            else good("\\boxed{" + prompt.split("from-")[1].split()[0] + "}")
+        )
 
     for tree in grown(answer, rounds=2, questions=[question("apple"), question("pear")], branching=(2, 2)):
         for path in tree.paths():
@@ -110,7 +114,8 @@ def test_later_rounds_may_be_drawn_otherwise_and_by_default_are_not():
 
 
 @pytest.mark.parametrize(
-    "bad", [{"rounds": 0}, {"rounds": "abc"}, {"rounds": 1.5}, {"tokens": 0}, {"temperature": -1}, {"later": {"speed": 2}}]
+    "bad",
+    [{"rounds": 0}, {"rounds": "abc"}, {"rounds": 1.5}, {"tokens": 0}, {"temperature": -1}, {"later": {"speed": 2}}],
 )
 def test_impossible_settings_are_refused(bad):
     with pytest.raises(UserError):

@@ -11,7 +11,9 @@ BOTH = {"outcome": {"accuracy": accuracy}, "reply": {"format": format}, "weights
 
 def path_of(text):
     words = Words()
-    trees = grow([question()], Episode(rounds=1, tokens=9), [1], says(words, lambda _: text), words, lambda _: Sampling(9))
+    trees = grow(
+        [question()], Episode(rounds=1, tokens=9), [1], says(words, lambda _: text), words, lambda _: Sampling(9)
+    )
     grade(trees)
     (path,) = trees[0].paths()
     return path

@@ -5,7 +5,8 @@ from motif.statistics import wilson
 
 
 @pytest.mark.parametrize(
-    ("correct", "n", "low", "high"), [(224, 500, 0.405, 0.492), (243, 500, 0.442, 0.530), (0, 30, 0.0, 0.1135), (30, 30, 0.8865, 1.0)]
+    ("correct", "n", "low", "high"),
+    [(224, 500, 0.405, 0.492), (243, 500, 0.442, 0.530), (0, 30, 0.0, 0.1135), (30, 30, 0.8865, 1.0)],
 )
 def test_wilson_gives_the_textbook_intervals(correct, n, low, high):
     assert wilson(correct, n) == (pytest.approx(low, abs=6e-4), pytest.approx(high, abs=6e-4))

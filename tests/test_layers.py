@@ -1,0 +1,80 @@
+"""Imports look down only, and heavy libraries stay where they belong."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "motif"
+LAYERS = [  # from the ground up; a module may import from layers below its own
+    {"checks"},
+    {"prompts", "statistics"},
+    {"data", "generation", "answers", "screen"},
+    {"chain", "carry", "models"},
+    {"episode", "tiny", "decoding", "tracking"},
+    {"rewards", "algorithms", "measures", "compute", "runs"},
+    {"evaluation", "training"},
+    {"experiment"},
+    {"entry"},
+]
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "wandb", "accelerate", "scipy", "math_verify"}
+MAY_BE_HEAVY = {"decoding", "training"}
+
+
+def imports(path, top_level_only=False):
+    tree = ast.parse(path.read_text())
+    nodes = tree.body if top_level_only else list(ast.walk(tree))
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from ([f"motif.{alias.name}" for alias in node.names] if node.module == "motif" else [node.module])
+
+
+def modules():
+    return sorted(path for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+
+
+def typing_only(path):
+    """Names imported for annotations alone."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            for inner in node.body:
+                yield inner.module if isinstance(inner, ast.ImportFrom) else inner.names[0].name
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.stem)
+def test_a_module_imports_only_from_below(path):
+    assert path.stem in LEVEL, f"say in which layer {path.stem} belongs"
+    exempt = set(typing_only(path))
+    for name in imports(path):
+        if name.startswith("motif.") and name not in exempt and "main" not in name:
+            below = name.split(".")[1]
+            if below in LEVEL:
+                assert LEVEL[below] < LEVEL[path.stem], f"{path.stem} imports {below}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.stem)
+def test_heavy_libraries_are_imported_at_the_top_of_two_modules_only(path):
+    found = {name.split(".")[0] for name in imports(path, top_level_only=True)} & HEAVY
+    assert not found or path.stem in MAY_BE_HEAVY
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.stem)
+def test_hydra_is_imported_by_the_entry_points_only(path):
+    found = {name.split(".")[0] for name in imports(path)} & {"hydra", "omegaconf"}
+    assert not found or path.stem == "entry"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.stem)
+def test_a_module_opens_with_what_it_is_and_stays_small(path):
+    text = path.read_text()
+    assert ast.get_docstring(ast.parse(text))
+    assert len(text.splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.stem)
+def test_nothing_but_its_own_files_knows_the_embedded_task_and_model(path):
+    if path.stem not in ("chain", "tiny"):
+        assert not {"motif.chain", "motif.tiny"} & set(imports(path))

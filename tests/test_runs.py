@@ -1,0 +1,110 @@
+import gzip
+import json
+
+import pytest
+import yaml
+
+from motif.checks import UserError
+from motif.runs import Run, check_name, derived_name, differing
+
+CONFIG = {"rounds": 3, "algo": {"k": 2}, "tracking": {"mode": None}, "name": "x"}
+
+
+def test_a_new_run_has_its_resolved_configuration_and_a_stable_id(tmp_path):
+    run = Run.open(tmp_path / "run", CONFIG)
+    assert yaml.safe_load((tmp_path / "run/config.yaml").read_text()) == CONFIG
+    assert Run.open(tmp_path / "run", CONFIG).id == run.id
+
+
+def test_another_configuration_under_the_same_name_is_refused_naming_what_differs(tmp_path):
+    Run.open(tmp_path / "run", CONFIG)
+    with pytest.raises(UserError, match=r"algo\.k, seed differ"):
+        Run.open(tmp_path / "run", {**CONFIG, "algo": {"k": 4}, "seed": 1})
+
+
+def test_plumbing_may_change(tmp_path):
+    run = Run.open(tmp_path / "run", CONFIG)
+    assert Run.open(tmp_path / "run", {**CONFIG, "tracking": {"mode": "offline"}}).id == run.id
+
+
+def test_overwriting_is_explicit_and_loses_the_old_run(tmp_path):
+    first = Run.open(tmp_path / "run", CONFIG)
+    first.finish({"done": True})
+    assert Run.open(tmp_path / "run", CONFIG).summary() == {"done": True}
+    again = Run.open(tmp_path / "run", {**CONFIG, "rounds": 1}, overwrite=True)
+    assert again.id != first.id and again.summary() is None
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_a_folder_that_is_not_a_run_is_left_alone(tmp_path, overwrite):
+    (tmp_path / "thesis.tex").write_text("ten years of work")
+    with pytest.raises(UserError, match="is not a run"):
+        Run.open(tmp_path, CONFIG, overwrite=overwrite)
+    assert (tmp_path / "thesis.tex").read_text() == "ten years of work"
+
+
+def test_an_unwritable_place_is_a_message(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written"):
+        Run.open(tmp_path / "file" / "run", CONFIG)
+
+
+def test_files_that_grow_can_be_cut_back_to_a_checkpoint(tmp_path):
+    run = Run.open(tmp_path / "run", CONFIG)
+    run.record({"step": 1})
+    run.write_episodes([{"step": 1}])
+    positions = run.positions()
+    run.record({"step": 2})
+    run.write_episodes([{"step": 2}, {"step": 2}])
+    run.cut(positions)
+    run.write_episodes([{"step": 3}])
+    assert run.metrics() == [{"step": 1}]
+    with gzip.open(run.episodes_file, "rt") as file:
+        assert [json.loads(line)["step"] for line in file] == [1, 3]
+
+
+def test_a_checkpoint_without_its_note_is_torn_and_the_one_before_is_used(tmp_path):
+    run = Run.open(tmp_path / "run", CONFIG)
+    for step in (10, 9, 100):
+        (run.checkpoints / f"checkpoint-{step}").mkdir(parents=True)
+    (run.checkpoints / "checkpoint-10/motif.json").write_text('{"step": 10}')
+    (run.checkpoints / "checkpoint-9/motif.json").write_text('{"step": 9}')
+    folder, note = run.checkpoint()
+    assert folder.name == "checkpoint-10" and note == {"step": 10}
+
+
+FIELDS = {"algo": "motif", "dataset": "chain", "model": "tiny", "rounds": 3, "seed": 0}
+
+
+def test_a_name_says_what_the_run_is():
+    assert (
+        derived_name(FIELDS, ["rounds=3", "algo=motif", "tracking=none", "tracking.mode=offline"])
+        == "motif-chain-tiny-r3-s0"
+    )
+
+
+def test_any_other_override_gives_another_folder():
+    overrides = [
+        [],
+        ["algo.k=4"],
+        ["algo.k=8"],
+        ["episode.later.k=4"],
+        ["algo.k=4", "algo.m=4"],
+        ["+experiment=smoke"],
+        ["reward=accuracy"],
+    ]
+    names = [derived_name(FIELDS, each) for each in overrides]
+    assert len(set(names)) == len(overrides)
+    assert all(check_name(name) for name in names)
+    assert names[1].startswith("motif-chain-tiny-r3-s0-k=4-")
+    assert derived_name(FIELDS, ["algo.m=4", "algo.k=4"]) == names[4]
+
+
+@pytest.mark.parametrize("name", ["", " ", "..", "a/b", "a b", "é", "x" * 201, ".hidden", None, 3, "a\nb"])
+def test_names_that_cannot_be_folders_everywhere_are_refused(name):
+    with pytest.raises(UserError, match="name must be"):
+        check_name(name)
+
+
+def test_differing_names_nested_keys_on_either_side():
+    assert differing({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 2, "c": 2}, "e": 4}) == ["a.b", "d", "e"]

@@ -1,0 +1,94 @@
+import random
+
+import pytest
+from transformers import AutoTokenizer
+
+from motif.chain import Chain
+from motif.checks import UserError
+from motif.prompts import Prompts
+from motif.tiny import NOTE, SHIPPED, Tiny, build_tokenizer, check_reloaded, tokens, written_step
+
+
+def test_the_shipped_policy_is_of_the_present_recipe_and_small():
+    folder = Tiny().folder()
+    assert folder.parent == SHIPPED and folder.is_dir()
+    assert (folder / "model.safetensors").stat().st_size < 5_000_000
+
+
+def test_the_recipe_depends_on_what_is_imitated_and_not_on_the_rate_of_reinforcement():
+    assert Tiny().recipe_hash() == Tiny(learning_rate=1.0, name="other").recipe_hash()
+    others = [Tiny(useful_replies=0.5), Tiny(modulus=7), Tiny(longest=5), Tiny(width=80), Tiny(seed=1)]
+    assert len({tiny.recipe_hash() for tiny in [Tiny(), *others]}) == 6
+
+
+def test_tags_and_box_are_one_token_each_and_any_text_comes_back():
+    tokenizer = build_tokenizer()
+    for token in tokens():
+        assert len(tokenizer(token)["input_ids"]) == 1
+    for text in ("9a-5b*8", "two\nlines\t", "é 中 🙂", "<answer>\\boxed{7}</answer>"):
+        assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
+
+
+def test_the_tokenizer_comes_back_from_the_shipped_folder_as_it_was_built():
+    check_reloaded(Tiny().folder(), build_tokenizer(), [("9a-5", "<reasoning>a9-5=4;</reasoning>")])
+    assert AutoTokenizer.from_pretrained(Tiny().folder()).get_vocab() == build_tokenizer().get_vocab()
+
+
+def test_a_step_is_written_from_the_state_before_it():
+    question = next(Chain().draws("train", 0))
+    begin, states = question.text[0], question.facts["states"]
+    assert written_step(question, 0) == f"a{begin}{question.text[2:4]}={states[0][1:]};"
+    assert written_step(question, 1).startswith(f"b{states[0][1:]}") and written_step(question, 1).endswith(
+        f"={states[1][1:]};"
+    )
+
+
+def demonstrations(count=3000, **settings):
+    source, questions = random.Random(3), Chain().draws("train", 3)
+    for _ in range(count):
+        yield Tiny(**settings).demonstration(next(questions), source)
+
+
+def test_replies_hand_over_useful_progress_about_one_time_in_five_whatever_they_were_handed():
+    useful = {True: [], False: []}
+    for conversation, reply in demonstrations():
+        said = conversation[0]["content"]
+        answer = Prompts().answer_of(reply)
+        if not answer.startswith("\\boxed"):
+            handed = "<progress>" in said and f">{NOTE}<" not in said
+            useful[handed].append(answer != NOTE)
+    for shares in useful.values():
+        assert 0.15 < sum(shares) / len(shares) < 0.25
+
+
+def test_contexts_mostly_hold_useful_progress():
+    later = [talk[0]["content"] for talk, _ in demonstrations() if not talk[0]["content"].startswith("1/")]
+    assert 0.75 < sum("<progress>" in said and f">{NOTE}<" not in said for said in later) / len(later) < 0.85
+
+
+def test_a_reply_before_the_last_round_does_four_steps_at_most_and_fits_the_window():
+    tokenizer = build_tokenizer()
+    for conversation, reply in demonstrations(300):
+        round, rounds = conversation[0]["content"].split()[0].split("/")
+        if round != rounds:
+            assert reply.count(";") <= 4 and len(tokenizer(reply)["input_ids"]) < Chain().tokens_per_round
+
+
+def test_a_policy_is_made_on_first_use_kept_and_found_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("MOTIF_CACHE", str(tmp_path))
+    tiny, seen = Tiny(imitation_steps=2, imitation_batch=4, layers=1, width=16, heads=2), []
+    policy = tiny.load(lambda step, steps, metrics: seen.append((step, steps)))
+    assert tiny.folder().parent == tmp_path and (tiny.folder() / "warm_start.json").is_file()
+    again = tiny.load(lambda *_: pytest.fail("made again"))
+    assert seen == [(2, 2)]
+    assert all(
+        (one == other).all() for one, other in zip(policy.model.parameters(), again.model.parameters(), strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    "bad", [{"layers": 0}, {"width": 7}, {"width": 162}, {"useful_replies": 1.1}, {"wording": "x"}, {"longest": 40}]
+)
+def test_impossible_recipes_are_refused(bad):
+    with pytest.raises(UserError):
+        Tiny(**bad)

@@ -1,0 +1,209 @@
+"""The bridge to TRL, on the real trainer and the shipped tiny policy."""
+
+import gzip
+import hashlib
+import json
+
+import pytest
+from trl import GRPOTrainer
+
+from motif.algorithms import GRPO, MOTIF
+from motif.chain import Chain
+from motif.checks import UserError
+from motif.compute import Ledger
+from motif.episode import Episode
+from motif.generation import Reply, Transformers
+from motif.prompts import Prompts
+from motif.rewards import Reward, accuracy, format
+from motif.runs import Run, Stopped
+from motif.tiny import Tiny
+from motif.tracking import Nowhere
+from motif.training import Recorder, train, trainer_arguments
+from tests.toys import good
+
+TRAINER = {"learning_rate": 1e-4, "loss_type": "grpo", "beta": 0.0, "bf16": False, "gradient_checkpointing": False}
+REWARD = Reward(outcome={"accuracy": accuracy}, reply={"format": format}, weights={"accuracy": 1.0, "format": 0.1})
+EPISODE = Episode(rounds=3, tokens=20, prompts=Prompts(wording="terse"))
+
+
+@pytest.fixture
+def policy():
+    return Tiny().load()
+
+
+def small(cls, **settings):
+    return cls(**{"steps": 2, "questions": 2, "m": 4, "trainer": TRAINER, **settings})
+
+
+def run_training(policy, algorithm, folder, generate=None, seed=0, every=100, **settings):
+    """Train on chains in `folder`; returns the run."""
+    run = Run.open(folder, {"folder": folder.name})
+    train(
+        policy,
+        algorithm,
+        EPISODE.with_rounds(algorithm.rounds(3)),
+        REWARD,
+        Chain(train_size=16, longest=4).train(),
+        generate or Transformers().generator(policy),
+        seed,
+        run,
+        Nowhere(),
+        Ledger(),
+        settings.get("report", lambda *_: None),
+        every,
+        2,
+        None,
+        0,
+    )
+    return run
+
+
+def weights(policy):
+    digest = hashlib.sha256()
+    for parameter in policy.model.parameters():
+        digest.update(parameter.detach().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def without_times(run):
+    return [{key: value for key, value in line.items() if not key.startswith("seconds/")} for line in run.metrics()]
+
+
+def planted(policy, answers):
+    """A generator: first-round replies hand over `yes` or `no` in turn, and only `yes` leads to the right answer."""
+
+    def generate(talks, sampling):
+        replies = []
+        for place, (talk, prompt) in enumerate(zip(talks, policy.render(talks), strict=True)):
+            said = talk[-1]["content"]
+            if said.startswith(("1/3", "1/1")):
+                text = good("yes" if place % 2 else "no", reasoning="first")
+            elif said.startswith("2/3"):
+                text = good("yes" if ">yes<" in said else "no", reasoning="second")
+            else:
+                gold = answers[said.split()[1].split("<")[0]]
+                text = good(f"\\boxed{{{gold if '>yes<' in said else 'wrong'}}}", reasoning="third")
+            ids = policy.tokenizer(text)["input_ids"] + [policy.tokenizer.eos_token_id]
+            replies.append(Reply(text, ids, prompt, True))
+        return replies
+
+    return generate
+
+
+def test_the_first_reply_that_helps_gets_the_higher_advantage_and_only_first_round_tokens_are_trained(
+    policy, tmp_path, monkeypatch
+):
+    seen = []
+    compute = GRPOTrainer.compute_loss
+
+    def spy(self, model, inputs, *args, **kwargs):
+        for ids, mask, prompt, advantage in zip(
+            inputs["completion_ids"], inputs["completion_mask"], inputs["prompt_ids"], inputs["advantages"], strict=True
+        ):
+            text = policy.tokenizer.decode(ids[mask.bool()])
+            seen.append((text, policy.tokenizer.decode(prompt, skip_special_tokens=True), advantage.item()))
+        return compute(self, model, inputs, *args, **kwargs)
+
+    monkeypatch.setattr(GRPOTrainer, "compute_loss", spy)
+    answers = {question.text: question.gold for question in Chain(train_size=16, longest=4).train()}
+    run = run_training(policy, small(MOTIF, k=2), tmp_path / "run", planted(policy, answers))
+    assert len(seen) == 2 * 2 * 4
+    for text, prompt, advantage in seen:
+        assert text.startswith("<reasoning>first") and prompt.startswith("1/3")
+        assert (advantage > 0.5) == (">yes<" in text) and (advantage < -0.5) == (">no<" in text)
+    assert [line["train/accuracy"] for line in run.metrics()] == [0.5, 0.5]
+    noted = [reply for tree in episodes(run) for reply in tree["replies"]]
+    assert sorted(reply["advantage"] for reply in noted) == pytest.approx(
+        sorted(advantage for *_, advantage in seen), abs=1e-4
+    )
+
+
+def episodes(run):
+    with gzip.open(run.episodes_file, "rt") as file:
+        return [json.loads(line) for line in file]
+
+
+@pytest.mark.parametrize("algorithm", [small(GRPO), small(MOTIF, k=2)], ids=lambda algorithm: algorithm.name)
+def test_a_second_identical_run_gives_identical_metrics_and_weights_that_moved(policy, tmp_path, algorithm):
+    before = weights(policy)
+    first = run_training(policy, algorithm, tmp_path / "first")
+    again = Tiny().load()
+    second = run_training(again, algorithm, tmp_path / "second")
+    assert without_times(first) == without_times(second) and len(first.metrics()) == 2
+    assert weights(policy) == weights(again) != before
+    assert episodes(first) == episodes(second)
+
+
+def test_another_seed_gives_another_run(policy, tmp_path):
+    first = run_training(policy, small(GRPO, steps=1), tmp_path / "first", seed=0)
+    second = run_training(Tiny().load(), small(GRPO, steps=1), tmp_path / "second", seed=1)
+    assert episodes(first) != episodes(second)
+
+
+def test_a_stopped_run_continues_where_it_was_and_ends_as_if_it_had_not_stopped(policy, tmp_path, monkeypatch):
+    algorithm = small(MOTIF, steps=4, k=2)
+    whole = run_training(policy, algorithm, tmp_path / "whole")
+    recorders = []
+    create = Recorder.__init__
+    monkeypatch.setattr(Recorder, "__init__", lambda self, *a, **k: (create(self, *a, **k), recorders.append(self))[0])
+
+    def stop_at_two(step, steps, metrics):
+        recorders[-1].stopping = step == 2
+
+    part = Tiny().load()
+    with pytest.raises(Stopped, match="after step 2 of 4|after step 3 of 4"):
+        run_training(part, algorithm, tmp_path / "part", report=stop_at_two)
+    again = Tiny().load()
+    resumed = run_training(again, algorithm, tmp_path / "part")
+    assert without_times(resumed) == without_times(whole) and episodes(resumed) == episodes(whole)
+    assert weights(again) == weights(policy)
+
+
+def test_lines_written_after_the_last_checkpoint_are_written_once(policy, tmp_path):
+    algorithm = small(GRPO, steps=3)
+
+    def die(step, steps, metrics):
+        if step == 3:
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        run_training(policy, algorithm, tmp_path / "run", every=2, report=die)
+    run = run_training(Tiny().load(), algorithm, tmp_path / "run", every=2)
+    assert [line["step"] for line in run.metrics()] == [1, 2, 3]
+    assert [tree["step"] for tree in episodes(run)] == [1, 1, 2, 2, 3, 3]
+
+
+def test_metrics_say_what_futures_did_and_where_time_went(policy, tmp_path):
+    (line, _) = run_training(policy, small(MOTIF, k=2), tmp_path / "run").metrics()
+    for name in ("accuracy", "unparsable", "truncated", "copied", "zero_spread", "reward/accuracy", "reward/format"):
+        assert f"train/{name}" in line
+    for round in (1, 2, 3):
+        assert f"train/tokens/round_{round}" in line and f"train/accuracy/round_{round}" in line
+    assert "train/progress/round_2" in line and "train/progress/round_3" not in line
+    assert {"seconds/rollout", "seconds/future_rollout", "seconds/reward", "seconds/update"} <= set(line)
+    assert line["train/first_round_replies"] == 8 and line["train/continuations"] == 32
+
+
+def test_a_step_is_one_optimiser_step_whatever_the_micro_batch(policy, tmp_path):
+    run = run_training(policy, small(GRPO, micro_batch=2), tmp_path / "run")
+    assert [line["step"] for line in run.metrics()] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"trainer": {"learning_rte": 1.0}}, "did you mean learning_rate"),
+        ({"trainer": {"max_steps": 3}}, "is set by algo.steps="),
+        ({"micro_batch": 3}, "algo.micro_batch=3"),
+        ({"trainer": {"loss_type": "no such"}}, "algo.trainer"),
+    ],
+)
+def test_bad_trainer_arguments_are_refused_in_a_line(tmp_path, settings, words):
+    with pytest.raises(UserError, match=words) as error:
+        trainer_arguments(small(GRPO, **settings), EPISODE, REWARD, 0, tmp_path, 1, 1, False)
+    assert "\n" not in str(error.value)
+
+
+def test_greedy_training_is_refused(tmp_path):
+    with pytest.raises(UserError, match="temperature must be above 0"):
+        trainer_arguments(small(GRPO), Episode(rounds=1, tokens=9, temperature=0.0), REWARD, 0, tmp_path, 1, 1, False)
