@@ -19,6 +19,8 @@ def experiment(config: DictConfig) -> None:
         chosen = HydraConfig.get().runtime.choices
         fields = {group: chosen[group] for group in ("algo", "dataset", "model")}
         config.name = derived_name({**fields, "rounds": config.rounds, "seed": config.seed}, entry.overrides())
+    if "group" in config.tracking and config.tracking.group is None:
+        config.tracking.group = entry.study()
     entry.build(config).run(entry.resolved(config))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException, InstantiationException
+from hydra.types import RunMode
 from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -78,11 +79,21 @@ def guarded(run: Callable[[], Any]) -> Any:
     try:
         return run()
     except UserError as error:
+        if study():  # Hydra speaks of it when all jobs are done
+            screen.say(f"error: {error}", style="red")
         raise Mistake(f"error: {error}") from None
     except (Stopped, KeyboardInterrupt) as stop:
         words = str(stop) or "stopped"
         screen.say(f"{words}; the same command continues from the last checkpoint", style="yellow")
         sys.exit(130)
+
+
+def study() -> str | None:
+    """The name of the sweep that this job belongs to: its preset's, else the time it began; None for a single run."""
+    hydra = HydraConfig.get()
+    if hydra.mode != RunMode.MULTIRUN:
+        return None
+    return hydra.runtime.choices.get("sweeps") or Path(hydra.sweep.dir).name
 
 
 def overrides() -> Sequence[str]:

@@ -5,7 +5,7 @@ Building one loads no weights and imports neither torch nor trl, so a bad value 
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from motif.compute import Ledger
 from motif.data import Dataset
 from motif.episode import Episode
 from motif.evaluation import Evaluation, evaluate, summarise
+from motif.generation import Sampling
 from motif.rewards import Reward
 from motif.runs import Run, check_name, environment, write_json
 from motif.tracking import Silent
@@ -100,7 +101,7 @@ class Experiment:
 
         started, ledger = time.monotonic(), Ledger()
         write_json(run.folder / "environment.json", environment(self.seed))
-        with ledger.phase("load"), screen.progress("warm start", 1) as report:
+        with ledger.phase("load"), screen.progress("warm start") as report:
             policy = self.model.load(report)
         generate = self.generation.generator(policy)
         tracker = self.tracking.start(run.folder, run.id, self.name, config)
@@ -152,6 +153,7 @@ class Experiment:
                     self.tracking.episodes_every,
                 )
             measure("trained")
+            measured = self.evaluation.sampling(self.episode, self.seed)
             policy.model.save_pretrained(run.policy)
             policy.tokenizer.save_pretrained(run.policy)
             summary = {
@@ -161,6 +163,10 @@ class Experiment:
                 "dataset": self.dataset.name,
                 "rounds": self.rounds,
                 "seed": self.seed,
+                "sampling": {
+                    "training": [stated(self.episode.sampling(round)) for round in (1, 2)],
+                    "evaluation": [stated(measured(round)) for round in (1, 2)],
+                },
                 "evaluation": results,
                 "compute": {"training": ledger.as_dict()["counts"], "evaluation": evaluated.as_dict()["counts"]},
                 "seconds": ledger.as_dict()["seconds"] | evaluated.as_dict()["seconds"],
@@ -171,6 +177,11 @@ class Experiment:
         run.finish(summary)
         show_result(summary, self.folder)
         return summary
+
+
+def stated(sampling: Sampling) -> dict[str, Any]:
+    """How tokens were drawn, without the seed, which is keyed by step and round."""
+    return {key: value for key, value in asdict(sampling).items() if key != "seed"}
 
 
 def show_result(summary: Mapping[str, Any], folder: Path) -> None:

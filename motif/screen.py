@@ -8,7 +8,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -34,8 +42,11 @@ def metrics_line(metrics: Mapping[str, float]) -> str:
 
 
 @contextmanager
-def progress(title: str, total: int) -> Iterator[Report]:
-    """Yields `report(done, total, metrics)`. On a terminal it moves a bar; elsewhere it prints a line now and then."""
+def progress(title: str, total_known: int = 0) -> Iterator[Report]:
+    """Yields `report(done, total, metrics)`. On a terminal it moves a bar; elsewhere it prints a line now and then.
+
+    The bar appears at once where the total is known already, else with the first report.
+    """
     if not console.is_terminal:
         last = time.monotonic()
 
@@ -57,11 +68,15 @@ def progress(title: str, total: int) -> Iterator[Report]:
         TextColumn("{task.fields[metrics]}"),
     )
     with Progress(*columns, console=console) as bars:
-        task = bars.add_task(title, total=total, metrics="")
+        tasks: list[TaskID] = []  # made at the first report, so that what never reports shows no bar
 
         def move(done: int, total: int, metrics: Mapping[str, float]) -> None:
-            bars.update(task, completed=done, total=total, metrics=metrics_line(metrics))
+            if not tasks:
+                tasks.append(bars.add_task(title, total=total, metrics=""))
+            bars.update(tasks[0], completed=done, total=total, metrics=metrics_line(metrics))
 
+        if total_known:
+            move(0, total_known, {})
         yield move
 
 

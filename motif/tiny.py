@@ -45,8 +45,9 @@ class Tiny:
     """A Qwen2-architecture policy for the chain task; every field but the last three is part of its recipe.
 
     The warm-started weights are looked up by the recipe's hash: shipped with the package, made before and cached, or
-    made now (about three minutes on two cores). `useful_replies` and `useful_contexts` are the shares of useful
-    progress in what is imitated and in what is read. `learning_rate` is the vetted rate for reinforcement, `wording`
+    made now (minutes on two cores). `useful_replies` is the share of replies before the last round that hand over
+    useful progress. Contexts hold it wherever a reply starts past the beginning; of those that start from there, the
+    share `restarts` comes after a useless note or none. `learning_rate` is the vetted rate for reinforcement, `wording`
     how this policy was taught to be spoken to.
     """
 
@@ -54,11 +55,11 @@ class Tiny:
     layers: int = 3
     width: int = 160
     heads: int = 4
-    imitation_steps: int = 600
+    imitation_steps: int = 900
     imitation_batch: int = 64
     imitation_rate: float = 2e-3
     useful_replies: float = 0.2
-    useful_contexts: float = 0.8
+    restarts: float = 0.5
     shortest: int = 2
     longest: int = 12
     modulus: int = 10
@@ -76,7 +77,7 @@ class Tiny:
         number("model.imitation_rate", self.imitation_rate, above=0)
         number("model.learning_rate", self.learning_rate, above=0)
         number("model.useful_replies", self.useful_replies, at_least=0, at_most=1)
-        number("model.useful_contexts", self.useful_contexts, at_least=0, at_most=1)
+        number("model.restarts", self.restarts, at_least=0, at_most=1)
         whole("model.width", self.width, at_least=2 * self.heads)
         one_of("model.width modulo 2·model.heads", self.width % (2 * self.heads), [0])
         one_of("model.wording", self.wording, ["full", "terse"])
@@ -138,16 +139,17 @@ class Tiny:
         Up to four steps a round, then the answer: in the last round the result, before it progress that is the
         state reached (useful) or a note (not). The last round does not stop at four steps; the window cuts it off.
         """
-        rounds = source.choice((1, *range(1, MOST_ROUNDS + 1)))
-        round = source.randint(1, rounds)
-        states, start, carried = question.facts["states"], 0, None
-        if round > 1:
-            if source.random() < self.useful_contexts:
-                start = min(STEPS_A_ROUND * source.randint(1, min(round - 1, 3)), len(states))
-                carried = states[start - 1]
-            else:
-                carried = source.choice((NOTE, None))
-        last = round == rounds
+        states = question.facts["states"]
+        start = source.choice((*range(0, len(states), STEPS_A_ROUND), len(states)))
+        carried = states[start - 1] if start else None
+        if start:
+            round = source.randint(min(-(-start // STEPS_A_ROUND), MOST_ROUNDS - 1) + 1, MOST_ROUNDS)
+        elif source.random() < self.restarts:
+            round, carried = source.randint(2, MOST_ROUNDS), source.choice((NOTE, None))
+        else:
+            round = 1
+        last = round == MOST_ROUNDS or source.random() < 0.5
+        rounds = round if last else source.randint(round + 1, MOST_ROUNDS)
         stop = len(states) if last else min(start + STEPS_A_ROUND, len(states))
         work = "".join(written_step(question, place) for place in range(start, stop))
         if last:
@@ -308,6 +310,8 @@ def main() -> None:
     """Make the default policy anew and put it where the package ships it: `python -m motif.tiny`."""
     from motif import screen
 
+    screen.quiet()
+    screen.quiet_bars()
     tiny = Tiny()
     folder = SHIPPED / f"tiny-{tiny.recipe_hash()}"
     shutil.rmtree(folder, ignore_errors=True)

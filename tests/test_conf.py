@@ -1,5 +1,6 @@
 """Every group option, preset and sweep composes and builds; mistakes are one line."""
 
+import itertools
 import re
 import subprocess
 import sys
@@ -47,6 +48,23 @@ def test_every_option_is_on_the_help_page_and_opens_with_a_comment(option):
     template = OmegaConf.load(ROOT / "conf/hydra/help/motif.yaml").template
     assert re.search(rf"\b{re.escape(name)}\b", template)
     assert (ROOT / "conf" / group / f"{name}.yaml").read_text().startswith("# ")
+
+
+def jobs():
+    """Every job of every sweep, as the overrides that make it."""
+    for path in sorted((ROOT / "sweeps").glob("*.yaml")):
+        params = OmegaConf.load(path).hydra.sweeper.params
+        choices = [[f"{key}={value.strip()}" for value in str(values).split(",")] for key, values in params.items()]
+        for job in itertools.product(*choices):
+            yield pytest.param(path.stem, job, id=f"{path.stem}-{'-'.join(job)}")
+
+
+@pytest.mark.parametrize(("sweep", "job"), jobs())
+def test_every_job_of_every_sweep_builds(sweep, job):
+    experiment, _ = built(f"sweeps={sweep}", *job)
+    assert isinstance(experiment, Experiment)
+    header = (ROOT / "sweeps" / f"{sweep}.yaml").read_text().splitlines()
+    assert header[0] == "# @package _global_" and f"python train.py sweeps={sweep}" in header[1]
 
 
 def test_the_choices_reach_each_other():

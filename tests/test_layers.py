@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "motif"
 LAYERS = [  # from the ground up; a module may import from layers below its own
-    {"checks"},
+    {"checks", "report"},
     {"prompts", "statistics"},
     {"data", "generation", "answers", "screen"},
     {"chain", "carry", "models"},
