@@ -9,7 +9,6 @@ from statistics import fmean
 from typing import Any
 
 from motif.checks import number, whole
-from motif.compute import Ledger
 from motif.data import Question
 from motif.episode import Episode, Tree, copied, grade, grow
 from motif.generation import Generate, Sampling
@@ -49,7 +48,6 @@ def evaluate(
     tokenizer: Any,
     settings: Evaluation,
     file: Path,
-    ledger: Ledger,
     seed: int = 0,
     report: Report | None = None,
 ) -> list[dict[str, Any]]:
@@ -62,7 +60,6 @@ def evaluate(
         sampling = settings.sampling(episode, seed * 100_003 + start)
         trees = grow(batch, episode, [1] * episode.rounds, generate, tokenizer, sampling)
         grade(trees)
-        ledger.count(trees)
         records.extend(map(record, trees))
         if report:
             report(len(records), len(questions), {"accuracy": fmean(item["correct"] for item in records)})

@@ -13,36 +13,14 @@ from motif import screen
 from motif.algorithms import Algorithm
 from motif.checks import UserError, whole
 from motif.compute import Ledger
-from motif.data import Dataset
+from motif.data import Dataset, Question
 from motif.episode import Episode
 from motif.evaluation import Evaluation, evaluate, summarise
-from motif.generation import Sampling
+from motif.generation import Generate, Sampling
 from motif.rewards import Reward
-from motif.runs import Run, check_name, environment, write_json
+from motif.rollout import Rollout
+from motif.runs import Checkpoints, Record, Run, check_name, environment, write_json
 from motif.tracking import Silent
-
-
-@dataclass(frozen=True)
-class Checkpoints:
-    """A checkpoint `every` so many steps and at a stop; the newest `keep` stay."""
-
-    every: int = 20
-    keep: int = 2
-
-    def __post_init__(self) -> None:
-        whole("checkpoint.every", self.every)
-        whole("checkpoint.keep", self.keep)
-
-
-@dataclass(frozen=True)
-class Record:
-    """How much of the rollouts is kept: the trees of the first `questions` questions of each step (null: of all)."""
-
-    questions: int | None = 8
-
-    def __post_init__(self) -> None:
-        if self.questions is not None:
-            whole("record.questions", self.questions, at_least=0)
 
 
 @dataclass(frozen=True)
@@ -89,94 +67,103 @@ class Experiment:
         stop that wrote a checkpoint.
         """
         run = Run.open(self.folder, config, self.overwrite)
-        if summary := run.summary():
+        if (found := run.summary()) and not self.overwrite:
             screen.say(f"{self.folder} is finished already; overwrite=true runs it again.", style="yellow")
-            show_result(summary, self.folder)
-            return summary
+            show_result(found, self.folder)
+            return found
         screen.say(f"{self.name}  →  {self.folder}", style="bold")
         questions, test = self.dataset.train(), self.dataset.test()[: self.evaluation.questions]
+        training_episode = self.episode.with_rounds(self.algo.rounds(self.rounds))
 
         screen.quiet_bars()
-        from motif.training import train
+        from transformers import set_seed
 
-        started, ledger = time.monotonic(), Ledger()
-        write_json(run.folder / "environment.json", environment(self.seed))
+        from motif.training import train, trainer_arguments
+
+        arguments = trainer_arguments(
+            self.algo, training_episode, self.reward, self.seed, run.checkpoints, self.checkpoint
+        )
+        started, ledger, summary = time.monotonic(), Ledger(), {}
         with ledger.phase("load"), screen.progress("warm start") as report:
+            set_seed(self.seed)  # of fresh adapters
             policy = self.model.load(report)
         generate = self.generation.generator(policy)
+
+        run.begin(config, self.overwrite)
+        write_json(run.folder / "environment.json", environment(self.seed))
         tracker = self.tracking.start(run.folder, run.id, self.name, config)
-        summary = {}
         try:
-            results: list[dict[str, Any]] = []
-            evaluated = Ledger()
-
-            def measure(which: str) -> None:
-                for rounds in self.evaluated_rounds():
-                    file = run.evaluation / f"{which}-{self.dataset.name}-r{rounds}.jsonl"
-                    with (
-                        evaluated.phase("evaluation"),
-                        screen.progress(f"{which}, {rounds} rounds", len(test)) as report,
-                    ):
-                        episode = self.episode.with_rounds(rounds)
-                        records = evaluate(
-                            test,
-                            episode,
-                            generate,
-                            policy.tokenizer,
-                            self.evaluation,
-                            file,
-                            evaluated,
-                            self.seed,
-                            report,
-                        )
-                    found = {"policy": which, "dataset": self.dataset.name, "rounds": rounds, **summarise(records)}
-                    results.append(found)
-
-            if self.evaluation.before:
-                measure("base")
+            before = self._measure("base", test, policy, generate, run, ledger) if self.evaluation.before else []
             with screen.progress("training", self.algo.steps) as report:
-                train(
-                    policy,
+                rollout = Rollout(
                     self.algo,
-                    self.episode.with_rounds(self.algo.rounds(self.rounds)),
+                    training_episode,
                     self.reward,
                     questions,
                     generate,
+                    policy.tokenizer,
+                    ledger,
                     self.seed,
+                    arguments.scale_rewards,
+                )
+                train(
+                    policy,
+                    arguments,
+                    rollout,
                     run,
                     tracker,
-                    ledger,
                     report,
-                    self.checkpoint.every,
-                    self.checkpoint.keep,
                     self.record.questions,
                     self.tracking.episodes_every,
                 )
-            measure("trained")
-            measured = self.evaluation.sampling(self.episode, self.seed)
+            after = self._measure("trained", test, policy, generate, run, ledger)
             policy.model.save_pretrained(run.policy)
             policy.tokenizer.save_pretrained(run.policy)
-            summary = {
-                "name": self.name,
-                "algo": self.algo.name,
-                "model": self.model.name,
-                "dataset": self.dataset.name,
-                "rounds": self.rounds,
-                "seed": self.seed,
-                "sampling": {
-                    "training": [stated(self.episode.sampling(round)) for round in (1, 2)],
-                    "evaluation": [stated(measured(round)) for round in (1, 2)],
-                },
-                "evaluation": results,
-                "compute": {"training": ledger.as_dict()["counts"], "evaluation": evaluated.as_dict()["counts"]},
-                "seconds": ledger.as_dict()["seconds"] | evaluated.as_dict()["seconds"],
-                "elapsed": round(time.monotonic() - started, 1),
-            }
+            summary = self._summary([*before, *after], ledger, time.monotonic() - started)
         finally:
             tracker.finish(summary, run.policy if summary else None)
         run.finish(summary)
         show_result(summary, self.folder)
         return summary
+
+    def _measure(
+        self, which: str, test: list[Question], policy: Any, generate: Generate, run: Run, ledger: Ledger
+    ) -> list[dict[str, Any]]:
+        """Evaluate the policy as it is now at each number of rounds."""
+        found = []
+        for rounds in self.evaluated_rounds():
+            title = f"{which}, {rounds} round{'s' * (rounds > 1)}"
+            file = run.evaluation / f"{which}-{self.dataset.name}-r{rounds}.jsonl"
+            episode = self.episode.with_rounds(rounds)
+            with ledger.phase("evaluation"), screen.progress(title, len(test)) as report:
+                records = evaluate(test, episode, generate, policy.tokenizer, self.evaluation, file, self.seed, report)
+            found.append({"policy": which, "dataset": self.dataset.name, "rounds": rounds, **summarise(records)})
+        return found
+
+    def _summary(self, results: list[dict[str, Any]], ledger: Ledger, elapsed: float) -> dict[str, Any]:
+        measured, spent = self.evaluation.sampling(self.episode, self.seed), ledger.as_dict()
+        return {
+            "name": self.name,
+            "algo": self.algo.name,
+            "model": self.model.name,
+            "dataset": self.dataset.name,
+            "rounds": self.rounds,
+            "seed": self.seed,
+            "sampling": {
+                "training": [stated(self.episode.sampling(round)) for round in (1, 2)],
+                "evaluation": [stated(measured(round)) for round in (1, 2)],
+            },
+            "evaluation": results,
+            "compute": {
+                "training": spent["counts"],
+                "evaluation": {
+                    "questions": sum(found["n"] for found in results),
+                    "generated_tokens": round(sum(found["tokens"] * found["n"] for found in results)),
+                },
+            },
+            "seconds": spent["seconds"],
+            "elapsed": round(elapsed, 1),
+        }
 
 
 def stated(sampling: Sampling) -> dict[str, Any]:

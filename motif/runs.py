@@ -25,17 +25,41 @@ import sys
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from motif.checks import UserError, shown
+from motif.checks import UserError, shown, whole
 from motif.episode import Node, Tree
 
 PLUMBING = ("name", "outputs", "overwrite", "tracking", "generation", "record", "checkpoint")  # cannot change a result
 PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "hydra-core", "wandb", "math-verify")
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """A checkpoint `every` so many steps and at a stop; the newest `keep` stay."""
+
+    every: int = 20
+    keep: int = 2
+
+    def __post_init__(self) -> None:
+        whole("checkpoint.every", self.every)
+        whole("checkpoint.keep", self.keep)
+
+
+@dataclass(frozen=True)
+class Record:
+    """How much of the rollouts is kept: the trees of the first `questions` questions of each step (null: of all)."""
+
+    questions: int | None = 8
+
+    def __post_init__(self) -> None:
+        if self.questions is not None:
+            whole("record.questions", self.questions, at_least=0)
 
 
 class Stopped(Exception):
@@ -55,38 +79,40 @@ class Run:
 
     @classmethod
     def open(cls, folder: Path, config: Mapping[str, Any], overwrite: bool = False) -> "Run":
-        """The run at `folder` with this resolved `config`: begun anew, continued, or found finished.
+        """The run at `folder`, to be begun, continued or shown with this resolved `config`. Nothing is written yet.
 
-        A folder that holds another configuration's run, or something else, is refused.
+        A folder that holds something else, or what a run of another configuration has recorded, is refused.
         """
         run = cls(folder)
-        if overwrite and run.is_run():
-            shutil.rmtree(folder)
-        elif folder.exists() and not run.is_run() and any(folder.iterdir()):
+        ground = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        if not ground.is_dir() or not os.access(ground, os.W_OK):
+            raise UserError(f"{folder} cannot be written, because {ground} cannot; choose another outputs=")
+        if folder.exists() and not run.is_run() and any(folder.iterdir()):
             raise UserError(f"{folder} exists and is not a run; choose another name=")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            run._begin(config)
-        except OSError as error:
-            raise UserError(f"{folder} cannot be written: {error.strerror}; choose another outputs=") from error
+        if run.is_run() and not overwrite and run.has_recorded() and run.meta["identity"] != identity_hash(config):
+            before = yaml.safe_load((folder / "config.yaml").read_text())
+            keys = ", ".join(differing(identity(before), identity(config)))
+            raise UserError(
+                f"{folder} holds a run with another configuration ({keys} differ); "
+                "choose another name=, or overwrite=true to lose that run"
+            )
         return run
+
+    def begin(self, config: Mapping[str, Any], overwrite: bool = False) -> None:
+        """Make the folder, or take up what lies there; `overwrite` empties it first."""
+        if self.is_run() and (overwrite or self.meta["identity"] != identity_hash(config)):
+            shutil.rmtree(self.folder)
+        if not self.is_run():
+            write_text(self.folder / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
+            meta = {"format": 1, "id": uuid.uuid4().hex[:12], "identity": identity_hash(config)}
+            write_json(self.folder / "run.json", meta)
 
     def is_run(self) -> bool:
         return (self.folder / "run.json").is_file()
 
-    def _begin(self, config: Mapping[str, Any]) -> None:
-        if not self.is_run():
-            write_text(self.folder / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
-            write_json(
-                self.folder / "run.json", {"format": 1, "id": uuid.uuid4().hex[:12], "identity": identity_hash(config)}
-            )
-        elif self.meta["identity"] != identity_hash(config):
-            before = yaml.safe_load((self.folder / "config.yaml").read_text())
-            keys = ", ".join(differing(identity(before), identity(config)))
-            raise UserError(
-                f"{self.folder} holds a run with another configuration ({keys} differ); "
-                "choose another name=, or overwrite=true to lose that run"
-            )
+    def has_recorded(self) -> bool:
+        """Whether anything would be lost with the folder."""
+        return self.metrics_file.exists() or self.evaluation.exists()
 
     @property
     def meta(self) -> dict[str, Any]:

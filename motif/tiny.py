@@ -9,6 +9,7 @@ use it. Nothing else in the suite knows about this model.
 import hashlib
 import itertools
 import json
+import math
 import os
 import random
 import shutil
@@ -16,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from motif.chain import Chain
@@ -55,9 +57,9 @@ class Tiny:
     layers: int = 3
     width: int = 160
     heads: int = 4
-    imitation_steps: int = 900
+    imitation_steps: int = 550
     imitation_batch: int = 64
-    imitation_rate: float = 2e-3
+    imitation_rate: float = 1e-2
     useful_replies: float = 0.2
     restarts: float = 0.5
     shortest: int = 2
@@ -217,13 +219,29 @@ class Tiny:
             yield from pool
 
     def _imitate(self, model: Any, tokenizer: Any, report: Any) -> list[dict[str, float]]:
-        """AdamW on the replies' tokens, cut at the window as a rollout is; the loss per token every ten steps."""
+        """The loss per token of the replies, cut at the window as a rollout is, is minimised; its mean every ten steps.
+
+        Muon (Jordan et al. 2024) for the weights inside the layers, AdamW for the rest: with AdamW alone, finding a
+        step by its label takes more than twice as many demonstrations to learn. Both rates rise over a twentieth of
+        the steps and fall by a cosine to a twentieth of the rate.
+        """
         import torch
 
-        optimizer = torch.optim.AdamW(model.parameters(), lr=self.imitation_rate, betas=(0.9, 0.98), weight_decay=0.01)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr=self.imitation_rate, total_steps=self.imitation_steps, pct_start=0.1
-        )
+        inner = [weight for name, weight in model.named_parameters() if ".layers." in name and weight.ndim == 2]
+        outer = [weight for name, weight in model.named_parameters() if ".layers." not in name or weight.ndim != 2]
+        optimizers = [
+            torch.optim.Muon(inner, lr=self.imitation_rate, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.AdamW(outer, lr=self.imitation_rate / 3, betas=(0.9, 0.98), weight_decay=0.0),
+        ]
+
+        def share(step: int) -> float:
+            done = step / self.imitation_steps
+            return min(1.0, 20 * done) * (0.05 + 0.95 * (1 + math.cos(math.pi * done)) / 2)
+
+        schedules = [
+            torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: share(step + 1)) for optimizer in optimizers
+        ]
+        losses: list[float] = []
         batches, curve = self._batches(tokenizer), []
         model.train()
         for step in range(1, self.imitation_steps + 1):
@@ -237,13 +255,16 @@ class Tiny:
             loss = model(input_ids=ids, labels=labels).loss  # padding follows the text, so causality hides it
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad()
+            for optimizer, schedule in zip(optimizers, schedules, strict=True):
+                optimizer.step()
+                optimizer.zero_grad()
+                schedule.step()
+            losses.append(loss.item())
             if step % 10 == 0 or step == self.imitation_steps:
-                curve.append({"step": step, "loss": round(loss.item(), 4)})
+                mean = fmean(losses[-10:])
+                curve.append({"step": step, "loss": round(mean, 4)})
                 if report:
-                    report(step, self.imitation_steps, {"loss": loss.item()})
+                    report(step, self.imitation_steps, {"loss": mean})
         model.eval()
         return curve
 

@@ -1,36 +1,30 @@
 """Training by TRL's GRPOTrainer. No trainer subclass and no placeholder reward.
 
-TRL asks `Rollout` for completions; it grows the trees, futures included, with the policy that is being trained. The
-values of the reward's terms come back to TRL through its reward functions; TRL makes advantages of them, and takes
-the step. `Recorder` writes down what happened.
+TRL asks a `Rollout` for completions and for the values of the reward's terms, makes advantages of them, and takes the
+step. `Recorder` writes down what happened.
 """
 
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from statistics import fmean, pstdev, stdev
 from typing import Any
 
+import torch
 from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback
-from transformers.trainer_utils import set_seed
 from trl import GRPOConfig, GRPOTrainer
 
-from motif import measures
-from motif.algorithms import Algorithm, Row
+from motif.algorithms import Algorithm
 from motif.checks import UserError, hint
-from motif.compute import Ledger
-from motif.data import Question
-from motif.episode import Episode, Tree, grade, grow
-from motif.generation import Generate, Reply, Sampling
+from motif.episode import Episode
 from motif.models import Policy
-from motif.prompts import Conversation
 from motif.rewards import Reward
-from motif.runs import Run, Stopped, as_record, write_json
+from motif.rollout import Rollout
+from motif.runs import Checkpoints, Run, Stopped, as_record, write_json
 from motif.screen import Report
 from motif.tracking import Tracker
 
@@ -52,121 +46,6 @@ OURS = {  # what TRL is told by the suite itself, and the setting to use instead
     "save_total_limit": "checkpoint.keep",
 }
 KEPT = ("loss", "grad_norm", "learning_rate", "entropy", "kl", "reward", "reward_std")  # of TRL's own log
-ADVANTAGE_EPSILON = 1e-4  # TRL's ε
-
-
-class Rollout:
-    """The suite's side of TRL: `rollout_func` and the reward functions of one training.
-
-    Called with questions' ids, each repeated for its first-round replies. A step's random numbers are keyed by
-    (seed, step, process, round), so a step can be done again exactly.
-    """
-
-    def __init__(
-        self,
-        algorithm: Algorithm,
-        episode: Episode,
-        reward: Reward,
-        questions: Sequence[Question],
-        generate: Generate,
-        tokenizer: Any,
-        ledger: Ledger,
-        seed: int,
-        scale_rewards: str = "group",
-    ) -> None:
-        self.algorithm, self.episode, self.reward = algorithm, episode, reward
-        self.questions = {question.id: question for question in questions}
-        self.generate, self.tokenizer, self.ledger = generate, tokenizer, ledger
-        self.seed, self.scale_rewards = seed, scale_rewards
-        self.trees: list[Tree] = []
-        self.notes: dict[int, dict[str, Any]] = {}  # values, reward and advantage of trained nodes, by id()
-        self.metrics: dict[str, float] = {}
-
-    def __call__(self, prompts: list[str], trainer: Any) -> dict[str, Any]:
-        """TRL's `rollout_func`: rows of prompt ids, completion ids, and the values of the reward's terms."""
-        group = self.algorithm.m
-        if any(len(set(prompts[place : place + group])) > 1 for place in range(0, len(prompts), group)):
-            raise UserError(
-                "a question's replies are spread over processes; make algo.questions a multiple of their number"
-            )
-        questions = [self.questions[id] for id in prompts[::group]]
-        key = (self.seed * 1_000_003 + trainer.state.global_step) * 1009 + trainer.accelerator.process_index
-        self.trees = grow(
-            questions,
-            self.episode,
-            self.algorithm.branching(self.episode.rounds),
-            self._timed(),
-            self.tokenizer,
-            lambda round: self.episode.sampling(round).seeded(key * 1009 + round),
-        )
-        with self.ledger.phase("reward"):
-            grade(self.trees)
-            rows = [row for tree in self.trees for row in self.algorithm.rows(tree)]
-            values = [self.reward.of(row.path, row.futures) for row in rows]
-        self.ledger.count(self.trees)
-        self.ledger.counts["trained_tokens"] += sum(len(row.path[-1].reply.token_ids) for row in rows)
-        self._note(rows, values)
-        replies = [row.path[-1].reply for row in rows]
-        return {
-            "prompt_ids": [reply.prompt_ids for reply in replies],
-            "completion_ids": [reply.token_ids for reply in replies],
-            "logprobs": None,
-            "values": values,
-        }
-
-    def _timed(self) -> Generate:
-        """The generator, its time counted as `rollout` in round 1 and as `future_rollout` from there on."""
-        calls = 0
-
-        def generate(talks: Sequence[Conversation], sampling: Sampling) -> list[Reply]:
-            nonlocal calls
-            calls += 1
-            with self.ledger.phase("rollout" if calls == 1 else "future_rollout"):
-                return self.generate(talks, sampling)
-
-        return generate
-
-    def _note(self, rows: list[Row], values: list[dict[str, float]]) -> None:
-        rewards = [self.reward.total(value) for value in values]
-        found = advantages(rewards, self.algorithm.m, self.scale_rewards)
-        self.notes = {
-            id(row.path[-1]): {"values": value, "reward": reward, "advantage": advantage}
-            for row, value, reward, advantage in zip(rows, values, rewards, found, strict=True)
-        }
-        groups = [rewards[place : place + self.algorithm.m] for place in range(0, len(rewards), self.algorithm.m)]
-        self.metrics = {
-            **measures.of_episodes(self.trees),
-            **measures.by_round(self.trees),
-            "zero_spread": fmean(pstdev(group) < 1e-8 for group in groups),
-        }
-
-    def reward_functions(self) -> list[Callable[..., list[float]]]:
-        """TRL's reward functions, one a term, so that TRL weighs and logs each; the first reports metrics."""
-
-        def function(name: str) -> Callable[..., list[float]]:
-            def term(
-                values: list[Mapping[str, float]], log_metric: Callable[[str, float], None], **_: Any
-            ) -> list[float]:
-                for key, value in self.metrics.items():
-                    log_metric(key, value)
-                self.metrics = {}
-                return [value[name] for value in values]
-
-            term.__name__ = name
-            return term
-
-        return [function(name) for name in self.reward.weights]
-
-
-def advantages(rewards: Sequence[float], group: int, scale: str = "group") -> list[float]:
-    """(r − group mean) / (spread + ε), the spread being that of the group, of the batch, or none, as TRL does it."""
-    found = []
-    for place in range(0, len(rewards), group):
-        own = rewards[place : place + group]
-        spread = {"group": own, "batch": rewards}.get(scale)
-        divisor = stdev(spread) + ADVANTAGE_EPSILON if spread else 1.0
-        found += [(reward - fmean(own)) / divisor for reward in own]
-    return found
 
 
 class Recorder(TrainerCallback):
@@ -249,7 +128,7 @@ OWN_METRICS = {
 
 
 def trainer_arguments(
-    algorithm: Algorithm, episode: Episode, reward: Reward, seed: int, folder: Path, every: int, keep: int, gpu: bool
+    algorithm: Algorithm, episode: Episode, reward: Reward, seed: int, folder: Path, checkpoints: Checkpoints
 ) -> GRPOConfig:
     """TRL's configuration for these choices. Unknown or contradictory `algo.trainer` keys are `UserError`s."""
     known = {field.name for field in fields(GRPOConfig)}
@@ -289,10 +168,10 @@ def trainer_arguments(
             logging_steps=1,
             disable_tqdm=True,
             save_strategy="steps",
-            save_steps=every,
-            save_total_limit=keep,
+            save_steps=checkpoints.every,
+            save_total_limit=checkpoints.keep,
             remove_unused_columns=False,
-            use_cpu=not gpu,
+            use_cpu=not torch.cuda.is_available(),
             **options,
         )
     except (TypeError, ValueError) as error:
@@ -301,37 +180,25 @@ def trainer_arguments(
 
 def train(
     policy: Policy,
-    algorithm: Algorithm,
-    episode: Episode,
-    reward: Reward,
-    questions: Sequence[Question],
-    generate: Generate,
-    seed: int,
+    arguments: GRPOConfig,
+    rollout: Rollout,
     run: Run,
     tracker: Tracker,
-    ledger: Ledger,
     report: Report,
-    every: int,
-    keep: int,
-    episodes: int | None,
-    tables: int,
+    episodes: int | None = None,
+    tables: int = 0,
 ) -> None:
     """Train `policy` in place, from the newest checkpoint of `run` where there is one.
 
-    Raises `Stopped` after a checkpoint where the process was asked to stop.
+    The trees of the first `episodes` questions of a step are kept (None: all); `tables` is the number of steps between
+    tables of episodes for the tracker (0: none). Raises `Stopped` after a checkpoint where the process was asked to.
     """
-    gpu = policy.model.device.type == "cuda"
-    arguments = trainer_arguments(algorithm, episode, reward, seed, run.checkpoints, every, keep, gpu)
-    rollout = Rollout(
-        algorithm, episode, reward, questions, generate, policy.tokenizer, ledger, seed, arguments.scale_rewards
-    )
     recorder = Recorder(rollout, run, tracker, report, episodes, tables)
-    set_seed(seed)
     trainer = GRPOTrainer(
         model=policy.model,
         reward_funcs=rollout.reward_functions(),  # type: ignore[arg-type]
         args=arguments,
-        train_dataset=Dataset.from_dict({"prompt": [question.id for question in questions]}),
+        train_dataset=Dataset.from_dict({"prompt": list(rollout.questions)}),
         processing_class=policy.tokenizer,
         rollout_func=rollout,
         callbacks=[recorder],
@@ -340,13 +207,15 @@ def train(
     found = run.checkpoint()
     if found:
         run.cut(found[1]["positions"])
-        ledger.restore(found[1]["ledger"])
+        rollout.ledger.restore(found[1]["ledger"])
     else:
         run.cut({})
     with stoppable(recorder):
         trainer.train(resume_from_checkpoint=str(found[0]) if found else None)
-    if recorder.stopping and trainer.state.global_step < algorithm.steps:
-        raise Stopped(f"stopped after step {trainer.state.global_step} of {algorithm.steps}; a checkpoint is written")
+    if recorder.stopping and trainer.state.global_step < arguments.max_steps:
+        raise Stopped(
+            f"stopped after step {trainer.state.global_step} of {arguments.max_steps}; a checkpoint is written"
+        )
     policy.model.eval()
 
 

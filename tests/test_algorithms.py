@@ -7,7 +7,7 @@ from motif.checks import UserError
 from motif.episode import Episode, grade, grow
 from motif.generation import Sampling
 from motif.rewards import Reward, accuracy, format
-from motif.training import advantages
+from motif.rollout import advantages
 from tests.toys import Words, good, question, says
 
 REWARD = Reward(outcome={"accuracy": accuracy}, reply={"format": format}, weights={"accuracy": 1.0, "format": 0.1})

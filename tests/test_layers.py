@@ -13,7 +13,8 @@ LAYERS = [  # from the ground up; a module may import from layers below its own
     {"chain", "carry", "models"},
     {"episode", "tiny", "decoding", "tracking"},
     {"rewards", "algorithms", "measures", "compute", "runs"},
-    {"evaluation", "training"},
+    {"evaluation", "rollout"},
+    {"training"},
     {"experiment"},
     {"entry"},
 ]

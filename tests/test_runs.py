@@ -7,31 +7,48 @@ import yaml
 from motif.checks import UserError
 from motif.runs import Run, check_name, derived_name, differing
 
+
+def begun(folder, config, overwrite=False):
+    run = Run.open(folder, config, overwrite)
+    run.begin(config, overwrite)
+    return run
+
+
 CONFIG = {"rounds": 3, "algo": {"k": 2}, "tracking": {"mode": None}, "name": "x"}
 
 
 def test_a_new_run_has_its_resolved_configuration_and_a_stable_id(tmp_path):
-    run = Run.open(tmp_path / "run", CONFIG)
+    run = begun(tmp_path / "run", CONFIG)
     assert yaml.safe_load((tmp_path / "run/config.yaml").read_text()) == CONFIG
-    assert Run.open(tmp_path / "run", CONFIG).id == run.id
+    assert begun(tmp_path / "run", CONFIG).id == run.id
 
 
 def test_another_configuration_under_the_same_name_is_refused_naming_what_differs(tmp_path):
-    Run.open(tmp_path / "run", CONFIG)
+    begun(tmp_path / "run", CONFIG).record({"step": 1})
     with pytest.raises(UserError, match=r"algo\.k, seed differ"):
         Run.open(tmp_path / "run", {**CONFIG, "algo": {"k": 4}, "seed": 1})
 
 
+def test_a_run_that_has_recorded_nothing_gives_way_to_another_configuration(tmp_path):
+    first = begun(tmp_path / "run", CONFIG)
+    assert begun(tmp_path / "run", {**CONFIG, "seed": 1}).id != first.id
+
+
+def test_opening_writes_nothing(tmp_path):
+    Run.open(tmp_path / "outputs" / "run", CONFIG)
+    assert not list(tmp_path.iterdir())
+
+
 def test_plumbing_may_change(tmp_path):
-    run = Run.open(tmp_path / "run", CONFIG)
-    assert Run.open(tmp_path / "run", {**CONFIG, "tracking": {"mode": "offline"}}).id == run.id
+    run = begun(tmp_path / "run", CONFIG)
+    assert begun(tmp_path / "run", {**CONFIG, "tracking": {"mode": "offline"}}).id == run.id
 
 
 def test_overwriting_is_explicit_and_loses_the_old_run(tmp_path):
-    first = Run.open(tmp_path / "run", CONFIG)
+    first = begun(tmp_path / "run", CONFIG)
     first.finish({"done": True})
-    assert Run.open(tmp_path / "run", CONFIG).summary() == {"done": True}
-    again = Run.open(tmp_path / "run", {**CONFIG, "rounds": 1}, overwrite=True)
+    assert begun(tmp_path / "run", CONFIG).summary() == {"done": True}
+    again = begun(tmp_path / "run", {**CONFIG, "rounds": 1}, overwrite=True)
     assert again.id != first.id and again.summary() is None
 
 
@@ -50,7 +67,7 @@ def test_an_unwritable_place_is_a_message(tmp_path):
 
 
 def test_files_that_grow_can_be_cut_back_to_a_checkpoint(tmp_path):
-    run = Run.open(tmp_path / "run", CONFIG)
+    run = begun(tmp_path / "run", CONFIG)
     run.record({"step": 1})
     run.write_episodes([{"step": 1}])
     positions = run.positions()
@@ -64,7 +81,7 @@ def test_files_that_grow_can_be_cut_back_to_a_checkpoint(tmp_path):
 
 
 def test_a_checkpoint_without_its_note_is_torn_and_the_one_before_is_used(tmp_path):
-    run = Run.open(tmp_path / "run", CONFIG)
+    run = begun(tmp_path / "run", CONFIG)
     for step in (10, 9, 100):
         (run.checkpoints / f"checkpoint-{step}").mkdir(parents=True)
     (run.checkpoints / "checkpoint-10/motif.json").write_text('{"step": 10}')

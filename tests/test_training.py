@@ -15,7 +15,8 @@ from motif.episode import Episode
 from motif.generation import Reply, Transformers
 from motif.prompts import Prompts
 from motif.rewards import Reward, accuracy, format
-from motif.runs import Run, Stopped
+from motif.rollout import Rollout
+from motif.runs import Checkpoints, Run, Stopped
 from motif.tiny import Tiny
 from motif.tracking import Nowhere
 from motif.training import Recorder, train, trainer_arguments
@@ -37,24 +38,14 @@ def small(cls, **settings):
 
 def run_training(policy, algorithm, folder, generate=None, seed=0, every=100, **settings):
     """Train on chains in `folder`; returns the run."""
-    run = Run.open(folder, {"folder": folder.name})
-    train(
-        policy,
-        algorithm,
-        EPISODE.with_rounds(algorithm.rounds(3)),
-        REWARD,
-        Chain(train_size=16, longest=4).train(),
-        generate or Transformers().generator(policy),
-        seed,
-        run,
-        Nowhere(),
-        Ledger(),
-        settings.get("report", lambda *_: None),
-        every,
-        2,
-        None,
-        0,
-    )
+    config = {"folder": folder.name}
+    run, episode = Run.open(folder, config), EPISODE.with_rounds(algorithm.rounds(3))
+    run.begin(config)
+    questions = Chain(train_size=16, longest=4).train()
+    generate = generate or Transformers().generator(policy)
+    rollout = Rollout(algorithm, episode, REWARD, questions, generate, policy.tokenizer, Ledger(), seed)
+    arguments = trainer_arguments(algorithm, episode, REWARD, seed, run.checkpoints, Checkpoints(every, 2))
+    train(policy, arguments, rollout, run, Nowhere(), settings.get("report", lambda *_: None))
     return run
 
 
@@ -200,10 +191,12 @@ def test_a_step_is_one_optimiser_step_whatever_the_micro_batch(policy, tmp_path)
 )
 def test_bad_trainer_arguments_are_refused_in_a_line(tmp_path, settings, words):
     with pytest.raises(UserError, match=words) as error:
-        trainer_arguments(small(GRPO, **settings), EPISODE, REWARD, 0, tmp_path, 1, 1, False)
+        trainer_arguments(small(GRPO, **settings), EPISODE, REWARD, 0, tmp_path, Checkpoints())
     assert "\n" not in str(error.value)
 
 
 def test_greedy_training_is_refused(tmp_path):
     with pytest.raises(UserError, match="temperature must be above 0"):
-        trainer_arguments(small(GRPO), Episode(rounds=1, tokens=9, temperature=0.0), REWARD, 0, tmp_path, 1, 1, False)
+        trainer_arguments(
+            small(GRPO), Episode(rounds=1, tokens=9, temperature=0.0), REWARD, 0, tmp_path, Checkpoints(), False
+        )
