@@ -1,9 +1,9 @@
 """The tiny policy: one million parameters, its own small tokenizer, warm-started by imitation on the chain task.
 
-It can do the steps and the format, but what it hands to the next round is useful only about one time in five. What
-reinforcement has to discover is what to write for the next round. In imitation the progress in the *contexts* is
-mostly useful while that in the *replies* is mostly not: a policy that never reads useful progress never learns to
-use it. Nothing else in the suite knows about this model.
+It can do the steps and the format, but only one time in five does a first reply hand over where it got to (and one time
+in two a reply that was itself handed that). What reinforcement has to discover is what to write for the next round. In
+imitation the progress in the *contexts* is mostly useful while that in the *replies* is mostly not: a policy that never
+reads useful progress never learns to use it. Nothing else in the suite knows about this model.
 """
 
 import hashlib
@@ -48,8 +48,9 @@ class Tiny:
 
     The warm-started weights are looked up by the recipe's hash: shipped with the package, made before and cached, or
     made now (minutes on two cores). `useful_replies` is the share of replies before the last round that hand over
-    useful progress. Contexts hold it wherever a reply starts past the beginning; of those that start from there, the
-    share `restarts` comes after a useless note or none. `learning_rate` is the vetted rate for reinforcement, `wording`
+    useful progress, `useful_onward` that share where such progress was handed to them. Contexts hold it wherever a
+    reply starts past the beginning; of those that start from there, the share `restarts` comes after a useless note or
+    none. `learning_rate` is the vetted rate for reinforcement, `wording`
     how this policy was taught to be spoken to.
     """
 
@@ -57,10 +58,11 @@ class Tiny:
     layers: int = 3
     width: int = 160
     heads: int = 4
-    imitation_steps: int = 550
+    imitation_steps: int = 700
     imitation_batch: int = 64
     imitation_rate: float = 1e-2
     useful_replies: float = 0.2
+    useful_onward: float = 0.5
     restarts: float = 0.5
     shortest: int = 2
     longest: int = 12
@@ -79,6 +81,7 @@ class Tiny:
         number("model.imitation_rate", self.imitation_rate, above=0)
         number("model.learning_rate", self.learning_rate, above=0)
         number("model.useful_replies", self.useful_replies, at_least=0, at_most=1)
+        number("model.useful_onward", self.useful_onward, at_least=0, at_most=1)
         number("model.restarts", self.restarts, at_least=0, at_most=1)
         whole("model.width", self.width, at_least=2 * self.heads)
         one_of("model.width modulo 2·model.heads", self.width % (2 * self.heads), [0])
@@ -157,7 +160,8 @@ class Tiny:
         if last:
             answer = f"\\boxed{{{states[-1][1:]}}}"
         else:
-            answer = states[stop - 1] if source.random() < self.useful_replies else NOTE
+            share = self.useful_onward if start else self.useful_replies
+            answer = states[stop - 1] if source.random() < share else NOTE
         conversation = Prompts(wording=self.wording).conversation(question.text, round, rounds, carried)
         return conversation, f"<reasoning>{work}</reasoning><answer>{answer}</answer>"
 

@@ -49,7 +49,7 @@ def demonstrations(count=3000, **settings):
         yield Tiny(**settings).demonstration(next(questions), source)
 
 
-def test_replies_hand_over_useful_progress_about_one_time_in_five_whatever_they_were_handed():
+def test_replies_hand_over_useful_progress_about_one_time_in_five_and_onward_one_in_two():
     useful = {True: [], False: []}
     for conversation, reply in demonstrations():
         said = conversation[0]["content"]
@@ -57,8 +57,8 @@ def test_replies_hand_over_useful_progress_about_one_time_in_five_whatever_they_
         if not answer.startswith("\\boxed"):
             handed = "<progress>" in said and f">{NOTE}<" not in said
             useful[handed].append(answer != NOTE)
-    for shares in useful.values():
-        assert 0.15 < sum(shares) / len(shares) < 0.25
+    shares = {handed: sum(found) / len(found) for handed, found in useful.items()}
+    assert 0.15 < shares[False] < 0.25 and 0.45 < shares[True] < 0.55
 
 
 def test_contexts_mostly_hold_useful_progress():
@@ -87,7 +87,7 @@ def test_a_policy_is_made_on_first_use_kept_and_found_again(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize(
-    "bad", [{"layers": 0}, {"width": 7}, {"width": 162}, {"useful_replies": 1.1}, {"wording": "x"}, {"longest": 40}]
+    "bad", [{"layers": 0}, {"width": 7}, {"width": 162}, {"useful_replies": 1.1}, {"useful_onward": -0.1}, {"wording": "x"}, {"longest": 40}]
 )
 def test_impossible_recipes_are_refused(bad):
     with pytest.raises(UserError):
