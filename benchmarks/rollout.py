@@ -23,8 +23,9 @@ import torch
 
 from motif import screen
 from motif.chain import Chain
+from motif.engines import Transformers
 from motif.episode import Episode, Tree, grow
-from motif.generation import Generate, Reply, Sampling, Transformers
+from motif.generation import Generate, Reply, Sampling
 from motif.models import Policy
 from motif.prompts import Conversation, Prompts
 from motif.tiny import Tiny

@@ -7,13 +7,9 @@ to fit memory, or what was generated before.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from motif.checks import number, whole
 from motif.prompts import Conversation
-
-if TYPE_CHECKING:
-    from motif.models import Policy
 
 
 @dataclass(frozen=True)
@@ -53,33 +49,3 @@ class Reply:
 
 
 Generate = Callable[[Sequence[Conversation], Sampling], list[Reply]]
-
-
-@dataclass(frozen=True)
-class Transformers:
-    """Generation with the training model itself, in this process (`generation=transformers`).
-
-    `cache_gib` bounds the key-value cache of one micro-batch; null takes 0.8 of the free memory of a GPU, or 1 GiB on
-    a CPU. Results do not depend on it.
-    """
-
-    name: str = "transformers"
-    cache_gib: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.cache_gib is not None:
-            number("generation.cache_gib", self.cache_gib, above=0)
-
-    def generator(self, policy: "Policy") -> Generate:
-        from motif.decoding import decode
-
-        def generate(conversations: Sequence[Conversation], sampling: Sampling) -> list[Reply]:
-            prompts = policy.render(conversations)
-            written = decode(policy.model, prompts, sampling, policy.end_ids, policy.pad_id, self.cache_gib)
-            texts = policy.tokenizer.batch_decode([policy.without_end(ids) for ids, _, _ in written])
-            return [
-                Reply(text, ids, prompt, finished, logprobs)
-                for text, prompt, (ids, logprobs, finished) in zip(texts, prompts, written, strict=True)
-            ]
-
-        return generate

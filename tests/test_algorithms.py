@@ -68,13 +68,6 @@ def test_the_outcome_is_a_mean_over_futures_that_differ():
     assert rewards(MOTIF(m=2, k=4), 2, answer) == [0.25] * 4
 
 
-def test_advantages_are_deviations_from_the_own_group():
-    found = advantages([1.0, 0.0, 5.0, 5.0], group=2)
-    spread = 0.5**0.5
-    assert found == [pytest.approx(0.5 / (spread + 1e-4)), pytest.approx(-0.5 / (spread + 1e-4)), 0.0, 0.0]
-    assert advantages([1.0, 0.0], group=2, scale="none") == [0.5, -0.5]
-
-
 @pytest.mark.parametrize(
     ("algorithm", "bad"),
     [

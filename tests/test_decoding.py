@@ -6,7 +6,8 @@ import torch
 from motif.chain import Chain
 from motif.checks import UserError
 from motif.decoding import micro_batches, pick, random_numbers
-from motif.generation import Sampling, Transformers
+from motif.engines import Transformers
+from motif.generation import Sampling
 from motif.prompts import Prompts
 from motif.tiny import Tiny
 

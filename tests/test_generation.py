@@ -1,7 +1,7 @@
 import pytest
 
 from motif.checks import UserError
-from motif.generation import Sampling, Transformers
+from motif.generation import Sampling
 
 
 @pytest.mark.parametrize("bad", [{"tokens": 0}, {"temperature": -0.1}, {"top_p": 0}, {"top_p": 1.1}, {"top_k": -1}])
@@ -12,8 +12,3 @@ def test_impossible_sampling_is_refused(bad):
 
 def test_seeding_changes_nothing_else():
     assert Sampling(5, 0.7, 0.9, 3).seeded(4) == Sampling(5, 0.7, 0.9, 3, 4)
-
-
-def test_the_cache_needs_room():
-    with pytest.raises(UserError, match="generation.cache_gib"):
-        Transformers(cache_gib=-1.0)

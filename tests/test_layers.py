@@ -12,7 +12,7 @@ LAYERS = [  # from the ground up; a module may import from layers below its own
     {"data", "generation", "answers", "screen"},
     {"chain", "carry", "models"},
     {"episode", "tiny", "decoding", "tracking"},
-    {"rewards", "algorithms", "measures", "compute", "runs"},
+    {"rewards", "algorithms", "measures", "compute", "runs", "engines"},
     {"evaluation", "rollout"},
     {"training"},
     {"experiment"},

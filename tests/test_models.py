@@ -3,7 +3,8 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from motif.checks import UserError
-from motif.generation import Sampling, Transformers
+from motif.engines import Transformers
+from motif.generation import Sampling
 from motif.models import Pretrained, load_policy
 from motif.tiny import Tiny
 

@@ -30,8 +30,8 @@ def test_another_configuration_under_the_same_name_is_refused_naming_what_differ
 
 
 def test_a_run_that_has_recorded_nothing_gives_way_to_another_configuration(tmp_path):
-    first = begun(tmp_path / "run", CONFIG)
-    assert begun(tmp_path / "run", {**CONFIG, "seed": 1}).id != first.id
+    first = begun(tmp_path / "run", CONFIG).id
+    assert begun(tmp_path / "run", {**CONFIG, "seed": 1}).id != first
 
 
 def test_opening_writes_nothing(tmp_path):
@@ -46,10 +46,11 @@ def test_plumbing_may_change(tmp_path):
 
 def test_overwriting_is_explicit_and_loses_the_old_run(tmp_path):
     first = begun(tmp_path / "run", CONFIG)
+    first_id = first.id
     first.finish({"done": True})
     assert begun(tmp_path / "run", CONFIG).summary() == {"done": True}
     again = begun(tmp_path / "run", {**CONFIG, "rounds": 1}, overwrite=True)
-    assert again.id != first.id and again.summary() is None
+    assert again.id != first_id and again.summary() is None
 
 
 @pytest.mark.parametrize("overwrite", [True, False])

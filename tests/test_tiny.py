@@ -87,7 +87,16 @@ def test_a_policy_is_made_on_first_use_kept_and_found_again(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize(
-    "bad", [{"layers": 0}, {"width": 7}, {"width": 162}, {"useful_replies": 1.1}, {"useful_onward": -0.1}, {"wording": "x"}, {"longest": 40}]
+    "bad",
+    [
+        {"layers": 0},
+        {"width": 7},
+        {"width": 162},
+        {"useful_replies": 1.1},
+        {"useful_onward": -0.1},
+        {"wording": "x"},
+        {"longest": 40},
+    ],
 )
 def test_impossible_recipes_are_refused(bad):
     with pytest.raises(UserError):

@@ -11,8 +11,9 @@ from motif.algorithms import GRPO, MOTIF
 from motif.chain import Chain
 from motif.checks import UserError
 from motif.compute import Ledger
+from motif.engines import Transformers
 from motif.episode import Episode
-from motif.generation import Reply, Transformers
+from motif.generation import Reply
 from motif.prompts import Prompts
 from motif.rewards import Reward, accuracy, format
 from motif.rollout import Rollout
