@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from motif.checks import whole
+from motif.checks import of_kind, whole
 from motif.episode import Path, Tree, futures
 
 
@@ -49,6 +49,7 @@ class Algorithm(ABC):
         """What is trained: `m` rows for a tree."""
 
     def __post_init__(self) -> None:
+        of_kind("algo.trainer", self.trainer, Mapping)
         whole("algo.steps", self.steps)
         whole("algo.questions", self.questions)
         whole("algo.m", self.m, at_least=2)

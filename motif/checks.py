@@ -46,6 +46,13 @@ def one_of(name: str, value: object, options: Iterable[object]) -> object:
     return value
 
 
+def of_kind(name: str, value: object, kind: type) -> object:
+    """`value` where it is a `kind`, else a `UserError`: something else was put where a group of settings belongs."""
+    if not isinstance(value, kind):
+        raise UserError(f"{name} must be a group of settings ({kind.__name__}), got {shown(value)}")
+    return value
+
+
 def hint(word: object, options: Iterable[object]) -> str:
     """', did you mean …?' where one of `options` is close to `word`, else nothing."""
     close = difflib.get_close_matches(str(word), [str(option) for option in options], n=1)

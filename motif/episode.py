@@ -4,13 +4,13 @@
 marks which replies are right. Rewards, credit, metrics and tables are readings of the finished tree.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from motif.answers import final_answer, is_correct
 from motif.carry import Summary
-from motif.checks import UserError, whole
+from motif.checks import UserError, of_kind, whole
 from motif.data import Question
 from motif.generation import Generate, Reply, Sampling
 from motif.prompts import Conversation, Prompts
@@ -96,6 +96,8 @@ class Episode:
 
     def __post_init__(self) -> None:
         whole("rounds", self.rounds, at_most=1000)
+        of_kind("episode.later", self.later, Mapping)
+        of_kind("episode.prompts", self.prompts, Prompts)
         if unknown := set(self.later) - {"tokens", "temperature", "top_p", "top_k"}:
             raise UserError(
                 f"episode.later knows tokens, temperature, top_p and top_k, got {', '.join(sorted(unknown))}"

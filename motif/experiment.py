@@ -11,7 +11,7 @@ from typing import Any
 
 from motif import screen
 from motif.algorithms import Algorithm
-from motif.checks import UserError, whole
+from motif.checks import UserError, of_kind, whole
 from motif.compute import Ledger
 from motif.data import Dataset, Question
 from motif.episode import Episode
@@ -21,6 +21,11 @@ from motif.rewards import Reward
 from motif.rollout import Rollout
 from motif.runs import Checkpoints, Record, Run, check_name, environment, write_json
 from motif.tracking import Silent
+
+NODES = {
+    **{"reward": Reward, "episode": Episode, "algo": Algorithm},
+    **{"evaluation": Evaluation, "checkpoint": Checkpoints, "record": Record},
+}
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,8 @@ class Experiment:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
+        for name, kind in NODES.items():
+            of_kind(name, getattr(self, name), kind)
         whole("rounds", self.rounds)
         whole("seed", self.seed, at_least=0, at_most=2**31 - 1)
         check_name(self.name)

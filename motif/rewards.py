@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from motif.checks import UserError, number
+from motif.checks import UserError, number, of_kind
 from motif.episode import Path
 
 Term = Callable[[Path], float]
@@ -36,6 +36,8 @@ class Reward:
     name: str = "reward"
 
     def __post_init__(self) -> None:
+        for name in ("outcome", "reply", "weights"):
+            of_kind(f"reward.{name}", getattr(self, name), Mapping)
         names = [*self.outcome, *self.reply]
         if len(set(names)) < len(names):
             raise UserError(f"reward: a name stands for an outcome term and a reply term: {', '.join(names)}")

@@ -1,7 +1,7 @@
 """The tiny policy: one million parameters, its own small tokenizer, warm-started by imitation on the chain task.
 
-It can do the steps and the format, but only one time in five does a first reply hand over where it got to (and one time
-in two a reply that was itself handed that). What reinforcement has to discover is what to write for the next round. In
+It can do the steps and the format, but only one time in five does a first reply hand over where it got to (and four times
+in five a reply that was itself handed that). What reinforcement has to discover is what to write for the next round. In
 imitation the progress in the *contexts* is mostly useful while that in the *replies* is mostly not: a policy that never
 reads useful progress never learns to use it. Nothing else in the suite knows about this model.
 """
@@ -62,7 +62,7 @@ class Tiny:
     imitation_batch: int = 64
     imitation_rate: float = 1e-2
     useful_replies: float = 0.2
-    useful_onward: float = 0.5
+    useful_onward: float = 0.8
     restarts: float = 0.5
     shortest: int = 2
     longest: int = 12
@@ -70,7 +70,7 @@ class Tiny:
     operations: str = "+-*"
     window: int = 44
     seed: int = 0
-    learning_rate: float = 2e-4
+    learning_rate: float = 1e-4
     wording: str = "terse"
     peft: None = None
 

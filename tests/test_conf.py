@@ -115,6 +115,10 @@ def test_the_tiny_model_follows_the_settings_of_the_chain():
         ("model._target_=motif.tiny.Nothing", "model._target_"),
         ("model.useful_replies=2", "model.useful_replies"),
         ("seed=${nothing}", "nothing"),
+        ("checkpoint=3", "checkpoint must be a group of settings"),
+        ("algo.trainer=3", "algo.trainer must be a group of settings"),
+        ("episode.later=x", "episode.later must be a group of settings"),
+        ("reward.weights=1", "reward.weights must be a group of settings"),
     ],
 )
 def test_a_bad_value_is_refused_by_name_before_anything_is_loaded(override, words):

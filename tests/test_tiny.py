@@ -49,7 +49,7 @@ def demonstrations(count=3000, **settings):
         yield Tiny(**settings).demonstration(next(questions), source)
 
 
-def test_replies_hand_over_useful_progress_about_one_time_in_five_and_onward_one_in_two():
+def test_replies_hand_over_useful_progress_about_one_time_in_five_and_onward_four_in_five():
     useful = {True: [], False: []}
     for conversation, reply in demonstrations():
         said = conversation[0]["content"]
@@ -58,7 +58,7 @@ def test_replies_hand_over_useful_progress_about_one_time_in_five_and_onward_one
             handed = "<progress>" in said and f">{NOTE}<" not in said
             useful[handed].append(answer != NOTE)
     shares = {handed: sum(found) / len(found) for handed, found in useful.items()}
-    assert 0.15 < shares[False] < 0.25 and 0.45 < shares[True] < 0.55
+    assert 0.15 < shares[False] < 0.25 and 0.75 < shares[True] < 0.85
 
 
 def test_contexts_mostly_hold_useful_progress():
