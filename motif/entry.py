@@ -30,10 +30,12 @@ class Mistake(CompactHydraException):
 
 def resolved(config: DictConfig) -> dict[str, Any]:
     """`config` as plain values; a missing value or a broken interpolation is a `UserError`."""
+    if missing := sorted(OmegaConf.missing_keys(config)):
+        raise UserError(f"{missing[0]} has no value: give it as {missing[0]}=VALUE")
     try:
-        return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
+        return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
     except OmegaConfBaseException as error:
-        raise UserError(str(error).strip().splitlines()[0]) from error
+        raise UserError(f"{error.full_key}: {str(error).strip().splitlines()[0]}") from error
 
 
 def build(config: DictConfig) -> Any:

@@ -1,9 +1,9 @@
 """The tiny policy: one million parameters, its own small tokenizer, warm-started by imitation on the chain task.
 
-It can do the steps and the format, but only one time in five does a first reply hand over where it got to (and four times
-in five a reply that was itself handed that). What reinforcement has to discover is what to write for the next round. In
-imitation the progress in the *contexts* is mostly useful while that in the *replies* is mostly not: a policy that never
-reads useful progress never learns to use it. Nothing else in the suite knows about this model.
+It can do the steps and the format, but only one first reply in five hands over where it got to (four in five of those
+that were themselves handed that). What reinforcement has to discover is what to write for the next round. In imitation
+the progress in the *contexts* is mostly useful while that in the *replies* is mostly not: a policy that never reads
+useful progress never learns to use it. Nothing else in the suite knows about this model.
 """
 
 import hashlib
