@@ -30,9 +30,9 @@ class Mistake(CompactHydraException):
 
 def resolved(config: DictConfig) -> dict[str, Any]:
     """`config` as plain values; a missing value or a broken interpolation is a `UserError`."""
-    if missing := sorted(OmegaConf.missing_keys(config)):
-        raise UserError(f"{missing[0]} has no value: give it as {missing[0]}=VALUE")
     try:
+        if missing := sorted(OmegaConf.missing_keys(config)):
+            raise UserError(f"{missing[0]} has no value: give it as {missing[0]}=VALUE")
         return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
     except OmegaConfBaseException as error:
         raise UserError(f"{error.full_key}: {str(error).strip().splitlines()[0]}") from error
