@@ -92,7 +92,7 @@ def quiet(verbose: bool = False) -> None:
     os.environ.setdefault("WANDB_SILENT", "true")
     warnings.filterwarnings("ignore")
     for library in ("transformers", "trl", "accelerate", "peft", "datasets", "torch", "wandb"):
-        logging.getLogger(library).setLevel(logging.ERROR)
+        logging.getLogger(library).setLevel(logging.CRITICAL if library == "wandb" else logging.ERROR)
 
 
 def quiet_bars(verbose: bool = False) -> None:

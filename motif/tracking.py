@@ -102,22 +102,28 @@ class WandB:
                 raise UserError(f"tracking: wandb cannot start offline: {error}; tracking=none goes without") from error
             reason = str(error).strip().splitlines()[0]
             screen.say(f"W&B: {reason}; tracking offline instead", style="yellow")
+            wandb.teardown()  # the failed attempt holds the run's id
             mode, run = "offline", wandb.init(**options, mode="offline", settings=wandb.Settings(**settings))
+        url = run.url if mode == "online" else None
         if mode == "offline":
             screen.say(f"W&B: offline; to upload: wandb sync {folder / 'wandb'}/offline-run-*", style="dim")
-        return _WandBRun(run, self.artifact)
+        if url:
+            screen.say(f"W&B: {url}", style="dim")
+        return _WandBRun(run, self.artifact, url)
 
     @staticmethod
     def _has_key() -> bool:
         import wandb
 
+        if os.environ.get("WANDB_API_KEY"):
+            return True
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
             return bool(wandb.login(prompt=False, verify=False))
 
 
 class _WandBRun:
-    def __init__(self, run: Any, artifact: bool) -> None:
-        self.run, self.artifact, self.url = run, artifact, run.url
+    def __init__(self, run: Any, artifact: bool, url: str | None) -> None:
+        self.run, self.artifact, self.url = run, artifact, url
         for axis in AXES:
             run.define_metric(axis, hidden=True)
         run.define_metric("*", step_metric=AXES[0])
