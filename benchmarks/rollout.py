@@ -6,7 +6,7 @@
 (c) the bare engine: one `model.generate` per round on the prompts of (b), all rows in one batch.
 
 Runs of (a), (b) and (c) take turns; ratios are of tokens per second within a turn, printed as median and range. Then
-time per token and peak memory of (b) for 2, 4 and 8 rounds.
+time per token and peak memory of (b) for 2, 4 and 8 rounds of equally many rows.
 """
 
 import argparse
@@ -92,11 +92,11 @@ def compare(arguments: argparse.Namespace) -> None:
     policy = Tiny().load()
     questions = Chain().test()[: arguments.questions]
     m, k, n = arguments.m, arguments.k, arguments.n
-    episode = Episode(rounds=n, tokens=48, prompts=Prompts(wording="terse"))
+    episode = Episode(rounds=n, tokens=44, prompts=Prompts(wording="terse"))
     branching, ours, engine = [m, k, *[1] * n][:n], Transformers().generator(policy), bare(policy)
 
     def greedy(round: int) -> Sampling:
-        return Sampling(48, temperature=0.0)
+        return Sampling(44, temperature=0.0)
 
     def texts(trees: Sequence[Tree]) -> list[str]:
         return [node.reply.text for tree in trees for node in tree.nodes()]
@@ -110,7 +110,7 @@ def compare(arguments: argparse.Namespace) -> None:
     for turn in range(arguments.turns):
 
         def sampled(round: int, turn: int = turn) -> Sampling:
-            return Sampling(48, seed=turn * 100 + round)
+            return Sampling(44, seed=turn * 100 + round)
 
         seconds_b, trees = timed(lambda: grow(questions, episode, branching, ours, policy.tokenizer, sampled))
         seconds_c, bare_trees = timed(lambda: grow(questions, episode, branching, engine, policy.tokenizer, sampled))
@@ -124,21 +124,26 @@ def compare(arguments: argparse.Namespace) -> None:
 
 
 def one_length(rounds: int) -> None:
-    """Seconds per token and the growth of peak memory for rollouts of `rounds` rounds, in a process of its own."""
+    """Seconds per token and the growth of peak memory for rollouts of `rounds` rounds, in a process of its own.
+
+    256 rows in every round (8 questions, m 32, k 1), so that rounds differ in nothing but their number.
+    """
     policy = Tiny().load()
     questions = Chain().test()[:8]
-    episode = Episode(rounds=rounds, tokens=48, prompts=Prompts(wording="terse"))
+    episode = Episode(rounds=rounds, tokens=44, prompts=Prompts(wording="terse"))
     ours = Transformers().generator(policy)
 
-    def rollout() -> list[Tree]:
-        return grow(
-            questions, episode, [8, 4, *[1] * rounds][:rounds], ours, policy.tokenizer, lambda r: Sampling(48, seed=r)
+    def seconds_per_token() -> float:
+        branching = [32, *[1] * rounds]
+        seconds, trees = timed(
+            lambda: grow(questions, episode, branching, ours, policy.tokenizer, lambda r: Sampling(44, seed=r))
         )
+        return seconds / tokens(trees)
 
+    seconds_per_token()  # first calls pay for set-up
     before = memory("VmRSS")
     reset_peak()
-    results = [timed(rollout) for _ in range(3)]
-    per_token = statistics.median(seconds / tokens(trees) for seconds, trees in results)
+    per_token = statistics.median(seconds_per_token() for _ in range(5))
     print(json.dumps({"microseconds": per_token * 1e6, "mib": (memory("VmHWM") - before) / 1024}))
 
 
