@@ -3,8 +3,10 @@
 Building one loads no weights and imports neither torch nor trl, so a bad value costs a second.
 """
 
+import shlex
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -207,6 +209,16 @@ def show_result(summary: Mapping[str, Any], folder: Path) -> None:
         f"in {training:.0f} s ({', '.join(f'{name} {s:.0f}' for name, s in seconds.items())})"
     )
     screen.say(f"folder  {folder}")
-    other = "grpo" if summary["algo"] != "grpo" else "motif"
-    screen.say(f"next    python train.py algo={other} rounds={summary['rounds']} seed={summary['seed']}")
-    screen.say(f"        python train.py -m algo=grpo,motif rounds=1,{max(3, summary['rounds'])} seed=0,1,2")
+    for place, command in enumerate(next_commands(summary["algo"], sys.argv[1:])):
+        screen.say(f"{'' if place else 'next':<8}{command}")
+
+
+def next_commands(algo: str, typed: Sequence[str]) -> list[str]:
+    """What to type next after a run of `algo` that came of these arguments."""
+    table = "python -m motif.report outputs/*"
+    if any(argument in ("-m", "--multirun") or argument.startswith("sweeps=") for argument in typed):
+        return [table]
+    fixed = [argument for argument in typed if argument.split("=")[0] not in ("algo", "seed", "name", "overwrite")]
+    other = "grpo" if algo != "grpo" else "motif"
+    command = shlex.join(["python", "train.py", *fixed])
+    return [f"{command} algo={other}", f"{command} -m algo=grpo,motif seed=0,1,2", table]

@@ -95,18 +95,20 @@ class WandB:
             "config": dict(config),
         }
         settings: dict[str, Any] = {"console": "off", "silent": True, "init_timeout": self.init_timeout}
+        reason = ""
         try:
             run = wandb.init(**options, mode=mode, settings=wandb.Settings(**settings))
         except wandb.errors.Error as error:
             if mode == "offline":
                 raise UserError(f"tracking: wandb cannot start offline: {error}; tracking=none goes without") from error
-            reason = str(error).strip().splitlines()[0]
-            screen.say(f"W&B: {reason}; tracking offline instead", style="yellow")
+            reason = f"{str(error).strip().splitlines()[0]}; "
             wandb.teardown()  # the failed attempt holds the run's id
             mode, run = "offline", wandb.init(**options, mode="offline", settings=wandb.Settings(**settings))
         url = run.url if mode == "online" else None
         if mode == "offline":
-            screen.say(f"W&B: offline; to upload: wandb sync {folder / 'wandb'}/offline-run-*", style="dim")
+            screen.say(
+                f"W&B: {reason}tracking offline; to upload: wandb sync {folder / 'wandb'}/offline-run-*", style="dim"
+            )
         if url:
             screen.say(f"W&B: {url}", style="dim")
         return _WandBRun(run, self.artifact, url)

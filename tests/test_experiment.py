@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from motif.experiment import next_commands
+
 TRAIN = Path(__file__).parent.parent / "train.py"
 SMALL = ["experiment=smoke", "evaluation.questions=8", "algo.m=2", "checkpoint.every=1"]
 
@@ -108,6 +110,13 @@ def test_the_same_name_with_another_configuration_is_refused(finished):
     folder, _ = finished
     status, said = train(folder, "name=one", "seed=5")
     assert status == 1 and "seed" in said and "overwrite=true" in said and "Traceback" not in said
+
+
+def test_what_is_next_keeps_what_was_typed():
+    first, second, table = next_commands("motif", ["rounds=4", "algo=motif", "name=x", "model=local", "model.path=a b"])
+    assert first == "python train.py rounds=4 model=local 'model.path=a b' algo=grpo"
+    assert second.endswith("-m algo=grpo,motif seed=0,1,2") and "motif.report" in table
+    assert next_commands("grpo", ["-m", "seed=0,1"]) == [table]
 
 
 def test_ctrl_c_ends_cleanly_and_the_same_command_continues(tmp_path):
