@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from motif.models import Policy
 
 SHIPPED = Path(__file__).parent / "policies"
-END, PAD = "<|end|>", "<|pad|>"
+END, PAD = "<|endoftext|>", "<|pad|>"  # a Qwen2 tokenizer that lacks <|endoftext|> adds it when it is loaded
 ROLES = ("<|system|>", "<|user|>", "<|assistant|>")
 TEMPLATE = (
     "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] }}"
-    "{% if message['role'] == 'assistant' %}{{ '<|end|>' }}{% endif %}{% endfor %}"
+    "{% if message['role'] == 'assistant' %}{{ '<|endoftext|>' }}{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 )
 NOTE = "ok"  # the useless thing to hand over

@@ -55,7 +55,7 @@ def test_a_reply_ends_at_its_end_token_or_is_cut_off(policy, talks):
             ends = [place for place, id in enumerate(reply.token_ids) if id in policy.end_ids]
             assert ends == ([len(reply.token_ids) - 1] if reply.finished else [])
             assert reply.finished or len(reply.token_ids) == tokens
-            assert "<|end|>" not in reply.text
+            assert policy.tokenizer.eos_token not in reply.text
 
 
 def test_logprobs_are_those_of_the_model_at_the_sampling_temperature(policy, talks):

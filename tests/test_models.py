@@ -40,7 +40,7 @@ def test_lora_trains_few_weights_and_the_saved_adapter_loads_with_peft(folder, t
 
 @pytest.mark.parametrize("path", ["/no/such/folder", "no-such-owner/no-such-model"])
 def test_a_missing_model_is_one_line_with_the_remedy(path, monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(UserError, match="cannot be loaded: .*model=local model.path=") as error:
         load_policy(path)
     assert "\n" not in str(error.value)
