@@ -19,7 +19,7 @@ from transformers import PrinterCallback, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from motif.algorithms import Algorithm
-from motif.checks import UserError, hint
+from motif.checks import UserError, hint, number, one_of
 from motif.episode import Episode
 from motif.models import Policy
 from motif.rewards import Reward
@@ -44,6 +44,11 @@ OURS = {  # what TRL is told by the suite itself, and the setting to use instead
     "report_to": "tracking",
     "save_steps": "checkpoint.every",
     "save_total_limit": "checkpoint.keep",
+}
+CHOICES = {  # that TRL checks only when it takes a step
+    "loss_type": ("grpo", "bnpo", "dr_grpo", "dapo", "luspo", "cispo", "sapo", "vespo"),
+    "scale_rewards": ("group", "batch", "none"),
+    "importance_sampling_level": ("token", "sequence"),
 }
 KEPT = ("loss", "grad_norm", "learning_rate", "entropy", "kl", "reward", "reward_std")  # of TRL's own log
 
@@ -131,12 +136,16 @@ def trainer_arguments(
     algorithm: Algorithm, episode: Episode, reward: Reward, seed: int, folder: Path, checkpoints: Checkpoints
 ) -> GRPOConfig:
     """TRL's configuration for these choices. Unknown or contradictory `algo.trainer` keys are `UserError`s."""
-    known = {field.name for field in fields(GRPOConfig)}
-    for key in algorithm.trainer:
+    known = {field.name: field.default for field in fields(GRPOConfig)}
+    for key, value in algorithm.trainer.items():
         if key in OURS:
             raise UserError(f"algo.trainer.{key} is set by {OURS[key]}=")
         if key not in known:
             raise UserError(f"algo.trainer.{key} is not an argument of TRL's GRPOConfig{hint(key, known)}")
+        if isinstance(known[key], int | float) and not isinstance(known[key], bool) and value is not None:
+            number(f"algo.trainer.{key}", value)
+        if key in CHOICES:
+            one_of(f"algo.trainer.{key}", value, CHOICES[key])
     rows = algorithm.questions * algorithm.m
     processes = int(os.environ.get("WORLD_SIZE", 1))
     micro = algorithm.micro_batch or rows // processes
