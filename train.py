@@ -1,5 +1,7 @@
 """Train and evaluate: `python train.py rounds=3 algo=motif`. `python train.py --help` says what can be chosen."""
 
+import sys
+
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
@@ -25,4 +27,5 @@ def experiment(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
+    sys.argv = ["hydra.verbose=true" if argument == "-v" else argument for argument in sys.argv]
     main()
