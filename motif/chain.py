@@ -98,3 +98,13 @@ class Chain:
             text += f"{label}{operation}{operand}"
             states.append(f"{label}{value}")
         return text, states
+
+
+def written_step(question: Question, place: int) -> str:
+    """Step `place` (from 0) of a chain as a policy that shows its work writes it: `a9-5=4;`."""
+    states, text = question.facts["states"], question.text
+    label = states[place][0]
+    begin = text.index(label)
+    end = text.index(states[place + 1][0]) if place + 1 < len(states) else len(text)
+    before = states[place - 1][1:] if place else text[:begin]
+    return f"{label}{before}{text[begin + 1 : end]}={states[place][1:]};"

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from motif.chain import Chain
+from motif.chain import Chain, written_step
 from motif.checks import UserError
 
 
@@ -62,3 +62,12 @@ def test_more_questions_than_exist_are_refused():
 def test_impossible_settings_are_refused_by_name(bad):
     with pytest.raises(UserError, match="dataset."):
         Chain(**bad)
+
+
+def test_a_step_is_written_from_the_state_before_it():
+    question = next(Chain().draws("train", 0))
+    begin, states = question.text[0], question.facts["states"]
+    assert written_step(question, 0) == f"a{begin}{question.text[2:4]}={states[0][1:]};"
+    assert written_step(question, 1).startswith(f"b{states[0][1:]}") and written_step(question, 1).endswith(
+        f"={states[1][1:]};"
+    )

@@ -1,12 +1,12 @@
 import random
 
 import pytest
-from transformers import AutoTokenizer
 
 from motif.chain import Chain
 from motif.checks import UserError
 from motif.prompts import Prompts
-from motif.tiny import NOTE, SHIPPED, Tiny, build_tokenizer, check_reloaded, tokens, written_step
+from motif.tiny import NOTE, SHIPPED, Tiny
+from motif.vocabulary import build_tokenizer
 
 
 def test_the_shipped_policy_is_of_the_present_recipe_and_small():
@@ -19,28 +19,6 @@ def test_the_recipe_depends_on_what_is_imitated_and_not_on_the_rate_of_reinforce
     assert Tiny().recipe_hash() == Tiny(learning_rate=1.0, name="other").recipe_hash()
     others = [Tiny(useful_replies=0.5), Tiny(modulus=7), Tiny(longest=5), Tiny(width=80), Tiny(seed=1)]
     assert len({tiny.recipe_hash() for tiny in [Tiny(), *others]}) == 6
-
-
-def test_tags_and_box_are_one_token_each_and_any_text_comes_back():
-    tokenizer = build_tokenizer()
-    for token in tokens():
-        assert len(tokenizer(token)["input_ids"]) == 1
-    for text in ("9a-5b*8", "two\nlines\t", "é 中 🙂", "<answer>\\boxed{7}</answer>"):
-        assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
-
-
-def test_the_tokenizer_comes_back_from_the_shipped_folder_as_it_was_built():
-    check_reloaded(Tiny().folder(), build_tokenizer(), [("9a-5", "<reasoning>a9-5=4;</reasoning>")])
-    assert AutoTokenizer.from_pretrained(Tiny().folder()).get_vocab() == build_tokenizer().get_vocab()
-
-
-def test_a_step_is_written_from_the_state_before_it():
-    question = next(Chain().draws("train", 0))
-    begin, states = question.text[0], question.facts["states"]
-    assert written_step(question, 0) == f"a{begin}{question.text[2:4]}={states[0][1:]};"
-    assert written_step(question, 1).startswith(f"b{states[0][1:]}") and written_step(question, 1).endswith(
-        f"={states[1][1:]};"
-    )
 
 
 def demonstrations(count=3000, **settings):
