@@ -10,7 +10,7 @@ time per token and peak memory of (b) for 2, 4 and 8 rounds of equally many rows
 """
 
 import argparse
-import json
+import os
 import platform
 import statistics
 import subprocess
@@ -123,28 +123,24 @@ def compare(arguments: argparse.Namespace) -> None:
     screen.say(f"(b) / (c)  {spread(over_engine)}")
 
 
-def one_length(rounds: int) -> None:
-    """Seconds per token and the growth of peak memory for rollouts of `rounds` rounds, in a process of its own.
+def long_rollout(policy: Policy, rounds: int) -> Any:
+    """A rollout of 256 rows in each of `rounds` rounds: 8 chains of 12 steps, m 32, k 1.
 
-    256 rows in every round (8 questions, m 32, k 1), so that rounds differ in nothing but their number.
+    35 tokens are what a reply of four steps takes, and where a last reply is cut off: rounds differ in number alone.
     """
-    policy = Tiny().load()
-    questions = Chain().test()[:8]
-    episode = Episode(rounds=rounds, tokens=44, prompts=Prompts(wording="terse"))
-    ours = Transformers().generator(policy)
+    questions = Chain(shortest=12, test_size=8).test()
+    episode = Episode(rounds=rounds, tokens=35, prompts=Prompts(wording="terse"))
+    ours, branching = Transformers().generator(policy), [32, *[1] * rounds]
+    return lambda: grow(questions, episode, branching, ours, policy.tokenizer, lambda r: Sampling(35, seed=r))
 
-    def seconds_per_token() -> float:
-        branching = [32, *[1] * rounds]
-        seconds, trees = timed(
-            lambda: grow(questions, episode, branching, ours, policy.tokenizer, lambda r: Sampling(44, seed=r))
-        )
-        return seconds / tokens(trees)
 
-    seconds_per_token()  # first calls pay for set-up
+def peak_of(rounds: int) -> None:
+    """Print by how many MiB a rollout of `rounds` rounds raises the peak memory of this process."""
+    rollout = long_rollout(Tiny().load(), rounds)
     before = memory("VmRSS")
     reset_peak()
-    per_token = statistics.median(seconds_per_token() for _ in range(5))
-    print(json.dumps({"microseconds": per_token * 1e6, "mib": (memory("VmHWM") - before) / 1024}))
+    rollout()
+    print((memory("VmHWM") - before) / 1024)
 
 
 def memory(field: str) -> int:
@@ -158,18 +154,29 @@ def reset_peak() -> None:
         file.write("5")
 
 
-def lengths() -> None:
-    found = {}
-    for rounds in (2, 4, 8):
-        call = [sys.executable, "-m", "benchmarks.rollout", "--rounds-only", str(rounds)]
-        found[rounds] = json.loads(
-            subprocess.run(call, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
-        )
-    for rounds, values in found.items():
-        relative = {key: value / found[2][key] for key, value in values.items()}
+def lengths(turns: int) -> None:
+    """Time per token (taking turns in this process) and peak memory (a process each) for 2, 4 and 8 rounds."""
+    policy, numbers = Tiny().load(), (2, 4, 8)
+    rollouts = {rounds: long_rollout(policy, rounds) for rounds in numbers}
+    rollouts[2]()
+    times: dict[int, list[float]] = {rounds: [] for rounds in numbers}
+    for _ in range(turns):
+        for rounds, rollout in rollouts.items():
+            seconds, trees = timed(rollout)
+            times[rounds].append(seconds / tokens(trees) * 1e6)
+    exact = {
+        "MALLOC_MMAP_THRESHOLD_": "65536",
+        "MALLOC_TRIM_THRESHOLD_": "0",
+    }  # freed tensors leave the process at once
+    for rounds in numbers:
+        call = [sys.executable, "-m", "benchmarks.rollout", "--peak-of", str(rounds)]
+        done = subprocess.run(call, capture_output=True, text=True, check=True, env=os.environ | exact)
+        ratios = [own / two for own, two in zip(times[rounds], times[2], strict=True)]
+        best = min(times[rounds])
         screen.say(
-            f"n = {rounds}: {values['microseconds']:.1f} µs per token (× {relative['microseconds']:.2f}), "
-            f"peak memory + {values['mib']:.0f} MiB (× {relative['mib']:.2f})"
+            f"n = {rounds}: at best {best:.1f} µs per token, × {best / min(times[2]):.2f} of n = 2 "
+            f"(turn by turn {spread(ratios)}); "
+            f"peak memory + {float(done.stdout.splitlines()[-1]):.0f} MiB"
         )
 
 
@@ -177,18 +184,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, value in {"questions": 4, "m": 8, "k": 4, "n": 3, "turns": 3}.items():
         parser.add_argument(f"--{name}", type=int, default=value)
-    parser.add_argument("--rounds-only", type=int, default=None, help=argparse.SUPPRESS)
+    parser.add_argument("--peak-of", type=int, default=None, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     screen.quiet()
     screen.quiet_bars()
-    if arguments.rounds_only:
-        one_length(arguments.rounds_only)
+    if arguments.peak_of:
+        peak_of(arguments.peak_of)
         return
     screen.say(
         f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
     )
     compare(arguments)
-    lengths()
+    lengths(arguments.turns + 2)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ class Policy:
     template_options: dict[str, Any] = field(default_factory=dict)
 
     def render(self, conversations: Sequence[Conversation]) -> list[list[int]]:
-        """Token ids of each conversation up to where the assistant speaks; equal conversations are rendered once."""
+        """Token ids of each conversation up to where the assistant speaks; equal ones share one rendering and list."""
         keys = [tuple((message["role"], message["content"]) for message in talk) for talk in conversations]
         distinct = dict(zip(keys, conversations, strict=True))
         texts = [
@@ -32,7 +32,7 @@ class Policy:
         ]
         ids = self.tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
         found = dict(zip(distinct, ids, strict=True))
-        return [list(found[key]) for key in keys]
+        return [found[key] for key in keys]
 
     @cached_property
     def end_ids(self) -> list[int]:
