@@ -218,7 +218,12 @@ def next_commands(algo: str, typed: Sequence[str]) -> list[str]:
     table = "python -m motif.report outputs/*"
     if any(argument in ("-m", "--multirun") or argument.startswith("sweeps=") for argument in typed):
         return [table]
-    fixed = [argument for argument in typed if argument.split("=")[0] not in ("algo", "seed", "name", "overwrite")]
+    fixed = [
+        shlex.quote(argument)
+        for argument in typed
+        if argument.split("=")[0] not in ("algo", "seed", "name", "overwrite")
+    ]
     other = "grpo" if algo != "grpo" else "motif"
-    command = shlex.join(["python", "train.py", *fixed])
-    return [f"{command} algo={other}", f"{command} -m algo=grpo,motif seed=0,1,2", table]
+    one = " ".join(["python train.py", *fixed, f"algo={other}"])
+    sweep = " ".join(["python train.py -m", *fixed, "algo=grpo,motif seed=0,1,2"])
+    return [one, sweep, table]
