@@ -5,7 +5,9 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from importlib import import_module
+from io import StringIO
 
 from rich.console import Console
 from rich.progress import (
@@ -59,7 +61,7 @@ def progress(title: str, total_known: int = 0) -> Iterator[Report]:
         yield line
         return
     columns = (
-        TextColumn("{task.description:<14}"),
+        TextColumn("{task.description:<17}"),
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -96,8 +98,10 @@ def quiet(verbose: bool = False) -> None:
 
 
 def quiet_bars(verbose: bool = False) -> None:
-    """Switch off transformers' own progress bars; it has to be imported for that."""
+    """Switch off transformers' own progress bars; it has to be imported for that, which is not silent either."""
     if not verbose:
-        from transformers.utils import logging as transformers_logging
+        with redirect_stdout(StringIO()):  # it says so where WANDB_MODE is offline
+            import_module("transformers.integrations.integration_utils")
+            from transformers.utils import logging as transformers_logging
 
         transformers_logging.disable_progress_bar()
