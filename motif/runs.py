@@ -102,10 +102,11 @@ class Run:
         """Make the folder, or take up what lies there; `overwrite` empties it first."""
         if self.is_run() and (overwrite or self.meta["identity"] != identity_hash(config)):
             shutil.rmtree(self.folder)
-        if not self.is_run():
-            write_text(self.folder / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
+        if not self.is_run():  # first of all, for a folder without it is not a run and is left alone
             meta = {"format": 1, "id": uuid.uuid4().hex[:12], "identity": identity_hash(config)}
             write_json(self.folder / "run.json", meta)
+        if not (self.folder / "config.yaml").is_file():
+            write_text(self.folder / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
 
     def is_run(self) -> bool:
         return (self.folder / "run.json").is_file()
@@ -207,7 +208,7 @@ def derived_name(fields: Mapping[str, object], overrides: Sequence[str]) -> str:
     )
     if not others:
         return name
-    words = "-".join(text.split("=")[0].rsplit(".", 1)[-1] + text[text.find("=") :] for text in others)
+    words = "-".join(re.sub(r"^[^=]*\.", "", text) for text in others)  # algo.k=4 is k=4
     slug = "".join(letter if letter.isalnum() or letter in "=._-" else "_" for letter in words)[:60]
     return f"{name}-{slug}-{hashlib.sha256(' '.join(others).encode()).hexdigest()[:4]}"
 

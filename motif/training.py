@@ -219,6 +219,10 @@ def train(
         rollout.ledger.restore(found[1]["ledger"])
     else:
         run.cut({})
+    if found and found[1]["step"] >= arguments.max_steps:  # resumed from its end, the trainer would take a step more
+        trainer._load_from_checkpoint(str(found[0]))
+        policy.model.eval()
+        return
     with stoppable(recorder):
         trainer.train(resume_from_checkpoint=str(found[0]) if found else None)
     if recorder.stopping and trainer.state.global_step < arguments.max_steps:

@@ -34,6 +34,13 @@ def test_a_run_that_has_recorded_nothing_gives_way_to_another_configuration(tmp_
     assert begun(tmp_path / "run", {**CONFIG, "seed": 1}).id != first
 
 
+def test_a_run_killed_while_it_was_begun_can_be_begun_again(tmp_path):
+    first = begun(tmp_path / "run", CONFIG).id
+    (tmp_path / "run/config.yaml").unlink()
+    assert begun(tmp_path / "run", CONFIG).id == first
+    assert yaml.safe_load((tmp_path / "run/config.yaml").read_text()) == CONFIG
+
+
 def test_opening_writes_nothing(tmp_path):
     Run.open(tmp_path / "outputs" / "run", CONFIG)
     assert not list(tmp_path.iterdir())

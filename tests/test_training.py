@@ -151,6 +151,15 @@ def test_a_stopped_run_continues_where_it_was_and_ends_as_if_it_had_not_stopped(
     assert weights(again) == weights(policy)
 
 
+def test_a_run_killed_after_its_last_step_trains_no_more(policy, tmp_path):
+    algorithm = small(GRPO)
+    before = run_training(policy, algorithm, tmp_path / "run").metrics()
+    again = Tiny().load()
+    run = run_training(again, algorithm, tmp_path / "run")
+    assert run.metrics() == before and len(before) == 2
+    assert weights(again) == weights(policy)
+
+
 def test_lines_written_after_the_last_checkpoint_are_written_once(policy, tmp_path):
     algorithm = small(GRPO, steps=3)
 
