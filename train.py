@@ -27,5 +27,5 @@ def experiment(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    sys.argv = ["hydra.verbose=true" if argument == "-v" else argument for argument in sys.argv]
+    sys.argv = entry.arguments(sys.argv)
     main()

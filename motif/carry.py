@@ -20,7 +20,7 @@ class Summary:
     """The text of the answer tag, at most `tokens` tokens of it (INFTYTHINK, arXiv 2503.06692; MOTIF).
 
     A reply without a complete answer tag carries nothing (`missing=none`), or its last `tokens` tokens
-    (`missing=tail`); never its whole text.
+    (`missing=tail`). `missing=whole` hands on its whole text, however long, as the published code did.
     """
 
     tokens: int = 512
@@ -28,7 +28,7 @@ class Summary:
 
     def __post_init__(self) -> None:
         whole("episode.carry.tokens", self.tokens)
-        one_of("episode.carry.missing", self.missing, ("none", "tail"))
+        one_of("episode.carry.missing", self.missing, ("none", "tail", "whole"))
 
     def carry(self, reply: Reply, answer: str | None, tokenizer: Any) -> Carried:
         if answer:
@@ -38,4 +38,6 @@ class Summary:
             return Carried(tokenizer.decode(ids[: self.tokens]), cut=True)
         if self.missing == "none":
             return Carried(None)
+        if self.missing == "whole":
+            return Carried(reply.text)
         return Carried(tokenizer.decode(reply.token_ids[-self.tokens :]), cut=len(reply.token_ids) > self.tokens)

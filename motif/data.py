@@ -6,7 +6,7 @@ which returns questions. Nothing here knows how a reply is graded or what it is 
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Question:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
+@runtime_checkable
 class Dataset(Protocol):
     """What the suite asks of a data set."""
 

@@ -211,8 +211,9 @@ def _decode_batch(
 
 
 def random_numbers(sampling: Sampling, rows: Sequence[int]) -> torch.Tensor:
-    """Uniform numbers in [0, 1) of shape (rows, tokens), float64; a row's stream is keyed by (seed, row) alone."""
-    streams = (np.random.Generator(np.random.Philox(key=[sampling.seed, row])) for row in rows)
+    """Uniform numbers in [0, 1) of shape (rows, tokens), float64; a row's stream is keyed by (seed, place) alone."""
+    places = (sampling.first + row for row in rows)
+    streams = (np.random.Generator(np.random.Philox(key=[sampling.seed, place])) for place in places)
     return torch.from_numpy(np.stack([stream.random(sampling.tokens) for stream in streams]))
 
 

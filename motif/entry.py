@@ -10,15 +10,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra import compose
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException, InstantiationException
 from hydra.types import RunMode
 from hydra.utils import get_object, instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from motif import screen
-from motif.checks import UserError, hint
+from motif.checks import UserError, hint, one_of
 from motif.runs import Stopped
 
 OmegaConf.register_new_resolver("motif.root", lambda: str(Path(__file__).parent.parent), replace=True)
@@ -33,9 +35,25 @@ def resolved(config: DictConfig) -> dict[str, Any]:
     try:
         if missing := sorted(OmegaConf.missing_keys(config)):
             raise UserError(f"{missing[0]} has no value: give it as {missing[0]}=VALUE")
-        return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
+        plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     except OmegaConfBaseException as error:
         raise UserError(f"{error.full_key}: {str(error).strip().splitlines()[0]}") from error
+    evaluation = plain.get("evaluation")
+    if isinstance(evaluation, dict):
+        path, names = evaluation.pop("path", None), evaluation.get("on")
+        if isinstance(names, list):
+            evaluation["on"] = [dataset(name, path) for name in names]
+    return plain
+
+
+def dataset(name: Any, path: str | None = None) -> Any:
+    """The settings of the data set called `name` in the config group, with its files at `path` where one is given."""
+    if not isinstance(name, str):
+        return name
+    options = GlobalHydra.instance().config_loader().get_group_options("dataset")
+    one_of("evaluation.on", name, options)
+    found: dict[str, Any] = OmegaConf.to_container(compose(f"dataset/{name}").dataset)  # type: ignore[assignment]
+    return {**found, "path": path} if path is not None else found
 
 
 def build(config: DictConfig) -> Any:
@@ -96,6 +114,39 @@ def study() -> str | None:
     if hydra.mode != RunMode.MULTIRUN:
         return None
     return hydra.runtime.choices.get("sweeps") or Path(hydra.sweep.dir).name
+
+
+def take_from_run(config: DictConfig, keys: Sequence[str]) -> None:
+    """Where `config.policy` is a run's folder, take that run's own choices for `keys`; what was typed stays as typed."""
+    file = Path(str(OmegaConf.select(config, "policy", throw_on_missing=False))) / "config.yaml"
+    if not file.is_file():
+        return
+    saved = OmegaConf.load(file)
+    typed = [override.lstrip("+~").split("=")[0] for override in overrides()]
+    with open_dict(config):
+        for key in keys:
+            if key in typed or key not in saved:
+                continue
+            inside = {name: OmegaConf.select(config, name) for name in typed if name.startswith(f"{key}.")}
+            config[key] = saved[key]
+            for name, value in inside.items():
+                OmegaConf.update(config, name, value, force_add=True)
+
+
+def arguments(typed: Sequence[str]) -> list[str]:
+    """The command line as Hydra reads it: `-v` is its own word for being told more."""
+    return ["hydra.verbose=true" if argument == "-v" else argument for argument in typed]
+
+
+def split_question(typed: Sequence[str], config: str) -> tuple[list[str], str | None]:
+    """The command line without what is neither an option nor a value for a key of conf/`config`.yaml, and that text."""
+    file = Path(__file__).parent.parent / "conf" / f"{config}.yaml"
+    known = {*OmegaConf.load(file), "hydra"}
+    command, words = [typed[0]], []
+    for argument in arguments(typed[1:]):
+        key = re.match(r"[+~]{0,2}([A-Za-z_]\w*)[\w.@/]*=", argument)
+        (command if argument.startswith("-") or (key and key[1] in known) else words).append(argument)
+    return command, " ".join(words) or None
 
 
 def overrides() -> Sequence[str]:

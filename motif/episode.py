@@ -116,6 +116,17 @@ class Episode:
     def with_rounds(self, rounds: int) -> "Episode":
         return replace(self, rounds=rounds)
 
+    def budget(self) -> int:
+        """New tokens that an episode may take, all rounds together."""
+        return sum(self.sampling(round).tokens for round in range(1, self.rounds + 1))
+
+    def with_budget(self, tokens: int) -> "Episode":
+        """The same with `tokens` new tokens in all, shared out in proportion to the rounds' windows (rounded down)."""
+        windows = [self.sampling(round).tokens * tokens // self.budget() for round in (1, 2)]
+        if min(windows) < 1:
+            raise UserError(f"a budget of {tokens} tokens leaves a round of {self.rounds} without any; raise it")
+        return replace(self, tokens=windows[0], later={**self.later, "tokens": windows[1]})
+
     def conversation(self, question: Question, round: int, carried: str | None) -> Conversation:
         return self.prompts.conversation(question.text, round, self.rounds, carried)
 

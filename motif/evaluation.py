@@ -1,43 +1,84 @@
-"""Measuring a policy on questions it was not trained on, greedily unless told otherwise."""
+"""Measuring a policy on questions it was not trained on: one record a question, kept as it is made.
+
+An interrupted evaluation goes on where it was, a finished one is read. What the records come to is for `scores`.
+"""
 
 import json
-from collections import defaultdict
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from motif.checks import number, whole
-from motif.data import Question
-from motif.episode import Episode, Tree, copied, grade, grow
+from motif.answers import is_correct_strictly
+from motif.checks import UserError, number, of_kind, whole
+from motif.data import Dataset, Question
+from motif.episode import Episode, Path as Trajectory, Tree, copied, grade, grow
 from motif.generation import Generate, Sampling
-from motif.runs import write_text
 from motif.screen import Report
-from motif.statistics import wilson
+
+Grade = Callable[[Sequence[Tree]], None]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The test of a policy before and after training: the first `questions` test questions (null: all), one episode
-    each, at `temperature` (0: greedy) with the training episode's tokens per round. `batch` questions share a call.
+    """How a policy is measured: on the test questions of the data sets `on` (null: the experiment's own), at each of
+    `rounds` (null: one, and the experiment's), the first `questions` of each set (null: all).
+
+    `samples` episodes a question at `temperature` (0: greedy) and `top_p`, nothing else cut from the distribution.
+    `budget` is the number of tokens an episode may generate in all its rounds together, shared out in proportion to
+    the rounds' own windows (null: the windows as they are). `batch` questions share a call; results do not depend on
+    it. `before` measures the untrained policy too.
     """
 
+    on: Sequence[Dataset] | None = None
+    rounds: Sequence[int] | None = None
     questions: int | None = None
+    samples: int = 1
     temperature: float = 0.0
+    top_p: float = 1.0
+    budget: int | None = None
     batch: int = 256
     before: bool = True
 
     def __post_init__(self) -> None:
+        if self.on is not None:
+            of_kind("evaluation.on", self.on, list)
+            if not self.on or not all(isinstance(item, Dataset) for item in self.on):
+                raise UserError(f"evaluation.on must list data sets, as in evaluation.on=[math500], got {self.on!r}")
+        if self.rounds is not None:
+            of_kind("evaluation.rounds", self.rounds, list)
+            for rounds in self.rounds:
+                whole("evaluation.rounds", rounds)
         if self.questions is not None:
             whole("evaluation.questions", self.questions)
+        if self.budget is not None:
+            whole("evaluation.budget", self.budget)
+        whole("evaluation.samples", self.samples)
         whole("evaluation.batch", self.batch)
         number("evaluation.temperature", self.temperature, at_least=0)
+        number("evaluation.top_p", self.top_p, above=0, at_most=1)
+        if self.samples > 1 and self.temperature == 0:
+            raise UserError(
+                f"evaluation.samples={self.samples} needs evaluation.temperature above 0: greedy samples are all alike"
+            )
 
-    def sampling(self, episode: Episode, seed: int) -> Callable[[int], Sampling]:
-        """How each round is drawn: the episode's token limits, this temperature, nothing cut from the distribution."""
+    def episode(self, episode: Episode, rounds: int) -> Episode:
+        """`episode` as it is measured in `rounds` rounds."""
+        episode = episode.with_rounds(rounds)
+        return episode if self.budget is None else episode.with_budget(self.budget)
+
+    def sampling(self, episode: Episode, seed: int, first: int = 0) -> Callable[[int], Sampling]:
+        """How each round is drawn: the episode's windows, these settings; `first` is the place of the call's first
+        row among all rows, so that draws do not depend on batches."""
         return lambda round: replace(
-            episode.sampling(round), temperature=self.temperature, top_p=1.0, top_k=0, seed=seed * 1000 + round
+            episode.sampling(round),
+            temperature=self.temperature,
+            top_p=self.top_p,
+            top_k=0,
+            seed=seed * 1000 + round,
+            first=first,
         )
 
 
@@ -50,33 +91,62 @@ def evaluate(
     file: Path,
     seed: int = 0,
     report: Report | None = None,
+    grade: Grade = grade,
 ) -> list[dict[str, Any]]:
-    """One record a question, written to `file` as JSONL; read from there where it was written before."""
-    if file.is_file():
-        return [json.loads(line) for line in file.read_text().splitlines()]
-    records: list[dict[str, Any]] = []
-    for start in range(0, len(questions), settings.batch):
+    """One record a question, appended to `file` (JSONL) batch by batch; what it holds already is read."""
+    records = read_whole(file)
+    if [item["id"] for item in records] != [question.id for question in questions[: len(records)]]:
+        raise UserError(f"{file} holds the records of other questions; move it away to measure anew")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    branching = [settings.samples, *[1] * (episode.rounds - 1)]
+    for start in range(len(records), len(questions), settings.batch):
         batch = questions[start : start + settings.batch]
-        sampling = settings.sampling(episode, seed * 100_003 + start)
-        trees = grow(batch, episode, [1] * episode.rounds, generate, tokenizer, sampling)
+        sampling = settings.sampling(episode, seed, start * settings.samples)
+        trees = grow(batch, episode, branching, generate, tokenizer, sampling)
         grade(trees)
-        records.extend(map(record, trees))
+        made = [record(tree, seed) for tree in trees]
+        with file.open("a") as lines:
+            lines.write("".join(json.dumps(item) + "\n" for item in made))
+        records += made
         if report:
-            report(len(records), len(questions), {"accuracy": fmean(item["correct"] for item in records)})
-    write_text(file, "".join(json.dumps(item) + "\n" for item in records))
+            right = (sample["correct"] for item in records for sample in item["samples"])
+            report(len(records), len(questions), {"accuracy": fmean(right)})
     return records
 
 
-def record(tree: Tree) -> dict[str, Any]:
+def read_whole(file: Path) -> list[dict[str, Any]]:
+    """The records in `file`; a last line that was torn by a kill is cut off."""
+    if not file.is_file():
+        return []
+    text = file.read_bytes()
+    whole_lines = text[: text.rfind(b"\n") + 1]
+    if len(whole_lines) < len(text):
+        os.truncate(file, len(whole_lines))
+    return [json.loads(line) for line in whole_lines.splitlines()]
+
+
+def record(tree: Tree, seed: int) -> dict[str, Any]:
     """What is kept of one evaluated question."""
-    (path,) = tree.paths()
-    end = path[-1]
     return {
         "id": tree.question.id,
+        "question": tree.question.text,
         "gold": tree.question.gold,
         "facts": tree.question.facts,
+        "seed": seed,
+        "samples": [sample(path, tree.question.gold) for path in tree.paths()],
+    }
+
+
+def sample(path: Trajectory, gold: str) -> Mapping[str, Any]:
+    """One episode: its answer under both graders, and what each round wrote and handed over.
+
+    `correct_by_round` says of each round whether its own box was right: the result if the episode had ended there.
+    """
+    end = path[-1]
+    return {
         "prediction": end.prediction,
         "correct": end.correct,
+        "strict": end.prediction is not None and is_correct_strictly(end.prediction, gold),
         "truncated": not end.reply.finished,
         "unparsable": end.prediction is None,
         "copied": copied(path),
@@ -85,29 +155,3 @@ def record(tree: Tree) -> dict[str, Any]:
         "replies": [node.reply.text for node in path],
         "carried": [node.carried for node in path[:-1]],
     }
-
-
-def summarise(records: Sequence[Mapping[str, Any]], split_by: Sequence[str] = ("length",)) -> dict[str, Any]:
-    """Accuracy with its Wilson 95 % interval, rates, mean tokens a question; accuracy by each fact in `split_by`."""
-    n, correct = len(records), sum(item["correct"] for item in records)
-    summary: dict[str, Any] = {
-        "n": n,
-        "correct": correct,
-        "accuracy": correct / n,
-        "interval": wilson(correct, n),
-        "truncated": fmean(item["truncated"] for item in records),
-        "unparsable": fmean(item["unparsable"] for item in records),
-        "copied": fmean(item["copied"] for item in records),
-        "tokens": fmean(sum(item["tokens_by_round"]) for item in records),
-    }
-    for fact in split_by:
-        groups: dict[Any, list[bool]] = defaultdict(list)
-        for item in records:
-            if fact in item["facts"]:
-                groups[item["facts"][fact]].append(item["correct"])
-        if groups:
-            summary[f"by_{fact}"] = {
-                str(value): {"n": len(right), "correct": sum(right), "interval": wilson(sum(right), len(right))}
-                for value, right in sorted(groups.items())
-            }
-    return summary

@@ -3,30 +3,32 @@
 Building one loads no weights and imports neither torch nor trl, so a bad value costs a second.
 """
 
-import shlex
-import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from motif import screen
+from motif.answers import grader_id
 from motif.algorithms import Algorithm
 from motif.checks import UserError, of_kind, whole
 from motif.compute import Ledger
-from motif.data import Dataset, Question
-from motif.episode import Episode
-from motif.evaluation import Evaluation, evaluate, summarise
+from motif.data import Dataset, Question, fingerprint, without
+from motif.episode import Episode, grade
+from motif.evaluation import Evaluation, evaluate
+from motif.flaws import Flaws
 from motif.generation import Generate, Sampling
 from motif.rewards import Reward
 from motif.rollout import Rollout
 from motif.runs import Checkpoints, Record, Run, check_name, environment, write_json
+from motif.scores import disagreements, summarise
+from motif.results import show_result
 from motif.tracking import Silent
 
 NODES = {
     **{"reward": Reward, "episode": Episode, "algo": Algorithm},
-    **{"evaluation": Evaluation, "checkpoint": Checkpoints, "record": Record},
+    **{"evaluation": Evaluation, "checkpoint": Checkpoints, "record": Record, "flaws": Flaws},
 }
 
 
@@ -44,6 +46,7 @@ class Experiment:
     evaluation: Evaluation = field(default_factory=Evaluation)
     checkpoint: Checkpoints = field(default_factory=Checkpoints)
     record: Record = field(default_factory=Record)
+    flaws: Flaws = field(default_factory=Flaws)
     rounds: int = 3
     seed: int = 0
     name: str = "experiment"
@@ -65,9 +68,25 @@ class Experiment:
     def folder(self) -> Path:
         return Path(self.outputs) / self.name
 
-    def evaluated_rounds(self) -> list[int]:
-        """Numbers of rounds at which policies are evaluated: one, and the run's."""
-        return sorted({1, self.rounds})
+    def evaluated_rounds(self, policy: str = "trained") -> list[int]:
+        """Numbers of rounds at which `policy` (base or trained) is evaluated."""
+        if self.flaws.evaluation_budget == "unequal":
+            return [1 if policy == "base" else self.algo.rounds(self.rounds)]
+        return sorted(set(self.evaluation.rounds or {1, self.rounds}))
+
+    def questions(self) -> tuple[list[Question], dict[str, list[Question]]]:
+        """What is trained on, and the test questions by data set; what is in both is not trained on, and is shown."""
+        if not self.dataset.trainable:
+            self.dataset.train()  # which says why not
+        tests = {found.name: found.test()[: self.evaluation.questions] for found in self.evaluation.on or [self.dataset]}
+        kept, dropped = without(self.dataset.train(), [question for test in tests.values() for question in test])
+        if dropped:
+            screen.say(
+                f"{len(dropped)} of {len(kept) + len(dropped)} training questions are test questions too "
+                f"({', '.join(tests)}) and are left out",
+                style="yellow",
+            )
+        return kept, tests
 
     def run(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Do what is left to do of this experiment, whose resolved configuration is `config`; returns the summary.
@@ -81,8 +100,9 @@ class Experiment:
             show_result(found, self.folder)
             return found
         screen.say(f"{self.name}  →  {self.folder}", style="bold")
-        questions, test = self.dataset.train(), self.dataset.test()[: self.evaluation.questions]
-        training_episode = self.episode.with_rounds(self.algo.rounds(self.rounds))
+        questions, tests = self.questions()
+        episode = self.flaws.training_episode(self.episode)
+        training_episode = episode.with_rounds(self.algo.rounds(self.rounds))
 
         screen.quiet_bars()
         from transformers import set_seed
@@ -102,7 +122,7 @@ class Experiment:
         write_json(run.folder / "environment.json", environment(self.seed))
         tracker = self.tracking.start(run.folder, run.id, self.name, config)
         try:
-            before = self._measure("base", test, policy, generate, run, ledger) if self.evaluation.before else []
+            before = self._measure("base", tests, policy, generate, run, ledger) if self.evaluation.before else []
             with screen.progress("training", self.algo.steps) as report:
                 rollout = Rollout(
                     self.algo,
@@ -125,7 +145,7 @@ class Experiment:
                     self.record.questions,
                     self.tracking.episodes_every,
                 )
-            after = self._measure("trained", test, policy, generate, run, ledger)
+            after = self._measure("trained", tests, policy, generate, run, ledger)
             policy.model.save_pretrained(run.policy)
             policy.tokenizer.save_pretrained(run.policy)
             summary = self._summary([*before, *after], ledger, time.monotonic() - started)
@@ -136,21 +156,45 @@ class Experiment:
         return summary
 
     def _measure(
-        self, which: str, test: list[Question], policy: Any, generate: Generate, run: Run, ledger: Ledger
+        self,
+        which: str,
+        tests: Mapping[str, list[Question]],
+        policy: Any,
+        generate: Generate,
+        run: Run,
+        ledger: Ledger,
     ) -> list[dict[str, Any]]:
-        """Evaluate the policy as it is now at each number of rounds."""
+        """Evaluate the policy as it is now on each data set in each number of rounds."""
         found = []
-        for rounds in self.evaluated_rounds():
-            title = f"{which}, {rounds} round{'s' * (rounds > 1)}"
-            file = run.evaluation / f"{which}-{self.dataset.name}-r{rounds}.jsonl"
-            episode = self.episode.with_rounds(rounds)
-            with ledger.phase("evaluation"), screen.progress(title, len(test)) as report:
-                records = evaluate(test, episode, generate, policy.tokenizer, self.evaluation, file, self.seed, report)
-            found.append({"policy": which, "dataset": self.dataset.name, "rounds": rounds, **summarise(records)})
+        settings = self.evaluation
+        if self.flaws.evaluation_budget == "unequal":
+            settings = replace(settings, budget=None)
+        marks = self.flaws.grade if self.flaws.grading == "substring" else grade
+        for name, test in tests.items():
+            for rounds in self.evaluated_rounds(which):
+                title = f"{which}, {name}, {rounds} round{'s' * (rounds > 1)}"
+                file = run.evaluation / f"{which}-{name}-r{rounds}.jsonl"
+                episode = settings.episode(self.flaws.measured_episode(self.episode, which, name), rounds)
+                with ledger.phase("evaluation"), screen.progress(title, len(test)) as report:
+                    records = evaluate(
+                        test, episode, generate, policy.tokenizer, settings, file, self.seed, report, marks
+                    )
+                result = {
+                    "policy": which,
+                    "dataset": name,
+                    "rounds": rounds,
+                    "rows": fingerprint(test),
+                    "grader": "substring" if marks is not grade else grader_id(),
+                    "budget": episode.budget(),
+                    **summarise(records),
+                }
+                write_json(file.with_suffix(".json"), {**result, "disagreeing": disagreements(records)})
+                found.append(result)
         return found
 
     def _summary(self, results: list[dict[str, Any]], ledger: Ledger, elapsed: float) -> dict[str, Any]:
         measured, spent = self.evaluation.sampling(self.episode, self.seed), ledger.as_dict()
+        trained = self.flaws.training_episode(self.episode)
         return {
             "name": self.name,
             "algo": self.algo.name,
@@ -159,15 +203,16 @@ class Experiment:
             "rounds": self.rounds,
             "seed": self.seed,
             "sampling": {
-                "training": [stated(self.episode.sampling(round)) for round in (1, 2)],
+                "training": [stated(trained.sampling(round)) for round in (1, 2)],
                 "evaluation": [stated(measured(round)) for round in (1, 2)],
             },
             "evaluation": results,
+            "flaws": self.flaws.on(),
             "compute": {
                 "training": spent["counts"],
                 "evaluation": {
                     "questions": sum(found["n"] for found in results),
-                    "generated_tokens": round(sum(found["tokens"] * found["n"] for found in results)),
+                    "generated_tokens": round(sum(found["tokens"] * found["n"] * found["samples"] for found in results)),
                 },
             },
             "seconds": spent["seconds"],
@@ -177,53 +222,4 @@ class Experiment:
 
 def stated(sampling: Sampling) -> dict[str, Any]:
     """How tokens were drawn, without the seed, which is keyed by step and round."""
-    return {key: value for key, value in asdict(sampling).items() if key != "seed"}
-
-
-def show_result(summary: Mapping[str, Any], folder: Path) -> None:
-    """The last screen: what happened, where it lies, what to type next."""
-    from rich.table import Table
-
-    title = f"{summary['name']}: {summary['dataset']}, {summary['evaluation'][0]['n']} test questions"
-    table = Table(title=title, title_justify="left")
-    for column in ("rounds", "policy"):
-        table.add_column(column)
-    for column in ("accuracy", "95 % interval", "truncated", "unparsable", "tokens/question"):
-        table.add_column(column, justify="right")
-    for found in sorted(summary["evaluation"], key=lambda item: item["rounds"]):
-        low, high = found["interval"]
-        table.add_row(
-            str(found["rounds"]),
-            found["policy"],
-            f"{found['accuracy']:.1%}",
-            f"{low:.1%} – {high:.1%}",
-            f"{found['truncated']:.1%}",
-            f"{found['unparsable']:.1%}",
-            f"{found['tokens']:.0f}",
-        )
-    screen.show(table)
-    spent, seconds = summary["compute"]["training"], summary["seconds"]
-    training = sum(seconds.get(phase, 0.0) for phase in ("rollout", "future_rollout", "reward", "update"))
-    screen.say(
-        f"trained on {spent['questions']:,} questions, {spent['generated_tokens']:,} tokens generated, "
-        f"in {training:.0f} s ({', '.join(f'{name} {s:.0f}' for name, s in seconds.items())})"
-    )
-    screen.say(f"folder  {folder}")
-    for place, command in enumerate(next_commands(summary["algo"], sys.argv[1:])):
-        screen.say(f"{'' if place else 'next':<8}{command}")
-
-
-def next_commands(algo: str, typed: Sequence[str]) -> list[str]:
-    """What to type next after a run of `algo` that came of these arguments."""
-    table = "python -m motif.report outputs/*"
-    if any(argument in ("-m", "--multirun") or argument.startswith("sweeps=") for argument in typed):
-        return [table]
-    fixed = [
-        shlex.quote(argument)
-        for argument in typed
-        if argument.split("=")[0] not in ("algo", "seed", "name", "overwrite")
-    ]
-    other = "grpo" if algo != "grpo" else "motif"
-    one = " ".join(["python train.py", *fixed, f"algo={other}"])
-    sweep = " ".join(["python train.py -m", *fixed, "algo=grpo,motif seed=0,1,2"])
-    return [one, sweep, table]
+    return {key: value for key, value in asdict(sampling).items() if key not in ("seed", "first")}

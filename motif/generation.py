@@ -16,7 +16,8 @@ from motif.prompts import Conversation
 class Sampling:
     """How tokens are drawn: at most `tokens` new ones a reply; `temperature` 0 takes the likeliest token (greedy).
 
-    `top_k` 0 and `top_p` 1 leave the distribution whole.
+    `top_k` 0 and `top_p` 1 leave the distribution whole. Row i of a call draws from random numbers keyed by
+    (`seed`, `first` + i).
     """
 
     tokens: int
@@ -24,6 +25,7 @@ class Sampling:
     top_p: float = 1.0
     top_k: int = 0
     seed: int = 0
+    first: int = 0
 
     def __post_init__(self) -> None:
         whole("tokens of a round", self.tokens)

@@ -38,16 +38,17 @@ class Prompts:
 
     `wording` is `full` or `terse`. The three tags name what encloses the reasoning of a reply, its answer (which is
     progress in every round but the last), and carried progress in a prompt. `system` set to false sends the system
-    text within the user's message, for chat templates that know no system role.
+    text within the user's message; `none` leaves it out.
     """
 
     wording: str = "full"
     reasoning: str = "reasoning"
     answer: str = "answer"
     progress: str = "progress"
-    system: bool = True
+    system: bool | str = True
 
     def __post_init__(self) -> None:
+        one_of("episode.prompts.system", self.system, (True, False, "none"))
         one_of("episode.prompts.wording", self.wording, ("full", "terse"))
         for field in fields(self)[1:4]:
             tag = getattr(self, field.name)
@@ -83,6 +84,8 @@ class Prompts:
         if rounds > 1:
             parts.append(FINISH if round == rounds else GO_ON)
         user = "\n\n".join(part.format(**words) for part in parts)
+        if self.system == "none":
+            return [{"role": "user", "content": user}]
         if not self.system:
             return [{"role": "user", "content": f"{system}\n\n{user}"}]
         return [{"role": "system", "content": system}, {"role": "user", "content": user}]

@@ -35,6 +35,11 @@ def say(text: str = "", style: str | None = None) -> None:
     console.print(Text(text, style=style or ""))
 
 
+def write(text: str) -> None:
+    """Text as it comes, no line end added."""
+    console.print(Text(text), end="")
+
+
 def show(table: Table) -> None:
     console.print(table)
 

@@ -93,7 +93,7 @@ def test_the_tiny_model_follows_the_settings_of_the_chain():
         ("algo.m=1", "algo.m must be a whole number of at least 2, got 1"),
         ("algo.k=0", "algo.k must be"),
         ("episode.temperature=-1", "temperature must be"),
-        ("episode.carry.missing=all", "episode.carry.missing must be one of none, tail, got 'all'"),
+        ("episode.carry.missing=all", "episode.carry.missing must be one of none, tail, whole, got 'all'"),
         ("episode.prompts.answer='a b'", "episode.prompts.answer must be"),
         ("reward.weights.format=.nan", "reward.weights.format must be"),
         ("+reward.weights.length=1", "reward.weights must name each of"),

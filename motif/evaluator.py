@@ -1,0 +1,159 @@
+"""Evaluation as a program: one policy on one data set in one number of rounds (`evaluate.py`).
+
+What was measured before is read, what was interrupted goes on. In a multirun the policy is loaded once, and the last
+table holds all of its jobs.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from motif import screen
+from motif.answers import grader_id
+from motif.checks import UserError, of_kind, one_of, whole
+from motif.data import Dataset, fingerprint
+from motif.episode import Episode
+from motif.evaluation import Evaluation, evaluate
+from motif.generation import Generate
+from motif.lm_eval import export
+from motif.models import Policy, open_policy, policy_name
+from motif.runs import Run, write_json
+from motif.scores import disagreements, summarise
+from motif.results import results_table
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """`policy` is a run folder, a hub id, a model's folder or an adapter's (whose base model `base` may override).
+
+    `samples`, `temperature`, `top_p`, `questions`, `budget` and `batch` are those of `Evaluation`; `format` is jsonl,
+    or lm_eval for a copy in the shape of lm-evaluation-harness; `options` are keywords of `open_policy`.
+    """
+
+    policy: str
+    dataset: Dataset
+    episode: Episode
+    generation: Any
+    rounds: int = 3
+    seed: int = 0
+    samples: int = 1
+    temperature: float | None = None
+    top_p: float = 1.0
+    questions: int | None = None
+    budget: int | None = None
+    batch: int = 256
+    format: str = "jsonl"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    outputs: str = "outputs"
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        of_kind("episode", self.episode, Episode)
+        if not isinstance(self.dataset, Dataset):
+            raise UserError("dataset must be chosen, as in dataset=math500")
+        whole("rounds", self.rounds)
+        whole("seed", self.seed, at_least=0, at_most=2**31 - 1)
+        one_of("format", self.format, ("jsonl", "lm_eval"))
+        if not isinstance(self.policy, str) or not self.policy:
+            raise UserError(f"policy must be a run folder, a hub id or a model's folder, got {self.policy!r}")
+        try:
+            self.settings()
+        except UserError as error:
+            raise UserError(str(error).replace("evaluation.", "")) from None
+
+    def settings(self) -> Evaluation:
+        """Greedy for one sample a question, at temperature 0.6 for several, unless told otherwise."""
+        temperature = self.temperature if self.temperature is not None else 0.6 if self.samples > 1 else 0.0
+        return Evaluation(
+            questions=self.questions,
+            samples=self.samples,
+            temperature=temperature,
+            top_p=self.top_p,
+            budget=self.budget,
+            batch=self.batch,
+        )
+
+    def run(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Measure, or read what was measured. Returns the result, which lies beside the records as JSON."""
+        settings = self.settings()
+        episode = settings.episode(self.episode, self.rounds)
+        questions = self.dataset.test()[: self.questions]
+        identity = {
+            "policy": policy_id(self.policy),
+            "dataset": self.dataset.name,
+            "rows": fingerprint(questions),
+            "rounds": self.rounds,
+            "episode": asdict(episode),
+            "sampling": [asdict(settings.sampling(episode, self.seed)(round)) for round in (1, 2)],
+            "samples": self.samples,
+            "seed": self.seed,
+            "options": dict(self.options),
+            "grader": grader_id(),
+        }
+        key = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:8]
+        several = f"-x{self.samples}" if self.samples > 1 else ""
+        stem = self.folder() / f"{self.dataset.name}-r{self.rounds}{several}-{key}"
+        records_file, result_file = stem.with_suffix(".jsonl"), stem.with_suffix(".json")
+        if self.overwrite:
+            records_file.unlink(missing_ok=True)
+            result_file.unlink(missing_ok=True)
+        if result_file.is_file():
+            result = json.loads(result_file.read_text())
+            screen.say(f"measured before, in {records_file}; overwrite=true measures again", style="yellow")
+        else:
+            result = self._measure(questions, episode, settings, records_file)
+            write_json(result_file, {**identity, **result})
+            result = json.loads(result_file.read_text())
+        made = [export(records_file, result, stem.parent)] if self.format == "lm_eval" else []
+        show({**result, "policy": policy_name(self.policy)}, [records_file, *made])
+        return result
+
+    def folder(self) -> Path:
+        """Where results lie: in the run's folder, or for other policies in one of their own under `outputs`."""
+        run = Run(Path(self.policy))
+        if run.is_run():
+            return run.evaluation
+        return Path(self.outputs) / "evaluations" / policy_name(self.policy)
+
+    def _measure(self, questions: Any, episode: Episode, settings: Evaluation, file: Path) -> dict[str, Any]:
+        screen.quiet_bars()
+        policy, generate = opened(self.policy, json.dumps(dict(self.options)), self.generation)
+        title = f"{self.dataset.name}, {self.rounds} round{'s' * (self.rounds > 1)}"
+        with screen.progress(title, len(questions)) as report:
+            records = evaluate(questions, episode, generate, policy.tokenizer, settings, file, self.seed, report)
+        return {
+            "budget": episode.budget(),
+            **summarise(records),
+            "disagreeing": disagreements(records),
+        }
+
+
+@lru_cache(maxsize=1)
+def opened(where: str, options: str, engine: Any) -> tuple[Policy, Generate]:
+    """The policy at `where` and its generator, once for all jobs of a process."""
+    with screen.progress(f"loading {policy_name(where)}"):
+        policy = open_policy(where, **json.loads(options))
+    return policy, engine.generator(policy)
+
+
+def policy_id(where: str) -> str:
+    """What tells policies apart: a run's id, else the name or the absolute folder."""
+    run = Run(Path(where))
+    if run.is_run():
+        return f"run {run.id}"
+    return str(run.folder.resolve()) if run.folder.exists() else where
+
+
+SHOWN: list[dict[str, Any]] = []  # results of this process's jobs so far
+
+
+def show(result: Mapping[str, Any], files: list[Path]) -> None:
+    """The table of all results so far, and where the last one lies."""
+    SHOWN.append(dict(result))
+    screen.show(results_table("evaluation", SHOWN))
+    for file in files:
+        screen.say(f"records  {file}")

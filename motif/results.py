@@ -1,0 +1,94 @@
+"""What the terminal shows at the end: results, where they lie, what to type next.
+
+Every accuracy stands with its interval, its n and its token budget.
+"""
+
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from motif import screen
+
+RIGHT = ("rounds", "n", "accuracy", "95 % interval", "truncated", "unparsable", "copied", "tokens/question", "budget")
+
+
+def results_table(title: str, results: Sequence[Mapping[str, Any]]) -> Table:
+    """One row a result; several samples a question add pass@k and maj@k."""
+    table = Table(title=title, title_justify="left")
+    several = sorted({found["samples"] for found in results} - {1})
+    extra = [f"{kind}@{k}" for k in several for kind in ("pass", "maj")]
+    for column in ("dataset", "rounds", "policy", "accuracy", "95 % interval", "n", *extra, *RIGHT[5:]):
+        table.add_column(column, justify="right" if column in (*RIGHT, *extra) else "left")
+    for found in results:
+        k = found["samples"]
+        scores = {f"pass@{k}": found.get("pass_at", {}).get(str(k)), f"maj@{k}": found.get("maj_at", {}).get(str(k))}
+        table.add_row(
+            found["dataset"],
+            str(found["rounds"]),
+            found["policy"],
+            f"{found['accuracy']:.1%}",
+            interval(found["interval"]),
+            str(found["n"]) if k == 1 else f"{found['n']} × {k}",
+            *(f"{scores[name]['value']:.1%}" if scores.get(name) else "" for name in extra),
+            f"{found['truncated']:.1%}",
+            f"{found['unparsable']:.1%}",
+            f"{found['copied']:.1%}",
+            f"{found['tokens'] * k:.0f}",
+            f"{found['budget'] * k}",
+        )
+    return table
+
+
+def by_round_lines(result: Mapping[str, Any]) -> list[str]:
+    """Accuracy if the episode had been stopped after each round, one line a round; nothing for a single round."""
+    rounds = result["accuracy_by_round"]
+    if len(rounds) == 1:
+        return []
+    return [
+        f"stopped after round {place}: {found['value']:.1%} ({interval(found['interval'])}), "
+        f"{result['tokens_by_round'][place - 1]:.0f} tokens in that round"
+        for place, found in enumerate(rounds, 1)
+    ]
+
+
+def interval(bounds: Sequence[float]) -> str:
+    low, high = bounds
+    return f"{low:.1%} – {high:.1%}"
+
+
+def show_result(summary: Mapping[str, Any], folder: Path) -> None:
+    """The last screen of a run: what happened, where it lies, what to type next."""
+    order = {found["dataset"]: place for place, found in enumerate(summary["evaluation"])}
+    results = sorted(summary["evaluation"], key=lambda found: (order[found["dataset"]], found["rounds"]))
+    screen.show(results_table(summary["name"], results))
+    if summary.get("flaws"):
+        screen.say(f"as published, flaws included: {', '.join(summary['flaws'])}", style="yellow")
+    spent, seconds = summary["compute"]["training"], summary["seconds"]
+    training = sum(seconds.get(phase, 0.0) for phase in ("rollout", "future_rollout", "reward", "update"))
+    screen.say(
+        f"trained on {spent['questions']:,} questions, {spent['generated_tokens']:,} tokens generated, "
+        f"in {training:.0f} s ({', '.join(f'{name} {s:.0f}' for name, s in seconds.items())})"
+    )
+    screen.say(f"folder  {folder}")
+    for place, command in enumerate([*next_commands(summary["algo"], sys.argv[1:]), f"python evaluate.py policy={folder}"]):
+        screen.say(f"{'' if place else 'next':<8}{command}")
+
+
+def next_commands(algo: str, typed: Sequence[str]) -> list[str]:
+    """What to type next after a run of `algo` that came of these arguments."""
+    table = "python -m motif.report outputs/*"
+    if any(argument in ("-m", "--multirun") or argument.startswith("sweeps=") for argument in typed):
+        return [table]
+    fixed = [
+        shlex.quote(argument)
+        for argument in typed
+        if argument.split("=")[0] not in ("algo", "seed", "name", "overwrite")
+    ]
+    other = "grpo" if algo != "grpo" else "motif"
+    one = " ".join(["python train.py", *fixed, f"algo={other}"])
+    sweep = " ".join(["python train.py -m", *fixed, "algo=grpo,motif seed=0,1,2"])
+    return [one, sweep, table]
