@@ -53,21 +53,23 @@ def bare(policy: Policy) -> Generate:
     return generate
 
 
-def published(policy: Policy, sampling: Any, questions: Any, episode: Episode, m: int, k: int) -> list[Tree]:
-    """The published schedule, one question after the other."""
-    generate, trees = bare(policy), []
+def published(
+    generate: Generate, tokenizer: Any, sampling: Any, questions: Any, episode: Episode, m: int, k: int
+) -> list[Tree]:
+    """The published schedule, one question after the other, one prompt a call."""
+    trees = []
     for question in questions:
         first = episode.conversation(question, 1, None)
         tree = Tree(question)
         for reply in generate([first] * m, sampling(1)):
-            root = episode.node(reply, 1, policy.tokenizer)
+            root = episode.node(reply, 1, tokenizer)
             tree.roots.append(root)
             for _ in range(k):
                 node = root
                 for round in range(2, episode.rounds + 1):
                     talk = episode.conversation(question, round, node.carried)
                     (reply,) = generate([talk], sampling(round))
-                    child = episode.node(reply, round, policy.tokenizer)
+                    child = episode.node(reply, round, tokenizer)
                     node.children.append(child)
                     node = child
         trees.append(tree)
@@ -101,7 +103,7 @@ def compare(arguments: argparse.Namespace) -> None:
     def texts(trees: Sequence[Tree]) -> list[str]:
         return [node.reply.text for tree in trees for node in tree.nodes()]
 
-    one = published(policy, greedy, questions[:2], episode, m, k)
+    one = published(engine, policy.tokenizer, greedy, questions[:2], episode, m, k)
     other = grow(questions[:2], episode, branching, ours, policy.tokenizer, greedy)
     alike = sum(x == y for x, y in zip(texts(one), texts(other), strict=True))
     screen.say(f"greedy replies of (a) and (b) that are identical: {alike} of {len(texts(one))}")
@@ -114,7 +116,7 @@ def compare(arguments: argparse.Namespace) -> None:
 
         seconds_b, trees = timed(lambda: grow(questions, episode, branching, ours, policy.tokenizer, sampled))
         seconds_c, bare_trees = timed(lambda: grow(questions, episode, branching, engine, policy.tokenizer, sampled))
-        seconds_a, published_trees = timed(lambda: published(policy, sampled, questions, episode, m, k))
+        seconds_a, published_trees = timed(lambda: published(engine, policy.tokenizer, sampled, questions, episode, m, k))
         a, b, c = tokens(published_trees) / seconds_a, tokens(trees) / seconds_b, tokens(bare_trees) / seconds_c
         over_published.append(b / a)
         over_engine.append(b / c)

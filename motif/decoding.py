@@ -5,20 +5,23 @@ the key-value cache is written in place and grows by doubling; batches are cut t
 by length; and each row has random numbers of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from transformers.cache_utils import Cache, DynamicLayer
+from transformers.cache_utils import Cache
 
+from motif.cache import FIRST_ROOM, Captured, Room, Stepper, capturable
 from motif.checks import UserError
 from motif.generation import Sampling
 
 Written = tuple[list[int], list[float], bool]  # token ids, their log-probabilities, finished
+Watch = Callable[[int, int], None]  # told (row, token) as tokens come
 
-FIRST_ROOM = 64  # new tokens that a cache has room for before it first grows
-DROP_AT = 0.85  # ended rows leave once the live ones are no more than this share of the batch
+DROP_AT = {Stepper: 0.85, Captured: 0.5}  # ended rows leave once the live ones are no more than this share of the batch
+PREFILL_TOKENS = 16_384  # of prompts in one forward pass
+ROW_BYTES = 40  # a row and word of the vocabulary: logits, log-probabilities, chances and their sums
 
 
 @torch.inference_mode()
@@ -29,11 +32,13 @@ def decode(
     end_ids: Sequence[int],
     pad_id: int,
     cache_gib: float | None = None,
+    capture: bool = True,
+    watch: Watch | None = None,
 ) -> list[Written]:
     """One reply for each row of `prompts` (token ids), in their order.
 
     Rows with equal prompts share one prefill; under greedy sampling they share one reply. `cache_gib` bounds the
-    key-value cache in GiB.
+    key-value cache in GiB. `capture` set to false takes plain steps on a GPU too. `watch` is told each token.
     """
     shared: dict[tuple[int, ...], list[int]] = {}
     for row, prompt in enumerate(prompts):
@@ -49,11 +54,12 @@ def decode(
     work = [(list(prompt), rows[:1] if greedy else rows) for prompt, rows in shared.items()]
     work.sort(key=lambda item: len(item[0]))
     written: list[Written | None] = [None] * len(prompts)
+    stepper = Captured if capture and capturable(model) else Stepper
     was_training = model.training
     model.eval()
     try:
-        for batch in micro_batches(work, sampling.tokens, cache_tokens(model, cache_gib)):
-            for row, result in _decode_batch(model, batch, sampling, end_ids, pad_id):
+        for batch in micro_batches(work, sampling.tokens, *cache_tokens(model, cache_gib)):
+            for row, result in _decode_batch(model, batch, sampling, end_ids, pad_id, stepper, watch):
                 written[row] = result
     finally:
         model.train(was_training)
@@ -65,9 +71,10 @@ def decode(
 
 
 def micro_batches(
-    work: Sequence[tuple[list[int], list[int]]], new_tokens: int, room: int
+    work: Sequence[tuple[list[int], list[int]]], new_tokens: int, room: int, row_tokens: int = 0
 ) -> list[list[tuple[list[int], list[int]]]]:
-    """Cut `work`, (prompt, rows) sorted by prompt length, so that rows × (longest prompt + `new_tokens`) ≤ `room`.
+    """Cut `work`, (prompt, rows) sorted by prompt length, so that rows × (longest prompt + `new_tokens` +
+    `row_tokens`) ≤ `room`.
 
     The rows of one prompt may be split over batches. A single row that does not fit gets a batch of its own.
     """
@@ -75,7 +82,7 @@ def micro_batches(
     batch: list[tuple[list[int], list[int]]] = []
     held = 0
     for prompt, rows in work:
-        most = max(1, room // (len(prompt) + new_tokens))
+        most = max(1, room // (len(prompt) + new_tokens + row_tokens))
         while rows:
             free = most - held
             if free <= 0:
@@ -87,56 +94,23 @@ def micro_batches(
     return [*batches, batch] if batch else batches
 
 
-def cache_tokens(model: Any, cache_gib: float | None) -> int:
-    """How many tokens of key-value cache fit the budget, at the model's own shape and type."""
+def cache_tokens(model: Any, cache_gib: float | None) -> tuple[int, int]:
+    """How many tokens of key-value cache fit the budget, at the model's own shape and type, and how many of them the
+    logits of a row are worth."""
     config = model.config.get_text_config()
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     a_token = 2 * config.num_hidden_layers * heads * size * torch.finfo(model.dtype).bits // 8
+    a_token *= 2  # the cache stands twice while it grows
     if cache_gib is not None:
         budget = cache_gib * 2**30
     elif model.device.type == "cuda":
-        budget = 0.8 * torch.cuda.mem_get_info(model.device)[0]
+        free, _ = torch.cuda.mem_get_info(model.device)
+        held = torch.cuda.memory_reserved(model.device) - torch.cuda.memory_allocated(model.device)
+        budget = 0.8 * (free + held)
     else:
         budget = 2**30
-    return int(budget // (a_token * 2))  # the cache stands twice while it grows
-
-
-class Room(DynamicLayer):
-    """A cache layer with spare room: new keys and values are written in place, and rows can leave."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.length = 0
-
-    def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
-        end = self.length + key_states.shape[-2]
-        if self.keys is None or self.values is None:
-            self.lazy_initialization(key_states, value_states)
-            self.keys, self.values = key_states, value_states
-        else:
-            if end > self.room:
-                self.resize(max(2 * self.length, self.length + FIRST_ROOM))
-            self.keys[:, :, self.length : end] = key_states
-            self.values[:, :, self.length : end] = value_states
-        self.length = end
-        return self.keys[:, :, :end], self.values[:, :, :end]
-
-    def resize(self, room: int, rows: torch.Tensor | None = None) -> None:
-        """Move to new memory with `room` positions, and only these `rows` (which may repeat) where given."""
-        for name in ("keys", "values"):
-            old = getattr(self, name)[:, :, : self.length]
-            new = old.new_empty(old.shape[0] if rows is None else len(rows), old.shape[1], room, old.shape[3])
-            new[:, :, : self.length] = old if rows is None else old.index_select(0, rows)
-            setattr(self, name, new)
-
-    @property
-    def room(self) -> int:
-        """Positions that there is memory for."""
-        return self.keys.shape[-2]  # type: ignore[union-attr]
-
-    def get_seq_length(self, *args: Any) -> int:
-        return self.length
+    return int(budget // a_token), config.vocab_size * ROW_BYTES // a_token
 
 
 def _decode_batch(
@@ -145,31 +119,20 @@ def _decode_batch(
     sampling: Sampling,
     end_ids: Sequence[int],
     pad_id: int,
+    stepper: type[Stepper],
+    watch: Watch | None,
 ) -> list[tuple[int, Written]]:
     device = model.device
-    prompts = [prompt for prompt, _ in batch]
-    width = max(map(len, prompts))
-    ids = torch.tensor([[pad_id] * (width - len(prompt)) + prompt for prompt in prompts], device=device)
-    mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=device)
-    positions = (mask.cumsum(-1) - 1).clamp(min=0)
-    padded = not bool(mask.all())
-    rooms = [Room() for _ in range(model.config.get_text_config().num_hidden_layers)]
-    cache = Cache(layers=list(rooms))
-    logits = model(
-        input_ids=ids,
-        attention_mask=mask if padded else None,
-        position_ids=positions,
-        past_key_values=cache,
-        use_cache=True,
-        logits_to_keep=1,
-    ).logits[:, -1]
-
     rows = [row for _, rows in batch for row in rows]
     source = torch.tensor([place for place, (_, rows) in enumerate(batch) for _ in rows], device=device)
+    rooms, logits, mask = _prefill(model, [prompt for prompt, _ in batch], pad_id)
+    width, padded = mask.shape[1], not bool(mask.all())
     for layer in rooms:
-        layer.resize(width + min(sampling.tokens, FIRST_ROOM), source)
-    logits, next_position = logits[source], positions[source, -1:] + 1
-    mask = torch.cat([mask[source], mask.new_ones(len(rows), sampling.tokens)], dim=1)
+        layer.resize(-(-(width + min(sampling.tokens, FIRST_ROOM)) // 8) * 8, source)
+    logits, mask = logits[source], mask[source]
+    next_position = mask.sum(-1, keepdim=True)
+    mask = torch.cat([mask, mask.new_ones(len(rows), sampling.tokens)], dim=1)
+    model_steps = stepper(model, rooms, mask, padded)
     draws = None if sampling.temperature == 0 else random_numbers(sampling, rows).to(device)
     ends = torch.tensor(list(end_ids), device=device)
 
@@ -181,24 +144,20 @@ def _decode_batch(
     for step in range(sampling.tokens):
         chosen, score = pick(logits, sampling, None if draws is None else draws[live, step])
         tokens[live, step], scores[live, step] = chosen, score
+        if watch:
+            for place in live[~ended[live]].tolist():
+                watch(rows[place], int(tokens[place, step]))
         stopping = torch.isin(chosen, ends)
         lengths[live[stopping & ~ended[live]]] = step + 1
         ended[live] |= stopping
         going = int((~ended[live]).sum())
         if going == 0 or step + 1 == sampling.tokens:
             break
-        if going <= DROP_AT * len(live):
+        if going <= DROP_AT[stepper] * len(live):
             keep = (~ended[live]).nonzero().squeeze(1)
-            for layer in rooms:
-                layer.resize(layer.room, keep)
-            live, chosen, next_position, mask = live[keep], chosen[keep], next_position[keep], mask[keep]
-        logits = model(
-            input_ids=chosen[:, None],
-            attention_mask=mask[:, : width + step + 1] if padded else None,
-            position_ids=next_position,
-            past_key_values=cache,
-            use_cache=True,
-        ).logits[:, -1]
+            live, chosen, next_position = live[keep], chosen[keep], next_position[keep]
+            model_steps.keep(keep)
+        logits = model_steps.step(chosen, next_position)
         next_position = next_position + 1
 
     finished = ended.tolist()
@@ -208,6 +167,33 @@ def _decode_batch(
     ):
         results.append((rows[place], (ids_[:length], scores_[:length], finished[place])))
     return results
+
+
+def _prefill(model: Any, prompts: list[list[int]], pad_id: int) -> tuple[list[Room], torch.Tensor, torch.Tensor]:
+    """The cache of `prompts`, left-padded to one width, the logits after each, and the mask of what is text."""
+    width = max(map(len, prompts))
+    ids = torch.tensor([[pad_id] * (width - len(prompt)) + prompt for prompt in prompts], device=model.device)
+    mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=model.device)
+    layers = model.config.get_text_config().num_hidden_layers
+    at_once, parts, logits = max(1, PREFILL_TOKENS // width), [], []
+    for start in range(0, len(prompts), at_once):
+        rooms, part = [Room() for _ in range(layers)], mask[start : start + at_once]
+        logits.append(
+            model(
+                input_ids=ids[start : start + at_once],
+                attention_mask=None if bool(part.all()) else part,
+                position_ids=(part.cumsum(-1) - 1).clamp(min=0),
+                past_key_values=Cache(layers=list(rooms)),
+                use_cache=True,
+                logits_to_keep=1,
+            ).logits[:, -1]
+        )
+        parts.append(rooms)
+    for room, *others in zip(*parts, strict=True):
+        if others:
+            room.keys = torch.cat([room.keys, *(other.keys for other in others)])
+            room.values = torch.cat([room.values, *(other.values for other in others)])
+    return parts[0], torch.cat(logits), mask
 
 
 def random_numbers(sampling: Sampling, rows: Sequence[int]) -> torch.Tensor:

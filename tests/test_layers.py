@@ -20,7 +20,7 @@ LAYERS = [  # from the ground up; a module may import from layers below its own
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "wandb", "accelerate", "scipy", "math_verify"}
-MAY_BE_HEAVY = {"decoding", "training"}
+MAY_BE_HEAVY = {"cache", "decoding", "training"}
 
 
 def imports(path, top_level_only=False):

@@ -1,0 +1,198 @@
+"""The key-value cache of decoding, and single steps of a model over it: plain, or captured as a CUDA graph.
+
+A step of a 3B model is some thousand small kernels, which take a GPU less time to run than Python to launch. A captured
+step is launched as one. It needs memory that stays where it is, so keys and values of a captured step have room to
+spare, the place to write to is a tensor, and a mask hides the room that is not filled yet.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from transformers import AttentionInterface
+from transformers.cache_utils import Cache, DynamicLayer
+
+FIRST_ROOM = 64  # new tokens that a cache has room for before it first grows
+GROUPED = "motif_grouped"  # our attention for captured steps, in the library's table
+
+
+class Room(DynamicLayer):
+    """A cache layer with spare room: new keys and values are written in place, and rows can leave.
+
+    Where `place` is a tensor, keys and values are written there, and all of the room is given back, filled or not.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.length = 0
+        self.place: torch.Tensor | None = None
+
+    def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        if self.place is not None:
+            self.keys.index_copy_(2, self.place, key_states)  # type: ignore[union-attr]
+            self.values.index_copy_(2, self.place, value_states)  # type: ignore[union-attr]
+            return self.keys, self.values
+        end = self.length + key_states.shape[-2]
+        if self.keys is None or self.values is None:
+            self.lazy_initialization(key_states, value_states)
+            self.keys, self.values = key_states, value_states
+        else:
+            if end > self.room:
+                self.resize(grown(self.length))
+            self.keys[:, :, self.length : end] = key_states
+            self.values[:, :, self.length : end] = value_states
+        self.length = end
+        return self.keys[:, :, :end], self.values[:, :, :end]
+
+    def resize(self, room: int, rows: torch.Tensor | None = None) -> None:
+        """Move to new memory with `room` positions, and only these `rows` (which may repeat) where given."""
+        for name in ("keys", "values"):
+            old = getattr(self, name)[:, :, : self.length]
+            new = old.new_zeros(old.shape[0] if rows is None else len(rows), old.shape[1], room, old.shape[3])
+            new[:, :, : self.length] = old if rows is None else old.index_select(0, rows)
+            setattr(self, name, new)
+
+    @property
+    def room(self) -> int:
+        """Positions that there is memory for."""
+        return self.keys.shape[-2]  # type: ignore[union-attr]
+
+    def get_seq_length(self, *args: Any) -> int:
+        return self.length
+
+
+def grown(length: int) -> int:
+    """The room of a cache that has grown full at `length`."""
+    return max(2 * length, length + FIRST_ROOM)
+
+
+class Stepper:
+    """Steps of `model`, a token a row, over the cache `rooms` of a prefill.
+
+    `mask` (rows, positions) says which positions are text and not padding; `padded` whether any is padding.
+    """
+
+    def __init__(self, model: Any, rooms: list[Room], mask: torch.Tensor, padded: bool) -> None:
+        self.model, self.rooms, self.mask, self.padded = model, rooms, mask, padded
+        self.cache = Cache(layers=list(rooms))
+
+    def step(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """Logits (rows, vocabulary) of the next token after `tokens` (rows,) at `positions` (rows, 1)."""
+        length = self.rooms[0].length
+        return self.model(
+            input_ids=tokens[:, None],
+            attention_mask=self.mask[:, : length + 1] if self.padded else None,
+            position_ids=positions,
+            past_key_values=self.cache,
+            use_cache=True,
+        ).logits[:, -1]
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Only these rows go on."""
+        self.mask = self.mask[rows]
+        for layer in self.rooms:
+            layer.resize(layer.room, rows)
+
+
+class Captured(Stepper):
+    """The same, each step one CUDA graph, captured anew when rows leave or the cache grows."""
+
+    graph: Any = None
+
+    def step(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        length = self.rooms[0].length
+        if length + 1 > self.rooms[0].room:
+            for layer in self.rooms:
+                layer.resize(grown(length))
+            self.graph = None
+        if self.graph is None:
+            self._capture(tokens, positions, length)
+        else:
+            self.tokens.copy_(tokens[:, None])
+            self.positions.copy_(positions)
+            self.place.fill_(length)
+            self.seen[:, :, :, length] = True
+            self.graph.replay()
+        for layer in self.rooms:
+            layer.length = length + 1
+        return self.logits
+
+    def keep(self, rows: torch.Tensor) -> None:
+        super().keep(rows)
+        self.graph = None
+
+    def _capture(self, tokens: torch.Tensor, positions: torch.Tensor, length: int) -> None:
+        """Take the step in plain form, which warms up what the graph will call, then capture it."""
+        room, rows = self.rooms[0].room, len(tokens)
+        self.tokens, self.positions = tokens[:, None].clone(), positions.clone()
+        self.place = torch.tensor([length], device=tokens.device)
+        self.seen = torch.zeros(rows, 1, 1, -(-room // 8) * 8, dtype=torch.bool, device=tokens.device)[..., :room]
+        self.seen[:, 0, 0, : length + 1] = self.mask[:, : length + 1].bool()
+        with grouped_attention(self.model), placed(self.rooms, self.place):
+            stream = torch.cuda.Stream()
+            stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(stream):
+                self._forward()
+            torch.cuda.current_stream().wait_stream(stream)
+            self.graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self.graph):
+                self.logits = self._forward()
+        self.graph.replay()
+
+    def _forward(self) -> torch.Tensor:
+        return self.model(
+            input_ids=self.tokens,
+            attention_mask=self.seen,
+            position_ids=self.positions,
+            past_key_values=self.cache,
+            use_cache=True,
+        ).logits[:, -1]
+
+
+@contextmanager
+def placed(rooms: list[Room], place: torch.Tensor) -> Iterator[None]:
+    """Within the block the cache is written at `place`."""
+    for layer in rooms:
+        layer.place = place
+    try:
+        yield
+    finally:
+        for layer in rooms:
+            layer.place = None
+
+
+@contextmanager
+def grouped_attention(model: Any) -> Iterator[None]:
+    """Within the block a single query attends without copying keys and values for each of its heads."""
+    config = model.config.get_text_config()
+    before = config._attn_implementation
+    AttentionInterface.register(GROUPED, grouped)
+    config._attn_implementation = GROUPED
+    try:
+        yield
+    finally:
+        config._attn_implementation = before
+
+
+def grouped(
+    module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor, **options: Any
+) -> tuple[torch.Tensor, None]:
+    """Attention of one query a row; heads that share keys stand side by side as if they were positions."""
+    rows, heads, _, size = query.shape
+    packed = query.reshape(rows, key.shape[1], heads // key.shape[1], size)
+    out = torch.nn.functional.scaled_dot_product_attention(
+        packed, key, value, attn_mask=mask, scale=options.get("scaling")
+    )
+    return out.reshape(rows, 1, heads, size), None
+
+
+def capturable(model: Any) -> bool:
+    """Whether steps of `model` can be captured: on a GPU, all weights there, none quantised, plain attention layers."""
+    config = model.config.get_text_config()
+    return (
+        model.device.type == "cuda"
+        and not getattr(model, "is_quantized", False)
+        and config._attn_implementation in ("sdpa", "eager")
+        and not getattr(config, "use_sliding_window", False)
+    )
