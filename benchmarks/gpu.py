@@ -5,7 +5,7 @@ Weights are random, in bfloat16, with LoRA r = 64 on all linear layers; replies 
 1. decoding: tokens per second of our decoder (captured steps), of ours in plain steps and of `model.generate`, in the same
    process, against the roofline: bytes of weights and cache that a step has to read, over the memory bandwidth measured here;
 2. rollouts of a MOTIF step (m 8, k 4, n 3): ours, a call a round, against the published schedule, a prompt a call, both in
-   windows of an eighth; then ours in the published windows of 1024 and 2048 tokens;
+   windows of a sixteenth; then ours in the published windows of 1024 and 2048 tokens;
 3. two steps of training through TRL in those windows: seconds by phase, peak memory, micro-batch found from free memory.
 
 Without a GPU the same program runs at a small shape; its figures say nothing about a GPU.
@@ -155,7 +155,7 @@ QUESTION = Question("q", " ".join(f"t{id}" for id in range(100, 200)), "1")
 
 
 def rollouts(policy: Policy, device: str, windows: tuple[int, int]) -> None:
-    small = (max(8, windows[0] // 8), max(8, windows[1] // 8))
+    small = (max(4, windows[0] // 16), max(4, windows[1] // 16))
     generate = generator(policy)
     tree_of(policy, generate, small, 0)  # warm
     ours = seconds(lambda: tree_of(policy, generate, small, 1), device)
@@ -220,7 +220,7 @@ def main() -> None:
     policy = policy_of(shape, device)
     windows = (1024, 2048) if device == "cuda" else (64, 128)
     if "decoding" in arguments.parts:
-        sizes, tokens = ((8, 32, 128), 256) if device == "cuda" else ((8,), 64)
+        sizes, tokens = ((8, 32, 128), 128) if device == "cuda" else ((8,), 64)
         decoding(policy, device, sizes, 256 if device == "cuda" else 32, arguments.tokens or tokens)
     if "rollouts" in arguments.parts:
         rollouts(policy, device, windows)
