@@ -61,7 +61,7 @@ class Corpus:
     holding `<name>_<split>`, `<name>-<split>`, `<split>` or `<name>` as such a file. `facts` and `id` name columns that
     are kept beside a question.
 
-    A `trainable` set holds out the share `validation` of its train rows by a hash of `split_seed` and the normalised
+    A `trainable` set holds out a `validation_share` of its train rows by a hash of `split_seed` and the normalised
     text, so that no row moves when others are added or reordered; without test rows of its own, as in a single file,
     the validation questions are its test questions. Any other set is for evaluation: all its rows are test questions.
     `unboxed` is that of its questions; `tokens_per_round` the window that suits them. `licence`, `citation` and `url`
