@@ -24,7 +24,7 @@ class Chain:
 
     A chain belongs to train, validation or test by a hash of its own text, so the three are disjoint for any seed,
     size and length. `facts` hold the `length` and the `states` after each step, such as `['a4', 'b2', 'c9']`.
-    `tokens_per_round` is the window the task is made for.
+    `tokens_per_round` is the window the task is made for; `path` stays None, for chains are made and not read.
     """
 
     name: str = "chain"
@@ -37,6 +37,8 @@ class Chain:
     test_size: int = 512
     seed: int = 0
     tokens_per_round: int = 44
+    path: None = None
+    trainable = True  # of the class, not a setting
 
     def __post_init__(self) -> None:
         whole("dataset.shortest", self.shortest)
@@ -45,6 +47,8 @@ class Chain:
         for size in ("train_size", "validation_size", "test_size", "tokens_per_round"):
             whole(f"dataset.{size}", getattr(self, size))
         whole("dataset.seed", self.seed, at_least=0)
+        if self.path is not None:
+            raise UserError(f"dataset.path is not for dataset=chain, which is made from a seed, got {self.path!r}")
         if not isinstance(self.operations, str) or not self.operations or set(self.operations) - set(STEPS):
             raise UserError(f"dataset.operations must be made of {' '.join(STEPS)}, got {self.operations!r}")
 

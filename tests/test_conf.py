@@ -16,7 +16,7 @@ from motif.experiment import Experiment
 
 ROOT = Path(__file__).parent.parent
 GROUPS = ("model", "dataset", "reward", "episode", "algo", "generation", "tracking", "experiment")
-NEEDED = {("model", "local"): ["model.path=somewhere"]}
+NEEDED = {("model", "local"): ["model.path=somewhere"], ("dataset", "local"): ["dataset.path=somewhere"]}
 
 
 def options(group):
@@ -103,6 +103,7 @@ def test_the_tiny_model_follows_the_settings_of_the_chain():
         ("+seeed=7", "unknown key seeed, did you mean seed"),
         ("model=local", "model.path"),
         ("dataset.modulus=1", "dataset.modulus must be"),
+        ("dataset.path=x", "dataset.path is not for dataset=chain"),
         ("evaluation.questions=0", "evaluation.questions must be"),
         ("checkpoint.every=0", "checkpoint.every must be"),
         ("record.questions=-1", "record.questions must be"),

@@ -9,8 +9,8 @@ PACKAGE = Path(__file__).parent.parent / "motif"
 LAYERS = [  # from the ground up; a module may import from layers below its own
     {"checks", "report", "vocabulary"},
     {"prompts", "statistics"},
-    {"data", "generation", "answers", "screen"},
-    {"chain", "carry", "models"},
+    {"data", "generation", "answers", "screen", "tables"},
+    {"chain", "corpus", "carry", "models"},
     {"episode", "tiny", "decoding", "tracking"},
     {"rewards", "algorithms", "measures", "compute", "runs", "engines"},
     {"evaluation", "rollout"},
