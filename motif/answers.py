@@ -12,7 +12,7 @@ BOX = "\\boxed{"
 INTEGER = re.compile(r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.0+)?")
 
 
-def final_answer(reply: str) -> str | None:
+def final_answer(reply: str, tag: str | None = "answer") -> str | None:
     """The content of the last complete `\\boxed{}` of `reply`, braces balanced and space stripped; None without one."""
     start = reply.rfind(BOX)
     while start >= 0:
@@ -52,3 +52,12 @@ def _same_mathematics(prediction: str, gold: str) -> bool:
     wrapped = [text if "$" in text else f"${text}$" for text in (gold, prediction)]
     read = [parse(text, parsing_timeout=None) for text in wrapped]
     return all(read) and verify(*read, timeout_seconds=None)
+
+
+def is_correct_strictly(prediction: str, gold: str) -> bool:
+    """Whether the two are the same text."""
+    return prediction.strip() == gold.strip()
+
+
+def grader_id() -> str:
+    return "interim"

@@ -130,7 +130,7 @@ class Corpus:
         if not self.trainable:
             raise UserError(
                 f"dataset={self.name} is an evaluation set and is not trained on; train on gsm8k, chain or local, "
-                f"and name it in evaluation.on=[{self.name}]"
+                f"and name it in evaluation.datasets=[{self.name}]"
             )
         found = self._questions("train")
         if found is None:

@@ -23,8 +23,6 @@ from motif import screen
 from motif.checks import UserError, hint, one_of
 from motif.runs import Stopped
 
-OmegaConf.register_new_resolver("motif.root", lambda: str(Path(__file__).parent.parent), replace=True)
-
 
 class Mistake(CompactHydraException):
     """Hydra prints its message alone, without a traceback, and exits with status 1."""
@@ -40,9 +38,9 @@ def resolved(config: DictConfig) -> dict[str, Any]:
         raise UserError(f"{error.full_key}: {str(error).strip().splitlines()[0]}") from error
     evaluation = plain.get("evaluation")
     if isinstance(evaluation, dict):
-        path, names = evaluation.pop("path", None), evaluation.get("on")
+        path, names = evaluation.pop("path", None), evaluation.get("datasets")
         if isinstance(names, list):
-            evaluation["on"] = [dataset(name, path) for name in names]
+            evaluation["datasets"] = [dataset(name, path) for name in names]
     return plain
 
 
@@ -51,7 +49,7 @@ def dataset(name: Any, path: str | None = None) -> Any:
     if not isinstance(name, str):
         return name
     options = GlobalHydra.instance().config_loader().get_group_options("dataset")
-    one_of("evaluation.on", name, options)
+    one_of("evaluation.datasets", name, options)
     found: dict[str, Any] = OmegaConf.to_container(compose(f"dataset/{name}").dataset)  # type: ignore[assignment]
     return {**found, "path": path} if path is not None else found
 

@@ -23,7 +23,7 @@ Grade = Callable[[Sequence[Tree]], None]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How a policy is measured: on the test questions of the data sets `on` (null: the experiment's own), at each of
+    """How a policy is measured: on the test questions of the `datasets` (null: the experiment's own), at each of
     `rounds` (null: one, and the experiment's), the first `questions` of each set (null: all).
 
     `samples` episodes a question at `temperature` (0: greedy) and `top_p`, nothing else cut from the distribution.
@@ -32,7 +32,7 @@ class Evaluation:
     it. `before` measures the untrained policy too.
     """
 
-    on: Sequence[Dataset] | None = None
+    datasets: Sequence[Dataset] | None = None
     rounds: Sequence[int] | None = None
     questions: int | None = None
     samples: int = 1
@@ -43,10 +43,10 @@ class Evaluation:
     before: bool = True
 
     def __post_init__(self) -> None:
-        if self.on is not None:
-            of_kind("evaluation.on", self.on, list)
-            if not self.on or not all(isinstance(item, Dataset) for item in self.on):
-                raise UserError(f"evaluation.on must list data sets, as in evaluation.on=[math500], got {self.on!r}")
+        if self.datasets is not None:
+            of_kind("evaluation.datasets", self.datasets, list)
+            if not self.datasets or not all(isinstance(item, Dataset) for item in self.datasets):
+                raise UserError(f"evaluation.datasets must list data sets, as in evaluation.datasets=[math500], got {self.datasets!r}")
         if self.rounds is not None:
             of_kind("evaluation.rounds", self.rounds, list)
             for rounds in self.rounds:

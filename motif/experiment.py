@@ -78,7 +78,7 @@ class Experiment:
         """What is trained on, and the test questions by data set; what is in both is not trained on, and is shown."""
         if not self.dataset.trainable:
             self.dataset.train()  # which says why not
-        tests = {found.name: found.test()[: self.evaluation.questions] for found in self.evaluation.on or [self.dataset]}
+        tests = {found.name: found.test()[: self.evaluation.questions] for found in self.evaluation.datasets or [self.dataset]}
         kept, dropped = without(self.dataset.train(), [question for test in tests.values() for question in test])
         if dropped:
             screen.say(

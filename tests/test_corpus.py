@@ -227,7 +227,7 @@ def test_an_evaluation_set_is_not_trained_on(tmp_path):
     exam = corpus(tmp_path / "nowhere", "math500", trainable=False)
     assert not exam.trainable
     for split in (exam.train, exam.validation):
-        with pytest.raises(UserError, match=r"dataset=math500 is an evaluation set.*evaluation.on=\[math500\]"):
+        with pytest.raises(UserError, match=r"dataset=math500 is an evaluation set.*evaluation.datasets=\[math500\]"):
             split()
 
 

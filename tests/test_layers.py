@@ -7,14 +7,14 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "motif"
 LAYERS = [  # from the ground up; a module may import from layers below its own
-    {"checks", "report", "vocabulary"},
-    {"prompts", "statistics"},
+    {"checks", "report", "vocabulary", "cache"},
+    {"prompts", "statistics", "fitting"},
     {"data", "generation", "answers", "screen", "tables"},
-    {"chain", "corpus", "carry", "models"},
+    {"chain", "corpus", "carry", "models", "results", "scores"},
     {"episode", "tiny", "decoding", "tracking"},
-    {"rewards", "algorithms", "measures", "compute", "runs", "engines"},
-    {"evaluation", "rollout"},
-    {"training"},
+    {"rewards", "algorithms", "measures", "compute", "runs", "engines", "flaws"},
+    {"evaluation", "rollout", "lm_eval"},
+    {"training", "evaluator", "solver"},
     {"experiment"},
     {"entry"},
 ]
