@@ -7,9 +7,9 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "motif"
 LAYERS = [  # from the ground up; a module may import from layers below its own
-    {"checks", "report", "vocabulary"},
+    {"checks", "report", "vocabulary", "card"},
     {"prompts", "statistics"},
-    {"data", "generation", "answers", "screen"},
+    {"data", "generation", "answers", "screen", "policy", "loading"},
     {"chain", "carry", "models"},
     {"episode", "tiny", "decoding", "tracking"},
     {"rewards", "algorithms", "measures", "compute", "runs", "engines"},
