@@ -55,7 +55,8 @@ def fetch(
         first = "config.json" if "config.json" in names else "adapter_config.json"
         if first not in names or not any(name.endswith(".safetensors") for name in names):
             raise UserError(f"{key}={path} has no {first} with safetensors weights on the hub; choose another model")
-        config = Path(hf_hub_download(path, first, revision=info.sha))  # a closed gate shows with the first file
+        # a closed gate shows with the first file; fetched by the branch's name, for the cache to know that too
+        config = Path(hf_hub_download(path, first, revision=revision))
         if weigh and info.safetensors:
             weigh(info.safetensors.parameters, config)
         return Path(snapshot_download(path, revision=info.sha, **FILES)), info.sha
