@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any
 
 VERSIONS = ("torch", "transformers", "trl", "peft")
-TITLES = {"motif": "MOTIF", "grpo": "vanilla GRPO"}
+ALGORITHMS = {  # what they are called, and what they credited
+    "motif": (
+        "MOTIF",
+        "In training, a first-round reply was worth the mean outcome of its continuations through the later rounds.",
+    ),
+    "grpo": ("vanilla GRPO", "It was trained on replies of one round; more rounds are a way to decode it."),
+}
 LICENSE_PAGES = {"qwen-research": "https://huggingface.co/Qwen/Qwen2.5-3B-Instruct/blob/main/LICENSE"}  # of no hub id
 CITATION = """```bibtex
 @article{mitra2025motif,
@@ -49,15 +55,20 @@ def card_data(config: Mapping[str, Any], summary: Mapping[str, Any]) -> Any:
     results = [
         EvalResult(
             task_type="text-generation",
-            dataset_type=str(found.get("dataset", summary.get("dataset"))),
-            dataset_name=f"{found.get('dataset', summary.get('dataset'))}, decoded in {in_rounds(found['rounds'])}",
-            dataset_args={"rounds": found["rounds"]},
+            dataset_type=str(found["dataset"]),
+            dataset_name=str(found["dataset"]),
+            dataset_split="test",
             metric_type="accuracy",
-            metric_name=f"accuracy, n = {found['n']}, 95 % interval {percent(found['interval'])}",
+            metric_name=f"accuracy in {in_rounds(found['rounds'])}",
             metric_value=round(found["accuracy"], 4),
+            metric_args={
+                "rounds": found["rounds"],
+                "n": found["n"],
+                "interval_95": [round(end, 4) for end in found["interval"]],
+            },
         )
         for found in summary.get("evaluation", [])
-        if found.get("policy") == "trained"
+        if found["policy"] == "trained"
     ]
     license = model.get("license")
     own = license in LICENSE_PAGES
@@ -93,25 +104,20 @@ def sections(config: Mapping[str, Any], summary: Mapping[str, Any], environment:
 def opening(config: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     """What the policy is: its model, its algorithm, its rounds, its data."""
     model, rounds = config.get("model", {}), summary["rounds"]
-    origin = model.get("path") or f"the suite's {summary['model']} model"
-    origin = f"`{origin}`" + (f" (commit `{model['revision']}`)" if model.get("revision") else "")
+    revision = f" (revision `{model['revision']}`)" if base_model(config) and model.get("revision") else ""
+    origin = f"`{base_name(config)}`{revision}" if model.get("path") else f"the suite's {summary['model']} model"
     what = "LoRA adapters for" if model.get("peft") else "A fine-tune of"
-    four = ", held in 4 bits (NF4)" if model.get("quantization") else ""
-    trained = TITLES.get(summary["algo"], summary["algo"])
+    four = ", held in 4 bits (NF4)," if model.get("quantization") else ""
+    title, credit = ALGORITHMS.get(summary["algo"], (summary["algo"], ""))
     thinking = (
-        f"It thinks in {in_rounds(rounds)}: each starts from a fresh context that holds the question and the progress "
-        "which the round before handed over, nothing else, so thinking can be longer than any one context."
+        f"It is run in {in_rounds(rounds)}: each starts from a fresh context that holds the question and the progress "
+        "that the round before handed over, nothing else, so its thinking can be longer than any one context."
         if rounds > 1
         else "It answers in one round."
     )
-    if summary["algo"] == "motif":
-        credit = "A first-round reply was worth the mean outcome of continuations of it through the later rounds"
-    else:
-        credit = "Credit was given as this algorithm of the suite says"
-    credit = "It was trained on one-round replies" if summary["algo"] == "grpo" else credit
     return (
-        f"{what} {origin}{four}, trained by {trained} on the `{summary['dataset']}` questions. {thinking} {credit} "
-        "([MOTIF, arXiv 2507.02851](https://arxiv.org/abs/2507.02851))."
+        f"{what} {origin}{four} trained by {title} on the {summary['dataset']} questions. {thinking} {credit} "
+        "The method is [MOTIF, arXiv 2507.02851](https://arxiv.org/abs/2507.02851)."
     )
 
 
@@ -140,32 +146,44 @@ def results(found: Sequence[Mapping[str, Any]], drawn: Mapping[str, Any]) -> str
 
 def running(config: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     """The commands that decode it in rounds, and the code that loads it without the suite."""
-    model, dataset, rounds = config.get("model", {}), summary["dataset"], summary["rounds"]
-    path, dtype = model.get("path"), model.get("dtype", "auto")
-    revision = f', revision="{model["revision"]}"' if model.get("revision") else ""
+    model = config.get("model", {})
+    options = f', revision="{model["revision"]}"' if base_model(config) and model.get("revision") else ""
+    dtype, imports, quantization = model.get("dtype", "auto"), "AutoModelForCausalLM, AutoTokenizer", []
+    if model.get("quantization"):
+        imports = "AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig"
+        quantization = [
+            "four_bits = BitsAndBytesConfig(",
+            '    load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,',
+            '    bnb_4bit_compute_dtype="bfloat16",',
+            ")",
+        ]
+        options += ", quantization_config=four_bits"
     if model.get("peft"):
-        load = [
+        code = [
             "from peft import PeftModel",
-            "from transformers import AutoModelForCausalLM, AutoTokenizer",
+            f"from transformers import {imports}",
             "",
-            f'base = AutoModelForCausalLM.from_pretrained("{path}"{revision}, dtype="{dtype}")',
+            *quantization,
+            f'base = AutoModelForCausalLM.from_pretrained("{base_name(config)}", dtype="{dtype}"{options})',
             'model = PeftModel.from_pretrained(base, "FOLDER")',
         ]
     else:
-        load = [
-            "from transformers import AutoModelForCausalLM, AutoTokenizer",
+        code = [
+            f"from transformers import {imports}",
             "",
             f'model = AutoModelForCausalLM.from_pretrained("FOLDER", dtype="{dtype}")',
         ]
-    code = "\n".join([*load, 'tokenizer = AutoTokenizer.from_pretrained("FOLDER")'])
+    block = "\n".join([*code, 'tokenizer = AutoTokenizer.from_pretrained("FOLDER")'])
+    solve = 'python solve.py policy=FOLDER "question"'
+    evaluate = f"python evaluate.py policy=FOLDER dataset={summary['dataset']} rounds={summary['rounds']}"
     return (
-        "With the [motif](https://arxiv.org/abs/2507.02851) suite; `FOLDER` is the folder of this file:\n\n"
+        "With the motif suite; `FOLDER` is the folder of this file:\n\n"
         "```bash\n"
-        f"python evaluate.py policy=FOLDER dataset={dataset} rounds={rounds}   # its accuracy, with an interval\n"
-        'python solve.py policy=FOLDER "question"                    # one question, round by round\n'
+        f"{evaluate}   # its accuracy, with an interval\n"
+        f"{solve:<{len(evaluate)}}   # one question, round by round\n"
         "```\n\n"
         "The weights alone (the rounds, and the prompts it was trained with, are the suite's):\n\n"
-        f"```python\n{code}\n```"
+        f"```python\n{block}\n```"
     )
 
 
@@ -180,8 +198,7 @@ def training(config: Mapping[str, Any], summary: Mapping[str, Any], environment:
     packages = environment.get("packages", {})
     rows = {
         "questions": f"{summary['dataset']}, the training split",
-        "algorithm": TITLES.get(summary["algo"], summary["algo"]),
-        "rounds": summary["rounds"],
+        "algorithm": ALGORITHMS.get(summary["algo"], (summary["algo"],))[0],
         "steps": algo.get("steps"),
         "questions a step": algo.get("questions"),
         "first-round replies a question": algo.get("m"),
@@ -199,7 +216,7 @@ def training(config: Mapping[str, Any], summary: Mapping[str, Any], environment:
         "questions seen": thousands(spent.get("questions")),
         "tokens generated": thousands(spent.get("generated_tokens")),
         "tokens trained on": thousands(spent.get("trained_tokens")),
-        "time of the steps": f"{sum(phases) / 60:,.0f} min" if phases else None,
+        "time of the steps": f"{sum(phases) / 60:,.1f} min" if phases else None,
         "device": environment.get("device"),
         "versions": ", ".join(f"{name} {packages[name]}" for name in VERSIONS if packages.get(name)),
         "code": " ".join(filter(None, ("motif", environment.get("motif"), environment.get("git")))),
@@ -222,6 +239,11 @@ def base_model(config: Mapping[str, Any]) -> str | None:
     """The hub id of the model that was trained; None for a folder, which means nothing elsewhere."""
     path = config.get("model", {}).get("path")
     return path if is_hub_id(path) else None
+
+
+def base_name(config: Mapping[str, Any]) -> str:
+    """The hub id of the model that was trained, or the name of its folder."""
+    return base_model(config) or Path(str(config.get("model", {}).get("path"))).name
 
 
 def hub_dataset(config: Mapping[str, Any]) -> list[str] | None:
