@@ -1,14 +1,17 @@
 """Choosing, loading, opening and naming policies: on the shipped tiny one."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 import torch
 import yaml
+from hydra import compose, initialize_config_dir
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-from motif import loading
+from motif import entry, loading
 from motif.checks import UserError
 from motif.engines import Transformers
 from motif.generation import Sampling
@@ -104,6 +107,7 @@ def test_a_saved_adapter_gives_the_same_logits_by_peft_alone_and_by_open_policy(
     assert said["base_model_name_or_path"] == folder
 
 
+@pytest.mark.filterwarnings("ignore:Could not find a config file")
 def test_an_adapter_says_the_hub_id_and_the_commit_of_its_base(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(loading, "fetch", lambda *_: (Tiny().folder(), "c" * 40))
     policy = Pretrained(path="owner/name", peft=LORA).load()
@@ -257,3 +261,45 @@ def test_the_weight_of_a_cached_token_is_that_of_the_models_type_with_adapters_t
         == cache_tokens(lora.model, 1.0)
         == 2 * cache_tokens(load_policy(folder, dtype="float32").model, 1.0)
     )
+
+
+CONF = Path(__file__).parent.parent / "conf"
+HUB = sorted(path.stem for path in (CONF / "model").glob("*.yaml") if path.stem not in ("tiny", "local"))
+
+
+def chosen(*overrides):
+    """The model's node and the object built of it, for these overrides."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("config", overrides=["name=x", *overrides])
+        return entry.resolved(config)["model"], entry.build(config).model
+
+
+@pytest.mark.parametrize("option", HUB)
+def test_a_model_of_the_hub_is_pinned_licensed_and_trained_as_published(option):
+    _, model = chosen(f"model={option}")
+    assert re.fullmatch(r"[0-9a-f]{40}", model.revision) and re.fullmatch(r"[\w-]+/[\w.-]+", model.path)
+    assert model.license and model.learning_rate == 5e-6 and model.dtype == "bfloat16" and model.bf16
+    adapter = model.adapter()
+    assert (adapter.r, adapter.lora_alpha, adapter.lora_dropout) == (64, 64, 0.0)
+    assert adapter.target_modules == {f"{name}_proj" for name in ("q", "k", "v", "o", "gate", "up", "down")}
+
+
+def test_the_published_setting_is_the_three_billion_model_in_four_bits():
+    plain, quantized = chosen("model=qwen2.5-3b")[0], chosen("model=qwen2.5-3b-4bit")[0]
+    assert {key for key in plain if plain[key] != quantized[key]} == {"name", "quantization"}
+    assert quantized["quantization"] == "4bit"
+
+
+@pytest.mark.parametrize("overrides", [["model=tiny"], ["model=local", "model.path=x"], ["model=qwen3-4b"]])
+def test_what_a_trainer_reads_is_there_for_every_kind_of_model(overrides):
+    node, model = chosen(*overrides)
+    for key in ("learning_rate", "gradient_checkpointing", "bf16", "wording"):
+        assert node[key] == getattr(model, key)
+
+
+def test_all_weights_or_adapters_can_be_chosen_for_any_model():
+    assert chosen("model=qwen2.5-0.5b", "model.peft=null")[1].peft is None
+    assert chosen("model=local", "model.path=x", "peft@model.peft=lora")[1].peft["r"] == 64
+    assert chosen("model=qwen3-1.7b", "model.template_options.enable_thinking=false")[1].template_options == {
+        "enable_thinking": False
+    }
