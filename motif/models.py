@@ -1,53 +1,29 @@
-"""Policies: a causal language model and its tokenizer, loaded from a hub id or a folder."""
+"""Which policies there are: the choice of a model to train, and whatever a person points at to be evaluated.
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+`Pretrained` is the first, `open_policy` the second: a run, a hub id, a folder, an adapter. What a policy is, is said in
+`motif.policy`, how files are found and loaded in `motif.loading`.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from motif.checks import UserError, number, one_of, whole
-from motif.prompts import Conversation
+import yaml
+
+from motif import loading
+from motif.checks import UserError, hint, number, one_of, whole
+from motif.policy import Policy, frozen_copy, untrained
 
 if TYPE_CHECKING:
     import torch
 
+__all__ = ["Policy", "Pretrained", "frozen_copy", "load_policy", "open_policy", "policy_name", "untrained"]
 
-@dataclass(frozen=True)
-class Policy:
-    """A model and its tokenizer, with what the rest of the suite needs to know about their text."""
-
-    model: Any
-    tokenizer: Any
-    template_options: dict[str, Any] = field(default_factory=dict)
-
-    def render(self, conversations: Sequence[Conversation]) -> list[list[int]]:
-        """Token ids of each conversation up to where the assistant speaks; equal ones share one rendering and list."""
-        keys = [tuple((message["role"], message["content"]) for message in talk) for talk in conversations]
-        distinct = dict(zip(keys, conversations, strict=True))
-        texts = [
-            self.tokenizer.apply_chat_template(
-                talk, tokenize=False, add_generation_prompt=True, **self.template_options
-            )
-            for talk in distinct.values()
-        ]
-        ids = self.tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
-        found = dict(zip(distinct, ids, strict=True))
-        return [found[key] for key in keys]
-
-    @cached_property
-    def end_ids(self) -> list[int]:
-        """The tokens that end a reply: the tokenizer's and the model's own."""
-        ends = self.model.generation_config.eos_token_id
-        ends = [] if ends is None else [ends] if isinstance(ends, int) else list(ends)
-        return list(dict.fromkeys([self.tokenizer.eos_token_id, *ends]))
-
-    @property
-    def pad_id(self) -> int:
-        return self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else self.tokenizer.eos_token_id
-
-    def without_end(self, token_ids: list[int]) -> list[int]:
-        """`token_ids` without the token that ended the reply, if one did."""
-        return token_ids[:-1] if token_ids and token_ids[-1] in self.end_ids else token_ids
+QUANTIZATIONS = (None, "4bit")
 
 
 @dataclass(frozen=True)
@@ -55,8 +31,10 @@ class Pretrained:
     """A policy from the hub or a folder (`path`), safetensors only, no remote code.
 
     `dtype` is auto, float32, bfloat16 or float16; `attention` is transformers' name of the implementation; `peft` the
-    keywords of peft's LoraConfig, null for training all weights. `learning_rate` is the vetted rate for reinforcement
-    and `wording` the prompts' wording that suits the model.
+    keywords of peft's LoraConfig, null for training all weights; `quantization` is null or 4bit (NF4, doubly quantized,
+    computed in bfloat16), which trains adapters only. `gradient_checkpointing` and `bf16` (autocast) are for the
+    trainer, `learning_rate` is the vetted rate for reinforcement, `wording` the prompts' wording that suits the model,
+    `license` that of the weights.
     """
 
     path: str
@@ -64,32 +42,77 @@ class Pretrained:
     revision: str | None = None
     dtype: str = "auto"
     attention: str = "sdpa"
+    quantization: str | None = None
     peft: dict[str, Any] | None = None
+    gradient_checkpointing: bool = False
+    bf16: bool = False
     template_options: dict[str, Any] = field(default_factory=dict)
     learning_rate: float = 5e-6
     wording: str = "full"
+    license: str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.path, str) or not self.path:
             raise UserError(f"model.path must be a hub id or a folder, got {self.path!r}")
-        one_of("model.dtype", self.dtype, ("auto", "float32", "bfloat16", "float16"))
+        one_of("model.dtype", self.dtype, ("auto", *loading.DTYPES))
         one_of("model.wording", self.wording, ("full", "terse"))
+        one_of("model.quantization", self.quantization, QUANTIZATIONS)
+        one_of("model.gradient_checkpointing", self.gradient_checkpointing, (True, False))
+        one_of("model.bf16", self.bf16, (True, False))
         number("model.learning_rate", self.learning_rate, above=0)
+        if not isinstance(self.template_options, Mapping):
+            raise UserError(f"model.template_options must be keywords of the template, got {self.template_options!r}")
         if self.peft is not None:
+            if not isinstance(self.peft, Mapping):
+                raise UserError(f"model.peft must be null or keywords of peft's LoraConfig, got {self.peft!r}")
             whole("model.peft.r", self.peft.get("r", 8))
+        elif self.quantization:
+            raise UserError("model.quantization=4bit trains adapters only: model.peft must not be null")
 
     def load(self, report: Any = None) -> Policy:
         """Load weights and tokenizer, with fresh LoRA adapters where `peft` is set."""
-        policy = load_policy(self.path, self.revision, self.dtype, self.attention, dict(self.template_options))
-        if self.peft is None:
+        adapter = None if self.peft is None else self.adapter()
+        policy = load_policy(
+            self.path,
+            self.revision,
+            self.dtype,
+            self.attention,
+            dict(self.template_options),
+            quantization=self.quantization,
+            training=adapter is None,
+        )
+        if hasattr(policy.model, "peft_config"):
+            raise UserError(
+                f"model.path={self.path} is an adapter: to train on, merge it into its base (peft: merge_and_unload)"
+            )
+        if adapter is None:
             return policy
-        from peft import LoraConfig, get_peft_model
+        from peft import get_peft_model
 
+        try:
+            model: Any = get_peft_model(policy.model, adapter, revision=policy.commit)
+        except (ValueError, TypeError) as error:
+            raise UserError(f"model.peft: {loading.one_line(error)}") from error
+        model.peft_config["default"].base_model_name_or_path = policy.path  # not the folder of the hub's cache
+        return replace(policy, model=model)
+
+    def adapter(self) -> Any:
+        """peft's LoraConfig of `peft`; a keyword that it does not know is a `UserError`."""
+        from peft import LoraConfig
+
+        for key in self.peft or {}:
+            if key not in LoraConfig.__dataclass_fields__:
+                raise UserError(
+                    f"model.peft.{key} is not an argument of peft's LoraConfig"
+                    f"{hint(key, LoraConfig.__dataclass_fields__)}"
+                )
         options: dict[str, Any] = {
-            key: list(value) if isinstance(value, list | tuple) else value for key, value in self.peft.items()
+            key: list(value) if isinstance(value, list | tuple) else value for key, value in (self.peft or {}).items()
         }
-        model = get_peft_model(policy.model, LoraConfig(task_type="CAUSAL_LM", **options))
-        return Policy(model, policy.tokenizer, policy.template_options)
+        try:
+            return LoraConfig(**{"task_type": "CAUSAL_LM", **options})
+        except (ValueError, TypeError) as error:
+            raise UserError(f"model.peft: {loading.one_line(error)}") from error
 
 
 def load_policy(
@@ -97,28 +120,91 @@ def load_policy(
     revision: str | None = None,
     dtype: str = "auto",
     attention: str = "sdpa",
-    template_options: dict[str, Any] | None = None,
+    template_options: Mapping[str, Any] | None = None,
     device: "torch.device | None" = None,
+    quantization: str | None = None,
+    training: bool = False,
+    base: str | None = None,
+    key: str = "model.path",
+    tokenizer: Path | None = None,
 ) -> Policy:
-    """The policy at `path`, on the GPU where there is one. A missing or unusable one is a `UserError`."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    """The policy at `path`, a hub id or a folder, on the GPU where there is one. An unusable one is a `UserError`.
 
-    device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    An adapter is put on its base model, or on the one at `base`. `training` says that all weights will be trained,
+    `key` what the path was typed as; `tokenizer` is a folder to take the tokenizer from instead.
+    """
+    device = device or loading.this_device()
+    loading.check_quantization(quantization, device, key)
+    room = partial(
+        loading.check_room, path, key, dtype=dtype, quantization=quantization, device=device, training=training
+    )
+    folder, commit = loading.fetch(path, revision, key, room)
+    if lacking := loading.missing(folder):
+        raise UserError(f"{key}={path} has no {lacking}")
+    if (folder / "adapter_config.json").is_file():
+        settings = {"dtype": dtype, "attention": attention, "template_options": template_options}
+        return adapted(folder, path, key, base, {**settings, "device": device, "quantization": quantization})
+    room(loading.stored(folder), folder / "config.json")
+    words = loading.load_tokenizer(tokenizer or folder, path, key)
+    model = loading.load_model(folder, path, key, dtype, attention, quantization, device)
+    policy = Policy(model, words, dict(template_options or {}), path if commit else str(folder), commit)
+    if policy.shows("user") is None:
+        raise UserError(f"the chat template of {key}={path} cannot render a question with {policy.template_options}")
+    return policy
+
+
+def adapted(folder: Path, path: str, key: str, base: str | None, settings: Mapping[str, Any]) -> Policy:
+    """The policy whose adapter lies in `folder`, on its base model, loaded with `settings`."""
+    from peft import PeftConfig, PeftModel
+
+    adapter = PeftConfig.from_pretrained(str(folder))
+    root = base or adapter.base_model_name_or_path
+    if not root:
+        raise UserError(f"{key}={path} does not say what model it adapts; give it as base=HUB_ID_OR_FOLDER")
+    own = folder if any((folder / name).is_file() for name in loading.TOKENIZERS) else None
+    policy = load_policy(root, None if base else adapter.revision, **settings, key="base", tokenizer=own)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(path, revision=revision, padding_side="left")
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            path, revision=revision, dtype=dtype, attn_implementation=attention, use_safetensors=True
-        )
-    except (OSError, ValueError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise UserError(
-            f"model.path={path} cannot be loaded: {first} "
-            "(a folder saved by save_pretrained works without a network: model=local model.path=FOLDER)"
-        ) from error
-    if tokenizer.chat_template is None:
-        raise UserError(f"the tokenizer at {path} has no chat template; use an instruction-tuned model")
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    model.to(device)
-    return Policy(model, tokenizer, template_options or {})
+        model: Any = PeftModel.from_pretrained(policy.model, str(folder))
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise UserError(f"{key}={path} does not fit base={root}: {loading.one_line(error)}") from error
+    return replace(policy, model=model)
+
+
+def open_policy(where: str | Path, base: str | None = None, **settings: Any) -> Policy:
+    """The policy at `where`, to generate with: a finished run's folder, a hub id, a model's or an adapter's folder.
+
+    `base` is another place of an adapter's base model. `settings` are those of `load_policy` (revision, dtype,
+    attention, quantization, template_options, device) and go before what a run recorded.
+    """
+    place = Path(where).expanduser()
+    is_run = (place / "run.json").is_file()
+    if is_run and not (place / "summary.json").is_file():
+        raise UserError(f"policy={where} is a run that is not finished; the command that began it goes on with it")
+    options = {**run_settings(place), **settings}
+    policy = load_policy(str(place / "policy" if is_run else where), base=base, key="policy", **options)
+    policy.model.eval()
+    return policy
+
+
+def run_of(place: Path) -> Path | None:
+    """The folder of the run that `place` is, or lies in as its policy or one of its checkpoints; else None."""
+    return next((folder for folder in (place, *place.parents[:2]) if (folder / "run.json").is_file()), None)
+
+
+def run_settings(place: Path) -> dict[str, Any]:
+    """How the run that `place` belongs to loaded its model; nothing where it is no run's."""
+    if (run := run_of(place.absolute())) is None:
+        return {}
+    model = yaml.safe_load((run / "config.yaml").read_text())["model"]
+    return {key: model[key] for key in ("dtype", "attention", "quantization", "template_options") if key in model}
+
+
+def policy_name(where: str | Path) -> str:
+    """A short name for what `open_policy` is given, fit for a file: the run's, or the end of the path or hub id."""
+    place = Path(os.path.abspath(Path(where).expanduser()))
+    run = run_of(place)
+    if run is None or place == run:
+        name = place.name
+    else:
+        name = run.name if place.name == "policy" else f"{run.name}-{place.name}"
+    return re.sub(r"[^\w.+=-]", "_", name).lstrip(".") or "policy"

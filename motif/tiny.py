@@ -33,12 +33,13 @@ SHIPPED = Path(__file__).parent / "policies"
 NOTE = "ok"  # the useless thing to hand over
 STEPS_A_ROUND = 4
 MOST_ROUNDS = 6
+NOT_OF_THE_RECIPE = ("name", "learning_rate", "peft", "gradient_checkpointing", "bf16")
 POOL = 4  # batches whose rows are sorted by length together
 
 
 @dataclass(frozen=True)
 class Tiny:
-    """A Qwen2-architecture policy for the chain task; every field but the last three is part of its recipe.
+    """A Qwen2-architecture policy for the chain task; every field is part of its recipe but `NOT_OF_THE_RECIPE`.
 
     The warm-started weights are looked up by the recipe's hash: shipped with the package, made before and cached, or
     made now (minutes on two cores). `useful_replies` is the share of replies before the last round that hand over
@@ -67,6 +68,8 @@ class Tiny:
     learning_rate: float = 1e-4
     wording: str = "terse"
     peft: None = None
+    gradient_checkpointing: bool = False
+    bf16: bool = False
 
     def __post_init__(self) -> None:
         for field in ("layers", "width", "heads", "imitation_steps", "imitation_batch", "window"):
@@ -94,7 +97,7 @@ class Tiny:
 
     def recipe(self) -> dict[str, Any]:
         """What the warm start depends on, the demonstrations' own text included."""
-        settings = {key: value for key, value in asdict(self).items() if key not in ("name", "learning_rate", "peft")}
+        settings = {key: value for key, value in asdict(self).items() if key not in NOT_OF_THE_RECIPE}
         shown = list(itertools.islice(self.demonstrations(), 256))
         settings["demonstrations"] = hashlib.sha256(json.dumps(shown).encode()).hexdigest()
         settings["tokenizer"] = hashlib.sha256(json.dumps([TEMPLATE, tokens()]).encode()).hexdigest()

@@ -7,9 +7,9 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "motif"
 LAYERS = [  # from the ground up; a module may import from layers below its own
-    {"checks", "report", "vocabulary", "cache"},
+    {"checks", "report", "vocabulary", "cache", "card"},
     {"prompts", "statistics", "fitting"},
-    {"data", "generation", "answers", "screen", "tables"},
+    {"data", "generation", "answers", "screen", "tables", "policy", "loading"},
     {"chain", "corpus", "carry", "models", "results", "scores"},
     {"episode", "tiny", "decoding", "tracking"},
     {"rewards", "algorithms", "measures", "compute", "runs", "engines", "flaws"},
