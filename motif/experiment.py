@@ -19,14 +19,16 @@ from motif.data import Dataset, Question
 from motif.episode import Episode
 from motif.evaluation import Evaluation, evaluate, summarise
 from motif.generation import Generate, Sampling
+from motif.guard import Guard
 from motif.rewards import Reward
 from motif.rollout import Rollout
 from motif.runs import Checkpoints, Record, Run, check_name, environment, write_json
 from motif.tracking import Silent
 
+PHASES = ("rollout", "future_rollout", "guard", "reward", "update")  # of a training step
 NODES = {
     **{"reward": Reward, "episode": Episode, "algo": Algorithm},
-    **{"evaluation": Evaluation, "checkpoint": Checkpoints, "record": Record},
+    **{"evaluation": Evaluation, "checkpoint": Checkpoints, "record": Record, "guard": Guard},
 }
 
 
@@ -44,6 +46,7 @@ class Experiment:
     evaluation: Evaluation = field(default_factory=Evaluation)
     checkpoint: Checkpoints = field(default_factory=Checkpoints)
     record: Record = field(default_factory=Record)
+    guard: Guard = field(default_factory=Guard)
     rounds: int = 3
     seed: int = 0
     name: str = "experiment"
@@ -84,10 +87,11 @@ class Experiment:
         questions, test = self.dataset.train(), self.dataset.test()[: self.evaluation.questions]
         training_episode = self.episode.with_rounds(self.algo.rounds(self.rounds))
 
+        self.generation.check()
         screen.quiet_bars()
         from transformers import set_seed
 
-        from motif.training import train, trainer_arguments
+        from motif.training import make_trainer, train, trainer_arguments
 
         arguments = trainer_arguments(
             self.algo, training_episode, self.reward, self.seed, run.checkpoints, self.checkpoint
@@ -96,35 +100,28 @@ class Experiment:
         with ledger.phase("load"), screen.progress("warm start") as report:
             set_seed(self.seed)  # of fresh adapters
             policy = self.model.load(report)
-        generate = self.generation.generator(policy)
 
         run.begin(config, self.overwrite)
         write_json(run.folder / "environment.json", environment(self.seed))
+        rollout = Rollout(
+            self.algo,
+            training_episode,
+            self.reward,
+            questions,
+            None,
+            policy.tokenizer,
+            ledger,
+            self.seed,
+            arguments.scale_rewards,
+            self.guard.watch(training_episode.sampling, self.generation.cut),
+        )
+        trainer = make_trainer(policy, arguments, rollout)
+        rollout.generate = generate = self.generation.generator(policy, trainer)
         tracker = self.tracking.start(run.folder, run.id, self.name, config)
         try:
             before = self._measure("base", test, policy, generate, run, ledger) if self.evaluation.before else []
             with screen.progress("training", self.algo.steps) as report:
-                rollout = Rollout(
-                    self.algo,
-                    training_episode,
-                    self.reward,
-                    questions,
-                    generate,
-                    policy.tokenizer,
-                    ledger,
-                    self.seed,
-                    arguments.scale_rewards,
-                )
-                train(
-                    policy,
-                    arguments,
-                    rollout,
-                    run,
-                    tracker,
-                    report,
-                    self.record.questions,
-                    self.tracking.episodes_every,
-                )
+                train(trainer, rollout, run, tracker, report, self.record.questions, self.tracking.episodes_every)
             after = self._measure("trained", test, policy, generate, run, ledger)
             policy.model.save_pretrained(run.policy)
             policy.tokenizer.save_pretrained(run.policy)
@@ -203,7 +200,7 @@ def show_result(summary: Mapping[str, Any], folder: Path) -> None:
         )
     screen.show(table)
     spent, seconds = summary["compute"]["training"], summary["seconds"]
-    training = sum(seconds.get(phase, 0.0) for phase in ("rollout", "future_rollout", "reward", "update"))
+    training = sum(seconds.get(phase, 0.0) for phase in PHASES)
     screen.say(
         f"trained on {spent['questions']:,} questions, {spent['generated_tokens']:,} tokens generated, "
         f"in {training:.0f} s ({', '.join(f'{name} {s:.0f}' for name, s in seconds.items())})"

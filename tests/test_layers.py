@@ -11,15 +11,15 @@ LAYERS = [  # from the ground up; a module may import from layers below its own
     {"prompts", "statistics"},
     {"data", "generation", "answers", "screen"},
     {"chain", "carry", "models"},
-    {"episode", "tiny", "decoding", "tracking"},
-    {"rewards", "algorithms", "measures", "compute", "runs", "engines"},
+    {"episode", "tiny", "decoding", "serving", "tracking"},
+    {"rewards", "algorithms", "measures", "compute", "runs", "engines", "guard"},
     {"evaluation", "rollout"},
     {"training"},
     {"experiment"},
     {"entry"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "wandb", "accelerate", "scipy", "math_verify"}
+HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "wandb", "accelerate", "scipy", "math_verify", "vllm"}
 MAY_BE_HEAVY = {"decoding", "training"}
 
 

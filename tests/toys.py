@@ -1,6 +1,7 @@
 """A toy world: a tokenizer of words, and generators that are lambdas."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from motif.data import Question
 from motif.generation import Reply, Sampling
@@ -47,3 +48,29 @@ def question(text: str = "1+1", gold: str = "2", **facts: object) -> Question:
 
 def good(answer: str, reasoning: str = "so") -> str:
     return f"<reasoning>{reasoning}</reasoning><answer>{answer}</answer>"
+
+
+def random_qwen() -> Any:
+    """A Qwen2 of random weights (two layers, 64 wide) with the tokenizer of the tiny policy; undecided everywhere."""
+    import torch
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    from motif.models import Policy
+    from motif.tiny import Tiny
+
+    tokenizer = Tiny().load().tokenizer
+    torch.manual_seed(0)
+    config = Qwen2Config(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        max_position_embeddings=512,
+        initializer_range=0.2,
+        tie_word_embeddings=True,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return Policy(Qwen2ForCausalLM(config).eval(), tokenizer)
