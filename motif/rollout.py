@@ -18,13 +18,16 @@ from motif.prompts import Conversation
 from motif.rewards import Reward
 
 ADVANTAGE_EPSILON = 1e-4  # TRL's ε
+Check = Callable[..., dict[str, float]]  # of the training model and its trees, with a seed; gives metrics
 
 
 class Rollout:
     """The suite's side of TRL: `rollout_func` and the reward functions of one training.
 
     Called with questions' ids, each repeated for its first-round replies. A step's random numbers are keyed by
-    (seed, step, process, round), so a step can be done again exactly.
+    (seed, step, process, round), so a step can be done again exactly. `generate` may be
+    None until the trainer that it generates for exists. `check` sees the training model and the trees
+    of each step, and may stop the training; what it returns joins the metrics.
     """
 
     def __init__(
@@ -33,16 +36,17 @@ class Rollout:
         episode: Episode,
         reward: Reward,
         questions: Sequence[Question],
-        generate: Generate,
+        generate: Generate | None,
         tokenizer: Any,
         ledger: Ledger,
         seed: int,
         scale_rewards: str = "group",
+        check: Check | None = None,
     ) -> None:
         self.algorithm, self.episode, self.reward = algorithm, episode, reward
         self.questions = {question.id: question for question in questions}
         self.generate, self.tokenizer, self.ledger = generate, tokenizer, ledger
-        self.seed, self.scale_rewards = seed, scale_rewards
+        self.seed, self.scale_rewards, self.check = seed, scale_rewards, check
         self.trees: list[Tree] = []
         self.notes: dict[int, dict[str, Any]] = {}  # values, reward and advantage of trained nodes, by id()
         self.metrics: dict[str, float] = {}
@@ -64,6 +68,10 @@ class Rollout:
             self.tokenizer,
             lambda round: self.episode.sampling(round).seeded(key * 1009 + round),
         )
+        checked: dict[str, float] = {}
+        if self.check:
+            with self.ledger.phase("guard"):
+                checked = self.check(trainer.model, self.trees, seed=key)
         with self.ledger.phase("reward"):
             grade(self.trees)
             rows = [row for tree in self.trees for row in self.algorithm.rows(tree)]
@@ -71,23 +79,26 @@ class Rollout:
         self.ledger.count(self.trees)
         self.ledger.counts["trained_tokens"] += sum(len(row.path[-1].reply.token_ids) for row in rows)
         self._note(rows, values)
+        self.metrics |= checked
         replies = [row.path[-1].reply for row in rows]
+        known = [reply.logprobs for reply in replies]
         return {
             "prompt_ids": [reply.prompt_ids for reply in replies],
             "completion_ids": [reply.token_ids for reply in replies],
-            "logprobs": None,
+            "logprobs": None if any(scores is None for scores in known) else known,
             "values": values,
         }
 
     def _timed(self) -> Generate:
         """The generator, its time counted as `rollout` in round 1 and as `future_rollout` from there on."""
-        calls = 0
+        calls, write = 0, self.generate
+        assert write is not None, "rollout.generate has not been set"
 
         def generate(talks: Sequence[Conversation], sampling: Sampling) -> list[Reply]:
             nonlocal calls
             calls += 1
             with self.ledger.phase("rollout" if calls == 1 else "future_rollout"):
-                return self.generate(talks, sampling)
+                return write(talks, sampling)
 
         return generate
 

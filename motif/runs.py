@@ -35,7 +35,7 @@ import yaml
 from motif.checks import UserError, shown, whole
 from motif.episode import Node, Tree
 
-PLUMBING = ("name", "outputs", "overwrite", "tracking", "generation", "record", "checkpoint")  # cannot change a result
+PLUMBING = ("name", "outputs", "overwrite", "tracking", "generation", "guard", "record", "checkpoint")  # no result
 PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "hydra-core", "wandb", "math-verify")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from datasets import Dataset
@@ -28,6 +28,11 @@ from motif.runs import Checkpoints, Run, Stopped, as_record, write_json
 from motif.screen import Report
 from motif.tracking import Tracker
 
+VLLM_KEYS = {
+    **{"mode": "mode", "server_base_url": "base_url", "server_timeout": "wait", "group_port": "group_port"},
+    **{"server_host": "base_url", "server_port": "base_url", "enable_sleep_mode": "sleep"},
+    **{"gpu_memory_utilization": "memory", "max_model_length": "max_length", "tensor_parallel_size": "tensor_parallel"},
+}
 OURS = {  # what TRL is told by the suite itself, and the setting to use instead
     "output_dir": "outputs",
     "max_steps": "algo.steps",
@@ -44,6 +49,8 @@ OURS = {  # what TRL is told by the suite itself, and the setting to use instead
     "report_to": "tracking",
     "save_steps": "checkpoint.every",
     "save_total_limit": "checkpoint.keep",
+    "use_vllm": "generation",
+    **{f"vllm_{key}": f"generation.{ours}" for key, ours in VLLM_KEYS.items()},
 }
 CHOICES = {  # that TRL checks only when it takes a step
     "loss_type": ("grpo", "bnpo", "dr_grpo", "dapo", "luspo", "cispo", "sapo", "vespo"),
@@ -69,7 +76,9 @@ class Recorder(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         ledger = self.rollout.ledger
         inside = sum(
-            ledger.seconds[name] - self.before.get(name, 0.0) for name in ("rollout", "future_rollout", "reward")
+            ledger.seconds[name] - self.before.get(name, 0.0)
+            for name in ("rollout", "future_rollout", "guard", "reward")
+            if name in ledger.seconds
         )
         ledger.seconds["update"] += time.perf_counter() - self.started - inside
         if self.stopping:
@@ -128,7 +137,7 @@ def trl_metrics(logs: Mapping[str, Any]) -> dict[str, float]:
 
 OWN_METRICS = {
     *("accuracy", "unparsable", "truncated", "copied", "zero_spread", "well_formed", "no_answer", "tokens"),
-    *("progress", "progress_cut", "progress_cleaned"),
+    *("progress", "progress_cut", "progress_cleaned", "guard", "sampling"),
 }
 
 
@@ -187,22 +196,8 @@ def trainer_arguments(
         raise UserError(f"algo.trainer: {str(error).strip().splitlines()[0]}") from error
 
 
-def train(
-    policy: Policy,
-    arguments: GRPOConfig,
-    rollout: Rollout,
-    run: Run,
-    tracker: Tracker,
-    report: Report,
-    episodes: int | None = None,
-    tables: int = 0,
-) -> None:
-    """Train `policy` in place, from the newest checkpoint of `run` where there is one.
-
-    The trees of the first `episodes` questions of a step are kept (None: all); `tables` is the number of steps between
-    tables of episodes for the tracker (0: none). Raises `Stopped` after a checkpoint where the process was asked to.
-    """
-    recorder = Recorder(rollout, run, tracker, report, episodes, tables)
+def make_trainer(policy: Policy, arguments: GRPOConfig, rollout: Rollout) -> GRPOTrainer:
+    """TRL's trainer of `policy`, which has done nothing yet."""
     trainer = GRPOTrainer(
         model=policy.model,
         reward_funcs=rollout.reward_functions(),  # type: ignore[arg-type]
@@ -210,26 +205,44 @@ def train(
         train_dataset=Dataset.from_dict({"prompt": list(rollout.questions)}),
         processing_class=policy.tokenizer,
         rollout_func=rollout,
-        callbacks=[recorder],
     )
     trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def train(
+    trainer: GRPOTrainer,
+    rollout: Rollout,
+    run: Run,
+    tracker: Tracker,
+    report: Report,
+    episodes: int | None = None,
+    tables: int = 0,
+) -> None:
+    """Train the trainer's policy in place, from the newest checkpoint of `run` where there is one.
+
+    The trees of the first `episodes` questions of a step are kept (None: all); `tables` is the number of steps between
+    tables of episodes for the tracker (0: none). Raises `Stopped` after a checkpoint where the process was asked to.
+    """
+    recorder = Recorder(rollout, run, tracker, report, episodes, tables)
+    trainer.add_callback(recorder)
     found = run.checkpoint()
     if found:
         run.cut(found[1]["positions"])
         rollout.ledger.restore(found[1]["ledger"])
     else:
         run.cut({})
-    if found and found[1]["step"] >= arguments.max_steps:  # resumed from its end, the trainer would take a step more
+    steps, model = trainer.args.max_steps, cast(torch.nn.Module, trainer.model)
+    if found and found[1]["step"] >= steps:  # resumed from its end, the trainer would take a step more
         trainer._load_from_checkpoint(str(found[0]))
-        policy.model.eval()
+        trainer.state.global_step = found[1]["step"]  # by which an engine knows that the weights are others
+        model.eval()
         return
     with stoppable(recorder):
         trainer.train(resume_from_checkpoint=str(found[0]) if found else None)
-    if recorder.stopping and trainer.state.global_step < arguments.max_steps:
-        raise Stopped(
-            f"stopped after step {trainer.state.global_step} of {arguments.max_steps}; a checkpoint is written"
-        )
-    policy.model.eval()
+    if recorder.stopping and trainer.state.global_step < steps:
+        raise Stopped(f"stopped after step {trainer.state.global_step} of {steps}; a checkpoint is written")
+    model.eval()
 
 
 @contextmanager

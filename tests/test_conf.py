@@ -109,6 +109,8 @@ def test_the_tiny_model_follows_the_settings_of_the_chain():
         ("record.questions=-1", "record.questions must be"),
         ("tracking.mode=loud", "tracking.mode must be one of"),
         ("generation.cache_gib=0", "generation.cache_gib must be"),
+        ("guard.tolerance=0", "guard.tolerance must be"),
+        ("guard=3", "guard must be a group of settings"),
         ("overwrite=maybe", "overwrite must be true or false"),
         ("name=a/b", "name must be"),
         ("name=../x", "name must be"),

@@ -11,15 +11,15 @@ LAYERS = [  # from the ground up; a module may import from layers below its own
     {"prompts", "statistics", "fitting"},
     {"data", "generation", "answers", "screen", "tables", "policy", "loading"},
     {"chain", "corpus", "carry", "models", "results", "scores"},
-    {"episode", "tiny", "decoding", "tracking"},
-    {"rewards", "algorithms", "measures", "compute", "runs", "engines", "flaws"},
+    {"episode", "tiny", "decoding", "serving", "tracking"},
+    {"rewards", "algorithms", "measures", "compute", "runs", "engines", "flaws", "guard"},
     {"evaluation", "rollout", "lm_eval"},
     {"training", "evaluator", "solver"},
     {"experiment"},
     {"entry"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "wandb", "accelerate", "scipy", "math_verify"}
+HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "wandb", "accelerate", "scipy", "math_verify", "vllm"}
 MAY_BE_HEAVY = {"cache", "decoding", "training"}
 
 

@@ -20,7 +20,7 @@ from motif.rollout import Rollout
 from motif.runs import Checkpoints, Run, Stopped
 from motif.tiny import Tiny
 from motif.tracking import Nowhere
-from motif.training import Recorder, train, trainer_arguments
+from motif.training import Recorder, make_trainer, train, trainer_arguments
 from tests.toys import good
 
 TRAINER = {"learning_rate": 1e-4, "loss_type": "grpo", "beta": 0.0, "bf16": False, "gradient_checkpointing": False}
@@ -37,16 +37,18 @@ def small(cls, **settings):
     return cls(**{"steps": 2, "questions": 2, "m": 4, "trainer": TRAINER, **settings})
 
 
-def run_training(policy, algorithm, folder, generate=None, seed=0, every=100, **settings):
+def run_training(policy, algorithm, folder, generate=None, seed=0, every=100, guard=None, **settings):
     """Train on chains in `folder`; returns the run."""
     config = {"folder": folder.name}
     run, episode = Run.open(folder, config), EPISODE.with_rounds(algorithm.rounds(3))
     run.begin(config)
     questions = Chain(train_size=16, longest=4).train()
     generate = generate or Transformers().generator(policy)
-    rollout = Rollout(algorithm, episode, REWARD, questions, generate, policy.tokenizer, Ledger(), seed)
+    check = guard.watch(episode.sampling, cut=False) if guard else None
+    rollout = Rollout(algorithm, episode, REWARD, questions, generate, policy.tokenizer, Ledger(), seed, check=check)
     arguments = trainer_arguments(algorithm, episode, REWARD, seed, run.checkpoints, Checkpoints(every, 2))
-    train(policy, arguments, rollout, run, Nowhere(), settings.get("report", lambda *_: None))
+    trainer = make_trainer(policy, arguments, rollout)
+    train(trainer, rollout, run, Nowhere(), settings.get("report", lambda *_: None))
     return run
 
 

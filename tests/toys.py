@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,3 +60,29 @@ def shared(name: str) -> Path:
     if not (root / name).exists():
         pytest.skip(f"{name} of the shared data is not here")
     return root / name
+
+
+def random_qwen() -> Any:
+    """A Qwen2 of random weights (two layers, 64 wide) with the tokenizer of the tiny policy; undecided everywhere."""
+    import torch
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    from motif.models import Policy
+    from motif.tiny import Tiny
+
+    tokenizer = Tiny().load().tokenizer
+    torch.manual_seed(0)
+    config = Qwen2Config(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        max_position_embeddings=512,
+        initializer_range=0.2,
+        tie_word_embeddings=True,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return Policy(Qwen2ForCausalLM(config).eval(), tokenizer)

@@ -1,0 +1,119 @@
+"""What vLLM is asked for and how it answers, in this process or through a server. No weights and no policy.
+
+Equal prompts in a row are one request for n replies, so that the prompt is computed once; a row has the seed it would
+have had alone.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import blake2b
+from itertools import accumulate, groupby
+from typing import Any, NamedTuple
+
+from motif.generation import Sampling
+
+
+class Request(NamedTuple):
+    """`n` replies to one prompt (token ids), the i-th drawn with `seed` + i."""
+
+    prompt: list[int]
+    n: int
+    seed: int
+
+
+Tokens = tuple[list[int], list[float]]  # of a reply: token ids, their log-probabilities (NaN: unknown)
+Ask = Callable[[Sequence[Request], dict[str, Any]], list[list[Tokens]]]  # with keywords of vLLM's SamplingParams
+
+
+def grouped(prompts: Sequence[list[int]]) -> list[tuple[list[int], int]]:
+    """Each run of equal prompts as the prompt and how often it stands there."""
+    return [(prompt, len(list(equal))) for prompt, equal in groupby(prompts)]
+
+
+def requests(groups: Sequence[tuple[list[int], int]], sampling: Sampling) -> list[Request]:
+    """One request a group: a row's seed is keyed by (seed, row) however rows are grouped; greedy replies are one."""
+    key = int.from_bytes(blake2b(str(sampling.seed).encode(), digest_size=6).digest(), "big")
+    rows = accumulate((n for _, n in groups), initial=0)
+    return [
+        Request(prompt, 1 if sampling.temperature == 0 else n, key + row)
+        for (prompt, n), row in zip(groups, rows, strict=False)
+    ]
+
+
+def settings(sampling: Sampling, end_ids: Sequence[int]) -> dict[str, Any]:
+    """Keywords of vLLM's SamplingParams, all that could come from the model's own defaults included."""
+    return {
+        "max_tokens": sampling.tokens,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "top_k": sampling.top_k,
+        "min_p": 0.0,
+        "repetition_penalty": 1.0,
+        "stop_token_ids": list(end_ids),
+        "logprobs": 0,  # of the token that was drawn, and no other
+    }
+
+
+def ask_engine(engine: Any, asked: Sequence[Request], keywords: dict[str, Any]) -> list[list[Tokens]]:
+    """Replies of the engine in this process."""
+    from vllm import SamplingParams
+
+    if engine.enable_sleep_mode:
+        if engine._llm_weights_sleeping:
+            engine.sync_weights()
+        engine.llm.wake_up(tags=["kv_cache"])
+    outputs = engine.llm.generate(
+        [{"prompt_token_ids": request.prompt} for request in asked],
+        sampling_params=[SamplingParams(n=request.n, seed=request.seed, **keywords) for request in asked],
+        use_tqdm=False,
+    )
+    if engine.enable_sleep_mode:
+        engine.llm.sleep(level=2)
+        engine._llm_weights_sleeping = True
+    return [
+        [
+            (
+                list(reply.token_ids),
+                [place[token].logprob for token, place in zip(reply.token_ids, reply.logprobs, strict=True)],
+            )
+            for reply in output.outputs
+        ]
+        for output in outputs
+    ]
+
+
+def ask_server(client: Any, asked: Sequence[Request], keywords: dict[str, Any]) -> list[list[Tokens]]:
+    """Replies of a server, through TRL's client; a call a request, since a call has one seed."""
+    named = {key: value for key, value in keywords.items() if key != "stop_token_ids"}
+
+    def ask(request: Request) -> list[Tokens]:
+        others = {"seed": request.seed, "stop_token_ids": keywords["stop_token_ids"]}
+        output = client.generate([request.prompt], n=request.n, generation_kwargs=others, **named)
+        scores = [[math.nan if place[0] is None else place[0] for place in reply] for reply in output["logprobs"]]
+        return list(zip(output["completion_ids"], scores, strict=True))
+
+    with ThreadPoolExecutor(max_workers=64) as threads:  # as many as the client holds connections
+        return list(threads.map(ask, asked))
+
+
+def pooled(engine: Any, asked: list[Request], ask: Callable[[list[Request]], list[list[Tokens]]]) -> list[list[Tokens]]:
+    """`ask`, called once for the requests of all processes that share an engine; each gets the replies to its own."""
+    accelerator = engine.accelerator
+    if engine.mode == "server" and accelerator.num_processes > 1:
+        from accelerate.utils import broadcast_object_list, gather_object
+
+        parts, place = gather_object([asked]), accelerator.process_index
+        found = [ask([request for part in parts for request in part]) if accelerator.is_main_process else None]
+        written = broadcast_object_list(found, from_process=0)[0]
+    elif engine.mode == "colocate" and engine.tensor_parallel_size > 1:
+        from torch import distributed
+
+        parts = [None] * engine.tensor_parallel_size
+        distributed.all_gather_object(parts, asked, group=engine.tp_group)
+        place = distributed.get_rank(group=engine.tp_group)
+        written = ask([request for part in parts for request in part])
+    else:
+        return ask(asked)
+    start = sum(map(len, parts[:place]))
+    return written[start : start + len(asked)]

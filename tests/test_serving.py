@@ -1,0 +1,71 @@
+"""Requests to vLLM, and replies of a server, without either."""
+
+import math
+from types import SimpleNamespace
+
+from motif.generation import Sampling
+from motif.serving import Request, ask_server, grouped, pooled, requests, settings
+
+A, B = [1, 2], [3]
+SAMPLING = Sampling(5, temperature=0.8, top_p=0.9, top_k=7, seed=3)
+
+
+class Server:
+    """Stands for TRL's client: replies tell the seed they were drawn with."""
+
+    def __init__(self):
+        self.calls = []
+
+    def generate(self, prompts, n, logprobs, generation_kwargs, **named):
+        self.calls.append({"prompts": prompts, "n": n, "logprobs": logprobs, **generation_kwargs, **named})
+        seeds = [generation_kwargs["seed"] + place for place in range(n)]
+        scores = [[[-1.0], [None]] for _ in seeds]
+        return {"prompt_ids": prompts, "completion_ids": [[seed, 9] for seed in seeds], "logprobs": scores}
+
+
+def test_equal_prompts_in_a_row_are_one_request():
+    assert grouped([A, A, B, A]) == [(A, 2), (B, 1), (A, 1)]
+    assert [request.n for request in requests(grouped([A, A, B, A]), SAMPLING)] == [2, 1, 1]
+
+
+def test_a_row_has_the_seed_that_it_would_have_alone():
+    together = requests([(A, 3), (B, 1)], SAMPLING)
+    apart = requests([(A, 1), (A, 1), (A, 1), (B, 1)], SAMPLING)
+    assert [request.seed + place for request in together for place in range(request.n)] == [r.seed for r in apart]
+
+
+def test_neighbouring_seeds_share_no_row():
+    rows = [{request.seed for request in requests([(A, 1)] * 1000, SAMPLING.seeded(seed))} for seed in range(5)]
+    assert len(set.union(*rows)) == 5000
+
+
+def test_a_greedy_reply_is_asked_for_once():
+    assert [request.n for request in requests([(A, 3), (B, 1)], Sampling(5, temperature=0.0))] == [1, 1]
+
+
+def test_a_server_is_asked_with_the_settings_of_the_call_and_the_seed_of_the_request():
+    server = Server()
+    written = ask_server(server, [Request(A, 2, 10), Request(B, 1, 12)], settings(SAMPLING, [7, 8]))
+    assert [[ids for ids, _ in replies] for replies in written] == [[[10, 9], [11, 9]], [[12, 9]]]
+    scores = written[0][0][1]
+    assert scores[0] == -1.0 and math.isnan(scores[1])
+    first = next(call for call in server.calls if call["prompts"] == [A])
+    told = {"n": 2, "seed": 10, "temperature": 0.8, "top_p": 0.9, "top_k": 7, "max_tokens": 5, "logprobs": 0}
+    assert told.items() <= first.items() and first["stop_token_ids"] == [7, 8]
+    assert first["min_p"] == 0.0 and first["repetition_penalty"] == 1.0  # a model's own defaults do not creep in
+
+
+def test_the_processes_of_one_engine_each_get_their_own(monkeypatch):
+    """Two processes that share a server: this one is the second and has two requests, the first has one."""
+    mine, other = [Request(A, 1, 0), Request(B, 1, 1)], [Request(A, 1, 5)]
+    monkeypatch.setattr("accelerate.utils.gather_object", lambda asked: [other, *asked])
+    answers = [[([5], [0.0])], [([0], [0.0])], [([1], [0.0])]]
+    monkeypatch.setattr("accelerate.utils.broadcast_object_list", lambda found, from_process: [answers])
+    accelerator = SimpleNamespace(num_processes=2, process_index=1, is_main_process=False)
+    engine = SimpleNamespace(mode="server", accelerator=accelerator)
+    assert pooled(engine, mine, lambda asked: None) == answers[1:]
+
+
+def test_a_process_alone_asks_for_itself():
+    engine = SimpleNamespace(mode="colocate", tensor_parallel_size=1, accelerator=None)
+    assert pooled(engine, [Request(A, 1, 0)], lambda asked: [len(asked)]) == [1]
