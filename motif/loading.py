@@ -72,13 +72,13 @@ def fetch(
         ) from error
     except RepositoryNotFoundError as error:
         raise UserError(
-            f"{key}={path} is not on the hub: check the spelling, or, if it is private: hf auth login"
+            f"{key}={path} is neither a folder here nor on the hub: check the spelling, or, if private: hf auth login"
         ) from error
     except Exception as error:  # by whatever name the hub's HTTP library calls a network that is not there
         if found := cached(path, revision):
             return found, found.name
         raise UserError(
-            f"{key}={path} cannot be fetched from the hub ({one_line(error)}) and is not in its cache; "
+            f"{key}={path} is no folder here, not in the hub's cache and cannot be fetched ({one_line(error)}); "
             f"without a network give a folder that holds the model: {key}=FOLDER"
         ) from error
 

@@ -126,7 +126,9 @@ def test_an_incomplete_snapshot_in_the_cache_is_completed(hub):
 
 
 def test_a_typo_is_one_line(hub):
-    refused("model.path=owner/nmae is not on the hub: check the spelling.*hf auth login", "owner/nmae")
+    refused(
+        "model.path=owner/nmae is neither a folder here nor on the hub: check the spelling.*hf auth login", "owner/nmae"
+    )
 
 
 def test_a_revision_that_is_not_there_is_one_line(hub):
@@ -165,7 +167,7 @@ def test_no_network_is_one_line_with_the_remedy(tmp_path, monkeypatch):
     for offline in (False, True):
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", offline)
         refused(
-            r"model.path=Qwen/x cannot be fetched from the hub \(.+\) and is not in its cache; .*model.path=FOLDER",
+            r"model.path=Qwen/x is no folder here, not in the hub's cache and cannot be .* \(.+\); .*model.path=FOLDER",
             "Qwen/x",
         )
 
