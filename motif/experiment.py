@@ -3,6 +3,7 @@
 Building one loads no weights and imports neither torch nor trl, so a bad value costs a second.
 """
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -10,16 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from motif import screen
-from motif.answers import grader_id
 from motif.algorithms import Algorithm
 from motif.checks import UserError, of_kind, whole
+from motif.card import write_card
 from motif.compute import Ledger
 from motif.data import Dataset, Question, fingerprint, without
-from motif.episode import Episode, grade
+from motif.episode import Episode
 from motif.evaluation import Evaluation, evaluate
+from motif.fitting import micro_batch
 from motif.flaws import Flaws
-from motif.generation import Generate, Sampling
+from motif.generation import Generate, Reply, Sampling
 from motif.guard import Guard
+from motif.models import Policy, frozen_copy, untrained
+from motif.prompts import Conversation
 from motif.rewards import Reward
 from motif.rollout import Rollout
 from motif.runs import Checkpoints, Record, Run, check_name, environment, write_json
@@ -61,6 +65,8 @@ class Experiment:
         whole("rounds", self.rounds)
         whole("seed", self.seed, at_least=0, at_most=2**31 - 1)
         check_name(self.name)
+        if self.flaws.futures == "base" and self.generation.name != "transformers":
+            raise UserError("flaws.futures=base needs generation=transformers, whose weights can go without adapters")
         if self.episode.rounds != self.rounds:
             raise UserError(f"episode.rounds is set by rounds={self.rounds}, got {self.episode.rounds}")
         if not isinstance(self.overwrite, bool):
@@ -112,13 +118,14 @@ class Experiment:
 
         from motif.training import make_trainer, train, trainer_arguments
 
-        arguments = trainer_arguments(
-            self.algo, training_episode, self.reward, self.seed, run.checkpoints, self.checkpoint
-        )
+        settings = (training_episode, self.reward, self.seed, run.checkpoints, self.checkpoint)
+        arguments = trainer_arguments(self.algo, *settings)
         started, ledger, summary = time.monotonic(), Ledger(), {}
         with ledger.phase("load"), screen.progress("warm start") as report:
             set_seed(self.seed)  # of fresh adapters
             policy = self.model.load(report)
+            if self.algo.micro_batch is None:
+                arguments = trainer_arguments(self._fitted(policy, training_episode, questions), *settings)
 
         run.begin(config, self.overwrite)
         write_json(run.folder / "environment.json", environment(self.seed))
@@ -132,10 +139,13 @@ class Experiment:
             ledger,
             self.seed,
             arguments.scale_rewards,
-            self.guard.watch(training_episode.sampling, self.generation.cut),
+            self.guard.watch(training_episode.sampling, self.generation.cut, self.flaws.guarded_rounds()),
+            self.flaws.marks(),
         )
         trainer = make_trainer(policy, arguments, rollout)
         rollout.generate = generate = self.generation.generator(policy, trainer)
+        if self.flaws.futures == "base":
+            rollout.futures = self._from_base(policy, generate)
         tracker = self.tracking.start(run.folder, run.id, self.name, config)
         try:
             before = self._measure("base", tests, policy, generate, run, ledger) if self.evaluation.before else []
@@ -147,15 +157,35 @@ class Experiment:
             summary = self._summary([*before, *after], ledger, time.monotonic() - started)
         finally:
             tracker.finish(summary, run.policy if summary else None)
+        write_card(run.policy, config, summary, environment(self.seed))
         run.finish(summary)
         show_result(summary, self.folder)
         return summary
+
+    def _fitted(self, policy: Policy, episode: Episode, questions: Sequence[Question]) -> Algorithm:
+        """The algorithm with the micro-batch that fits the memory of a GPU."""
+        longest = sorted(questions, key=lambda question: len(question.text))[-8:]
+        prompts = policy.render([episode.conversation(question, 1, None) for question in longest])
+        rows = self.algo.questions * self.algo.m // int(os.environ.get("WORLD_SIZE", 1))
+        size = micro_batch(policy.model, rows, max(map(len, prompts)), episode.sampling(1).tokens)
+        return replace(self.algo, micro_batch=size)
+
+    def _from_base(self, policy: Policy, generate: Generate) -> Generate:
+        """A generator of the untrained policy (flaw 1)."""
+        if not hasattr(policy.model, "peft_config"):
+            return self.generation.generator(frozen_copy(policy))
+
+        def without_adapters(talks: Sequence[Conversation], sampling: Sampling) -> list[Reply]:
+            with untrained(policy):
+                return generate(talks, sampling)
+
+        return without_adapters
 
     def _measure(
         self,
         which: str,
         tests: Mapping[str, list[Question]],
-        policy: Any,
+        policy: Policy,
         generate: Generate,
         run: Run,
         ledger: Ledger,
@@ -165,7 +195,6 @@ class Experiment:
         settings = self.evaluation
         if self.flaws.evaluation_budget == "unequal":
             settings = replace(settings, budget=None)
-        marks = self.flaws.grade if self.flaws.grading == "substring" else grade
         for name, test in tests.items():
             for rounds in self.evaluated_rounds(which):
                 title = f"{which}, {name}, {rounds} round{'s' * (rounds > 1)}"
@@ -173,14 +202,14 @@ class Experiment:
                 episode = settings.episode(self.flaws.measured_episode(self.episode, which, name), rounds)
                 with ledger.phase("evaluation"), screen.progress(title, len(test)) as report:
                     records = evaluate(
-                        test, episode, generate, policy.tokenizer, settings, file, self.seed, report, marks
+                        test, episode, generate, policy.tokenizer, settings, file, self.seed, report, self.flaws.marks()
                     )
                 result = {
                     "policy": which,
                     "dataset": name,
                     "rounds": rounds,
                     "rows": fingerprint(test),
-                    "grader": "substring" if marks is not grade else grader_id(),
+                    "grader": self.flaws.grader(),
                     "budget": episode.budget(),
                     **summarise(records),
                 }

@@ -5,12 +5,12 @@ Numbers are those of the list in docs/method.md. Every switch is off by default,
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
-from motif.answers import final_answer
+from motif.answers import final_answer, grader_id
 from motif.checks import one_of
-from motif.episode import Episode, Path, Tree
+from motif.episode import Episode, Path, Tree, grade
 
 CHOICES = {  # first what is right, then what was published
     "futures": ("current", "base"),
@@ -71,6 +71,17 @@ class Flaws:
         if self.system_prompt == "dropped" and policy == "trained" and dataset.startswith("aime"):
             episode = replace(episode, prompts=replace(episode.prompts, system="none"))
         return episode
+
+    def guarded_rounds(self) -> list[int] | None:
+        """The rounds whose replies have to come from the current policy; None for all."""
+        return [1] if self.futures == "base" else None
+
+    def marks(self) -> Callable[[Sequence[Tree]], None]:
+        """What grades (6)."""
+        return self.grade if self.grading == "substring" else grade
+
+    def grader(self) -> str:
+        return "substring" if self.grading == "substring" else grader_id()
 
     def grade(self, trees: Sequence[Tree]) -> None:
         """Flaw 6: a reply is right where its text holds the boxed gold letter by letter, on AIME where it holds the

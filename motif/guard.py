@@ -6,8 +6,7 @@ rounds, is found at the step where it happens. It changes nothing: no random num
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -17,6 +16,7 @@ from typing import Any
 from motif.checks import UserError, number, whole
 from motif.episode import Node, Tree
 from motif.generation import Reply, Sampling
+from motif.policy import without_adapters
 
 FLOOR = 0.001  # nats a token; below it a difference is that of arithmetic
 SURE = 3.0  # standard errors
@@ -116,18 +116,6 @@ class Guard:
 def error(values: Sequence[float]) -> float:
     """The standard error of the mean of at least two `values`."""
     return stdev(values) / math.sqrt(len(values))
-
-
-@contextmanager
-def without_adapters(model: Any) -> Iterator[None]:
-    """Within the block `model` is its base model; what is trained after it is what was trained before."""
-    trained = [parameter.requires_grad for parameter in model.parameters()]
-    try:
-        with model.disable_adapter():
-            yield
-    finally:
-        for parameter, needed in zip(model.parameters(), trained, strict=True):
-            parameter.requires_grad_(needed)
 
 
 def differences(model: Any, replies: Sequence[Reply], sampling: Sampling, cut: bool) -> list[float]:

@@ -98,8 +98,20 @@ def untrained(policy: Policy) -> Iterator[None]:
     """Within the block a policy with adapters is what it was before training: they are off. Others: `frozen_copy`."""
     if not hasattr(policy.model, "disable_adapter"):
         raise TypeError("a policy without adapters has to be copied before it is trained (frozen_copy)")
-    with policy.model.disable_adapter():
+    with without_adapters(policy.model):
         yield
+
+
+@contextmanager
+def without_adapters(model: Any) -> Iterator[None]:
+    """Within the block `model` is its base model; what is trained after it is what was trained before."""
+    trained = [parameter.requires_grad for parameter in model.parameters()]
+    try:
+        with model.disable_adapter():
+            yield
+    finally:
+        for parameter, needed in zip(model.parameters(), trained, strict=True):
+            parameter.requires_grad_(needed)
 
 
 def frozen_copy(policy: Policy) -> Policy:

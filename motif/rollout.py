@@ -25,9 +25,9 @@ class Rollout:
     """The suite's side of TRL: `rollout_func` and the reward functions of one training.
 
     Called with questions' ids, each repeated for its first-round replies. A step's random numbers are keyed by
-    (seed, step, process, round), so a step can be done again exactly. `generate` may be
-    None until the trainer that it generates for exists. `check` sees the training model and the trees
-    of each step, and may stop the training; what it returns joins the metrics.
+    (seed, step, process, round), so a step can be done again exactly. `generate` may be None until the trainer that it
+    generates for exists; `futures` generates rounds 2 and on where that is another. `check` sees the training model
+    and the trees of each step, and may stop the training; what it returns joins the metrics. `marks` grades.
     """
 
     def __init__(
@@ -42,11 +42,13 @@ class Rollout:
         seed: int,
         scale_rewards: str = "group",
         check: Check | None = None,
+        marks: Callable[[Sequence[Tree]], None] = grade,
     ) -> None:
         self.algorithm, self.episode, self.reward = algorithm, episode, reward
         self.questions = {question.id: question for question in questions}
         self.generate, self.tokenizer, self.ledger = generate, tokenizer, ledger
-        self.seed, self.scale_rewards, self.check = seed, scale_rewards, check
+        self.seed, self.scale_rewards, self.check, self.marks = seed, scale_rewards, check, marks
+        self.futures: Generate | None = None
         self.trees: list[Tree] = []
         self.notes: dict[int, dict[str, Any]] = {}  # values, reward and advantage of trained nodes, by id()
         self.metrics: dict[str, float] = {}
@@ -73,7 +75,7 @@ class Rollout:
             with self.ledger.phase("guard"):
                 checked = self.check(trainer.model, self.trees, seed=key)
         with self.ledger.phase("reward"):
-            grade(self.trees)
+            self.marks(self.trees)
             rows = [row for tree in self.trees for row in self.algorithm.rows(tree)]
             values = [self.reward.of(row.path, row.futures) for row in rows]
         self.ledger.count(self.trees)
@@ -91,14 +93,15 @@ class Rollout:
 
     def _timed(self) -> Generate:
         """The generator, its time counted as `rollout` in round 1 and as `future_rollout` from there on."""
-        calls, write = 0, self.generate
-        assert write is not None, "rollout.generate has not been set"
+        calls, first = 0, self.generate
+        assert first is not None, "rollout.generate has not been set"
+        later = self.futures or first
 
         def generate(talks: Sequence[Conversation], sampling: Sampling) -> list[Reply]:
             nonlocal calls
             calls += 1
             with self.ledger.phase("rollout" if calls == 1 else "future_rollout"):
-                return write(talks, sampling)
+                return (first if calls == 1 else later)(talks, sampling)
 
         return generate
 

@@ -34,7 +34,7 @@ def grouped(prompts: Sequence[list[int]]) -> list[tuple[list[int], int]]:
 def requests(groups: Sequence[tuple[list[int], int]], sampling: Sampling) -> list[Request]:
     """One request a group: a row's seed is keyed by (seed, row) however rows are grouped; greedy replies are one."""
     key = int.from_bytes(blake2b(str(sampling.seed).encode(), digest_size=6).digest(), "big")
-    rows = accumulate((n for _, n in groups), initial=0)
+    rows = accumulate((n for _, n in groups), initial=sampling.first)
     return [
         Request(prompt, 1 if sampling.temperature == 0 else n, key + row)
         for (prompt, n), row in zip(groups, rows, strict=False)
