@@ -19,8 +19,8 @@ def main(config: DictConfig) -> None:
 
 
 def evaluation(config: DictConfig) -> None:
-    entry.take_from_run(config, ("episode", "dataset", "rounds"))
-    if config.dataset is None:
+    known = entry.take_from_run(config, ("episode", "dataset", "rounds"))
+    if not known and "dataset" not in entry.typed():
         raise UserError("dataset has no value: choose one, as in dataset=math500")
     entry.build(config).run(entry.resolved(config))
 

@@ -114,37 +114,45 @@ def study() -> str | None:
     return hydra.runtime.choices.get("sweeps") or Path(hydra.sweep.dir).name
 
 
-def take_from_run(config: DictConfig, keys: Sequence[str]) -> None:
-    """Where `config.policy` is a run's folder, take that run's own choices for `keys`; what was typed stays as typed."""
+def take_from_run(config: DictConfig, keys: Sequence[str]) -> bool:
+    """Where `config.policy` is a run's folder, take that run's own choices for `keys`; what was typed stays as typed.
+
+    Whether it is one.
+    """
     file = Path(str(OmegaConf.select(config, "policy", throw_on_missing=False))) / "config.yaml"
     if not file.is_file():
-        return
-    saved = OmegaConf.load(file)
-    typed = [override.lstrip("+~").split("=")[0] for override in overrides()]
+        return False
+    saved, names = OmegaConf.load(file), typed()
     with open_dict(config):
         for key in keys:
-            if key in typed or key not in saved:
+            if key in names or key not in saved:
                 continue
-            inside = {name: OmegaConf.select(config, name) for name in typed if name.startswith(f"{key}.")}
+            inside = {name: OmegaConf.select(config, name) for name in names if name.startswith(f"{key}.")}
             config[key] = saved[key]
             for name, value in inside.items():
                 OmegaConf.update(config, name, value, force_add=True)
+    return True
 
 
-def arguments(typed: Sequence[str]) -> list[str]:
+def typed() -> list[str]:
+    """The keys of this job's overrides."""
+    return [override.lstrip("+~").split("=")[0] for override in overrides()]
+
+
+def arguments(words: Sequence[str]) -> list[str]:
     """The command line as Hydra reads it: `-v` is its own word for being told more."""
-    return ["hydra.verbose=true" if argument == "-v" else argument for argument in typed]
+    return ["hydra.verbose=true" if argument == "-v" else argument for argument in words]
 
 
-def split_question(typed: Sequence[str], config: str) -> tuple[list[str], str | None]:
+def split_question(words: Sequence[str], config: str) -> tuple[list[str], str | None]:
     """The command line without what is neither an option nor a value for a key of conf/`config`.yaml, and that text."""
     file = Path(__file__).parent.parent / "conf" / f"{config}.yaml"
     known = {*OmegaConf.load(file), "hydra"}
-    command, words = [typed[0]], []
-    for argument in arguments(typed[1:]):
+    command, rest = [words[0]], []
+    for argument in arguments(words[1:]):
         key = re.match(r"[+~]{0,2}([A-Za-z_]\w*)[\w.@/]*=", argument)
-        (command if argument.startswith("-") or (key and key[1] in known) else words).append(argument)
-    return command, " ".join(words) or None
+        (command if argument.startswith("-") or (key and key[1] in known) else rest).append(argument)
+    return command, " ".join(rest) or None
 
 
 def overrides() -> Sequence[str]:

@@ -9,21 +9,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
 from motif import screen
 
 PHASES = ("rollout", "future_rollout", "guard", "reward", "update")  # of a training step
-RIGHT = ("rounds", "n", "accuracy", "95 % interval", "truncated", "unparsable", "copied", "tokens/question", "budget")
+RATES = ("truncated", "unparsable", "copied", "tokens", "budget")
 
 
 def results_table(title: str, results: Sequence[Mapping[str, Any]]) -> Table:
-    """One row a result; several samples a question add pass@k and maj@k."""
-    table = Table(title=title, title_justify="left")
+    """One row a result; several samples a question add pass@k and maj@k. Tokens and budget are of a question, all its
+    samples and rounds together."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
     several = sorted({found["samples"] for found in results} - {1})
     extra = [f"{kind}@{k}" for k in several for kind in ("pass", "maj")]
-    for column in ("dataset", "rounds", "policy", "accuracy", "95 % interval", "n", *extra, *RIGHT[5:]):
-        table.add_column(column, justify="right" if column in (*RIGHT, *extra) else "left")
+    for column in ("dataset", "rounds", "policy", "accuracy", "95 % interval", "n", *extra, *RATES):
+        table.add_column(column, justify="left" if column in ("dataset", "policy") else "right", no_wrap=True)
     for found in results:
         k = found["samples"]
         scores = {f"pass@{k}": found.get("pass_at", {}).get(str(k)), f"maj@{k}": found.get("maj_at", {}).get(str(k))}

@@ -1,13 +1,13 @@
 """One question, solved before your eyes: each round as it is written, what it hands on, and the answer (`solve.py`)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from motif import screen
 from motif.checks import UserError, number, of_kind, whole
 from motif.data import Question
-from motif.episode import Episode, grade, grow
+from motif.episode import Episode, Tree, grade
 from motif.evaluation import Evaluation
 from motif.generation import Reply, Sampling
 from motif.models import Policy, open_policy, policy_name
@@ -44,53 +44,46 @@ class Solver:
             policy = open_policy(self.policy, **self.options)
         episode = self.episode.with_rounds(self.rounds)
         settings = Evaluation(temperature=self.temperature)
-        live = Live(policy, self.rounds)
-        (tree,) = grow(
-            [Question("asked", str(self.question), str(self.gold or ""))],
-            episode,
-            [1] * self.rounds,
-            live.generate,
-            policy.tokenizer,
-            settings.sampling(episode, self.seed),
-        )
+        sampling = settings.sampling(episode, self.seed)
+        tree, carried, path = Tree(Question("asked", str(self.question), str(self.gold or ""))), None, []
+        for round in range(1, self.rounds + 1):
+            screen.say(f"── round {round} of {self.rounds} ──", style="bold")
+            reply = written(policy, episode.conversation(tree.question, round, carried), sampling(round))
+            node = episode.node(reply, round, policy.tokenizer)
+            (path[-1].children if path else tree.roots).append(node)
+            path.append(node)
+            carried = node.carried
+            if not node.last:
+                screen.say(f"handed on: {carried or 'nothing'}", style="dim")
         grade([tree])
-        (path,) = tree.paths()
-        for node in path[:-1]:
-            screen.say(f"carried after round {node.round}: {node.carried or 'nothing'}", style="dim")
         answer = path[-1].prediction
-        screen.say(f"answer  {answer if answer is not None else 'none (no complete box in the last round)'}", style="bold")
+        found = answer if answer is not None else "none (no complete box in the last round)"
+        screen.say(f"answer  {found}", style="bold")
         if self.gold is not None:
             screen.say(f"gold    {self.gold}  ({'right' if path[-1].correct else 'wrong'})")
         screen.say(f"tokens  {' + '.join(str(len(node.reply.token_ids)) for node in path)}")
         return answer
 
 
-class Live:
-    """A generator for one conversation a call, whose text is printed as it comes."""
+def written(policy: Policy, conversation: Conversation, sampling: Sampling) -> Reply:
+    """The reply to `conversation`, its text printed as it comes."""
+    from motif.decoding import decode
 
-    def __init__(self, policy: Policy, rounds: int) -> None:
-        self.policy, self.rounds, self.round = policy, rounds, 0
+    prompts = policy.render([conversation])
+    ids: list[int] = []
+    shown = ""
 
-    def generate(self, conversations: Sequence[Conversation], sampling: Sampling) -> list[Reply]:
-        from motif.decoding import decode
+    def watch(row: int, token: int) -> None:
+        nonlocal shown
+        ids.append(token)
+        text = policy.tokenizer.decode(policy.without_end(ids))
+        if not text.endswith("\ufffd"):  # the first bytes of a letter still to come
+            screen.write(text[len(shown) :])
+            shown = text
 
-        self.round += 1
-        screen.say(f"── round {self.round} of {self.rounds} ──", style="bold")
-        prompts = self.policy.render(conversations)
-        ids: list[int] = []
-        shown = ""
-
-        def watch(row: int, token: int) -> None:
-            nonlocal shown
-            ids.append(token)
-            text = self.policy.tokenizer.decode(self.policy.without_end(ids))
-            if not text.endswith("\ufffd"):  # the first bytes of a letter still to come
-                screen.write(text[len(shown) :])
-                shown = text
-
-        ((written, logprobs, finished),) = decode(
-            self.policy.model, prompts, sampling, self.policy.end_ids, self.policy.pad_id, watch=watch
-        )
-        screen.say("" if finished else " … (cut off at the window)")
-        text = self.policy.tokenizer.decode(self.policy.without_end(written))
-        return [Reply(text, written, prompts[0], finished, logprobs)]
+    ((token_ids, logprobs, finished),) = decode(
+        policy.model, prompts, sampling, policy.end_ids, policy.pad_id, watch=watch
+    )
+    screen.say("" if finished else " … (cut off at the window)")
+    text = policy.tokenizer.decode(policy.without_end(token_ids))
+    return Reply(text, token_ids, prompts[0], finished, logprobs)

@@ -11,8 +11,6 @@ from pathlib import Path
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from motif.experiment import next_commands
-
 TRAIN = Path(__file__).parent.parent / "train.py"
 SMALL = ["experiment=smoke", "evaluation.questions=8", "algo.m=2", "checkpoint.every=1"]
 
@@ -57,7 +55,10 @@ def test_a_run_leaves_everything_in_its_folder(finished):
     ):
         assert (run / name).exists(), name
     assert {path.name for path in (run / "evaluation").iterdir()} == {
-        f"{policy}-chain-r{rounds}.jsonl" for policy in ("base", "trained") for rounds in (1, 3)
+        f"{policy}-chain-r{rounds}.{kind}"
+        for policy in ("base", "trained")
+        for rounds in (1, 3)
+        for kind in ("json", "jsonl")
     }
     assert len((run / "metrics.jsonl").read_text().splitlines()) == 4
     told = json.loads((run / "environment.json").read_text())
@@ -110,16 +111,6 @@ def test_the_same_name_with_another_configuration_is_refused(finished):
     folder, _ = finished
     status, said = train(folder, "name=one", "seed=5")
     assert status == 1 and "seed" in said and "overwrite=true" in said and "Traceback" not in said
-
-
-def test_what_is_next_keeps_what_was_typed():
-    first, second, table = next_commands("motif", ["rounds=4", "algo=motif", "name=x", "model=local", "model.path=a b"])
-    assert first == "python train.py rounds=4 model=local 'model.path=a b' algo=grpo"
-    assert (
-        second == "python train.py -m rounds=4 model=local 'model.path=a b' algo=grpo,motif seed=0,1,2"
-        and "motif.report" in table
-    )
-    assert next_commands("grpo", ["-m", "seed=0,1"]) == [table]
 
 
 def test_ctrl_c_ends_cleanly_and_the_same_command_continues(tmp_path):

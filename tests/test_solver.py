@@ -1,0 +1,35 @@
+import pytest
+
+from motif.checks import UserError
+from motif.episode import Episode
+from motif.prompts import Prompts
+from motif.solver import Solver
+from motif.tiny import Tiny
+
+
+def solver(question, **changes):
+    episode = Episode(rounds=3, tokens=44, prompts=Prompts(wording="terse"))
+    return Solver(**{"policy": str(Tiny().folder()), "question": question, "episode": episode, "rounds": 2, **changes})
+
+
+def test_a_question_is_shown_round_by_round_with_what_is_handed_on(capsys):
+    answer = solver("9a-5b+3", rounds=2, gold="7").run()
+    said = capsys.readouterr().out
+    assert answer == "7" and "(right)" in said
+    places = [said.index(words) for words in ("round 1 of 2", "a9-5=4;", "handed on", "round 2 of 2", "answer  7")]
+    assert places == sorted(places)
+
+
+def test_an_answer_that_cannot_be_read_is_said_to_be_missing(capsys):
+    episode = Episode(rounds=1, tokens=3, prompts=Prompts(wording="terse"))
+    assert solver("9a-5b+3", rounds=1, episode=episode).run() is None
+    said = capsys.readouterr().out
+    assert "cut off at the window" in said and "answer  none" in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"), [({"question": " "}, "question is empty"), ({"rounds": 0}, "rounds"), ({"policy": ""}, "policy")]
+)
+def test_a_bad_value_is_refused(changes, words):
+    with pytest.raises(UserError, match=words):
+        solver(**{"question": "1a+1", **changes})
