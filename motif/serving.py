@@ -122,8 +122,8 @@ def pooled(engine: Any, asked: list[Request], ask: Callable[[list[Request]], lis
 def exact(sync: Callable[[], None], model: Any) -> Callable[[], None]:
     """`sync`, TRL's, which merges adapters into the base model and takes them out again; and nothing has changed then.
 
-    In half precision each such round trip rounds the base model anew: after 300 of them its weights are 0.3 % others,
-    and saved adapters no longer belong to the base they were trained on. So what is frozen is put back from a copy in
+    In half precision each such round trip rounds the base model anew (docs/LOG.md has how much), until saved adapters
+    no longer belong to the base they were trained on. So what is frozen is put back from a copy in
     the host's memory (a quantised weight, which is replaced by a new object, from the object itself).
     """
     from peft import PeftModel
