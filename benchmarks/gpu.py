@@ -173,11 +173,12 @@ def rollouts(policy: Policy, device: str, windows: tuple[int, int]) -> None:
 def training(policy: Policy, device: str, windows: tuple[int, int], steps: int) -> None:
     from motif.algorithms import MOTIF
     from motif.fitting import micro_batch
+    from motif.guard import Guard
     from motif.rewards import Reward
     from motif.rollout import Rollout
     from motif.runs import Checkpoints, Run
     from motif.tracking import Silent
-    from motif.training import train, trainer_arguments
+    from motif.training import make_trainer, train, trainer_arguments
 
     def by_chance(path: Any) -> float:
         return float(path[-1].reply.token_ids[0] % 2)  # random weights are never right; a spread is needed to train
@@ -192,13 +193,12 @@ def training(policy: Policy, device: str, windows: tuple[int, int], steps: int) 
         arguments = trainer_arguments(algorithm, episode, reward, 0, run.checkpoints, Checkpoints(every=10**6))
         questions = [Question(f"q{n}", f"{QUESTION.text} t{n}", "1") for n in range(8)]
         rollout = Rollout(algorithm, episode, reward, questions, generator(policy), policy.tokenizer, ledger, 0)
+        rollout.check = Guard().watch(episode.sampling, cut=False)
         if device == "cuda":
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
-        taken = seconds(
-            lambda: train(policy, arguments, rollout, run, Silent().start(run.folder, "x", "x", {}), lambda *_: None),
-            device,
-        )
+        trainer, tracker = make_trainer(policy, arguments, rollout), Silent().start(run.folder, "x", "x", {})
+        taken = seconds(lambda: train(trainer, rollout, run, tracker, lambda *_: None), device)
         peak = f", peak memory {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB" if device == "cuda" else ""
         by_phase = ", ".join(f"{name} {s / steps:.1f}" for name, s in ledger.seconds.items())
         screen.say(f"{steps} steps of training, micro-batch {found}: {taken / steps:.1f} s a step ({by_phase}){peak}")

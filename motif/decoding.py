@@ -206,7 +206,7 @@ def random_numbers(sampling: Sampling, rows: Sequence[int]) -> torch.Tensor:
 def pick(logits: torch.Tensor, sampling: Sampling, draws: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
     """A token for each row of `logits` (rows, vocabulary) and its log-probability at the sampling temperature.
 
-    Sampling inverts the cumulative distribution at `draws`; top-k and top-p cut the distribution but not the
+    Sampling inverts the cumulative distribution at `draws`; top-k, then top-p, cut the distribution but not the
     log-probability, which is that of the policy being trained.
     """
     logprobs = torch.log_softmax(logits.float() / (sampling.temperature or 1.0), dim=-1)
@@ -216,9 +216,10 @@ def pick(logits: torch.Tensor, sampling: Sampling, draws: torch.Tensor | None) -
         chances = logprobs.exp()
         if sampling.top_k or sampling.top_p < 1:
             ranked, order = chances.sort(dim=-1, descending=True)
-            cut = ranked.cumsum(-1) - ranked >= sampling.top_p
             if sampling.top_k:
-                cut[:, sampling.top_k :] = True
+                ranked[:, sampling.top_k :] = 0.0
+            before = (ranked.cumsum(-1) - ranked) / ranked.sum(-1, keepdim=True)
+            cut = before >= sampling.top_p
             chances = torch.zeros_like(chances).scatter(-1, order, ranked.masked_fill(cut, 0.0))
         reached = chances.cumsum(-1, dtype=torch.float64)
         target = (draws * reached[:, -1])[:, None]

@@ -15,7 +15,7 @@ from motif.checks import UserError, number, one_of, whole
 from motif.generation import Generate, Reply, Sampling
 from motif.models import Policy
 from motif.prompts import Conversation
-from motif.serving import Ask, ask_engine, ask_server, grouped, pooled, requests, settings
+from motif.serving import Ask, ask_engine, ask_server, exact, grouped, pooled, requests, settings
 
 SERVE = (
     'VLLM_SERVER_DEV_MODE=1 vllm serve MODEL --weight-transfer-config \'{"backend": "nccl"}\' '
@@ -146,6 +146,9 @@ class VLLM:
 
         if trainer and trainer.use_vllm:
             return trainer.vllm_generation
+        if trainer and trainer.loss_type == "vespo" and trainer.vllm_importance_sampling_correction:
+            modes = ("token_truncate", "token_mask")  # as TRL has it
+            one_of("algo.trainer.vllm_importance_sampling_mode", trainer.vllm_importance_sampling_mode, modes)
         try:
             engine = VLLMGeneration(
                 model=trainer.model if trainer else policy.model,
@@ -160,14 +163,15 @@ class VLLM:
                 max_model_length=self.max_length or -1,
                 enable_sleep_mode=self.sleep,
             )
-        except OSError as error:  # of requests, which has a ConnectionError of its own
+        except ValueError as error:  # vLLM's, of too little memory say
+            raise UserError(f"generation={self.name}: {first_line(error)}") from error
+        except (OSError, RuntimeError) as error:
             if self.mode == "colocate":
                 raise
-            raise UserError(
-                f"no vLLM server answers at generation.base_url={self.base_url}; start one with: {SERVE}"
-            ) from error
-        except (ValueError, RuntimeError) as error:  # NotImplementedError, of a server without a GPU here, is one
-            raise UserError(f"generation={self.name}: {str(error).strip().splitlines()[0]}") from error
+            away = f"no vLLM server answers at generation.base_url={self.base_url}; start one with: {SERVE}"
+            raise UserError(away if isinstance(error, OSError) else first_line(error)) from error
+        if engine.accelerator.distributed_type.value in ("NO", "MULTI_GPU"):  # weights lie whole on each
+            engine.sync_weights = exact(engine.sync_weights, engine.model)  # type: ignore[method-assign]
         if trainer:
             trainer.use_vllm, trainer.vllm_generation, trainer._last_loaded_step = True, engine, -1
         else:
@@ -187,3 +191,7 @@ class VLLM:
                 "start it with --logprobs-mode processed_logprobs"
             )
         return model["max_model_len"], partial(ask_server, engine.vllm_client)
+
+
+def first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

@@ -23,7 +23,7 @@ from motif.lm_eval import export
 from motif.models import Policy, open_policy, policy_name
 from motif.runs import Run, write_json
 from motif.scores import disagreements, summarise
-from motif.results import by_round_lines, results_table
+from motif.results import by_round_lines, results_table, sample_lines
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def show(result: Mapping[str, Any], files: list[Path]) -> None:
     """The table of all results so far, and where the last one lies."""
     SHOWN.append(dict(result))
     screen.show(results_table("evaluation", SHOWN))
-    for line in by_round_lines(result):
+    for line in (*sample_lines(result), *by_round_lines(result)):
         screen.say(line)
     for file in files:
         screen.say(f"records  {file}")

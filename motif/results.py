@@ -19,16 +19,12 @@ RATES = ("truncated", "unparsable", "copied", "tokens", "budget")
 
 
 def results_table(title: str, results: Sequence[Mapping[str, Any]]) -> Table:
-    """One row a result; several samples a question add pass@k and maj@k. Tokens and budget are of a question, all its
-    samples and rounds together."""
+    """One row a result. Tokens and budget are of a question, all its samples and rounds together."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
-    several = sorted({found["samples"] for found in results} - {1})
-    extra = [f"{kind}@{k}" for k in several for kind in ("pass", "maj")]
-    for column in ("dataset", "rounds", "policy", "accuracy", "95 % interval", "n", *extra, *RATES):
-        table.add_column(column, justify="left" if column in ("dataset", "policy") else "right", no_wrap=True)
+    for column in ("dataset", "rounds", "policy", "accuracy", "95 % interval", "n", *RATES):
+        table.add_column(column, justify="left" if column in ("dataset", "policy") else "right")
     for found in results:
         k = found["samples"]
-        scores = {f"pass@{k}": found.get("pass_at", {}).get(str(k)), f"maj@{k}": found.get("maj_at", {}).get(str(k))}
         table.add_row(
             found["dataset"],
             str(found["rounds"]),
@@ -36,7 +32,6 @@ def results_table(title: str, results: Sequence[Mapping[str, Any]]) -> Table:
             f"{found['accuracy']:.1%}",
             interval(found["interval"]),
             str(found["n"]) if k == 1 else f"{found['n']} × {k}",
-            *(f"{scores[name]['value']:.1%}" if scores.get(name) else "" for name in extra),
             f"{found['truncated']:.1%}",
             f"{found['unparsable']:.1%}",
             f"{found['copied']:.1%}",
@@ -44,6 +39,15 @@ def results_table(title: str, results: Sequence[Mapping[str, Any]]) -> Table:
             f"{found['budget'] * k}",
         )
     return table
+
+
+def sample_lines(result: Mapping[str, Any]) -> list[str]:
+    """pass@k and maj@k with their intervals, one line each; nothing where a question has one sample."""
+    return [
+        f"{kind}@{k}: {found['value']:.1%} ({interval(found['interval'])})"
+        for kind in ("pass", "maj")
+        for k, found in result.get(f"{kind}_at", {}).items()
+    ]
 
 
 def by_round_lines(result: Mapping[str, Any]) -> list[str]:

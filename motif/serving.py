@@ -117,3 +117,30 @@ def pooled(engine: Any, asked: list[Request], ask: Callable[[list[Request]], lis
         return ask(asked)
     start = sum(map(len, parts[:place]))
     return written[start : start + len(asked)]
+
+
+def exact(sync: Callable[[], None], model: Any) -> Callable[[], None]:
+    """`sync`, TRL's, which merges adapters into the base model and takes them out again; and nothing has changed then.
+
+    In half precision each such round trip rounds the base model anew (docs/LOG.md has how much), until saved adapters
+    no longer belong to the base they were trained on. So what is frozen is put back from a copy in
+    the host's memory (a quantised weight, which is replaced by a new object, from the object itself).
+    """
+    from peft import PeftModel
+
+    if not isinstance(model, PeftModel):
+        return sync
+    kept = [
+        (module, parameter, parameter.data.to("cpu", copy=True) if parameter.is_floating_point() else None)
+        for name, module in model.named_modules()
+        if name.endswith(".base_layer") and not (parameter := module.weight).requires_grad
+    ]
+
+    def synced() -> None:
+        sync()
+        for module, parameter, copy in kept:
+            module.weight = parameter
+            if copy is not None:
+                parameter.data.copy_(copy)
+
+    return synced

@@ -1,6 +1,6 @@
 from rich.console import Console
 
-from motif.results import by_round_lines, next_commands, results_table
+from motif.results import by_round_lines, next_commands, results_table, sample_lines
 
 
 def found(**changes):
@@ -28,9 +28,12 @@ def test_every_accuracy_stands_with_interval_n_rates_tokens_and_budget():
 
 
 def test_several_samples_add_pass_and_majority_and_count_all_tokens():
-    several = found(samples=4, pass_at={"4": {"value": 0.5}}, maj_at={"4": {"value": 0.3}})
+    score = {"value": 0.5, "interval": (0.25, 0.75)}
+    several = found(samples=4, pass_at={"1": score, "4": score}, maj_at={"4": score})
     text = printed([found(), several])
-    assert "pass@4" in text and "500 × 4" in text and "282" in text and "384" in text
+    assert "500 × 4" in text and "282" in text and "384" in text
+    assert sample_lines(several)[1:] == ["pass@4: 50.0% (25.0% – 75.0%)", "maj@4: 50.0% (25.0% – 75.0%)"]
+    assert sample_lines(found()) == []
 
 
 def test_the_result_of_stopping_after_each_round_is_said():

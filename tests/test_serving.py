@@ -3,8 +3,12 @@
 import math
 from types import SimpleNamespace
 
+import pytest
+import torch
+
 from motif.generation import Sampling
-from motif.serving import Request, ask_server, grouped, pooled, requests, settings
+from motif.serving import Request, ask_server, exact, grouped, pooled, requests, settings
+from tests.toys import random_qwen
 
 A, B = [1, 2], [3]
 SAMPLING = Sampling(5, temperature=0.8, top_p=0.9, top_k=7, seed=3)
@@ -69,3 +73,27 @@ def test_the_processes_of_one_engine_each_get_their_own(monkeypatch):
 def test_a_process_alone_asks_for_itself():
     engine = SimpleNamespace(mode="colocate", tensor_parallel_size=1, accelerator=None)
     assert pooled(engine, [Request(A, 1, 0)], lambda asked: [len(asked)]) == [1]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_sending_the_weights_leaves_a_model_with_adapters_bit_for_bit_as_it_was(dtype):
+    from peft import LoraConfig, get_peft_model
+
+    model = get_peft_model(random_qwen().model.to(dtype), LoraConfig(r=4, target_modules="all-linear"))
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.05)
+    before, sent = {name: weight.clone() for name, weight in model.state_dict().items()}, []
+
+    def sync():
+        model.merge_adapter()
+        sent.append(model.get_parameter("base_model.model.model.layers.0.mlp.up_proj.base_layer.weight").clone())
+        model.unmerge_adapter()
+
+    exact(sync, model)()
+    assert not torch.equal(sent[0], before["base_model.model.model.layers.0.mlp.up_proj.base_layer.weight"])
+    assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
+
+
+def test_a_model_without_adapters_is_sent_as_trl_does_it():
+    assert exact(print, random_qwen().model) is print

@@ -197,6 +197,8 @@ def test_a_step_is_one_optimiser_step_whatever_the_micro_batch(policy, tmp_path)
     [
         ({"trainer": {"learning_rte": 1.0}}, "did you mean learning_rate"),
         ({"trainer": {"max_steps": 3}}, "is set by algo.steps="),
+        ({"trainer": {"use_vllm": True}}, "is set by generation="),
+        ({"trainer": {"vllm_mode": "server"}}, "is set by generation.mode="),
         ({"micro_batch": 3}, "algo.micro_batch=3"),
         ({"trainer": {"loss_type": "gspo"}}, "algo.trainer.loss_type must be one of grpo, .*got 'gspo'"),
         ({"trainer": {"beta": "x"}}, "algo.trainer.beta must be a number"),

@@ -187,6 +187,11 @@ def test_a_policy_without_a_trainer_generates_with_its_own_weights(folder):
     assert ids(VLLM().generator(policy)(TALKS, GREEDY)) == expected != plain
 
 
+def test_a_loss_that_cannot_be_corrected_by_sequences_is_refused_in_a_line(folder, tmp_path):
+    with pytest.raises(UserError, match="algo.trainer.vllm_importance_sampling_mode must be one of token_truncate"):
+        Training(folder, tmp_path / "run", loss_type="vespo")
+
+
 @pytest.mark.parametrize(("peft", "words"), [(LORA, "come from the base model"), (None, "come from another policy")])
 def test_an_engine_that_is_not_sent_the_weights_is_found_at_the_next_step(folder, tmp_path, monkeypatch, peft, words):
     monkeypatch.setattr(VLLMGeneration, "sync_weights", lambda self: None)
