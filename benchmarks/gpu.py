@@ -5,8 +5,9 @@ Weights are random, in bfloat16, with LoRA r = 64 on all linear layers; replies 
 1. decoding: tokens per second of our decoder (captured steps), of ours in plain steps and of `model.generate`, in the same
    process, against the roofline: bytes of weights and cache that a step has to read, over the memory bandwidth measured here;
 2. rollouts of a MOTIF step (m 8, k 4, n 3): ours, a call a round, against the published schedule, a prompt a call, both in
-   windows of a sixteenth; then ours in the published windows of 1024 and 2048 tokens;
-3. two steps of training through TRL in those windows: seconds by phase, peak memory, micro-batch found from free memory.
+   windows of a sixteenth;
+3. steps of training through TRL in the published windows of 1024 and 2048 tokens: seconds by phase, peak memory, and the
+   micro-batch found from free memory.
 
 Without a GPU the same program runs at a small shape; its figures say nothing about a GPU.
 """
@@ -165,9 +166,6 @@ def rollouts(policy: Policy, device: str, windows: tuple[int, int]) -> None:
     theirs = seconds(by_prompt, device)
     screen.say(f"rollouts of a MOTIF step, m 8, k 4, n 3, windows {small[0]} and {small[1]}:")
     screen.say(f"  ours {ours:.1f} s (in plain steps {plain:.1f} s), published schedule {theirs:.1f} s: {theirs / ours:.1f}×")
-    full = seconds(lambda: tree_of(policy, generate, windows, 2), device)
-    tokens = 8 * windows[0] + 2 * 32 * windows[1]
-    screen.say(f"  ours in windows {windows[0]} and {windows[1]}: {full:.1f} s, {tokens} tokens, {tokens / full:.0f} a second")
 
 
 def training(policy: Policy, device: str, windows: tuple[int, int], steps: int) -> None:
