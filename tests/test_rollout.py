@@ -77,3 +77,13 @@ def test_advantages_are_deviations_from_the_own_group():
     spread = 0.5**0.5
     assert found == [pytest.approx(0.5 / (spread + 1e-4)), pytest.approx(-0.5 / (spread + 1e-4)), 0.0, 0.0]
     assert advantages([1.0, 0.0], group=2, scale="none") == [0.5, -0.5]
+
+
+def test_later_rounds_come_from_another_generator_where_there_is_one_and_are_graded_by_whoever_is_given():
+    made = rollout(lambda prompt: good("\\boxed{2}"))
+    made.futures = says(made.tokenizer, lambda prompt: good("\\boxed{3}"))
+    out = made(ids("a", "a"), trainer())
+    rounds = {node.round: node.prediction for tree in made.trees for node in tree.nodes()}
+    assert rounds == {1: "2", 2: "3", 3: "3"} and out["values"][0]["accuracy"] == 0
+    made.marks = lambda trees: [setattr(node, "correct", True) for tree in trees for node in tree.nodes()]
+    assert made(ids("a", "a"), trainer())["values"][0]["accuracy"] == 1
