@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-HEADER = ("algo", "rounds", "seed", "policy", "decoded in", "accuracy", "95 % interval", "n", "truncated", "tokens")
+HEADER = ("algo", "rounds", "seed", "policy", "data set", "decoded in", "accuracy", "95 % interval", "n", "truncated", "tokens")
 
 
 def rows(summaries: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
@@ -21,6 +21,7 @@ def rows(summaries: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
             row = (
                 *who,
                 entry["policy"],
+                entry["dataset"],
                 f"{entry['rounds']} round" + "s" * (entry["rounds"] > 1),
                 f"{entry['accuracy']:.1%}",
                 f"{low:.1%} – {high:.1%}",
@@ -41,7 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path, help="run folders; unfinished ones are counted and left out")
     arguments = parser.parse_args()
-    files = [folder / "summary.json" for folder in arguments.runs]
+    files = [folder / "summary.json" for folder in arguments.runs if folder.name != "evaluations"]
     summaries = [json.loads(file.read_text()) for file in files if file.is_file()]
     if not summaries:
         parser.error(f"no finished run (summary.json) in {', '.join(map(str, arguments.runs))[:200]}")
