@@ -45,7 +45,8 @@ def summarise(records: Records) -> dict[str, Any]:
     if k > 1:
         sizes = [2**power for power in range(k.bit_length()) if 2**power < k]
         summary["pass_at"] = {
-            str(size): share([pass_at_k(k, sum(right(item)), size) for item in records]) for size in (*sizes, k)
+            str(size): share([pass_at_k(k, sum(right(item)), size) for item in records], k // size)
+            for size in (*sizes, k)
         }
         summary["maj_at"] = {str(k): share([majority(item["samples"]) for item in records])}
     for fact in dict.fromkeys(name for item in records for name in item["facts"]):

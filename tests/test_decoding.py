@@ -26,7 +26,7 @@ def talks():
 def test_greedy_replies_are_those_of_the_library_one_prompt_at_a_time(policy, talks):
     replies = Transformers().generator(policy)(talks, Sampling(44, temperature=0.0))
     for talk, reply in zip(talks, replies, strict=True):
-        ids = torch.tensor(policy.render([talk]))
+        ids = torch.tensor(policy.render([talk]), device=policy.model.device)
         out = policy.model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=44, do_sample=False)
         assert reply.token_ids == out[0, ids.shape[1] :].tolist()
         assert reply.prompt_ids == ids[0].tolist()
@@ -60,7 +60,7 @@ def test_a_reply_ends_at_its_end_token_or_is_cut_off(policy, talks):
 
 def test_logprobs_are_those_of_the_model_at_the_sampling_temperature(policy, talks):
     (reply,) = Transformers().generator(policy)(talks[:1], Sampling(20, temperature=0.7, seed=3))
-    ids = torch.tensor([reply.prompt_ids + reply.token_ids])
+    ids = torch.tensor([reply.prompt_ids + reply.token_ids], device=policy.model.device)
     with torch.no_grad():
         logprobs = torch.log_softmax(policy.model(ids).logits[0] / 0.7, -1)
     expected = [logprobs[len(reply.prompt_ids) - 1 + place, id].item() for place, id in enumerate(reply.token_ids)]

@@ -49,7 +49,7 @@ def test_several_samples_give_avg_pass_and_majority():
     found = summarise(records)
     assert (found["samples"], found["correct"]) == (4, 3)
     assert found["accuracy"] == pytest.approx(0.25) and found["interval"] == clustered([0.5, 0.25, 0], 4)
-    assert found["pass_at"]["1"]["value"] == pytest.approx(0.25)
+    assert found["pass_at"]["1"] == {"value": pytest.approx(0.25), "interval": pytest.approx(found["interval"])}
     assert found["pass_at"]["2"]["value"] == pytest.approx((5 / 6 + 3 / 6 + 0) / 3)
     assert found["pass_at"]["4"]["value"] == pytest.approx(2 / 3)
     assert found["maj_at"]["4"]["value"] == pytest.approx((0.5 + 0 + 0) / 3)

@@ -55,7 +55,7 @@ def run_training(policy, algorithm, folder, generate=None, seed=0, every=100, gu
 def weights(policy):
     digest = hashlib.sha256()
     for parameter in policy.model.parameters():
-        digest.update(parameter.detach().numpy().tobytes())
+        digest.update(parameter.detach().cpu().numpy().tobytes())
     return digest.hexdigest()
 
 
