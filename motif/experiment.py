@@ -12,8 +12,8 @@ from typing import Any
 
 from motif import screen
 from motif.algorithms import Algorithm
-from motif.checks import UserError, of_kind, whole
 from motif.card import write_card
+from motif.checks import UserError, of_kind, whole
 from motif.compute import Ledger
 from motif.data import Dataset, Question, fingerprint, without
 from motif.episode import Episode
@@ -24,11 +24,11 @@ from motif.generation import Generate, Reply, Sampling
 from motif.guard import Guard
 from motif.models import Policy, frozen_copy, untrained
 from motif.prompts import Conversation
+from motif.results import show_result
 from motif.rewards import Reward
 from motif.rollout import Rollout
 from motif.runs import Checkpoints, Record, Run, check_name, environment, write_json
 from motif.scores import disagreements, summarise
-from motif.results import show_result
 from motif.tracking import Silent
 
 NODES = {
@@ -86,7 +86,10 @@ class Experiment:
         """What is trained on, and the test questions by data set; what is in both is not trained on, and is shown."""
         if not self.dataset.trainable:
             self.dataset.train()  # which says why not
-        tests = {found.name: found.test()[: self.evaluation.questions] for found in self.evaluation.datasets or [self.dataset]}
+        tests = {
+            found.name: found.test()[: self.evaluation.questions]
+            for found in self.evaluation.datasets or [self.dataset]
+        }
         kept, dropped = without(self.dataset.train(), [question for test in tests.values() for question in test])
         if dropped:
             screen.say(
@@ -237,7 +240,9 @@ class Experiment:
                 "training": spent["counts"],
                 "evaluation": {
                     "questions": sum(found["n"] for found in results),
-                    "generated_tokens": round(sum(found["tokens"] * found["n"] * found["samples"] for found in results)),
+                    "generated_tokens": round(
+                        sum(found["tokens"] * found["n"] * found["samples"] for found in results)
+                    ),
                 },
             },
             "seconds": spent["seconds"],

@@ -81,7 +81,9 @@ def show_result(summary: Mapping[str, Any], folder: Path) -> None:
         f"in {training:.0f} s ({', '.join(f'{name} {s:.0f}' for name, s in seconds.items())})"
     )
     screen.say(f"folder  {folder}")
-    for place, command in enumerate([*next_commands(summary["algo"], sys.argv[1:]), f"python evaluate.py policy={folder}"]):
+    for place, command in enumerate(
+        [*next_commands(summary["algo"], sys.argv[1:]), f"python evaluate.py policy={folder}"]
+    ):
         screen.say(f"{'' if place else 'next':<8}{command}")
 
 

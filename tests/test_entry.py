@@ -11,7 +11,9 @@ def typed(monkeypatch):
     """Pretend that these overrides were typed."""
 
     def pretend(*words):
-        monkeypatch.setattr(entry, "HydraConfig", SimpleNamespace(get=lambda: OmegaConf.create({"overrides": {"task": list(words)}})))
+        monkeypatch.setattr(
+            entry, "HydraConfig", SimpleNamespace(get=lambda: OmegaConf.create({"overrides": {"task": list(words)}}))
+        )
 
     return pretend
 
@@ -23,7 +25,9 @@ def run_folder(tmp_path):
 
 
 def config(policy):
-    made = OmegaConf.create({"policy": policy, "rounds": 3, "episode": {"tokens": 1024, "new": 1}, "dataset": {"name": "math500"}})
+    made = OmegaConf.create(
+        {"policy": policy, "rounds": 3, "episode": {"tokens": 1024, "new": 1}, "dataset": {"name": "math500"}}
+    )
     OmegaConf.set_struct(made, True)
     return made
 
