@@ -164,5 +164,5 @@ def grade(trees: Sequence[Tree]) -> None:
     """Mark every node's prediction, and whether it is right."""
     for tree in trees:
         for node in tree.nodes():
-            node.prediction = final_answer(node.reply.text)
+            node.prediction = final_answer(node.reply.text, tag=None)
             node.correct = node.prediction is not None and is_correct(node.prediction, tree.question.gold)

@@ -7,10 +7,10 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "motif"
 LAYERS = [  # from the ground up; a module may import from layers below its own
-    {"checks", "report", "vocabulary"},
-    {"prompts", "statistics"},
-    {"data", "generation", "answers", "screen"},
-    {"chain", "carry", "models"},
+    {"checks", "report", "vocabulary", "notation", "referee"},
+    {"prompts", "statistics", "exact", "units"},
+    {"data", "generation", "screen", "comparison"},
+    {"chain", "carry", "models", "answers", "judge"},
     {"episode", "tiny", "decoding", "tracking"},
     {"rewards", "algorithms", "measures", "compute", "runs", "engines"},
     {"evaluation", "rollout"},
