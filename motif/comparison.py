@@ -16,10 +16,12 @@ Leaf = Callable[[str, str], bool | None]  # (prediction, gold), both cleaned
 SYMBOL = r"(?:[A-Za-z]|\\(?:theta|alpha|beta|gamma|lambda|phi|omega|mu|ell))(?:_\{\w+\}|')?(?:\([a-z]\))?"
 ELEMENT = re.compile(rf"({SYMBOL}|\([^()]*\))\s*\\in(?![A-Za-z])\s*(?P<set>.+)")
 MATRIX = re.compile(r"\\begin\s*\{([pbBvV]?matrix|array)\}(?:\s*\{[clr| ]*\})?(.*)\\end\s*\{\1\}", re.DOTALL)
+CASES = re.compile(r"\\begin\s*\{cases\}([^&]*)\\end\s*\{cases\}", re.DOTALL)
 RELATION = re.compile(r"\\le(?![A-Za-z])|\\ge(?![A-Za-z])|<|>")
 SEPARATOR = re.compile(r",\s*(?:and|or)\b|,|;|(?<![A-Za-z\\])(?:and|or)(?![A-Za-z])")
 UNION = re.compile(r"\\cup(?![A-Za-z])|(?<![A-Za-z])U(?![A-Za-z])")
-EQUAL = re.compile(r"(?<![<>!\\])=")
+EQUAL = re.compile(r"(?<![<>!\\])=|\\equiv(?![a-z])")
+MODULO = re.compile(r"\s*\(?\\(?:pmod|bmod|mod)(?![a-z])\s*(?:\{[^{}]*\}|\d+)\)?$")
 BASE = re.compile(r"\(?([0-9A-F]+)\)?_\{(\d+|two|three|four|five|six|seven|eight|nine|ten|twelve|sixteen)\}")
 MOST = 64  # parts
 
@@ -69,6 +71,8 @@ def shape(text: str) -> Shape:
         cells = tuple(cell.strip() for row in rows for cell in row.split("&"))
         bars = match[1] if match[1] in ("vmatrix", "Vmatrix") else ""
         return Shape("matrix", cells, f"{bars}{len(rows)}x{len(cells) // max(len(rows), 1)}")
+    if match := CASES.fullmatch(text):
+        return _flat("list", [row.strip(" ,.") for row in match[1].split("\\\\") if row.strip()])
     if "\\begin" in text:
         return Shape("whole", (text,))
     if match := ELEMENT.fullmatch(text):
@@ -79,6 +83,11 @@ def shape(text: str) -> Shape:
     if len(parts := listed(plain)) > 1:
         if any(RELATION.search(part) for part in parts) and re.search(r"\bor\b", plain):
             return Shape("union", tuple(parts))
+        ends = [_relation(part) for part in parts] if re.search(r"\band\b", plain) and len(parts) == 2 else []
+        if ends and all(ends):
+            low, high = sorted(ends, key=lambda end: end.parts[1] == "\\infty", reverse=True)
+            if low.parts[1] == "\\infty" and high.parts[0] == "-\\infty":
+                return Shape("tuple", (low.parts[0], high.parts[1]), low.around[0] + high.around[1])
         return _flat("list", parts)
     if text.startswith("\\{") and text.endswith("\\}") and encloses(text[1:].replace("\\}", "}").replace("\\{", "{")):
         inner = text[2:-2].strip()
@@ -138,7 +147,7 @@ def same(prediction: str, gold: str, leaf: Leaf, depth: int = 0) -> bool | None:
     if not prediction or not gold or depth > 6:
         return False
     one, other = number(prediction), number(gold)
-    if one and other:
+    if one and other and (same_number(one, other) or not re.search(r"[a-z]{5}", prediction)):
         return same_number(one, other)
     if (one_base := BASE.fullmatch(prediction)) or BASE.fullmatch(gold):
         return _bases(one_base, BASE.fullmatch(gold), prediction)
@@ -149,9 +158,13 @@ def same(prediction: str, gold: str, leaf: Leaf, depth: int = 0) -> bool | None:
     if (unit or gold_unit) and p and g:
         if unit and gold_unit and clash(unit, gold_unit):
             return False
-        bare_variable = re.fullmatch(r"[A-Za-z]", gold_unit) and not unit
+        bare_variable = re.fullmatch(r"[A-Za-z]", gold_unit) and not unit and "\\text" not in gold
         if (p, g) != (prediction, gold) and not bare_variable:
             return same(p, g, leaf, depth + 1)
+    if other and re.fullmatch(r"[-+]?[\d.,]+[mgshL]", prediction):  # metres rather than a variable: the gold has none
+        return same(prediction[:-1], gold, leaf, depth + 1)
+    if bool(MODULO.search(prediction)) != bool(MODULO.search(gold)):
+        return same(MODULO.sub("", prediction), MODULO.sub("", gold), leaf, depth + 1)
     says = words(prediction), words(gold)
     if all(says):
         return says[0] == says[1]
@@ -201,10 +214,13 @@ def _shapes(p: Shape, g: Shape, leaf: Leaf, depth: int) -> bool | None:
         return unordered(p.parts, g.parts, inner) or leaf(whole(p), whole(g))
     if kinds <= {"set", "list", "whole"}:
         many, single = (p, g) if p.kind != "whole" else (g, p)
-        if len(many.parts) == 1:
-            return inner(p.parts[0], g.parts[0])
+        if many.parts and (one := unordered(p.parts, g.parts, inner)) is not False:
+            return one
         return leaf(whole(p), whole(g)) if re.search(r"\\(?:mathbb|pm|begin|emptyset)", single.parts[0]) else False
     if kinds <= {"union", "tuple", "whole", "set"} and kinds != {"set", "tuple"}:
+        formula = next((s.parts[0] for s in (p, g) if s.kind == "whole"), "")
+        if "union" not in kinds and RELATION.search(formula):
+            return leaf(whole(p), whole(g))
         sets = [s for s in (p, g) if s.kind == "union" or s.interval or re.search(r"\\(?:mathbb|setminus|ne)", whole(s))]
         return leaf(whole(p), whole(g)) if len(sets) == 2 else False
     return leaf(whole(p), whole(g)) if "matrix" in kinds and "whole" in kinds else False
@@ -227,7 +243,7 @@ def _names(text: str) -> bool:
     """Whether `text` is what an answer may be called: symbols without numbers, a function's value, words."""
     if re.fullmatch(r"\(?[A-Za-z\\_{}', ]+\)?", text) or re.fullmatch(rf"{SYMBOL}|\\text\s*\{{[^{{}}]*\}}|[A-Za-z']+\(.*\)", text):
         return True
-    return not re.search(r"\d", re.sub(r"_\{\w+\}", "", text)) and bool(re.search(r"[A-Za-z]", text))
+    return not re.search(r"\d", re.sub(r"_\{\w+\}|\^\{-1\}", "", text)) and bool(re.search(r"[A-Za-z]", text))
 
 
 def _equations(p: Shape, g: Shape, leaf: Leaf, inner: Leaf) -> bool | None:
@@ -249,7 +265,8 @@ def _equations(p: Shape, g: Shape, leaf: Leaf, inner: Leaf) -> bool | None:
 
 
 def _key(name: str) -> str:
-    return re.sub(r"[\s{}]|\\text", "", name).lower()
+    name = re.sub(r"[\s{}]|\\text", "", name).lower()
+    return "y" if re.fullmatch(r"[a-z]\(x\)", name) else name  # y = x² is a name of the function
 
 
 def ordered(p: Sequence[str], g: Sequence[str], inner: Leaf) -> bool | None:
@@ -260,16 +277,13 @@ def ordered(p: Sequence[str], g: Sequence[str], inner: Leaf) -> bool | None:
 
 
 def unordered(p: Sequence[str], g: Sequence[str], inner: Leaf) -> bool | None:
-    """Every one has an equal on the other side, as often as it occurs."""
-    if len(p) != len(g):
-        return False
-    left, unsure = list(p), False
+    """Each has an equal on the other side; what is said twice counts once, as in a set."""
+    unsure, needed = False, set(range(len(p)))
     for other in g:
-        found = [inner(one, other) for one in left]
-        if True in found:
-            left.pop(found.index(True))
-        elif None in found:
+        found = [inner(one, other) for one in p]
+        needed -= {place for place, verdict in enumerate(found) if verdict}
+        if True not in found:
+            if None not in found:
+                return False
             unsure = True
-        else:
-            return False
-    return None if unsure else True
+    return None if unsure else (None if any(inner(p[place], other) is None for place in needed for other in g) else not needed)

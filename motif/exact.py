@@ -15,6 +15,8 @@ POWER = re.compile(rf"([-+]?) ?(?:({DECIMAL}) ?(?:\\times|\\cdot|x) ?)?10 ?\^ ?(
 SLASH = re.compile(rf"([-+]?) ?(?:(\d+) )?([-+]?{DECIMAL}) ?/ ?([-+]?{DECIMAL})")
 FRAC = re.compile(rf"([-+]?) ?(?:(\d+) ?)?\\frac ?\{{ ?([-+]? ?{DECIMAL}) ?\}} ?\{{ ?([-+]? ?{DECIMAL}) ?\}}")
 REPEATING = re.compile(r"([-+]?)(\d*)\.(\d*)\\(?:overline|bar|dot|overbar) ?\{ ?(\d+) ?\}")
+SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+SCALE = re.compile(rf"\s*(?:\\text ?\{{ ?)?({'|'.join(SCALES)}) ?\}}?$")
 AT_MOST = 400  # signs
 
 
@@ -44,6 +46,9 @@ def number(text: str) -> Number | None:
     if len(text) > AT_MOST:
         return None
     text = text.strip()
+    if scale := SCALE.search(text):
+        count = number(text[: scale.start()])
+        return count and Number(count.value * SCALES[scale[1]], count.rounded)
     percent = re.search(r"\s*\\?%$", text)
     if percent:
         text = text[: percent.start()]

@@ -39,7 +39,23 @@ def algebra(prediction: str, gold: str) -> bool:
         return False
     if isinstance(one, Eq) and isinstance(other, Eq):
         return multiples(one, other)
-    return verify(other, one, timeout_seconds=None)
+    return verify(other, one, allow_set_relation_comp=True, timeout_seconds=None) or complex_numbers(one, other)
+
+
+def complex_numbers(one: Any, other: Any) -> bool:
+    """Whether the two are the same number once `i` is the imaginary unit."""
+    from sympy import Expr, I
+
+    if not (isinstance(one, Expr) and isinstance(other, Expr)):
+        return False
+    symbols = one.free_symbols | other.free_symbols
+    if {symbol.name for symbol in symbols} - {"i"} or not (symbols or one.has(I) or other.has(I) or "-1" in f"{one}{other}"):
+        return False
+    try:
+        difference = (one - other).subs({symbol: I for symbol in symbols}).doit()
+        return abs(complex(difference.evalf(30))) < 1e-12 * max(1, abs(complex(one.subs({s: I for s in symbols}).evalf(30))))
+    except Exception:
+        return False
 
 
 def multiples(one: Any, other: Any) -> bool:
@@ -63,7 +79,8 @@ def parsed(text: str) -> Any:
 
     rules = NormalizationConfig(units=False, malformed_operators=True, nits=True, boxed="none")
     text = re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", text)
-    text = re.sub(r"(\d+(?:\.\d+)?)\s*\\?%", r"(\1/100)", text).replace("°", "")
+    text = re.sub(r"(\d+(?:\.\d+)?)\s*\\?%", r"(\1/100)", text)
+    text = text.replace("°", "\\cdot\\pi/180" if re.search(r"\\(?:sin|cos|tan|cot|sec|csc)", text) else "")
     found = parse(
         f"${text}$", [LatexExtractionConfig(normalization_config=rules)], fallback_mode="no_fallback", parsing_timeout=None
     )

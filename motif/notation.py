@@ -9,7 +9,7 @@ import re
 import unicodedata
 
 TOKEN = re.compile(
-    r"(?P<box>\\+(?:boxed|fbox)(?![A-Za-z])\s*(?:(?P<brace>\{)|(?P<bare>[+-]?(?:\d[\d.,/]*|[A-Za-z](?![A-Za-z])))?))"
+    r"(?P<box>\\{1,2}(?:boxed|fbox)(?![A-Za-z])\s*(?:(?P<brace>\{)|(?P<bare>[+-]?(?:\d[\d.,/]*|[A-Za-z](?![A-Za-z])))?))"
     r"|\\[\\{}]|(?P<open>\{)|(?P<close>\})"
 )
 
@@ -52,7 +52,11 @@ def final_answer(reply: str, tag: str | None = "answer") -> str | None:
 JOINT = re.compile(r"[\s$,;.\\()\[\]]*(?:\\text\s*\{\s*)?(?:,|;|and|or)(?:\s*\})?[\s$\\()\[\]]*")
 STATED = re.compile(r"(?:answer|solution|result)s?(?:\s+(?:is|are)\b:?|\s*[:=])\s*|####\s*", re.IGNORECASE)
 SENTENCE_ENDS = re.compile(r"\.(?=\s+[A-Z])|\n|\.?\s*I hope", re.MULTILINE)
-SPAN = re.compile(r"\$\$([^$]+)\$\$|(?<![\\$])\$((?:\\\$|[^$])+)\$|\\\(((?:[^\\]|\\(?!\)))+)\\\)|(?<!\\)\\\[((?:[^\\]|\\(?!\]))+)\\\]")
+SPAN = re.compile(
+    r"\$\$([^$]+)\$\$|(?<![\\$])\$((?:\\\$|[^$])+)\$"
+    r"|\\\(((?:[^\\]|\\(?!\))){1,300})\\\)|(?<!\\)\\\[((?:[^\\]|\\(?!\])){1,300})\\\]"
+)
+STATEMENT = 8000  # signs: a longer text without a box states nothing
 PROSE = re.compile(r"[A-Za-z]{2,}[,:]?\s+[A-Za-z]|^(?:so|thus|hence|therefore)\b", re.IGNORECASE)
 
 
@@ -73,7 +77,7 @@ def read(text: str) -> str:
         return answer
     if "\\boxed" in text or "\\fbox" in text:
         return ""
-    if len(text) > 20_000:
+    if len(text) > STATEMENT:
         return text
     if stated := list(STATED.finditer(text)):
         tail = text[stated[-1].end() :]
@@ -132,6 +136,13 @@ REWRITES = [
     (r"\\ast(?![A-Za-z])", r"\\cdot "),
     (r"\\(?:thinspace|notag|phantom\{[^{}]*\}|label\{[^{}]*\})", " "),
     (r"\^\s*\{\s*\\(?:circ|prime)\s*\}|\^\s*\\circ(?![A-Za-z])|\\degree(?![A-Za-z])|\\textdegree", "°"),
+    (r"\\[dt]binom(?![A-Za-z])", r"\\binom"),
+    (r"\\binom\s*(\d)\s*(\d)", r"\\binom{\1}{\2}"),
+    (r"^\s*\\(?:approx|sim|therefore|implies|Rightarrow)(?![A-Za-z])", ""),
+    (r"(\d*\.\d*?)(\d)\2{2,}(?:\.\.\.|\\[lc]?dots)", r"\1\\overline{\2}"),
+    (r"(?<=\d)\s*\^?\s*\{?\s*\\text\s*\{\s*(?:st|nd|rd|th)\s*\}\s*\}?|(?<=\d)(?:st|nd|rd|th)(?![A-Za-z])", ""),
+    (r"^\s*\\text\s*\{([^{}A-Za-z]*\d[^{}]*)\}\s*$", r"\1"),
+    (r",?\s*(?:\\text\s*\{[^{}]*\}\s*)?[a-z]\s*\\in\s*\\mathbb\s*\{?[ZN]\}?(?:\^\+)?\s*$", ""),
     (r"\\text\s*\{\s*\}|\\(?:,|text)\s*$", ""),
     (r"(?<![A-Za-z\\])(?:infinity|inf|oo)(?![A-Za-z])", r"\\infty "),
     (r"\+\s*\\infty", r"\\infty"),
@@ -158,6 +169,7 @@ COMPILED = [(re.compile(pattern), new) for pattern, new in REWRITES]
 
 def clean(text: str) -> str:
     """`text` in one way of writing. `\\text{}` stays, for what it says about its content; degrees become `°`."""
+    text = re.sub(r"\s+", " ", text)
     text = re.sub(r"√\s*\(?(\d+)\)?", r"\\sqrt{\1}", text.strip().removeprefix("**").removesuffix("**")).translate(SIGNS)
     text = unicodedata.normalize("NFKC", text).replace("⁄", "/")
     text = "".join(sign if sign.isprintable() else " " for sign in text)

@@ -37,6 +37,9 @@ class Referee:
                     verdict = self.heard(process, PATIENCE)
                 except BrokenPipeError:
                     verdict = b""
+                except BaseException:  # an interrupt: a verdict on its way would be taken for the next question's
+                    self.end()
+                    raise
                 if verdict is None:
                     self.end()
                     return None
@@ -51,7 +54,7 @@ class Referee:
         home = str(Path(__file__).parent.parent)
         path = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
         self.process = process = subprocess.Popen(
-            [sys.executable, "-m", "motif.judge"],
+            [sys.executable, "-P", "-m", "motif.judge"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

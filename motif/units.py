@@ -66,7 +66,7 @@ def without_unit(text: str) -> tuple[str, str]:
     if text.endswith("°"):
         return text[:-1].rstrip(), "°"
     if match := re.fullmatch(r"(.*[\d)}])\s*°\s*([CF])", text):
-        return match[1], ""
+        return match[1], "°" + match[2]
     if match := IN_TEXT.search(text):
         left = text[: match.start()].rstrip()
         joined = LINK.search(match["word"]) or not left or left[-1] in "=+-*/^_(<>,:" or left.endswith(("\\", "\\cup"))
@@ -113,10 +113,10 @@ def words(text: str) -> str | None:
         return None
     marked = "\\text" in text
     longest = max(map(len, found))
-    if longest < (2 if marked else 4) and plain.lower() not in ("yes", "no"):
+    clock = re.search(r"\d\s*[ap]\.?m$", plain.lower())
+    if longest < (2 if marked else 4) and plain.lower() not in ("yes", "no") and not clock:
         return None
-    if re.search(r"\d", plain) and longest < 3:
-        return None
+    plain = re.sub(r"(?<=[a-zA-Z])\.(?=[a-zA-Z]\b)", "", plain)  # p.m.
     bare = re.sub(r"^(?:the|a|an)\s+", "", re.sub(r"[^a-z0-9:/.,-]+", " ", plain.lower()).strip())
     return re.sub(r"[.,\s-]+", " ", bare).strip()
 

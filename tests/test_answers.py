@@ -1,165 +1,219 @@
-"""The table of verdicts, by claim: each line is gold, then predictions that are right or wrong."""
+"""The verdicts of `verdicts.txt`, and that no text, process or thread keeps a grader from giving one."""
 
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
 import threading
+import time
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from motif.answers import final_answer, grader_id, is_correct, is_correct_strictly
-
-RIGHT = {
-    "integers_are_numbers_however_they_are_written": [
-        ("25", "025", "+25", "25.", "25.0", "$25$", "25.00", " 25 ", r"\boxed{25}", r"\(25\)", r"\[25\]", "**25**"),
-        ("025", "25"), ("1080", "1,080", r"1{,}080", r"1,\!080", r"1\,080", "1 080", "1080.0", "$1,080$"),
-        (r"11,\! 111,\! 100", "11111100", "11,111,100", r"11{,}111{,}100"), ("-4", "−4", "- 4", "$-4$", r"\text{-4}"),
-        (r"10,\!080", "10080"), ("58,500", "58500"), ("0", "-0", "0.0", "000"),
-    ],
-    "currency_is_left_out": [
-        ("18", "$18", r"\$18", "18 dollars", r"18\text{ dollars}", "$18.00", r"\$ 18", "18$", "$ 18 $", "€18", "18 USD"),
-        (r"\$32,\!348", "32348", "$32,348", r"\$32{,}348"), (r"\$18.90", "18.9", "18.90", "$18.90"),
-        (r"5.4 \text{ cents}", "5.4", "5.4 cents", "5.4¢"),
-    ],
-    "units_are_left_out": [
-        (r"5\text{ cm}", "5", "5 cm", r"5 \mathrm{cm}", r"5\,\text{cm}", "5 centimeters", r"5~\mathrm{cm}", r"5\mbox{ cm}"),
-        ("5", "5 cm", r"5 \text{ apples}", "5 apples", "5 m", r"5\text{ m}^2", "5 cm^2", "5 square feet", "5 hours"),
-        (r"10 \mathrm{km/h}", "10", "10 km/h", r"10\text{ km/h}", r"10\ \text{km}/\text{h}"),
-        (r"864 \mbox{ inches}^2", "864", r"864\text{ in}^2", "864 square inches"), (r"15\mbox{ cm}^2", "15", "15 cm²"),
-        (r"\frac{270}7\text{ degrees}", r"\frac{270}{7}", r"\dfrac{270}{7}^\circ", r"\frac{270}{7} \text{ degrees}"),
-        (r"12\pi\text{ inches}", r"12\pi", r"12 \pi \text{ in}"), (r"3\sqrt{2}\text{ m}", r"3\sqrt2"),
-    ],
-    "degrees_are_left_out": [
-        (r"90^\circ", "90", r"90^{\circ}", "90°", "90 degrees", r"90 \text{ degrees}", r"$90^\circ$"), ("30", r"30^\circ"),
-    ],
-    "a_percentage_is_its_number_or_its_share": [
-        ("50", r"50\%", "50%", "50 percent", r"50 \text{ percent}"), (r"50\%", "50", "0.5", r"\frac12", "50 %"), ("0.5", "50%"),
-        (r"33\frac13\%", r"33\frac{1}{3}"),
-    ],
-    "fractions_are_numbers": [
-        (r"\frac{1}{2}", "1/2", "0.5", ".5", r"\dfrac12", r"\tfrac{1}{2}", r"\frac12", r"\frac 12", "2/4", r"\frac{2}{4}", "½"),
-        ("0.5", r"\frac12", ".50"), (r"-\frac{1}{2}", r"\frac{-1}{2}", r"\frac{1}{-2}", "-1/2", "-0.5", r"-\dfrac{1}{2}"),
-        (r"\frac9{19}", "9/19"), (r"\frac43", r"\frac{4}{3}", r"1\frac{1}{3}", "1 1/3"), (r"\frac 59", r"\frac{5}{9}"),
-        (r"1\frac{4}{5}", "9/5", "1.8", r"\frac{9}{5}", "1 4/5"), (r"137 \frac{1}{2}", "137.5", r"\frac{275}{2}"),
-        (r"\frac{3}{2}", r"1\frac{1}{2}", "1 1/2", "3/2", "1.5"), (r"\frac{1}{3}", r"0.\overline{3}", "0.333333", "0.3333333"),
-        (r"\frac{a}{b}", "a/b"), (r"\frac{17}{50}", "0.34", "0.340"), (".35625", "0.35625", r"\frac{57}{160}"),
-    ],
-    "powers_of_ten_are_numbers": [
-        ("1200", "1.2e3", r"1.2\times 10^3", r"1.2 \times 10^{3}", r"1.2 \cdot 10^3", "1.2E3", "1.2 x 10^3", "1.2×10³"),
-        ("26000", r"2.6\times10^4"), (".0000672", r"6.72\times 10^{-5}", "6.72e-5", "0.0000672"), ("1000000", "10^6"),
-    ],
-    "decimals_agree_to_six_places": [("3.21", "3.210"), (r"\frac{1}{7}", "0.142857"), (r"\sqrt{2}", "1.414214"), (r"\pi", "3.14159265")],
-    "roots_and_constants_are_numbers": [
-        (r"2\sqrt{113}", r"\sqrt{452}", r"2 \sqrt{113}", r"2\cdot\sqrt{113}", "2*sqrt(113)", "2√113"),
-        (r"\frac{\sqrt{3}}{3}", r"\frac{1}{\sqrt{3}}", r"\sqrt3/3", r"\frac{\sqrt3}3"), (r"11\sqrt2", r"11\sqrt{2}"),
-        (r"288 \pi", r"288\pi", "288π", r"\pi \cdot 288"), (r"18+2\pi", r"2\pi + 18"), (r"\sqrt3", r"3^{1/2}", r"\sqrt{3}"),
-        (r"3 \sqrt{5}", r"\sqrt{45}"), (r"11 \sqrt{5} + 11", r"11(\sqrt5+1)"), ("2", r"\sqrt[3]{8}"), ("120", "5!"),
-        ("10", r"\binom{5}{2}"), ("1024", "2^{10}"), ("3", r"\log_2 8"), ("6 - 5i", "-5i+6", "6-5i"), (r"\frac{20000}{\pi}", r"20000/\pi"),
-    ],
-    "formulas_are_their_value": [
-        ("(a+5)(b+2)", "ab+2a+5b+10", "(b+2)(a+5)", r"(a + 5) \cdot (b + 2)"), ("x^2-1", "(x-1)(x+1)", "-1+x^2", "x^{2} - 1"),
-        ("2k+2", "2(k+1)", "2 + 2k"), ("6r^2-4r-24", "2(3r^2-2r-12)"), (r"\cot x", r"\frac{\cos x}{\sin x}", r"\frac{1}{\tan x}"),
-        ("x^5 - x^4 + x^3 - x^2 + x - 1", "(x-1)(x^4+x^2+1)"), (r"\frac{11+9a}{20}", r"\frac{9a+11}{20}", "(11+9a)/20"),
-        ("8n^2 + 4n + 1", r"8n^2+4n+1", "4n(2n+1)+1"), ("3R^2", "3 R^{2}"), (r"\frac{n(n+1)}{2}", "n(n+1)/2", r"\binom{n+1}{2}"),
-        ("p - q", "-q+p"), ("5r^5", r"5 \cdot r^5"), (r"\sin^2 x+\cos^2 x", "1"), ("x^2+2x+1", "(x+1)^2"),
-    ],
-    "an_assignment_is_its_value": [
-        ("3", "x=3", "x = 3", r"$x=3$", "k = 3", r"\text{Area} = 3", "f(2)=3", "x = 6/2 = 3"), ("x=5", "5", "x=5", "x = 5.0"),
-        ("y = 2x + 3", "2x+3", "y=3+2x", "y = 2x+3", "y-2x=3"), ("2x+1", "y=2x+1", "f(x)=2x+1"), ("y = -2x", "-2x", "y+2x=0"),
-    ],
-    "an_equation_is_its_multiples": [
-        ("5x - 7y + 11z + 4 = 0", "10x-14y+22z+8=0", "-5x+7y-11z-4=0", "5x-7y+11z=-4"),
-        ("x^2+y^2=1", "y^2+x^2=1", "1=x^2+y^2"), (r"\frac{x^2}{4}+\frac{y^2}{9}=1", "9x^2+4y^2=36"),
-    ],
-    "intervals_and_inequalities": [
-        ("(3,4]", r"\left(3,4\right]", "3 < x \\le 4", r"x \in (3,4]", "(3, 4]"), (r"x \in [-2,7]", "[-2,7]", r"-2 \leq x \leq 7", r"[-2, 7]"),
-        (r"(2,\infty)", "x>2", r"(2, \infty)", r"(2,+\infty)", "2<x"), (r"(-\infty, 0]", r"x \le 0", r"(-\infty,0]", "(-inf, 0]"),
-        (r"(-\infty, 2) \cup (3, \infty)", r"(3,\infty)\cup(-\infty,2)", r"x<2 \text{ or } x>3", r"x \in (-\infty,2)\cup(3,\infty)"),
-        (r"(0,9) \cup (9,36)", r"(9,36)\cup(0,9)", "(0, 9) U (9, 36)"), (r"(-\sqrt{3}, \sqrt{3})", r"-\sqrt3 < x < \sqrt3"),
-        (r"\left[ \frac{\pi^2}{8}, \frac{5 \pi^2}{4} \right]", r"[\pi^2/8, 5\pi^2/4]"), ("[0,1)", "[0,1)", r"[0, 1.0)", r"0\le x<1"),
-        (r"\left(\frac{3}{5},\frac{8}{3}\right]", "(3/5, 8/3]", "(0.6,8/3]"),
-    ],
-    "tuples_agree_item_by_item": [
-        ("(15,-29)", "(15, -29)", r"\left(15,-29\right)", "( 15 , -29 )"), (r"\left( 3, \frac{\pi}{2} \right)", r"(3,\pi/2)", r"(3, \frac\pi2)"),
-        ("(1,2)", "1,2", "x=1, y=2", "(1.0, 4/2)", "(x,y)=(1,2)", r"\langle 1,2\rangle"), ("(6,31,-1)", "(6, 31, -1)"), ("(1,-16,-4,43)", "(1, -16, -4, 43)"),
-        (r"\left( \frac{3}{2}, -13 \right)", "(1.5,-13)", "(3/2, -13)"),
-    ],
-    "lists_and_sets_agree_in_any_order": [
-        ("1,-2", "-2,1", "1, -2", "-2 and 1", r"-2 \text{ and } 1", r"\{1,-2\}", r"x=1 \text{ or } x=-2", "x = 1, -2", "1; -2", r"$1$ and $-2$"),
-        ("3, 5, 7", "7,5,3", "3, 5, and 7", r"\{3,5,7\}", "$3$, $5$, $7$"), (r"\{1\pm\sqrt{5},-2\}", r"-2,1+\sqrt5,1-\sqrt5", r"\{-2,1-\sqrt{5},1+\sqrt{5}\}"),
-        (r"1 \pm \sqrt{19}", r"1+\sqrt{19},1-\sqrt{19}", r"1 - \sqrt{19}, 1 + \sqrt{19}", r"x = 1 \pm \sqrt{19}", "1±√19"),
-        (r"3 \pm 2 \sqrt{2}", r"3+2\sqrt2, 3-2\sqrt2"), (r"\pm 2", "2,-2", "-2, 2", r"\{-2,2\}"), (r"\emptyset", r"\varnothing", r"\{\}"),
-        (r"(1,2),(3,4)", "(3,4), (1,2)", "(1,2) and (3,4)"), ("1,000, 2,000", "2000, 1000"), ("{1,2}", "2,1"), (r"\boxed{1} and \boxed{2}", "1,2"),
-    ],
-    "matrices_agree_cell_by_cell": [
-        (r"\begin{pmatrix} -1 & 0 \\ 0 & -1 \end{pmatrix}", r"\begin{bmatrix}-1&0\\0&-1\end{bmatrix}", r"\left[\begin{matrix}-1&0\\0&-1\end{matrix}\right]"),
-        (r"\begin{pmatrix} 1/5 \\ -18/5 \end{pmatrix}", r"\begin{pmatrix} 0.2 \\ -3.6 \end{pmatrix}", r"\begin{pmatrix}\frac15\\ -\frac{18}{5}\end{pmatrix}"),
-        (r"\begin{pmatrix} -2 \\ -14 \\ -7 \end{pmatrix}", r"\begin{pmatrix}-2\\-14\\-7\end{pmatrix}", r"\begin{array}{c}-2\\-14\\-7\end{array}"),
-        (r"\begin{pmatrix}\sqrt8\end{pmatrix}", r"\begin{pmatrix}2\sqrt2\end{pmatrix}"),
-    ],
-    "words_are_words": [
-        (r"\text{Evelyn}", "Evelyn", "evelyn", r"\textbf{Evelyn}", r"\mathrm{Evelyn}", "$\\text{Evelyn}$", "Evelyn."), (r"\text{east}", "east", "East"),
-        (r"\text{even}", "even", r"\text{Even}"), ("yes", "Yes", r"\text{yes}", "Yes."), (r"\text{no}", "No"), (r"\text{ellipse}", "an ellipse"),
-        (r"\text{June 6}", "June 6"), ("no solution", r"\text{No solution}"),
-    ],
-    "a_choice_is_its_letter": [
-        (r"\text{(C)}", "C", "(C)", r"\text{C}", r"\textbf{(C)}", "C.", r"(C)\ 12", "C. 12", r"\boxed{\text{(C)}}"), ("A", r"\text{(A)}", "(A)", r"\mathrm{A}", "A)"),
-    ],
-    "a_base_may_be_left_out_where_the_gold_names_it": [("52_8", "52_8", "52_{8}", r"52_{\text{8}}", "52"), ("4210_{5}", "4210_5")],
-    "a_text_with_a_box_or_a_statement_is_its_answer": [
-        ("5", r"So the result is $\boxed{5}$.", r"\boxed{4} no: \boxed{5}", "The answer is 5.", "The final answer is $5$. I hope it is correct.", "Answer: 5", "#### 5", r"<think>6</think> \boxed{5}", r"\fbox{5}", r"\boxed 5"),
-        (r"\frac12", r"Therefore $\frac{1}{2}$.", r"the answer is $\dfrac12$"), ("2, 3", r"$\boxed{2}$ and $\boxed{3}$"),
-    ],
-    "ways_of_typesetting_are_alike": [
-        (r"\frac{14}{3}", r"\displaystyle\frac{14}{3}", r"{\frac{14}{3}}", r"\mathbf{\frac{14}{3}}", r"$$\frac{14}{3}$$", r"\[ \frac{14}{3} \]", r"\frac{14}{3}.", r"\left(\frac{14}{3}\right)", r"\\frac{14}{3}"),
-        ("x^2", r"\mathbf{x}^2", "x^{2}", "x²", r"\mathit{x}^2"),
-    ],
-}  # fmt: skip
-
-WRONG = {
-    "other_numbers": [
-        ("1080", "80", "108", "1, 080", "1.080"), ("7", "6", "seven", "", "-7", "77"), ("15", "1.5"), ("12", "1,2", "1/2", "(1,2)", "1 2"), ("1/2", "12", "2", "-1/2"),
-        (r"\frac{1}{3}", "0.33", "0.3", "0.3334"), (".0000672", "0.0000671", "0.00006"), ("11/2", "1 1/2", r"1\frac12"), ("1 1/2", "11/2"), ("1234", "1, 234", "12,34"),
-        (r"2\sqrt{113}", r"2\sqrt{112}", "113", r"\sqrt{226}"), (r"\pi", "3.14", "3"), ("50", "0.5", "0.50"), ("1200", "1.2e2", r"1.2\times10^2"), ("0", r"\emptyset"),
-        ("0.1", "0.10001"), ("10^6", "10^5", "60"), ("-5", "5"), (r"\infty", r"-\infty", "1"), ("100", "10^{100}"),
-    ],
-    "other_units": [(r"5\text{ cm}", "5 m", r"5\text{ inches}", "6 cm"), ("18 dollars", "18 cents"), ("2t", "2"), ("5m", "5"), ("3x", "3"), (r"15\text{ cm}^2", r"15\text{ m}^2")],
-    "other_intervals": [
-        ("[0,1)", "(0,1)", "[0,1]", "(0,1]", "[0,2)"), ("(3,4]", "[3,4]", "3<x<4", "3,4"), (r"(2,\infty)", r"[2,\infty)", r"x\ge2", "x<2", r"(-\infty,2)"),
-        (r"(0,9) \cup (9,36)", "(0,36)", "(0,9)", r"(0,9] \cup (9,36)"), ("[1,2]", "(1,2)", "1,2", r"\{1,2\}"),
-    ],
-    "a_tuple_is_not_its_reversal": [("(1,2)", "(2,1)", "2,1", "(1,2,3)", r"\{2,1\}", "12", "1"), ("(6,31,-1)", "(31,6,-1)", "(6,31,1)"), ("1,2", "1,3", "1", "2", "1,2,3", "3,2"), (r"\{1,2\}", r"\{1,3\}", "(2,1)", "(1,2)")],
-    "other_formulas": [
-        ("x^2-1", "x^2+1", "(x-1)^2", "x^3-1"), ("2x+1", "2y+1", "x+1", "y=2x-1"), ("(a+5)(b+2)", "(a+2)(b+5)"), ("6 - 5i", "6+5i", "5-6i"), ("p - q", "q-p"),
-        ("x=3", "y=3", "x=4", "4"), ("x^2+y^2=1", "x^2+y^2=2", "x^2-y^2=1"), ("y = 2x + 3", "y=2x", "2x-3", "x=2y+3"), ("y-2x=3", "2x+3"), ("2x+z=1", "1"), (r"x^2=-1", "x^2=-4"),
-        (r"1 \pm \sqrt{19}", r"1+\sqrt{19}", r"1 \pm \sqrt{17}", r"-1\pm\sqrt{19}"), (r"\cot x", r"\tan x"), (r"\frac{a}{b}", r"\frac{b}{a}"),
-    ],
-    "other_matrices": [
-        (r"\begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix}", r"\begin{pmatrix} 1 & 3 \\ 2 & 4 \end{pmatrix}", r"\begin{pmatrix} 1 & 2 & 3 & 4 \end{pmatrix}", r"\begin{vmatrix} 1 & 2 \\ 3 & 4 \end{vmatrix}", "1,2,3,4"),
-        (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{pmatrix} 2 \\ 1 \end{pmatrix}", r"\begin{pmatrix} 1 & 2 \end{pmatrix}"),
-    ],
-    "other_words": [(r"\text{east}", "seat", "west", "eats"), ("yes", "no"), (r"\text{Evelyn}", "Carla", "E"), (r"\text{even}", "odd", "2", "seven"), (r"\text{(C)}", "(B)", "D", "12"), ("A", "B", "AB", "a or b")],
-    "other_bases": [("52_8", "52_7", "53_8", "42"), ("15", "17_8", "15_8"), ("17", "17_8")],
-    "no_answer": [("5", r"\boxed{5", r"\boxed{", "", " ", "there are 5 apples or 6", r"\boxed{}", "I think it is between 5 and 7"), ("1080", "the number 1080 or so, maybe 80")],
-}  # fmt: skip
+from tests.toys import shared
 
 
-def cases(table):
-    for claim, lines in table.items():
-        for gold, *predictions in lines:
-            for prediction in predictions:
-                yield pytest.param(prediction, gold, id=f"{claim}:{gold}|{prediction}"[:120].encode("ascii", "replace").decode())
+def verdicts(which):
+    """(prediction, gold) of every case under the heading `which` of the table."""
+    text = (Path(__file__).parent / "verdicts.txt").read_text()
+    lines = text.split(f"## {which}\n")[1].split("\n## ")[0].splitlines()
+    for line in lines:
+        if line and not line.startswith("# "):
+            gold, *predictions = line.split(" || ")
+            yield from ((prediction, gold) for prediction in predictions)
 
 
-@pytest.mark.parametrize(("prediction", "gold"), cases(RIGHT))
+RIGHT, WRONG = list(verdicts("RIGHT")), list(verdicts("WRONG"))
+BARE = [case for case in RIGHT if not any(mark in "".join(case) for mark in ("$", "oxed", "fbox", "**", "is", ":", "#"))]
+
+
+@pytest.mark.parametrize(("prediction", "gold"), RIGHT, ids=ascii)
 def test_the_same_answers_are_right(prediction, gold):
     assert is_correct(prediction, gold)
 
 
-@pytest.mark.parametrize(("prediction", "gold"), cases(WRONG))
+@pytest.mark.parametrize(("prediction", "gold"), WRONG, ids=ascii)
 def test_different_answers_are_wrong(prediction, gold):
     assert not is_correct(prediction, gold)
 
 
+@pytest.mark.parametrize(("prediction", "gold"), BARE, ids=ascii)
+def test_dollars_and_boxes_change_no_verdict(prediction, gold):
+    assert is_correct(f"${prediction}$", f"${gold}$") and is_correct(f"\\boxed{{{prediction}}}", gold)
+
+
+@pytest.mark.parametrize("nothing", ["", " ", "$$", "\\boxed{}", "\\boxed{5", "\\boxed{\\frac{5}{1}"])
+def test_nothing_is_never_right(nothing):
+    assert not is_correct(nothing, "5") and not is_correct("5", nothing) and not is_correct_strictly(nothing, "5")
+
+
 @pytest.mark.parametrize(
-    ("prediction", "gold"), [(p, gold) for lines in RIGHT.values() for gold, *ps in lines for p in ps if "$" not in p + gold and "oxed" not in p + gold and len(p) < 25]
+    ("prediction", "gold"),
+    [
+        ("$\\dfrac{1}{2}$.", "\\frac{1}{2}"), ("025", "25"), ("1,080.0", "1080"), ("\\left( 3, 4 \\right)", "(3,4)"),
+        ("\\text{Evelyn}", "Evelyn"), ("10,\\!080", "10080"), ("\\frac12", "\\frac{1}{2}"), ("so \\boxed{7}", "7"),
+    ],
 )  # fmt: skip
-def test_what_is_right_bare_is_right_between_dollars(prediction, gold):
-    assert is_correct(f"${prediction}$", f"${gold}$")
+def test_the_strict_grader_knows_ways_of_writing(prediction, gold):
+    assert is_correct_strictly(prediction, gold) and is_correct_strictly(gold, prediction)
+
+
+@pytest.mark.parametrize(
+    ("prediction", "gold"),
+    [("0.5", "\\frac12"), ("x+1", "1+x"), ("5 cm", "5"), ("11/2", "1 1/2"), ("1, 234", "1234"), ("", ""), ("12", "1 2")],
+)
+def test_the_strict_grader_computes_nothing(prediction, gold):
+    assert not is_correct_strictly(prediction, gold)
+
+
+def test_a_grader_is_named_with_both_versions():
+    assert grader_id().startswith("motif-") and "math-verify-0.9" in grader_id()
+
+
+HOSTILE = {
+    "tower": "9^{9^{9^{9}}}",
+    "tower in an expression": "1+9^{9^9}",
+    "factorial of a tower": "9^{9^{9}}!",
+    "factorials": "((9!)!)!",
+    "binomial": "\\binom{10^9}{10^8}",
+    "power of a sum": "(x+y+z)^{1000}-1",
+    "sum": "\\sum_{n=1}^{10^{12}} \\frac{1}{n^n}",
+    "integral": "\\int_0^1 x^{x^{x^x}} dx",
+    "product": "\\prod_{n=1}^{10^{9}} (n+x)",
+    "nested fractions": "\\frac{1}{" * 10_000 + "1" + "}" * 10_000,
+    "nested parentheses": "(" * 10_000 + "1" + ")" * 10_000,
+    "nested braces": "{" * 10_000 + "1" + "}" * 10_000,
+    "thirty fractions": "\\frac{x}{1+" * 30 + "1" + "}" * 30,
+    "unclosed boxes": "\\boxed{" * 150_000,
+    "open braces": "{" * 1_000_000,
+    "a megabyte": "x+1 " * 250_000,
+    "a megabyte of dollars": "$" * 1_000_000,
+    "a megabyte of answers": "answer is " * 100_000,
+    "a giant integer": "7" * 100_000,
+    "a giant decimal": "0." + "7" * 100_000,
+    "control characters": "\x00\x01\x1b[0m\ud800",
+    "surrogates": "\ud800\udfff+1",
+    "commas": ",".join(map(str, range(300))),
+    "equals": "=".join("abcdefgh" * 40),
+    "plus minus": "\\pm".join("abcdefgh"),
+    "spaces": "1" + " " * 900 + "x",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_text_gets_a_verdict(name):
+    for prediction, gold in ((HOSTILE[name], "\\sqrt{2}"), ("x+\\sqrt{2}", HOSTILE[name])):
+        assert is_correct(prediction, gold) is False and is_correct_strictly(prediction, gold) is False
+
+
+def test_what_exhausts_one_question_leaves_the_next_alone():
+    assert not is_correct("\\binom{10^9}{10^8}+x", "3\\sqrt{7}")
+    assert is_correct("\\sqrt{63}", "3\\sqrt{7}")
+
+
+def test_giant_integers_are_compared_by_their_digits():
+    assert is_correct("0" + "7" * 100_000, "$" + "7" * 100_000 + "$")
+    assert not is_correct("7" * 100_000, "7" * 99_999 + "8")
+
+
+@given(st.text(max_size=60))
+@settings(deadline=None, max_examples=200)
+def test_any_text_is_graded_and_equals_itself(text):
+    assert is_correct(text, "\\sqrt{2}x+1") in (True, False)
+    if text.strip() and "box" not in text:
+        assert is_correct(text, text)
+
+
+PIECES = st.sampled_from("\\frac { } ( ) [ ] 1 2 x , ^ _ \\sqrt \\pm = \\text and \\cup \\{ \\} < \\le $ % . / - \\boxed".split())
+
+
+@given(st.lists(PIECES, max_size=12).map(" ".join), st.lists(PIECES, max_size=12).map("".join))
+@settings(deadline=None, max_examples=150)
+def test_pieces_of_latex_are_graded(one, other):
+    assert is_correct(one, other) in (True, False)
+    assert final_answer(one + other) is None or final_answer(one + other)
+
+
+PAIRS = [("\\sqrt{12}", "2\\sqrt{3}"), ("(y+1)^2", "y^2+2y+1"), ("y^2", "y^3"), ("\\sqrt{15}", "\\sqrt{3}")]
+
+
+def graded(offset=0):
+    """Verdicts on formulas that are new to every caller."""
+    return [is_correct(f"{one}+{offset}", f"{other}+{offset}") for one, other in PAIRS]
+
+
+def in_process(offset, results):
+    results.put(graded(offset))
+
+
+def test_threads_are_told_the_same():
+    found = []
+    threads = [threading.Thread(target=lambda n=n: found.append(graded(n))) for n in range(20, 24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [[True, True, False, False]] * 4
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_daemonic_processes_are_told_the_same(method):
+    graded(30)
+    context = multiprocessing.get_context(method)
+    results = context.Queue()
+    processes = [context.Process(target=in_process, args=(n, results), daemon=True) for n in (31, 32)]
+    for process in processes:
+        process.start()
+    found = [results.get(timeout=60) for _ in processes]
+    for process in processes:
+        process.join()
+    assert found == [[True, True, False, False]] * 2 and graded(33) == [True, True, False, False]
+
+
+def test_a_closed_stdin_changes_nothing():
+    program = "import os; os.close(0); from motif.answers import is_correct; print(is_correct('\\\\sqrt{8}', '2\\\\sqrt2'))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n" and not done.stderr
+
+
+def test_grading_imports_no_heavy_library_here():
+    program = "import sys; from motif.answers import is_correct; is_correct('\\\\sqrt{8}', '2\\\\sqrt2'); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not {"torch", "transformers", "sympy", "math_verify", "numpy"} & set(done.stdout.split())
+
+
+def test_integers_ask_nobody():
+    program = (
+        "from motif.answers import REFEREE, is_correct\n"
+        "assert is_correct('7', '07') and not is_correct('1/2', '3') and not is_correct('(1,2)', '(2,1)')\n"
+        "assert REFEREE.process is None"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+GOLDS = {
+    "math500_test.jsonl": lambda row: row["answer"],
+    "gsm8k_test.jsonl": lambda row: row["answer"].split("####")[1].strip(),
+    "aime24_test.jsonl": lambda row: str(row["answer"]),
+    "aime25_test.jsonl": lambda row: str(row["answer"]),
+    "amc23_test.jsonl": lambda row: str(row["answer"]),
+}
+
+
+@pytest.mark.parametrize("name", GOLDS)
+def test_real_golds_are_right_as_they_stand_between_dollars_and_boxed(name):
+    for line in shared(name).read_text().splitlines():
+        gold = GOLDS[name](json.loads(line))
+        for text in (gold, f"${gold}$", f"It is \\boxed{{{gold}}}."):
+            assert is_correct(text, gold) and is_correct_strictly(text, gold), gold
+
+
+def test_reference_solutions_of_math_are_right():
+    for line in shared("math500_test.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        answer = final_answer(row["solution"])
+        assert answer and is_correct(answer, row["answer"]) and is_correct(row["solution"], row["answer"]), row["answer"]

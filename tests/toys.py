@@ -1,6 +1,10 @@
 """A toy world: a tokenizer of words, and generators that are lambdas."""
 
+import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
 
 from motif.data import Question
 from motif.generation import Reply, Sampling
@@ -47,3 +51,11 @@ def question(text: str = "1+1", gold: str = "2", **facts: object) -> Question:
 
 def good(answer: str, reasoning: str = "so") -> str:
     return f"<reasoning>{reasoning}</reasoning><answer>{answer}</answer>"
+
+
+def shared(name: str) -> Path:
+    """A file of the real data that lies beside a development checkout; the test is skipped where it does not."""
+    root = Path(os.environ.get("MOTIF_SHARED_DATA", Path(__file__).parent.parent.parent / "shared" / "data"))
+    if not (root / name).exists():
+        pytest.skip(f"{name} of the shared data is not here")
+    return root / name
