@@ -7,11 +7,11 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "motif"
 LAYERS = [  # from the ground up; a module may import from layers below its own
-    {"checks", "report", "vocabulary", "cache", "card"},
-    {"prompts", "statistics", "fitting"},
-    {"data", "generation", "answers", "screen", "tables", "policy", "loading"},
-    {"chain", "corpus", "carry", "models", "results", "scores"},
-    {"episode", "tiny", "decoding", "serving", "tracking"},
+    {"checks", "report", "vocabulary", "cache", "card", "notation", "referee"},
+    {"prompts", "statistics", "fitting", "exact", "units"},
+    {"data", "generation", "screen", "tables", "policy", "loading", "comparison"},
+    {"chain", "carry", "models", "results", "answers", "judge"},
+    {"corpus", "episode", "tiny", "decoding", "serving", "tracking", "scores"},
     {"rewards", "algorithms", "measures", "compute", "runs", "engines", "flaws", "guard"},
     {"evaluation", "rollout", "lm_eval"},
     {"training", "evaluator", "solver"},
