@@ -105,7 +105,9 @@ def shape(text: str) -> Shape:
     if len(parts := split(text, EQUAL)) > 1:
         return Shape("equation", tuple(parts))
     if "\\pm" in text and text.count("\\pm") == 1:
-        return Shape("list", (text.replace("\\pm", "+").replace("\\mp", "-"), text.replace("\\pm", "-").replace("\\mp", "+")))
+        return Shape(
+            "list", (text.replace("\\pm", "+").replace("\\mp", "-"), text.replace("\\pm", "-").replace("\\mp", "+"))
+        )
     if text in ("\\emptyset", "\\{\\}"):
         return Shape("set", ())
     return Shape("whole", (text,))
@@ -221,7 +223,9 @@ def _shapes(p: Shape, g: Shape, leaf: Leaf, depth: int) -> bool | None:
         formula = next((s.parts[0] for s in (p, g) if s.kind == "whole"), "")
         if "union" not in kinds and RELATION.search(formula):
             return leaf(whole(p), whole(g))
-        sets = [s for s in (p, g) if s.kind == "union" or s.interval or re.search(r"\\(?:mathbb|setminus|ne)", whole(s))]
+        sets = [
+            s for s in (p, g) if s.kind == "union" or s.interval or re.search(r"\\(?:mathbb|setminus|ne)", whole(s))
+        ]
         return leaf(whole(p), whole(g)) if len(sets) == 2 else False
     return leaf(whole(p), whole(g)) if "matrix" in kinds and "whole" in kinds else False
 
@@ -236,12 +240,16 @@ def whole(s: Shape) -> str:
         columns = int(s.around.split("x")[-1]) or 1
         rows = [" & ".join(s.parts[start : start + columns]) for start in range(0, len(s.parts), columns)]
         return "\\begin{pmatrix}" + " \\\\ ".join(rows) + "\\end{pmatrix}"
-    return "\\{" + ",".join(s.parts) + "\\}" if s.kind == "set" else ("=" if s.kind == "equation" else ",").join(s.parts)
+    return (
+        "\\{" + ",".join(s.parts) + "\\}" if s.kind == "set" else ("=" if s.kind == "equation" else ",").join(s.parts)
+    )
 
 
 def _names(text: str) -> bool:
     """Whether `text` is what an answer may be called: symbols without numbers, a function's value, words."""
-    if re.fullmatch(r"\(?[A-Za-z\\_{}', ]+\)?", text) or re.fullmatch(rf"{SYMBOL}|\\text\s*\{{[^{{}}]*\}}|[A-Za-z']+\(.*\)", text):
+    if re.fullmatch(r"\(?[A-Za-z\\_{}', ]+\)?", text) or re.fullmatch(
+        rf"{SYMBOL}|\\text\s*\{{[^{{}}]*\}}|[A-Za-z']+\(.*\)", text
+    ):
         return True
     return not re.search(r"\d", re.sub(r"_\{\w+\}|\^\{-1\}", "", text)) and bool(re.search(r"[A-Za-z]", text))
 
@@ -286,4 +294,8 @@ def unordered(p: Sequence[str], g: Sequence[str], inner: Leaf) -> bool | None:
             if None not in found:
                 return False
             unsure = True
-    return None if unsure else (None if any(inner(p[place], other) is None for place in needed for other in g) else not needed)
+    return (
+        None
+        if unsure
+        else (None if any(inner(p[place], other) is None for place in needed for other in g) else not needed)
+    )

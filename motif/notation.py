@@ -96,7 +96,17 @@ SIGNS = str.maketrans(
     {sign: "-" for sign in "−–—‐‑"}
     | {sign: "\\times " for sign in "×✕"}
     | {sign: "\\cdot " for sign in "·⋅∙"}
-    | {"÷": "/", "π": "\\pi ", "∞": "\\infty ", "≤": "\\le ", "≥": "\\ge ", "≠": "\\ne ", "¢": " cents", "±": "\\pm ", "∪": "\\cup "}
+    | {
+        "÷": "/",
+        "π": "\\pi ",
+        "∞": "\\infty ",
+        "≤": "\\le ",
+        "≥": "\\ge ",
+        "≠": "\\ne ",
+        "¢": " cents",
+        "±": "\\pm ",
+        "∪": "\\cup ",
+    }
     | {"∩": "\\cap ", "∈": "\\in ", "°": "^\\circ ", "∅": "\\emptyset ", "√": "\\sqrt ", "“": "", "”": "", "‘": "'"}
     | {"’": "'", "θ": "\\theta "}
     | {sign: f"^{power}" for power, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
@@ -170,7 +180,9 @@ COMPILED = [(re.compile(pattern), new) for pattern, new in REWRITES]
 def clean(text: str) -> str:
     """`text` in one way of writing. `\\text{}` stays, for what it says about its content; degrees become `°`."""
     text = re.sub(r"\s+", " ", text)
-    text = re.sub(r"√\s*\(?(\d+)\)?", r"\\sqrt{\1}", text.strip().removeprefix("**").removesuffix("**")).translate(SIGNS)
+    text = re.sub(r"√\s*\(?(\d+)\)?", r"\\sqrt{\1}", text.strip().removeprefix("**").removesuffix("**")).translate(
+        SIGNS
+    )
     text = unicodedata.normalize("NFKC", text).replace("⁄", "/")
     text = "".join(sign if sign.isprintable() else " " for sign in text)
     if "\\begin" not in text:
@@ -184,7 +196,9 @@ def trimmed(text: str) -> str:
     """`text` without space, full stops and stray marks at its ends, and without braces or dots around all of it."""
     while True:
         before = text
-        text = text.strip().strip("`\"").removesuffix("\\").removesuffix("...").strip().rstrip(".,;:").lstrip(":=").strip()
+        text = (
+            text.strip().strip('`"').removesuffix("\\").removesuffix("...").strip().rstrip(".,;:").lstrip(":=").strip()
+        )
         if text.startswith("{") and text.endswith("}") and encloses(text):
             text = text[1:-1]
         if text == before:

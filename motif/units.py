@@ -29,7 +29,9 @@ MATHS = set(
 )
 LETTERS = re.compile(r"[A-Za-z][A-Za-z.'/ °-]*")
 POWER = r"(?:\s*\^\s*(?:\{\s*-?\d\s*\}|-?\d))?"
-IN_TEXT = re.compile(rf"\s*(?:\\text\s*\{{(?P<word>[^{{}}]*)\}}(?P<power>{POWER})(?:\s*/\s*\\text\s*\{{[^{{}}]*\}}{POWER})?)\s*$")
+IN_TEXT = re.compile(
+    rf"\s*(?:\\text\s*\{{(?P<word>[^{{}}]*)\}}(?P<power>{POWER})(?:\s*/\s*\\text\s*\{{[^{{}}]*\}}{POWER})?)\s*$"
+)
 BARE = re.compile(
     rf"(?<=[\d.)}}])(?P<gap>\s*)(?P<word>[A-Za-z][A-Za-z'-]*{POWER}(?:(?:\s*/\s*|\s+)[A-Za-z][A-Za-z'-]*{POWER})*)\s*$"
 )
