@@ -1,7 +1,7 @@
 """Whether an answer is right. What that is worth is for `rewards` to say.
 
-`is_correct` is the grader, `is_correct_strictly` a second opinion by writing alone; docs/method.md, "Grading", says what
-counts as the same. No text makes them raise, hang or guess: numbers, words and structures are compared here, algebra
+`is_correct` is the grader, `is_correct_strictly` a second opinion by writing alone; "Grading" in docs/method.md says
+what counts as the same. No text makes them raise, hang or guess: numbers, words and structures are compared here, algebra
 is done by math-verify in a process of its own (`motif.referee`), and what takes too long there is wrong.
 """
 
@@ -75,7 +75,7 @@ def too_much(text: str) -> bool:
 
 
 def is_correct_strictly(prediction: str, gold: str) -> bool:
-    """Whether the two are written the same, up to spaces, dollars, fonts, `\\left`, `\\dfrac`, `.0`, zeros and commas."""
+    """Whether both are written the same, up to spaces, dollars, fonts, `\\left`, `\\dfrac`, `.0` and commas."""
     prediction, gold = read(prediction), read(gold)
     if max(len(prediction), len(gold)) > LONGEST:
         return prediction.strip() == gold.strip() != "" or integer(prediction) == integer(gold) is not None

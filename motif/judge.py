@@ -49,11 +49,15 @@ def complex_numbers(one: Any, other: Any) -> bool:
     if not (isinstance(one, Expr) and isinstance(other, Expr)):
         return False
     symbols = one.free_symbols | other.free_symbols
-    if {symbol.name for symbol in symbols} - {"i"} or not (symbols or one.has(I) or other.has(I) or "-1" in f"{one}{other}"):
+    if {symbol.name for symbol in symbols} - {"i"} or not (
+        symbols or one.has(I) or other.has(I) or "-1" in f"{one}{other}"
+    ):
         return False
     try:
-        difference = (one - other).subs({symbol: I for symbol in symbols}).doit()
-        return abs(complex(difference.evalf(30))) < 1e-12 * max(1, abs(complex(one.subs({s: I for s in symbols}).evalf(30))))
+        difference = (one - other).subs(dict.fromkeys(symbols, I)).doit()
+        return abs(complex(difference.evalf(30))) < 1e-12 * max(
+            1, abs(complex(one.subs(dict.fromkeys(symbols, I)).evalf(30)))
+        )
     except Exception:
         return False
 
@@ -82,7 +86,10 @@ def parsed(text: str) -> Any:
     text = re.sub(r"(\d+(?:\.\d+)?)\s*\\?%", r"(\1/100)", text)
     text = text.replace("°", "\\cdot\\pi/180" if re.search(r"\\(?:sin|cos|tan|cot|sec|csc)", text) else "")
     found = parse(
-        f"${text}$", [LatexExtractionConfig(normalization_config=rules)], fallback_mode="no_fallback", parsing_timeout=None
+        f"${text}$",
+        [LatexExtractionConfig(normalization_config=rules)],
+        fallback_mode="no_fallback",
+        parsing_timeout=None,
     )
     return found[0] if found else None
 

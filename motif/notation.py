@@ -7,6 +7,7 @@ every function is linear in its text.
 
 import re
 import unicodedata
+from itertools import pairwise
 
 TOKEN = re.compile(
     r"(?P<box>\\{1,2}(?:boxed|fbox)(?![A-Za-z])\s*(?:(?P<brace>\{)|(?P<bare>[+-]?(?:\d[\d.,/]*|[A-Za-z](?![A-Za-z])))?))"
@@ -84,8 +85,8 @@ def read(text: str) -> str:
         return SENTENCE_ENDS.split(tail)[0].strip().strip("*").removesuffix(".").strip() if tail else ""
     spans = list(SPAN.finditer(text))
     outside = SPAN.sub(" ", text)
-    if spans and PROSE.search(outside) and not re.search(r"\d", outside):
-        between = [text[a.end() : b.start()] for a, b in zip(spans, spans[1:], strict=False)]
+    if spans and PROSE.search(outside) and not re.search(r"\d|\bnot\b", outside):
+        between = [text[a.end() : b.start()] for a, b in pairwise(spans)]
         if all(JOINT.fullmatch(part) for part in between):
             unit = text[spans[-1].end() :] if not re.search(r"[A-Za-z]", text[: spans[0].start()]) else ""
             return ", ".join(next(filter(None, span.groups())) for span in spans) + unit
@@ -93,10 +94,20 @@ def read(text: str) -> str:
 
 
 SIGNS = str.maketrans(
-    {sign: "-" for sign in "−–—‐‑"}
-    | {sign: "\\times " for sign in "×✕"}
-    | {sign: "\\cdot " for sign in "·⋅∙"}
-    | {"÷": "/", "π": "\\pi ", "∞": "\\infty ", "≤": "\\le ", "≥": "\\ge ", "≠": "\\ne ", "¢": " cents", "±": "\\pm ", "∪": "\\cup "}
+    dict.fromkeys("−–—‐‑", "-")
+    | dict.fromkeys("×✕", "\\times ")
+    | dict.fromkeys("·⋅∙", "\\cdot ")
+    | {
+        "÷": "/",
+        "π": "\\pi ",
+        "∞": "\\infty ",
+        "≤": "\\le ",
+        "≥": "\\ge ",
+        "≠": "\\ne ",
+        "¢": " cents",
+        "±": "\\pm ",
+        "∪": "\\cup ",
+    }
     | {"∩": "\\cap ", "∈": "\\in ", "°": "^\\circ ", "∅": "\\emptyset ", "√": "\\sqrt ", "“": "", "”": "", "‘": "'"}
     | {"’": "'", "θ": "\\theta "}
     | {sign: f"^{power}" for power, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
@@ -170,7 +181,9 @@ COMPILED = [(re.compile(pattern), new) for pattern, new in REWRITES]
 def clean(text: str) -> str:
     """`text` in one way of writing. `\\text{}` stays, for what it says about its content; degrees become `°`."""
     text = re.sub(r"\s+", " ", text)
-    text = re.sub(r"√\s*\(?(\d+)\)?", r"\\sqrt{\1}", text.strip().removeprefix("**").removesuffix("**")).translate(SIGNS)
+    text = re.sub(r"√\s*\(?(\d+)\)?", r"\\sqrt{\1}", text.strip().removeprefix("**").removesuffix("**")).translate(
+        SIGNS
+    )
     text = unicodedata.normalize("NFKC", text).replace("⁄", "/")
     text = "".join(sign if sign.isprintable() else " " for sign in text)
     if "\\begin" not in text:
@@ -184,11 +197,20 @@ def trimmed(text: str) -> str:
     """`text` without space, full stops and stray marks at its ends, and without braces or dots around all of it."""
     while True:
         before = text
-        text = text.strip().strip("`\"").removesuffix("\\").removesuffix("...").strip().rstrip(".,;:").lstrip(":=").strip()
+        text = (
+            text.strip().strip('`"').removesuffix("\\").removesuffix("...").strip().rstrip(".,;:").lstrip(":=").strip()
+        )
         if text.startswith("{") and text.endswith("}") and encloses(text):
             text = text[1:-1]
         if text == before:
             return text
+
+
+def unwrapped(text: str) -> str:
+    """`text` with `\\text{x}` as plain ` x `."""
+    for _ in range(3):
+        text = re.sub(rf"\\text\s*{GROUP}", r" \1 ", text)
+    return trimmed(re.sub(r"\s+", " ", text))
 
 
 def encloses(text: str) -> bool:

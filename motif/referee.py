@@ -47,7 +47,9 @@ class Referee:
                     return json.loads(verdict)
                 self.end()
                 if attempt == 2:
-                    raise RuntimeError("the process that grades answers (python -m motif.judge) died twice on a question")
+                    raise RuntimeError(
+                        "the process that grades answers (python -m motif.judge) died twice on a question"
+                    )
         raise AssertionError
 
     def start(self) -> "subprocess.Popen[bytes]":

@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "motif"
 LAYERS = [  # from the ground up; a module may import from layers below its own
     {"checks", "report", "vocabulary", "notation", "referee"},
-    {"prompts", "statistics", "exact", "units"},
+    {"prompts", "statistics", "exact", "shapes", "units"},
     {"data", "generation", "screen", "comparison"},
     {"chain", "carry", "models", "answers", "judge"},
     {"episode", "tiny", "decoding", "tracking"},
