@@ -11,7 +11,7 @@ from motif.notation import unwrapped
 UNITS = {  # kind: {the unit's name here: its spellings}
     "length": {"m": "m meter metre", "cm": "cm centimeter centimetre", "mm": "mm millimeter millimetre",
                "km": "km kilometer kilometre", "in": "inch in", "ft": "foot feet ft", "yd": "yard yd", "mi": "mile mi"},
-    "money": {"dollar": "dollar usd buck", "cent": "cent ¢", "euro": "euro", "pound": "pound-sterling", "rupee": "rupee"},
+    "money": {"dollar": "dollar usd buck", "cent": "cent ¢", "euro": "euro", "rupee": "rupee"},
     "time": {"s": "s sec second", "min": "min minute", "h": "h hr hour", "day": "day", "week": "week", "month": "month",
              "year": "year yr"},
     "mass": {"g": "g gm gram", "kg": "kg kilogram", "mg": "mg milligram", "lb": "lb pound", "oz": "oz ounce",
@@ -26,8 +26,8 @@ SPELLED = {
 }
 OTHERS = set("unit square cubic cube sq cu per each times squared cubed people percent cc C F K N J W V".split())  # noqa: SIM905
 MATHS = set(
-    "sin cos tan cot sec csc log ln exp lim max min gcd lcm mod det arcsin arccos arctan sinh cosh tanh pi sqrt frac infty "  # noqa: SIM905
-    "theta alpha beta gamma delta lambda omega phi and or if for where when not in no arg deg to is".split()
+    "sin cos tan cot sec csc log ln exp lim max min gcd lcm mod det arcsin arccos arctan sinh cosh tanh pi sqrt frac "  # noqa: SIM905
+    "infty theta alpha beta gamma delta lambda omega phi and or if for where when not in no arg deg to is".split()
 )
 POWER = r"(?:\s*\^\s*(?:\{\s*-?\d\s*\}|-?\d))?"
 IN_TEXT = re.compile(

@@ -27,7 +27,8 @@ def test_a_judge_killed_at_its_question_is_asked_once_more(referee):
     first = referee.process.pid
     killer = threading.Timer(0.2, os.kill, (first, signal.SIGKILL))
     killer.start()
-    assert referee.ask("\\binom{10^9}{10^8}", "3\\pi") is None and referee.process.pid != first
+    assert referee.ask("\\binom{10^9}{10^8}", "3\\pi") is None
+    assert referee.ask("x+1", "1+x") is True and referee.process.pid != first
 
 
 def test_no_judge_is_an_error_and_not_a_verdict(referee, monkeypatch):
