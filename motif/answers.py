@@ -1,8 +1,8 @@
 """Whether an answer is right. What that is worth is for `rewards` to say.
 
-`is_correct` is the grader, `is_correct_strictly` a second opinion by writing alone; docs/method.md, "Grading", says what
-counts as the same. No text makes them raise, hang or guess: numbers, words and structures are compared here, algebra
-is done by math-verify in a process of its own (`motif.referee`), and what takes too long there is wrong.
+`is_correct` is the grader, `is_correct_strictly` a second opinion by writing alone; "Grading" in docs/method.md says
+what counts as the same. No text makes them raise, hang or guess: numbers, words and structures are compared here,
+algebra is done by math-verify in a process of its own (`motif.referee`), and what takes too long there is wrong.
 """
 
 import re
@@ -29,8 +29,8 @@ def grader_id() -> str:
 def is_correct(prediction: str, gold: str) -> bool:
     """Whether `prediction` is the answer `gold`: bare or wrapped LaTeX, or a text with a box or 'the answer is …'.
 
-    Not symmetric: a gold may be stated in more detail than needed (`x = 3`, `17_8`, `5 \\text{ cm}`), and units,
-    names and brackets that one of the two leaves out are not held against it. Asked twice, it remembers.
+    Not symmetric: a prediction may leave out what the question asks for anyway, as the base of `17_8`, not add it.
+    Raises RuntimeError where the process for algebra cannot be started, for no text otherwise.
     """
     numbers = integer(prediction), integer(gold)
     if None not in numbers:
@@ -75,7 +75,7 @@ def too_much(text: str) -> bool:
 
 
 def is_correct_strictly(prediction: str, gold: str) -> bool:
-    """Whether the two are written the same, up to spaces, dollars, fonts, `\\left`, `\\dfrac`, `.0`, zeros and commas."""
+    """Whether both are written the same, up to spaces, dollars, fonts, `\\left`, `\\dfrac`, `.0` and commas."""
     prediction, gold = read(prediction), read(gold)
     if max(len(prediction), len(gold)) > LONGEST:
         return prediction.strip() == gold.strip() != "" or integer(prediction) == integer(gold) is not None

@@ -30,7 +30,7 @@ class Number:
 
 
 def integer(text: str) -> str | None:
-    """The whole number that `text` is (`025`, `1,080`, `7.0`, `$7$`), of any length and written in one way, else None."""
+    """The whole number that `text` is (`025`, `1,080`, `7.0`, `$7$`), of any length, in one way of writing."""
     text = text.strip().strip("$").strip()
     if not text[-1:].isdigit() or not text.isascii():
         text = text.removesuffix(".")

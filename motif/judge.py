@@ -54,9 +54,9 @@ def complex_numbers(one: Any, other: Any) -> bool:
     ):
         return False
     try:
-        difference = (one - other).subs({symbol: I for symbol in symbols}).doit()
+        difference = (one - other).subs(dict.fromkeys(symbols, I)).doit()
         return abs(complex(difference.evalf(30))) < 1e-12 * max(
-            1, abs(complex(one.subs({s: I for s in symbols}).evalf(30)))
+            1, abs(complex(one.subs(dict.fromkeys(symbols, I)).evalf(30)))
         )
     except Exception:
         return False

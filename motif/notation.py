@@ -7,6 +7,7 @@ every function is linear in its text.
 
 import re
 import unicodedata
+from itertools import pairwise
 
 TOKEN = re.compile(
     r"(?P<box>\\{1,2}(?:boxed|fbox)(?![A-Za-z])\s*(?:(?P<brace>\{)|(?P<bare>[+-]?(?:\d[\d.,/]*|[A-Za-z](?![A-Za-z])))?))"
@@ -84,8 +85,8 @@ def read(text: str) -> str:
         return SENTENCE_ENDS.split(tail)[0].strip().strip("*").removesuffix(".").strip() if tail else ""
     spans = list(SPAN.finditer(text))
     outside = SPAN.sub(" ", text)
-    if spans and PROSE.search(outside) and not re.search(r"\d", outside):
-        between = [text[a.end() : b.start()] for a, b in zip(spans, spans[1:], strict=False)]
+    if spans and PROSE.search(outside) and not re.search(r"\d|\bnot\b", outside):
+        between = [text[a.end() : b.start()] for a, b in pairwise(spans)]
         if all(JOINT.fullmatch(part) for part in between):
             unit = text[spans[-1].end() :] if not re.search(r"[A-Za-z]", text[: spans[0].start()]) else ""
             return ", ".join(next(filter(None, span.groups())) for span in spans) + unit
@@ -93,9 +94,9 @@ def read(text: str) -> str:
 
 
 SIGNS = str.maketrans(
-    {sign: "-" for sign in "−–—‐‑"}
-    | {sign: "\\times " for sign in "×✕"}
-    | {sign: "\\cdot " for sign in "·⋅∙"}
+    dict.fromkeys("−–—‐‑", "-")
+    | dict.fromkeys("×✕", "\\times ")
+    | dict.fromkeys("·⋅∙", "\\cdot ")
     | {
         "÷": "/",
         "π": "\\pi ",
@@ -203,6 +204,13 @@ def trimmed(text: str) -> str:
             text = text[1:-1]
         if text == before:
             return text
+
+
+def unwrapped(text: str) -> str:
+    """`text` with `\\text{x}` as plain ` x `."""
+    for _ in range(3):
+        text = re.sub(rf"\\text\s*{GROUP}", r" \1 ", text)
+    return trimmed(re.sub(r"\s+", " ", text))
 
 
 def encloses(text: str) -> bool:

@@ -6,28 +6,29 @@ a difference. Words are compared as words: in math mode `east` would be e·a·s�
 
 import re
 
-from motif.notation import GROUP, trimmed
+from motif.notation import unwrapped
 
 UNITS = {  # kind: {the unit's name here: its spellings}
     "length": {"m": "m meter metre", "cm": "cm centimeter centimetre", "mm": "mm millimeter millimetre",
                "km": "km kilometer kilometre", "in": "inch in", "ft": "foot feet ft", "yd": "yard yd", "mi": "mile mi"},
-    "money": {"dollar": "dollar usd buck", "cent": "cent ¢", "euro": "euro", "pound": "pound-sterling", "rupee": "rupee"},
+    "money": {"dollar": "dollar usd buck", "cent": "cent ¢", "euro": "euro", "rupee": "rupee"},
     "time": {"s": "s sec second", "min": "min minute", "h": "h hr hour", "day": "day", "week": "week", "month": "month",
              "year": "year yr"},
-    "mass": {"g": "g gm gram", "kg": "kg kilogram", "mg": "mg milligram", "lb": "lb pound", "oz": "oz ounce", "t": "ton tonne"},
-    "volume": {"l": "L liter litre", "ml": "mL ml milliliter millilitre", "gal": "gallon gal", "qt": "quart", "cup": "cup"},
+    "mass": {"g": "g gm gram", "kg": "kg kilogram", "mg": "mg milligram", "lb": "lb pound", "oz": "oz ounce",
+             "t": "ton tonne"},
+    "volume": {"l": "L liter litre", "ml": "mL ml milliliter millilitre", "gal": "gallon gal", "qt": "quart",
+               "cup": "cup"},
     "angle": {"deg": "° degree deg", "rad": "radian rad"},
     "speed": {"mph": "mph", "km/h": "kmph kmh kph"},
 }  # fmt: skip
 SPELLED = {
     spelling: (kind, name) for kind, units in UNITS.items() for name, all in units.items() for spelling in all.split()
 }
-OTHERS = "unit square cubic cube sq cu per each times squared cubed people percent cc c f k C F K N J W V".split()
+OTHERS = set("unit square cubic cube sq cu per each times squared cubed people percent cc C F K N J W V".split())  # noqa: SIM905
 MATHS = set(
-    "sin cos tan cot sec csc log ln exp lim max min gcd lcm mod det arcsin arccos arctan sinh cosh tanh pi sqrt frac infty "
-    "theta alpha beta gamma delta lambda omega phi and or if for where when not in no arg deg to is".split()
+    "sin cos tan cot sec csc log ln exp lim max min gcd lcm mod det arcsin arccos arctan sinh cosh tanh pi sqrt frac "  # noqa: SIM905
+    "infty theta alpha beta gamma delta lambda omega phi and or if for where when not in no arg deg to is".split()
 )
-LETTERS = re.compile(r"[A-Za-z][A-Za-z.'/ °-]*")
 POWER = r"(?:\s*\^\s*(?:\{\s*-?\d\s*\}|-?\d))?"
 IN_TEXT = re.compile(
     rf"\s*(?:\\text\s*\{{(?P<word>[^{{}}]*)\}}(?P<power>{POWER})(?:\s*/\s*\\text\s*\{{[^{{}}]*\}}{POWER})?)\s*$"
@@ -35,6 +36,7 @@ IN_TEXT = re.compile(
 BARE = re.compile(
     rf"(?<=[\d.)}}])(?P<gap>\s*)(?P<word>[A-Za-z][A-Za-z'-]*{POWER}(?:(?:\s*/\s*|\s+)[A-Za-z][A-Za-z'-]*{POWER})*)\s*$"
 )
+CLOCK = re.compile(r"\d\s*[ap]\.?m$", re.IGNORECASE)
 LINK = re.compile(r"\b(?:and|or|if|for|where|when|mod|otherwise|is|to)\b")
 
 
@@ -62,9 +64,11 @@ def known(word: str) -> bool:
 def without_unit(text: str) -> tuple[str, str]:
     """`text` without the unit that ends it, and that unit, '' where there is none.
 
-    In `\\text{}` anything after a quantity is its unit. Bare, a word of three letters or more after a plain number is one,
-    or a known abbreviation. A single letter is a variable (`5m`) unless space sets it off (`5 m`).
+    In `\\text{}` anything after a quantity is its unit. Bare, a word of three letters or more after a plain number
+    is one, or a known abbreviation. A single letter is a variable (`5m`) unless space sets it off (`5 m`).
     """
+    if CLOCK.search(unwrapped(text)):
+        return text, ""
     if text.endswith("°"):
         return text[:-1].rstrip(), "°"
     if match := re.fullmatch(r"(.*[\d)}])\s*°\s*([CF])", text):
@@ -95,13 +99,6 @@ def clash(one: str, other: str) -> bool:
     return None not in names and names[0] != names[1] and names[0][0] == names[1][0]
 
 
-def unwrapped(text: str) -> str:
-    """`text` with `\\text{x}` as plain ` x `."""
-    for _ in range(3):
-        text = re.sub(rf"\\text\s*{GROUP}", r" \1 ", text)
-    return trimmed(re.sub(r"\s+", " ", text))
-
-
 def words(text: str) -> str | None:
     """The words that `text` consists of, in one way of writing; None where it is mathematics.
 
@@ -115,15 +112,14 @@ def words(text: str) -> str | None:
         return None
     marked = "\\text" in text
     longest = max(map(len, found))
-    clock = re.search(r"\d\s*[ap]\.?m$", plain.lower())
-    if longest < (2 if marked else 4) and plain.lower() not in ("yes", "no") and not clock:
+    if longest < (2 if marked else 4) and plain.lower() not in ("yes", "no") and not CLOCK.search(plain):
         return None
     plain = re.sub(r"(?<=[a-zA-Z])\.(?=[a-zA-Z]\b)", "", plain)  # p.m.
     bare = re.sub(r"^(?:the|a|an)\s+", "", re.sub(r"[^a-z0-9:/.,-]+", " ", plain.lower()).strip())
     return re.sub(r"[.,\s-]+", " ", bare).strip()
 
 
-CHOICE = re.compile(r"[(\[]?\s*([A-Z])\s*(?:[)\]]|(?=[.:]?$|[.:]\s))[.:]?(?:\s+(?P<more>.+))?")
+CHOICE = re.compile(r"[(\[]?\s*([A-Z])\s*(?:[)\]]|(?=[.:]?$|[.:]\s))[.:]?(?:\s+(?P<more>[^-+*/^=<>\s].*))?")
 
 
 def choice(text: str) -> tuple[str, bool] | None:

@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "motif"
 LAYERS = [  # from the ground up; a module may import from layers below its own
     {"checks", "report", "vocabulary", "cache", "card", "notation", "referee"},
-    {"prompts", "statistics", "fitting", "exact", "units"},
+    {"prompts", "statistics", "fitting", "exact", "shapes", "units"},
     {"data", "generation", "screen", "tables", "policy", "loading", "comparison"},
     {"chain", "carry", "models", "results", "answers", "judge"},
     {"corpus", "episode", "tiny", "decoding", "serving", "tracking", "scores"},
