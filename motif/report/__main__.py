@@ -28,46 +28,45 @@ class Said:
 
     sentence: str
     outcome: str = "none"
-    warnings: tuple[str, ...] = ()
 
 
-def build(runs: Sequence[Recorded], folder: Path, against: str = "grpo", episodes: int = MOST) -> Path:
-    """Write the report on `runs` into `folder`; returns its page. Raises `UserError` where that is a run's folder."""
-    for place in (folder, *folder.absolute().parents):
-        if (place / "run.json").is_file():
-            raise UserError(f"--to={folder} lies in the run {place}; a report belongs beside runs")
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"--to={folder} is a file")
+def build(runs: Sequence[Recorded], to: Path, against: str = "grpo", episodes: int = MOST) -> Path:
+    """Write the report on `runs` into `to`; returns its page.
+
+    Of a file at most `episodes` questions are kept for the browser. Raises `UserError` where `to` lies in a run.
+    """
+    for place in (to.absolute(), *to.absolute().parents):
+        if (place / "run.json").is_file() or (place / "summary.json").is_file():
+            raise UserError(f"--to={to} lies in the run {place}; a report belongs beside runs")
+    if to.exists() and not to.is_dir():
+        raise UserError(f"--to={to} is a file")
     whole("--episodes", episodes)
-    sources = write_episodes(runs, folder / "episodes", episodes)
+    sources = write_episodes(runs, to / "episodes", episodes)
     found = arms(runs)
     measured = groups(found)
-    judged = judge(runs, against)
+    judged = judge([run.folder for run in runs], against)
     kinds = {
         "results": [tables.results(measured, references(runs)), *tables.trained_by_decoded(measured)],
         "runs": [tables.runs_table(found)],
         "configuration": [tables.differences(found)],
     }
-    pictures = draw_all(folder / "pictures", found, measured)
+    pictures = draw_all(to / "pictures", found, measured)
     unfinished = sum(not run.finished for run in runs)
     subtitle = f"{len(runs)} run{'s' * (len(runs) > 1)} in {len(found)} arm{'s' * (len(found) > 1)}"
     subtitle += f", {unfinished} unfinished: shown as far as they are" if unfinished else ""
     title = f"Report on {', '.join(dict.fromkeys(run.folder.absolute().parent.name for run in runs))}"
     footer = f"Written by python -m motif.report on {time.strftime('%Y-%m-%d %H:%M')}."
     index = page(title, subtitle, judged, kinds, pictures, sources, footer)
-    write_page(folder, index, report_md(title, subtitle, judged, kinds, pictures), tables_tex(kinds))
-    return folder / "index.html"
+    write_page(to, index, report_md(title, subtitle, judged, kinds, pictures), tables_tex(kinds))
+    return to / "index.html"
 
 
-def judge(runs: Sequence[Recorded], against: str) -> list[Any]:
-    """The verdicts on the finished runs; why there is none where a person can change that."""
+def judge(folders: Sequence[Path], against: str) -> list[Any]:
+    """The verdicts on the finished runs, or what keeps them from being reached."""
     from motif.verdicts import verdicts
 
-    finished = [run.folder for run in runs if run.finished]
-    if len(finished) < 2:
-        return []
     try:
-        return list(verdicts(finished, against=against))
+        return list(verdicts(folders, against=against))
     except UserError as error:
         return [Said(f"No verdict: {error}")]
 

@@ -32,7 +32,7 @@ def page(
     sources: Sequence[Source],
     footer: str,
 ) -> str:
-    """The text of index.html. `verdicts` have `sentence`, `outcome` and `warnings`."""
+    """The text of index.html. `verdicts` have a `sentence` and an `outcome`."""
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 

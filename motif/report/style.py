@@ -20,8 +20,8 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.5)), (0, (6, 1.5, 1.5, 1.5)), (0, (3, 3)), (0, (8, 2)))
 BASE = "#7f7f7f"  # untrained policies
 STYLE: dict[str, Any] = {
-    **{"font.size": 9, "axes.titlesize": 10, "axes.titleweight": "bold", "axes.titlelocation": "left"},
-    **{"legend.fontsize": 8, "legend.frameon": False, "figure.figsize": (5.2, 3.7), "savefig.dpi": 160},
+    **{"font.size": 10, "axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlelocation": "left"},
+    **{"legend.fontsize": 9, "legend.frameon": False, "figure.figsize": (5.2, 3.9), "savefig.dpi": 160},
     **{"axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25},
     **{"grid.linewidth": 0.6, "lines.linewidth": 1.6, "lines.markersize": 5, "svg.fonttype": "none"},
     **{"text.parse_math": False, "font.family": "sans-serif", "figure.facecolor": PAPER, "axes.facecolor": PAPER},
