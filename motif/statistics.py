@@ -229,11 +229,10 @@ def nested(one: Any, other: Any, fixed: tuple[bool, bool] = (False, False)) -> D
     A mixed model in which seeds are nested in arms and cross questions, as readers and cases do in the studies of
     Obuchowski & Rockette (1995). The variance of the effect is that between seeds (which holds what each seed adds on
     each question by chance) plus that of the arms' difference between questions, less the part counted twice; dof after
-    Satterthwaite and Welch (Hillis 2007), so that arms may spread unequally. An arm of one seed is taken to
-    spread as the other does. Beyond this the effect must stand out against the questions alone, so that seeds which agree by
-    luck decide nothing.
+    Satterthwaite and Welch (Hillis 2007), so that arms may spread unequally. An arm of one seed is taken to spread as
+    the other does. Beyond this the effect must stand out against the questions alone, so that seeds which agree by luck
+    decide nothing.
     """
-    import numpy as np
 
     n, tables = one.shape[1], (one, other)
     d = one.mean(0) - other.mean(0)
@@ -254,9 +253,10 @@ def nested(one: Any, other: Any, fixed: tuple[bool, bool] = (False, False)) -> D
         tests = [t_test(effect, total, dof), t_test(effect, questions, n - 1)]
         p, half = max(p for p, _ in tests), max(half for _, half in tests)
         interval = max(-1.0, effect - half), min(1.0, effect + half)
-    else:
+        name = f"t test over seeds and questions ({dof:.1f} degrees of freedom)"
+    else:  # the arms differ by the same on every question
         p, interval = sign_flip(d)
-    name = f"t test over seeds and questions (Satterthwaite, {dof:.1f} dof)"
+        name = "sign-flip test over questions"
     sizes = (len(one), len(other))
     return Difference(effect, interval, p, name, n, sizes, total, max(0.0, seeds - twice), dof)
 

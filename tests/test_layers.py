@@ -13,8 +13,8 @@ LAYERS = [  # from the ground up; a module may import from layers below its own
     {"chain", "corpus", "carry", "models", "results", "scores"},
     {"episode", "tiny", "decoding", "serving", "tracking"},
     {"rewards", "algorithms", "measures", "compute", "runs", "engines", "flaws", "guard"},
-    {"evaluation", "rollout", "lm_eval"},
-    {"training", "evaluator", "solver"},
+    {"evaluation", "rollout", "lm_eval", "arms"},
+    {"training", "evaluator", "solver", "verdicts"},
     {"experiment"},
     {"entry"},
 ]
