@@ -66,7 +66,7 @@ def write_episodes(runs: Sequence[Recorded], folder: Path, most: int = MOST) -> 
         stale.unlink()
     sources: list[Source] = []
     for run in runs:
-        for result in run.results:
+        for result in sorted(run.results, key=lambda result: (result.policy == "base", -result.found["rounds"])):
             if result.records:
                 rounds, dataset = result.found["rounds"], result.found["dataset"]
                 title = f"{result.policy} on {dataset}, {rounds} round{'s' * (rounds > 1)} ({result.records.name})"

@@ -136,7 +136,9 @@
     const open = siblings === 1 || matched || (!flags.length && place === 0) || (words && leads(node, () => true, words));
     const title = element("summary", {}, `round ${node.round}` + (siblings > 1 ? `, reply ${place + 1} of ${siblings}` : ""));
     const answered = node.prediction !== null && node.prediction !== undefined;
-    title.append(" ", element("span", { class: node.correct ? "right-answer" : "wrong-answer" }, node.correct ? "✓ right" : "✗ not right"));
+    const last = !node.children.length;
+    if (node.correct) title.append(" ", element("span", { class: "right-answer" }, last ? "✓ right" : "✓ right already"));
+    else if (last || answered) title.append(" ", element("span", { class: "wrong-answer" }, "✗ wrong"));
     if (answered) title.append(element("span", { class: "tag" }, `answer ${snippet(node.prediction)}`));
     title.append(element("span", { class: "tag" }, `${node.tokens} tokens`));
     for (const [name, value] of [["reward", node.reward], ["advantage", node.advantage]]) {
