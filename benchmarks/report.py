@@ -1,5 +1,6 @@
-"""The report: `python -m benchmarks.report` makes 50 runs of 1,000 evaluated and 1,000 training episodes and reports on them.
+"""The report: `python -m benchmarks.report` makes 50 runs of 1,000 questions with their episodes and reports on them.
 
+Half of the questions are evaluated ones, half are trees of training with four episodes each; replies have 120 words.
 Prints the seconds that the report took, the size of its page and of the episodes beside it, and, where there is a
 Chromium, the milliseconds until the page has loaded and until its first episodes are listed.
 """
@@ -7,6 +8,7 @@ Chromium, the milliseconds until the page has loaded and until its first episode
 import argparse
 import gzip
 import json
+import os
 import platform
 import random
 import re
@@ -24,14 +26,31 @@ from motif.runs import write_json, write_text
 from motif.scores import summarise
 
 ARMS, STEPS, ROUNDS = ("grpo", "motif"), 500, 3
-WORDS = "so the value after step is 12 plus 7 minus \\frac{3}{4} therefore we carry it and get x^2 then".split()
-FLAGS = ("--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-         "--disable-component-update --disable-sync --allow-file-access-from-files").split()  # fmt: skip
+WORDS = "so the value after step is 12 plus 7 minus \\frac{3}{4} therefore we carry it and get x^2 then"
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update", "--allow-file-access-from-files"),
+)
+SCRIPT = """
+const frame = document.getElementById("frame"), started = performance.now();
+const spent = () => (performance.now() - started).toFixed(0);
+frame.onload = async () => {
+  const loaded = spent(), page = frame.contentDocument;
+  page.getElementById("episodes").scrollIntoView();
+  while (!page.querySelector("#list button")) await new Promise((go) => setTimeout(go, 10));
+  document.title = `loaded in ${loaded} ms, episodes listed after ${spent()} ms`;
+};
+frame.src = location.hash.slice(1);
+"""
 
 
 def text(draw: random.Random) -> str:
     """A reply of about 120 words."""
-    return "<reasoning>" + " ".join(draw.choices(WORDS, k=120)) + f"</reasoning><answer>{draw.randint(0, 99)}</answer>"
+    return (
+        "<reasoning>"
+        + " ".join(draw.choices(WORDS.split(), k=120))
+        + f"</reasoning><answer>{draw.randint(0, 99)}</answer>"
+    )
 
 
 def sample(draw: random.Random, rounds: int, odds: float) -> dict[str, Any]:
@@ -55,7 +74,7 @@ def node(draw: random.Random, round: int, rounds: int) -> dict[str, Any]:
 
 
 def make_run(folder: Path, algo: str, k: int, seed: int, episodes: int) -> None:
-    """A finished run's folder of made-up numbers: half of its evaluated episodes in one round, half in three."""
+    """A finished run's folder of made-up numbers: a quarter of its questions is answered in one round, a quarter in three."""
     draw = random.Random(f"{algo}{k}{seed}")
     config = {
         **{
@@ -72,7 +91,7 @@ def make_run(folder: Path, algo: str, k: int, seed: int, episodes: int) -> None:
         lines = [
             {"id": f"q{place}", "question": f"What is {place} + {k}?", "gold": "12", "facts": {}, "seed": seed}
             | {"samples": [sample(draw, rounds, 0.3 + 0.02 * k + 0.1 * (algo == "motif"))]}
-            for place in range(episodes // 2)
+            for place in range(episodes // 4)
         ]
         found = {
             "policy": "trained",
@@ -97,7 +116,7 @@ def make_run(folder: Path, algo: str, k: int, seed: int, episodes: int) -> None:
     ]
     write_text(folder / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in metrics))
     with gzip.open(folder / "episodes.jsonl.gz", "wt") as file:
-        for place in range(episodes):
+        for place in range(episodes // 2):
             tree = {
                 "step": place // 2 + 1,
                 "id": f"t{place}",
@@ -125,17 +144,18 @@ def opened(page: Path) -> str:
     binary = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if binary is None:
         return "not measured, for want of a chromium"
-    script = (
-        'const f = document.getElementById("f"), t = performance.now(); f.onload = async () => { const l = performance.now() - t; '
-        "const d = f.contentDocument, go = () => new Promise((r) => setTimeout(r, 10)); "
-        'd.getElementById("episodes").scrollIntoView(); while (!d.querySelector("#list button")) await go(); '
-        "document.title = `loaded in ${l.toFixed(0)} ms, episodes listed after ${(performance.now() - t).toFixed(0)} ms`; }; "
-        f'f.src = "{page.absolute().as_uri()}";'
-    )
     with tempfile.TemporaryDirectory() as folder:
         wrapper = Path(folder) / "wrapper.html"
-        wrapper.write_text(f'<iframe id="f" width="1100" height="900"></iframe><script>{script}</script>')
-        call = [binary, *FLAGS, f"--user-data-dir={folder}/profile", "--timeout=20000", "--dump-dom", wrapper.as_uri()]
+        wrapper.write_text(f'<iframe id="frame" width="1100" height="900"></iframe><script>{SCRIPT}</script>')
+        address = f"{wrapper.as_uri()}#{page.absolute().as_uri()}"
+        call = [
+            binary,
+            *FLAGS,
+            f"--user-data-dir={folder}/profile",
+            "--virtual-time-budget=60000",
+            "--dump-dom",
+            address,
+        ]
         done = subprocess.run(call, capture_output=True, text=True, timeout=120)
     found = re.search("<title>(.*?)</title>", done.stdout)
     return found[1] if found else "not loaded within 20 s"
@@ -149,9 +169,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=50)
     parser.add_argument("--episodes", type=int, default=1000)
+    parser.add_argument("--keep", type=Path, help="make the runs here and leave them, and the report, behind")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as home:
-        folders = []
+    with tempfile.TemporaryDirectory() as made:
+        home, folders = given.keep or made, []
         for place in range(given.runs):
             algo, k, seed = ARMS[place % 2], place // 10, place // 2 % 5
             folders.append(Path(home) / "outputs" / f"{algo}-k{k}-s{seed}")
@@ -163,9 +184,7 @@ def main() -> None:
         if done.returncode:
             sys.exit(done.stderr)
         report = Path(home) / "outputs" / "report"
-        print(
-            f"{given.runs} runs of {given.episodes} evaluated and {given.episodes} training episodes, {platform.machine()}"
-        )
+        print(f"{given.runs} runs of {given.episodes} questions, {platform.machine()}, load {os.getloadavg()[0]:.1f}")
         print(f"report  {seconds:.1f} s")
         print(f"page    {size(report, 'index.html'):.1f} MB, {size(report, 'episodes/*'):.0f} MB of episodes beside it")
         print(f"opened  {opened(report / 'index.html')}")
