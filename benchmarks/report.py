@@ -12,6 +12,7 @@ import os
 import platform
 import random
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -74,7 +75,7 @@ def node(draw: random.Random, round: int, rounds: int) -> dict[str, Any]:
 
 
 def make_run(folder: Path, algo: str, k: int, seed: int, episodes: int) -> None:
-    """A finished run's folder of made-up numbers: a quarter of its questions is answered in one round, a quarter in three."""
+    """A finished run's folder of made-up numbers: a quarter of its questions in one round, a quarter in three."""
     draw = random.Random(f"{algo}{k}{seed}")
     config = {
         **{
@@ -185,7 +186,8 @@ def main() -> None:
             sys.exit(done.stderr)
         report = Path(home) / "outputs" / "report"
         print(f"{given.runs} runs of {given.episodes} questions, {platform.machine()}, load {os.getloadavg()[0]:.1f}")
-        print(f"report  {seconds:.1f} s")
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        print(f"report  {seconds:.1f} s, of which {used.ru_utime + used.ru_stime:.1f} s computing")
         print(f"page    {size(report, 'index.html'):.1f} MB, {size(report, 'episodes/*'):.0f} MB of episodes beside it")
         print(f"opened  {opened(report / 'index.html')}")
 

@@ -147,9 +147,9 @@ def lines(file: Path) -> Iterator[dict[str, Any]]:
 
 
 def parsed(line: str | bytes) -> dict[str, Any] | None:
-    """The mapping that a line of JSON holds, or None."""
+    """The mapping that a line of JSON holds, or None. NaN and infinities, which browsers' JSON lacks, become None."""
     try:
-        found = json.loads(line)
+        found = json.loads(line, parse_constant=lambda _: None)
     except ValueError:
         return None
     return found if isinstance(found, dict) else None

@@ -46,6 +46,7 @@ def save(folder: Path, name: str, section: str, caption: str, figure: "Figure") 
 
     FigureCanvasAgg(figure)
     figure.savefig(folder / f"{name}.png", metadata={"Software": None})
+    figure.set_layout_engine("none")  # it is laid out now
     held = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": name}):
         figure.savefig(held, format="svg", metadata={"Date": None, "Creator": None})
