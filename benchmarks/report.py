@@ -11,9 +11,7 @@ import json
 import os
 import platform
 import random
-import re
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,21 +26,6 @@ from motif.scores import summarise
 
 ARMS, STEPS, ROUNDS = ("grpo", "motif"), 500, 3
 WORDS = "so the value after step is 12 plus 7 minus \\frac{3}{4} therefore we carry it and get x^2 then"
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update", "--allow-file-access-from-files"),
-)
-SCRIPT = """
-const frame = document.getElementById("frame"), started = performance.now();
-const spent = () => (performance.now() - started).toFixed(0);
-frame.onload = async () => {
-  const loaded = spent(), page = frame.contentDocument;
-  page.getElementById("episodes").scrollIntoView();
-  while (!page.querySelector("#list button")) await new Promise((go) => setTimeout(go, 10));
-  document.title = `loaded in ${loaded} ms, episodes listed after ${spent()} ms`;
-};
-frame.src = location.hash.slice(1);
-"""
 
 
 def text(draw: random.Random) -> str:
@@ -141,25 +124,17 @@ def make_run(folder: Path, algo: str, k: int, seed: int, episodes: int) -> None:
 
 
 def opened(page: Path) -> str:
-    """Milliseconds that a headless Chromium takes for the page."""
-    binary = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if binary is None:
+    """What a headless Chromium takes for the page."""
+    from tests.browser import Browser, chromium
+
+    if chromium() is None:
         return "not measured, for want of a chromium"
-    with tempfile.TemporaryDirectory() as folder:
-        wrapper = Path(folder) / "wrapper.html"
-        wrapper.write_text(f'<iframe id="frame" width="1100" height="900"></iframe><script>{SCRIPT}</script>')
-        address = f"{wrapper.as_uri()}#{page.absolute().as_uri()}"
-        call = [
-            binary,
-            *FLAGS,
-            f"--user-data-dir={folder}/profile",
-            "--virtual-time-budget=60000",
-            "--dump-dom",
-            address,
-        ]
-        done = subprocess.run(call, capture_output=True, text=True, timeout=120)
-    found = re.search("<title>(.*?)</title>", done.stdout)
-    return found[1] if found else "not loaded within 20 s"
+    with Browser() as browser:
+        loaded = browser.open(page)
+        started = time.perf_counter()
+        listed = 'await until(() => page.querySelectorAll("#list button").length > 0);'
+        browser.run(f'$("episodes").scrollIntoView(); {listed}')
+        return f"in {loaded:.2f} s; its first episodes are listed {time.perf_counter() - started:.2f} s after"
 
 
 def size(folder: Path, pattern: str) -> float:

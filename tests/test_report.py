@@ -18,7 +18,7 @@ from motif.report.episodes import Sample, script, trained
 from motif.report.pictures import draw_all, frontier
 from motif.runs import write_json, write_text
 from motif.scores import summarise
-from tests.browser import browse
+from tests.browser import Browser, chromium
 
 HOSTILE = (
     '</script><img src=x onerror="owned=1"><script>owned=1</script>\u2028\'"`${owned=1}\\ &lt;b&gt; __proto__ \ud800'
@@ -162,8 +162,8 @@ def test_arms_differ_in_more_than_their_seed_and_are_named_by_what_differs(tmp_p
     found = arms(reading.read_runs(sorted(tmp_path.iterdir()))[0])
     assert {(arm.label, len(arm.runs)) for arm in found} == {("grpo", 1), ("motif usual", 2), ("motif other", 1)}
     columns, rows = tables.differences(found).columns, tables.differences(found).rows
-    assert [row[0] for row in rows] == ["algo.name", "reward.again", "reward.name"]  # the weight repeats another key
-    assert rows[2][columns.index("motif other")] == "other"
+    assert [row[0] for row in rows] == ["algo.name", "reward.name", "reward.again"]  # the weight repeats another key
+    assert rows[1][columns.index("motif other")] == "other"
 
 
 def test_seeds_are_pooled_by_question(tmp_path):
@@ -290,6 +290,15 @@ def hostile(tmp_path_factory):
     evaluated(run, "trained-sums-r3", "trained", records(*samples))
     runs, _ = reading.read_runs([run])
     return build(runs, home / "report")
+
+
+def browse(page, script, **settings):
+    """What the script returns, and the lines of the console."""
+    if chromium() is None:
+        pytest.skip("no chromium here")
+    with Browser(**settings) as browser:
+        browser.open(page)
+        return browser.run(script), browser.console
 
 
 LISTED = """

@@ -120,7 +120,7 @@ def flat(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 def differing_keys(found: Sequence[Arm]) -> list[str]:
     """The keys in which arms differ, choices first; a key that repeats another's values is left out."""
     keys = {key for arm in found for key in arm.settings}
-    others = sorted(keys - set(FIRST), key=lambda key: (key.count("."), key))
+    others = sorted(keys - set(FIRST), key=lambda key: (not key.endswith(".name"), key.count("."), key))
     seen, kept = set(), []
     for key in [*(key for key in FIRST if key in keys), *others]:
         values = tuple(json.dumps(arm.settings.get(key, MISSING), default=str) for arm in found)
