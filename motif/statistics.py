@@ -119,7 +119,8 @@ def sign_flip(differences: Sequence[float], draws: int = 9999, seed: int = 0) ->
         return (1.0 if mean == 0 else 2.0 ** (1 - len(d))), (max(-1.0, mean - room), min(1.0, mean + room))
     lows, highs = [], []
     for start in range(0, draws, 1000):
-        kept = generator.random((min(1000, draws - start), len(d))) < 0.5
+        bits = generator.integers(0, 256, (min(1000, draws - start), ceil(len(d) / 8)), dtype=np.uint8)
+        kept = np.unpackbits(bits, axis=1)[:, : len(d)].astype(float)
         count, total = kept.sum(1), kept @ d
         with np.errstate(invalid="ignore", divide="ignore"):
             means = np.stack([total / count, (d.sum() - total) / (len(d) - count)])
@@ -140,6 +141,11 @@ def holm(ps: Sequence[float]) -> list[float]:
         least = max(least, min(1.0, ps[place] * (len(ps) - rank)))
         adjusted[place] = least
     return adjusted
+
+
+def outcome(effect: float, p: float) -> str:
+    """`better`, `worse` or `not distinguishable`: the effect's sign where p is below LEVEL."""
+    return "not distinguishable" if p >= LEVEL else "better" if effect > 0 else "worse"
 
 
 @dataclass(frozen=True)
