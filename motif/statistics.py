@@ -15,6 +15,7 @@ from motif.checks import UserError, whole
 
 LEVEL = 0.05  # two-sided, of every test
 POWER = 0.8  # of what is said about differences that could be seen
+TINY = 1e-12  # what rounding makes of nothing
 
 
 def wilson(correct: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -114,7 +115,9 @@ def sign_flip(differences: Sequence[float], draws: int = 9999, seed: int = 0) ->
 
     d = np.asarray(differences, dtype=float)
     mean, generator = float(d.mean()), np.random.default_rng(seed)
-    if (d == d[0]).all():  # nothing to resample: a question of another kind may be as frequent as n of n leave room for
+    if (
+        d.max() - d.min() <= TINY
+    ):  # nothing to resample: a question of another kind may be as frequent as n of n leave room for
         room = wilson(0, len(d))[1]
         return (1.0 if mean == 0 else 2.0 ** (1 - len(d))), (max(-1.0, mean - room), min(1.0, mean + room))
     lows, highs = [], []
@@ -128,7 +131,7 @@ def sign_flip(differences: Sequence[float], draws: int = 9999, seed: int = 0) ->
         lows.append(np.where(undivided, -inf, means.min(0)))
         highs.append(np.where(undivided, inf, means.max(0)))
     low, high = np.sort(np.concatenate(lows)), np.sort(np.concatenate(highs))
-    beyond = (low <= 1e-12).sum() if mean > 0 else (high >= -1e-12).sum()
+    beyond = (low <= TINY).sum() if mean > 0 else (high >= -TINY).sum()
     p = 1.0 if mean == 0 else min(1.0, (1 + int(beyond)) / (1 + draws))
     place = ceil(LEVEL * (draws + 1)) - 1  # the p at this draw's end is LEVEL or more
     return p, (max(-1.0, float(low[place - 1])), min(1.0, float(high[-place])))
@@ -169,7 +172,7 @@ class Difference:
     @property
     def detectable(self) -> float:
         """The smallest true difference that such a study tells from none in 80 % of cases; 1 at most."""
-        if not self.variance:
+        if self.variance <= TINY:
             return wilson(0, self.n)[1]
         return min(1.0, quantiles(self.dof) * sqrt(self.variance))
 
@@ -178,14 +181,16 @@ class Difference:
         """Questions with which a true difference of this effect's size is seen in 80 % of cases; None where the
         effect is zero, or the spread between so few seeds hides it on any number of questions."""
         room = (self.effect / quantiles(self.dof)) ** 2 - self.seeds_variance
-        return ceil(self.n * (self.variance - self.seeds_variance) / room) if room > 0 and self.effect else None
+        if room <= 0 or not self.effect:
+            return None
+        return max(1, ceil(self.n * (self.variance - self.seeds_variance) / room))
 
     @property
     def needed_seeds(self) -> int | None:
         """Training seeds an arm with which a true difference of this effect's size is seen on these questions in
-        80 % of cases; None where the spread between seeds is unknown, or a thousand would not do."""
+        80 % of cases; None where the spread between seeds is unknown, or a hundred would not do."""
         now, rest = min(self.seeds), self.variance - self.seeds_variance
-        for seeds in range(2, 1001) if max(self.seeds) > 1 and self.effect else ():
+        for seeds in range(2, 101) if max(self.seeds) > 1 and self.effect else ():
             if quantiles(2 * seeds - 2) ** 2 * (self.seeds_variance * now / seeds + rest) <= self.effect**2:
                 return seeds
         return None
@@ -195,8 +200,8 @@ def quantiles(dof: float) -> float:
     """How many standard errors a true difference must be, to be seen at LEVEL with POWER."""
     from scipy.stats import norm, t
 
-    law: Any = norm if dof == inf else t(dof)
-    return float(law.ppf(1 - LEVEL / 2) + law.ppf(POWER))
+    marks = (1 - LEVEL / 2, POWER)
+    return float(sum(norm.ppf(mark) if dof == inf else t.ppf(mark, dof) for mark in marks))
 
 
 Shares = Sequence[Sequence[float]]
@@ -239,10 +244,9 @@ def nested(one: Any, other: Any, fixed: tuple[bool, bool] = (False, False)) -> D
     the other does. Beyond this the effect must stand out against the questions alone, so that seeds which agree by luck
     decide nothing.
     """
-
     n, tables = one.shape[1], (one, other)
     d = one.mean(0) - other.mean(0)
-    effect, questions = float(d.mean()), float(d.var(ddof=1)) / n if n > 1 else 0.0
+    effect, questions = float(d.mean()), float(d.var(ddof=1)) / n if d.max() - d.min() > TINY else 0.0
     between: dict[int, float] = {}  # of the arms' means, by the arm whose spread is used
     twice = 0.0
     for place, table in enumerate(tables):
@@ -255,14 +259,11 @@ def nested(one: Any, other: Any, fixed: tuple[bool, bool] = (False, False)) -> D
     parts.append((max(0.0, questions - twice), max(1, n - 1)))
     total, seeds = sum(part for part, _ in parts), sum(between.values())
     dof = total**2 / sum(part**2 / free for part, free in parts) if total else 1.0
-    if questions:
-        tests = [t_test(effect, total, dof), t_test(effect, questions, n - 1)]
-        p, half = max(p for p, _ in tests), max(half for _, half in tests)
-        interval = max(-1.0, effect - half), min(1.0, effect + half)
-        name = f"t test over seeds and questions ({dof:.1f} degrees of freedom)"
-    else:  # the arms differ by the same on every question
-        p, interval = sign_flip(d)
-        name = "sign-flip test over questions"
+    p, half = t_test(effect, total, dof)
+    alone = t_test(effect, questions, n - 1) if questions else None
+    other_p, (low, high) = (alone[0], (effect - alone[1], effect + alone[1])) if alone else sign_flip(d)
+    interval = max(-1.0, min(low, effect - half)), min(1.0, max(high, effect + half))
+    p, name = max(p, other_p), f"t test over seeds and questions ({dof:.1f} degrees of freedom)"
     sizes = (len(one), len(other))
     return Difference(effect, interval, p, name, n, sizes, total, max(0.0, seeds - twice), dof)
 
