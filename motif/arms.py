@@ -209,8 +209,8 @@ def named(found: Sequence[Arm]) -> list[Arm]:
     result = []
     for arm in found:
         others = [other for other in found if other.algo == arm.algo and other is not arm]
-        keys = dict.fromkeys(key for other in others for key in differing(arm.config, other.config))
-        labels = [label(key, arm.config) for key in telling(list(keys))]
+        keys = sorted({key for other in others for key in differing(arm.config, other.config)})
+        labels = [label(key, arm.config) for key in telling(keys)]
         result.append(replace(arm, name=" ".join([arm.name, *labels])))
     return result
 
