@@ -42,7 +42,8 @@ class Study:
     arms: int = 1
     base: bool = False
     effect: float = 0.0
-    corrected: bool = True
+    corrected: bool = True  # Holm
+    nested: bool = True  # else seeds are averaged and questions alone are counted
 
     def chances(self, generator: np.random.Generator, difficulty: Any, between: float, seeds: int) -> Any:
         """The chance of a right answer, by seed and question."""
@@ -62,7 +63,11 @@ class Study:
             chance = self.chances(generator, difficulty, self.between[0], self.seeds)
             chance += self.effect / missed * (1 - chance)  # so that the mean rises by the effect
             found.append(
-                difference(generator.binomial(self.samples, chance) / self.samples, baseline, (False, self.base))
+                difference(
+                    generator.binomial(self.samples, chance) / self.samples,
+                    baseline,
+                    (not self.nested, self.base or not self.nested),
+                )
             )
         ps = [item.p for item in found]
         return [outcome(item.effect, p) for item, p in zip(found, holm(ps) if self.corrected else ps, strict=True)]
@@ -94,6 +99,7 @@ EQUAL = (
 )
 UNGUARDED = (
     Study("one seed of spread 0.15 each, taken for the algorithm", between=(0.15, 0.15)),
+    Study("3 seeds of spread 0.15 averaged, questions alone counted", seeds=3, between=(0.15, 0.15), nested=False),
     Study("3 arms meet one baseline, one seed, no Holm (any)", arms=3, corrected=False),
 )
 BETTER = (

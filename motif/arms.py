@@ -185,10 +185,8 @@ def confounded(arm: Arm, baseline: Arm) -> list[str]:
     """What two trained arms of different algorithms differ in besides."""
     if not (arm.trained and baseline.trained) or arm.algo == baseline.algo:
         return []
-    keys = [
-        key for key in telling(differing(arm.config, baseline.config)) if key.split(".")[0] not in ("algo", "rounds")
-    ]
-    keys = [key for key in keys if key != "episode.rounds"]
+    found = telling(differing(arm.config, baseline.config))
+    keys = [key for key in found if not key.startswith("algo.") and key not in ("rounds", "episode.rounds")]
     more = f" and {len(keys) - 4} more" if len(keys) > 4 else ""
     return [f"the arms differ in more than the algorithm: {', '.join(keys[:4])}{more}"] if keys else []
 

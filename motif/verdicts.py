@@ -69,7 +69,9 @@ class Verdict:
             where += f" against {in_rounds(self.baseline_rounds)}"
         low, high = self.interval
         corrected = (
-            f", {probability(self.p_holm)} as one of {self.family} (Holm)" if self.p_holm and self.family > 1 else ""
+            f", {probability(self.p_holm)} as one of {self.family} (Holm)"
+            if self.p_holm is not None and self.family > 1
+            else ""
         )
         samples = f" × {self.samples} samples" if self.samples > 1 else ""
         return " ".join(
@@ -189,13 +191,11 @@ def survey(folders: Sequence[Path], against: str = "grpo") -> tuple[list[Verdict
     """
     found, refused = arms(folders), list[str]()
     baselines = [arm for arm in found if against in (arm.name, arm.algo)]
-    pairs = [
-        (arm, nearest(arm, baselines)) for arm in found if arm not in baselines and (arm.trained or not arm.config)
-    ]
-    bases = [arm for arm in found if not arm.trained and arm.config]
-    pairs += [
-        (arm, base) for arm in found if arm.trained for base in bases if base.config == before_training(arm.config)
-    ]
+    if found and not baselines:
+        refused.append(f"no arm is called {against}; arms: {', '.join(arm.name for arm in found)}")
+    trained, bases = [arm for arm in found if arm.trained], [arm for arm in found if not arm.trained and arm.config]
+    pairs = [(arm, nearest(arm, baselines)) for arm in found if arm not in [*baselines, *bases]]
+    pairs += [(arm, base) for arm in trained for base in bases if base.config == before_training(arm.config)]
     families: dict[tuple[Any, ...], list[Verdict]] = {}
     for arm, baseline in pairs:
         for dataset, rounds, other_rounds, samples in meetings(arm, baseline) if baseline else ():
@@ -204,15 +204,8 @@ def survey(folders: Sequence[Path], against: str = "grpo") -> tuple[list[Verdict
             except UserError as error:
                 refused.append(str(error))
                 continue
-            family = (
-                not baseline.trained,
-                baseline.name,
-                dataset,
-                rounds != other_rounds,
-                -rounds,
-                other_rounds,
-                samples,
-            )
+            order = (not baseline.trained, baseline.name, dataset, rounds != other_rounds)
+            family = (*order, -rounds, other_rounds, samples)
             families.setdefault(family, []).append(verdict)
     ranked: list[Verdict] = []
     for _, members in sorted(families.items(), key=lambda item: item[0]):
@@ -245,10 +238,8 @@ def meetings(arm: Arm, baseline: Arm) -> list[tuple[str, int, int, int]]:
         (one.dataset, one.rounds, other.rounds, one.samples)
         for one in arm.measurements
         for other in baseline.measurements
-        if baseline.trained
-        and one.dataset == other.dataset
-        and one.rounds > other.rounds
-        and one.settings == other.settings
+        if baseline.trained and one.rounds > other.rounds
+        if (one.dataset, one.settings) == (other.dataset, other.settings)
     }
     return [*sorted(equal), *sorted(unequal)]
 
@@ -272,10 +263,8 @@ def main() -> None:
     for line in dict.fromkeys(refused):
         print(f"Not compared: {line}.")
     if not found and not refused:
-        names = ", ".join(arm.name for arm in arms(arguments.runs)) or "none"
-        print(
-            f"Nothing to compare: it takes finished runs of two arms, or an evaluation before training; arms: {names}."
-        )
+        named = ", ".join(arm.name for arm in arms(arguments.runs))
+        print(f"Nothing to compare: {f'{named} alone' if named else 'no finished run in these folders'}.")
 
 
 if __name__ == "__main__":
