@@ -115,9 +115,7 @@ def sign_flip(differences: Sequence[float], draws: int = 9999, seed: int = 0) ->
 
     d = np.asarray(differences, dtype=float)
     mean, generator = float(d.mean()), np.random.default_rng(seed)
-    if (
-        d.max() - d.min() <= TINY
-    ):  # nothing to resample: a question of another kind may be as frequent as n of n leave room for
+    if d.max() - d.min() <= TINY:  # nothing to resample; n alike leave room for as many others as Wilson says
         room = wilson(0, len(d))[1]
         return (1.0 if mean == 0 else 2.0 ** (1 - len(d))), (max(-1.0, mean - room), min(1.0, mean + room))
     lows, highs = [], []
@@ -155,8 +153,9 @@ def outcome(effect: float, p: float) -> str:
 class Difference:
     """A mean difference of two arms' shares, `interval` its 95 % interval, `p` two-sided.
 
-    `variance` is that of the effect, of which `seeds_variance` would stay with endless questions; `dof` are the
-    degrees of freedom of the t that it is held against. `n` questions, `seeds` trained policies in each arm.
+    `variance` is that of the effect, of which `seeds_variance` would stay with endless questions; with one seed in
+    each of the `drawn` arms (those that are not fixed) it would be `seed_variance`. `dof` are the degrees of freedom of
+    the t that it is held against; `n` questions, `seeds` rows of each arm.
     """
 
     effect: float
@@ -168,6 +167,8 @@ class Difference:
     variance: float
     seeds_variance: float = 0.0
     dof: float = inf
+    seed_variance: float | None = None
+    drawn: int = 2
 
     @property
     def detectable(self) -> float:
@@ -189,9 +190,12 @@ class Difference:
     def needed_seeds(self) -> int | None:
         """Training seeds an arm with which a true difference of this effect's size is seen on these questions in
         80 % of cases; None where the spread between seeds is unknown, or a hundred would not do."""
-        now, rest = min(self.seeds), self.variance - self.seeds_variance
-        for seeds in range(2, 101) if max(self.seeds) > 1 and self.effect else ():
-            if quantiles(2 * seeds - 2) ** 2 * (self.seeds_variance * now / seeds + rest) <= self.effect**2:
+        if self.seed_variance is None or not self.effect:
+            return None
+        rest = self.variance - self.seeds_variance
+        for seeds in range(2, 101):
+            marks = quantiles(self.drawn * (seeds - 1))
+            if marks**2 * (self.seed_variance / seeds + rest) <= self.effect**2:
                 return seeds
         return None
 
@@ -248,13 +252,14 @@ def nested(one: Any, other: Any, fixed: tuple[bool, bool] = (False, False)) -> D
     d = one.mean(0) - other.mean(0)
     effect, questions = float(d.mean()), float(d.var(ddof=1)) / n if d.max() - d.min() > TINY else 0.0
     between: dict[int, float] = {}  # of the arms' means, by the arm whose spread is used
-    twice = 0.0
+    twice = single = 0.0
     for place, table in enumerate(tables):
         if not fixed[place]:
             source = place if len(table) > 1 else 1 - place
             of_means, of_chance = spread(tables[source])
             between[source] = between.get(source, 0.0) + of_means / len(table)
             twice += of_chance / len(table)
+            single += max(0.0, of_means - of_chance)
     parts = [(part, len(tables[source]) - 1) for source, part in between.items()]
     parts.append((max(0.0, questions - twice), max(1, n - 1)))
     total, seeds = sum(part for part, _ in parts), sum(between.values())
@@ -264,8 +269,8 @@ def nested(one: Any, other: Any, fixed: tuple[bool, bool] = (False, False)) -> D
     other_p, (low, high) = (alone[0], (effect - alone[1], effect + alone[1])) if alone else sign_flip(d)
     interval = max(-1.0, min(low, effect - half)), min(1.0, max(high, effect + half))
     p, name = max(p, other_p), f"t test over seeds and questions ({dof:.1f} degrees of freedom)"
-    sizes = (len(one), len(other))
-    return Difference(effect, interval, p, name, n, sizes, total, max(0.0, seeds - twice), dof)
+    lasting, drawn = max(0.0, seeds - twice), 2 - sum(fixed)
+    return Difference(effect, interval, p, name, n, (len(one), len(other)), total, lasting, dof, single, drawn)
 
 
 def spread(table: Any) -> tuple[float, float]:

@@ -4,7 +4,7 @@ from statistics import fmean
 
 import numpy as np
 import pytest
-from scipy.stats import ttest_ind
+from scipy.stats import t, ttest_ind
 
 from benchmarks.calibration import Study
 from motif.checks import UserError
@@ -185,6 +185,19 @@ def test_a_spread_between_seeds_outweighs_any_number_of_questions():
     assert mcnemar(int((one[2] & ~other[2]).sum()), int((other[2] & ~one[2]).sum())) < 0.001
     assert outcome(found.effect, found.p) == "not distinguishable"
     assert found.needed_n is None and 5 < found.needed_seeds < 20
+
+
+def test_so_many_seeds_as_are_said_to_be_needed_would_do():
+    source = np.random.default_rng(0)
+    one, other = (source.random((3, 2000)) < chance for chance in ([[0.42], [0.5], [0.58]], [[0.4], [0.38], [0.42]]))
+    for fixed in ((False, False), (False, True)):
+        found = difference(one, other, fixed)
+        needed = found.needed_seeds
+        more = found.seed_variance / needed + found.variance - found.seeds_variance
+        free = found.drawn * (needed - 1)
+        assert (t.ppf(0.975, free) + t.ppf(0.8, free)) * more**0.5 <= found.effect
+        assert found.drawn == 2 - sum(fixed) and 3 < needed < 30
+        assert found.seeds_variance == pytest.approx(found.seed_variance / 3, rel=0.05)
 
 
 def test_seeds_that_agree_by_luck_do_not_make_a_few_questions_many():
