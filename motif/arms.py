@@ -171,6 +171,26 @@ def left_out(arm: Arm, measured: Sequence[Measurement], kept: Sequence[Measureme
     return lines
 
 
+def of_seeds(sides: tuple[Arm, Arm], seeds: tuple[int, int]) -> list[str]:
+    """What a single training seed leaves open."""
+    single = [side.name for side, count in zip(sides, seeds, strict=True) if count == 1]
+    if not single:
+        return []
+    if max(seeds) > 1:
+        return [f"one training seed of {single[0]}, taken to vary from seed to seed as the other arm does"]
+    return [f"one training seed of {' and of '.join(single)}: this says nothing about other seeds"]
+
+
+def confounded(arm: Arm, baseline: Arm) -> list[str]:
+    """What two trained arms of different algorithms differ in besides."""
+    if not (arm.trained and baseline.trained) or arm.algo == baseline.algo:
+        return []
+    found = telling(differing(arm.config, baseline.config))
+    keys = [key for key in found if not key.startswith("algo.") and key not in ("rounds", "episode.rounds")]
+    more = f" and {len(keys) - 4} more" if len(keys) > 4 else ""
+    return [f"the arms differ in more than the algorithm: {', '.join(keys[:4])}{more}"] if keys else []
+
+
 def trained_by(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a run's configuration that can change its trained policy, but for the seed."""
     return {key: value for key, value in identity(config).items() if key not in ("seed", "evaluation")}
@@ -187,8 +207,8 @@ def named(found: Sequence[Arm]) -> list[Arm]:
     result = []
     for arm in found:
         others = [other for other in found if other.algo == arm.algo and other is not arm]
-        keys = dict.fromkeys(key for other in others for key in differing(arm.config, other.config))
-        labels = [label(key, arm.config) for key in telling(list(keys))]
+        keys = sorted({key for other in others for key in differing(arm.config, other.config)})
+        labels = [label(key, arm.config) for key in telling(keys)]
         result.append(replace(arm, name=" ".join([arm.name, *labels])))
     return result
 

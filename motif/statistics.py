@@ -15,6 +15,7 @@ from motif.checks import UserError, whole
 
 LEVEL = 0.05  # two-sided, of every test
 POWER = 0.8  # of what is said about differences that could be seen
+TINY = 1e-12  # what rounding makes of nothing
 
 
 def wilson(correct: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -114,12 +115,13 @@ def sign_flip(differences: Sequence[float], draws: int = 9999, seed: int = 0) ->
 
     d = np.asarray(differences, dtype=float)
     mean, generator = float(d.mean()), np.random.default_rng(seed)
-    if (d == d[0]).all():  # nothing to resample: a question of another kind may be as frequent as n of n leave room for
+    if d.max() - d.min() <= TINY:  # nothing to resample; n alike leave room for as many others as Wilson says
         room = wilson(0, len(d))[1]
         return (1.0 if mean == 0 else 2.0 ** (1 - len(d))), (max(-1.0, mean - room), min(1.0, mean + room))
     lows, highs = [], []
     for start in range(0, draws, 1000):
-        kept = generator.random((min(1000, draws - start), len(d))) < 0.5
+        bits = generator.integers(0, 256, (min(1000, draws - start), ceil(len(d) / 8)), dtype=np.uint8)
+        kept = np.unpackbits(bits, axis=1)[:, : len(d)].astype(float)
         count, total = kept.sum(1), kept @ d
         with np.errstate(invalid="ignore", divide="ignore"):
             means = np.stack([total / count, (d.sum() - total) / (len(d) - count)])
@@ -127,7 +129,7 @@ def sign_flip(differences: Sequence[float], draws: int = 9999, seed: int = 0) ->
         lows.append(np.where(undivided, -inf, means.min(0)))
         highs.append(np.where(undivided, inf, means.max(0)))
     low, high = np.sort(np.concatenate(lows)), np.sort(np.concatenate(highs))
-    beyond = (low <= 1e-12).sum() if mean > 0 else (high >= -1e-12).sum()
+    beyond = (low <= TINY).sum() if mean > 0 else (high >= -TINY).sum()
     p = 1.0 if mean == 0 else min(1.0, (1 + int(beyond)) / (1 + draws))
     place = ceil(LEVEL * (draws + 1)) - 1  # the p at this draw's end is LEVEL or more
     return p, (max(-1.0, float(low[place - 1])), min(1.0, float(high[-place])))
@@ -142,12 +144,18 @@ def holm(ps: Sequence[float]) -> list[float]:
     return adjusted
 
 
+def outcome(effect: float, p: float) -> str:
+    """`better`, `worse` or `not distinguishable`: the effect's sign where p is below LEVEL."""
+    return "not distinguishable" if p >= LEVEL else "better" if effect > 0 else "worse"
+
+
 @dataclass(frozen=True)
 class Difference:
     """A mean difference of two arms' shares, `interval` its 95 % interval, `p` two-sided.
 
-    `variance` is that of the effect, of which `seeds_variance` would stay with endless questions; `dof` are the
-    degrees of freedom of the t that it is held against. `n` questions, `seeds` trained policies in each arm.
+    `variance` is that of the effect, of which `seeds_variance` would stay with endless questions; with one seed in
+    each of the `drawn` arms (those that are not fixed) it would be `seed_variance`. `dof` are the degrees of freedom of
+    the t that it is held against; `n` questions, `seeds` rows of each arm.
     """
 
     effect: float
@@ -159,11 +167,13 @@ class Difference:
     variance: float
     seeds_variance: float = 0.0
     dof: float = inf
+    seed_variance: float | None = None
+    drawn: int = 2
 
     @property
     def detectable(self) -> float:
         """The smallest true difference that such a study tells from none in 80 % of cases; 1 at most."""
-        if not self.variance:
+        if self.variance <= TINY:
             return wilson(0, self.n)[1]
         return min(1.0, quantiles(self.dof) * sqrt(self.variance))
 
@@ -172,15 +182,20 @@ class Difference:
         """Questions with which a true difference of this effect's size is seen in 80 % of cases; None where the
         effect is zero, or the spread between so few seeds hides it on any number of questions."""
         room = (self.effect / quantiles(self.dof)) ** 2 - self.seeds_variance
-        return ceil(self.n * (self.variance - self.seeds_variance) / room) if room > 0 and self.effect else None
+        if room <= 0 or not self.effect:
+            return None
+        return max(1, ceil(self.n * (self.variance - self.seeds_variance) / room))
 
     @property
     def needed_seeds(self) -> int | None:
         """Training seeds an arm with which a true difference of this effect's size is seen on these questions in
-        80 % of cases; None where the spread between seeds is unknown, or a thousand would not do."""
-        now, rest = min(self.seeds), self.variance - self.seeds_variance
-        for seeds in range(2, 1001) if max(self.seeds) > 1 and self.effect else ():
-            if quantiles(2 * seeds - 2) ** 2 * (self.seeds_variance * now / seeds + rest) <= self.effect**2:
+        80 % of cases; None where the spread between seeds is unknown, or a hundred would not do."""
+        if self.seed_variance is None or not self.effect:
+            return None
+        rest = self.variance - self.seeds_variance
+        for seeds in range(2, 101):
+            marks = quantiles(self.drawn * (seeds - 1))
+            if marks**2 * (self.seed_variance / seeds + rest) <= self.effect**2:
                 return seeds
         return None
 
@@ -189,8 +204,8 @@ def quantiles(dof: float) -> float:
     """How many standard errors a true difference must be, to be seen at LEVEL with POWER."""
     from scipy.stats import norm, t
 
-    law: Any = norm if dof == inf else t(dof)
-    return float(law.ppf(1 - LEVEL / 2) + law.ppf(POWER))
+    marks = (1 - LEVEL / 2, POWER)
+    return float(sum(norm.ppf(mark) if dof == inf else t.ppf(mark, dof) for mark in marks))
 
 
 Shares = Sequence[Sequence[float]]
@@ -233,32 +248,29 @@ def nested(one: Any, other: Any, fixed: tuple[bool, bool] = (False, False)) -> D
     the other does. Beyond this the effect must stand out against the questions alone, so that seeds which agree by luck
     decide nothing.
     """
-
     n, tables = one.shape[1], (one, other)
     d = one.mean(0) - other.mean(0)
-    effect, questions = float(d.mean()), float(d.var(ddof=1)) / n if n > 1 else 0.0
+    effect, questions = float(d.mean()), float(d.var(ddof=1)) / n if d.max() - d.min() > TINY else 0.0
     between: dict[int, float] = {}  # of the arms' means, by the arm whose spread is used
-    twice = 0.0
+    twice = single = 0.0
     for place, table in enumerate(tables):
         if not fixed[place]:
             source = place if len(table) > 1 else 1 - place
             of_means, of_chance = spread(tables[source])
             between[source] = between.get(source, 0.0) + of_means / len(table)
             twice += of_chance / len(table)
+            single += max(0.0, of_means - of_chance)
     parts = [(part, len(tables[source]) - 1) for source, part in between.items()]
     parts.append((max(0.0, questions - twice), max(1, n - 1)))
     total, seeds = sum(part for part, _ in parts), sum(between.values())
     dof = total**2 / sum(part**2 / free for part, free in parts) if total else 1.0
-    if questions:
-        tests = [t_test(effect, total, dof), t_test(effect, questions, n - 1)]
-        p, half = max(p for p, _ in tests), max(half for _, half in tests)
-        interval = max(-1.0, effect - half), min(1.0, effect + half)
-        name = f"t test over seeds and questions ({dof:.1f} degrees of freedom)"
-    else:  # the arms differ by the same on every question
-        p, interval = sign_flip(d)
-        name = "sign-flip test over questions"
-    sizes = (len(one), len(other))
-    return Difference(effect, interval, p, name, n, sizes, total, max(0.0, seeds - twice), dof)
+    p, half = t_test(effect, total, dof)
+    alone = t_test(effect, questions, n - 1) if questions else None
+    other_p, (low, high) = (alone[0], (effect - alone[1], effect + alone[1])) if alone else sign_flip(d)
+    interval = max(-1.0, min(low, effect - half)), min(1.0, max(high, effect + half))
+    p, name = max(p, other_p), f"t test over seeds and questions ({dof:.1f} degrees of freedom)"
+    lasting, drawn = max(0.0, seeds - twice), 2 - sum(fixed)
+    return Difference(effect, interval, p, name, n, (len(one), len(other)), total, lasting, dof, single, drawn)
 
 
 def spread(table: Any) -> tuple[float, float]:

@@ -11,12 +11,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from motif.arms import Arm, alike, arms, before_training, left_out, telling, unlike
+from motif.arms import Arm, alike, arms, before_training, confounded, left_out, of_seeds, unlike
 from motif.checks import UserError
 from motif.runs import differing
-from motif.statistics import LEVEL, difference, holm
-
-__all__ = ["Arm", "BudgetRatio", "Verdict", "arms", "compare", "survey", "verdicts"]
+from motif.statistics import difference, holm, outcome, over_seeds
 
 
 class BudgetRatio(NamedTuple):
@@ -30,7 +28,8 @@ class BudgetRatio(NamedTuple):
 class Verdict:
     """One comparison. Accuracies, effect, interval (95 %) and `detectable` are shares, not points.
 
-    `seeds` are those of the arm and of the baseline, 0 for a policy that was not trained. `p_holm` is p as a member
+    `seeds` are those of the arm and of the baseline, 0 for a policy that was not trained, and `spread` the standard
+    deviation of accuracy over several of them. `p_holm` is p as a member
     of its family, the arms that meet one baseline on one data set; None for a comparison alone.
     """
 
@@ -42,6 +41,7 @@ class Verdict:
     samples: int
     n: int
     seeds: tuple[int, int]
+    spread: tuple[float | None, float | None]
     accuracy: tuple[float, float]
     effect: float
     interval: tuple[float, float]
@@ -58,9 +58,7 @@ class Verdict:
     @property
     def outcome(self) -> str:
         """`better`, `worse` or `not distinguishable`: two-sided at 5 %, after Holm's correction."""
-        if (self.p if self.p_holm is None else self.p_holm) >= LEVEL:
-            return "not distinguishable"
-        return "better" if self.effect > 0 else "worse"
+        return outcome(self.effect, self.p if self.p_holm is None else self.p_holm)
 
     @property
     def sentence(self) -> str:
@@ -71,7 +69,9 @@ class Verdict:
             where += f" against {in_rounds(self.baseline_rounds)}"
         low, high = self.interval
         corrected = (
-            f", {probability(self.p_holm)} as one of {self.family} (Holm)" if self.p_holm and self.family > 1 else ""
+            f", {probability(self.p_holm)} as one of {self.family} (Holm)"
+            if self.p_holm is not None and self.family > 1
+            else ""
         )
         samples = f" × {self.samples} samples" if self.samples > 1 else ""
         return " ".join(
@@ -88,8 +88,9 @@ class Verdict:
         )
 
     def _seeds(self) -> str:
-        one, other = (str(count) if count else "untrained" for count in self.seeds)
-        return f"{one} against {other}"
+        spreads = ["" if spread is None else f" (spread {100 * spread:.1f} points)" for spread in self.spread]
+        counts = [str(count) if count else "untrained" for count in self.seeds]
+        return f"{counts[0]}{spreads[0]} against {counts[1]}{spreads[1]}"
 
     def _budget(self) -> str:
         evaluation, training = (None if ratio is None else f"{ratio:.2f}" for ratio in self.budget_ratio)
@@ -125,7 +126,8 @@ def compare(
     found = arm.at(dataset, rounds, samples), baseline.at(dataset, other_rounds, samples)
     for side, measured, count in zip(sides, found, (rounds, other_rounds), strict=True):
         if not measured:
-            raise UserError(f"{side.name} was not measured on {dataset} in {in_rounds(count)}")
+            several = f" with {samples} sample{'s' * (samples > 1)} a question" if samples else ""
+            raise UserError(f"{side.name} was not measured on {dataset} in {in_rounds(count)}{several}")
     choices = alike(*found)
     if not choices:
         one, other = min(
@@ -157,6 +159,7 @@ def compare(
         samples=chosen[0][0].samples,
         n=result.n,
         seeds=seeds,
+        spread=(seed_spread(one) if arm.trained else None, seed_spread(other) if baseline.trained else None),
         accuracy=(fmean(map(fmean, one)), fmean(map(fmean, other))),
         effect=result.effect,
         interval=result.interval,
@@ -170,30 +173,12 @@ def compare(
     )
 
 
+def seed_spread(table: Sequence[Sequence[float]]) -> float | None:
+    return over_seeds([fmean(row) for row in table])[1] if len(table) > 1 else None
+
+
 def ratio(one: float | None, other: float | None) -> float | None:
     return one / other if one is not None and other else None
-
-
-def of_seeds(sides: tuple[Arm, Arm], seeds: tuple[int, int]) -> list[str]:
-    """What a single training seed leaves open."""
-    single = [side.name for side, count in zip(sides, seeds, strict=True) if count == 1]
-    if not single:
-        return []
-    if max(seeds) > 1:
-        return [f"one training seed of {single[0]}, taken to vary from seed to seed as the other arm does"]
-    return [f"one training seed of {' and of '.join(single)}: this says nothing about other seeds"]
-
-
-def confounded(arm: Arm, baseline: Arm) -> list[str]:
-    """What two trained arms of different algorithms differ in besides."""
-    if not (arm.trained and baseline.trained) or arm.algo == baseline.algo:
-        return []
-    keys = [
-        key for key in telling(differing(arm.config, baseline.config)) if key.split(".")[0] not in ("algo", "rounds")
-    ]
-    keys = [key for key in keys if key != "episode.rounds"]
-    more = f" and {len(keys) - 4} more" if len(keys) > 4 else ""
-    return [f"the arms differ in more than the algorithm: {', '.join(keys[:4])}{more}"] if keys else []
 
 
 def survey(folders: Sequence[Path], against: str = "grpo") -> tuple[list[Verdict], list[str]]:
@@ -206,13 +191,11 @@ def survey(folders: Sequence[Path], against: str = "grpo") -> tuple[list[Verdict
     """
     found, refused = arms(folders), list[str]()
     baselines = [arm for arm in found if against in (arm.name, arm.algo)]
-    pairs = [
-        (arm, nearest(arm, baselines)) for arm in found if arm not in baselines and (arm.trained or not arm.config)
-    ]
-    bases = [arm for arm in found if not arm.trained and arm.config]
-    pairs += [
-        (arm, base) for arm in found if arm.trained for base in bases if base.config == before_training(arm.config)
-    ]
+    if found and not baselines:
+        refused.append(f"no arm is called {against}; arms: {', '.join(arm.name for arm in found)}")
+    trained, bases = [arm for arm in found if arm.trained], [arm for arm in found if not arm.trained and arm.config]
+    pairs = [(arm, nearest(arm, baselines)) for arm in found if arm not in [*baselines, *bases]]
+    pairs += [(arm, base) for arm in trained for base in bases if base.config == before_training(arm.config)]
     families: dict[tuple[Any, ...], list[Verdict]] = {}
     for arm, baseline in pairs:
         for dataset, rounds, other_rounds, samples in meetings(arm, baseline) if baseline else ():
@@ -221,15 +204,8 @@ def survey(folders: Sequence[Path], against: str = "grpo") -> tuple[list[Verdict
             except UserError as error:
                 refused.append(str(error))
                 continue
-            family = (
-                not baseline.trained,
-                baseline.name,
-                dataset,
-                rounds != other_rounds,
-                -rounds,
-                other_rounds,
-                samples,
-            )
+            order = (not baseline.trained, baseline.name, dataset, rounds != other_rounds)
+            family = (*order, -rounds, other_rounds, samples)
             families.setdefault(family, []).append(verdict)
     ranked: list[Verdict] = []
     for _, members in sorted(families.items(), key=lambda item: item[0]):
@@ -250,16 +226,20 @@ def nearest(arm: Arm, baselines: Sequence[Arm]) -> Arm | None:
 
 
 def meetings(arm: Arm, baseline: Arm) -> list[tuple[str, int, int, int]]:
-    """Data sets, numbers of rounds of both, and samples, at which the two should be compared."""
-    equal = {(item.dataset, item.rounds, item.rounds, item.samples) for item in arm.measurements}
+    """Data sets, numbers of rounds of both, and samples, at which the two should be compared: all that the arm was
+    measured at, so that what lacks in the baseline is told; with an untrained policy, what both were measured at."""
+    there = {(item.dataset, item.rounds, item.samples) for item in baseline.measurements}
+    equal = {
+        (item.dataset, item.rounds, item.rounds, item.samples)
+        for item in arm.measurements
+        if baseline.trained or (item.dataset, item.rounds, item.samples) in there
+    }
     unequal = {
         (one.dataset, one.rounds, other.rounds, one.samples)
         for one in arm.measurements
         for other in baseline.measurements
-        if baseline.trained
-        and one.dataset == other.dataset
-        and one.rounds > other.rounds
-        and one.settings == other.settings
+        if baseline.trained and one.rounds > other.rounds
+        if (one.dataset, one.settings) == (other.dataset, other.settings)
     }
     return [*sorted(equal), *sorted(unequal)]
 
@@ -283,10 +263,8 @@ def main() -> None:
     for line in dict.fromkeys(refused):
         print(f"Not compared: {line}.")
     if not found and not refused:
-        names = ", ".join(arm.name for arm in arms(arguments.runs)) or "none"
-        print(
-            f"Nothing to compare: it takes finished runs of two arms, or an evaluation before training; arms: {names}."
-        )
+        named = ", ".join(arm.name for arm in arms(arguments.runs))
+        print(f"Nothing to compare: {f'{named} alone' if named else 'no finished run in these folders'}.")
 
 
 if __name__ == "__main__":
