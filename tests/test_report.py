@@ -15,6 +15,7 @@ from motif.report.__main__ import build, main
 from motif.report.arms import arms, groups
 from motif.report.curves import curve
 from motif.report.episodes import Sample, script, trained, write_episodes
+from motif.report.page import clear
 from motif.report.pictures import draw_all, frontier
 from motif.runs import write_json, write_text
 from motif.scores import summarise
@@ -255,6 +256,14 @@ def test_pictures_are_written_in_both_kinds_with_units_and_n(written, tmp_path):
     for picture in drawn:
         assert "n = " in picture.svg and "currentColor" in picture.svg and 'id="' + picture.name in picture.svg
         assert any(unit in picture.svg for unit in ("(%)", "tokens", "step", "minutes", "reward"))
+
+
+def test_an_older_reports_pictures_are_taken_away_and_nobody_elses(tmp_path):
+    write_text(tmp_path / "report.md", "![old](pictures/old.png)\n\n![up](pictures/../../up.png)\n")
+    for name in ("old.png", "old.svg", "photo.png"):
+        write_text(tmp_path / "pictures" / name, "")
+    clear(tmp_path)
+    assert [file.name for file in (tmp_path / "pictures").iterdir()] == ["photo.png"]
 
 
 def test_an_arm_with_a_name_that_is_markup_draws(tmp_path):

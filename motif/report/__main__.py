@@ -16,7 +16,7 @@ from motif.checks import UserError, whole
 from motif.report import tables
 from motif.report.arms import arms, groups
 from motif.report.episodes import MOST, write_episodes
-from motif.report.page import page, report_md, tables_tex, write_page
+from motif.report.page import clear, page, report_md, tables_tex, write_page
 from motif.report.paper import references
 from motif.report.pictures import draw_all
 from motif.report.reading import Recorded, read_runs
@@ -50,6 +50,7 @@ def build(runs: Sequence[Recorded], to: Path, against: str = "grpo", episodes: i
         "runs": [tables.runs_table(found)],
         "configuration": [tables.differences(found)],
     }
+    clear(to)
     pictures = draw_all(to / "pictures", found, measured)
     unfinished = sum(not run.finished for run in runs)
     subtitle = f"{len(runs)} run{'s' * (len(runs) > 1)} in {len(found)} arm{'s' * (len(found) > 1)}"

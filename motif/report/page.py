@@ -4,6 +4,7 @@ index.html needs nothing but itself, and the scripts in episodes/ once a person 
 by the template; scripts run only with the page's nonce.
 """
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -78,6 +79,15 @@ def report_md(
 
 def plain(text: str) -> str:
     return " ".join(text.split()).replace("<", "&lt;")
+
+
+def clear(folder: Path) -> None:
+    """Take away the pictures of the report that lies in `folder`, by their names in its report.md, and nothing else."""
+    before = folder / "report.md"
+    names = re.findall(r"^!\[.*\]\(pictures/([\w-]+)\.png\)$", before.read_text(), re.M) if before.is_file() else []
+    for name in names:
+        for kind in ("png", "svg"):
+            (folder / "pictures" / f"{name}.{kind}").unlink(missing_ok=True)
 
 
 def tables_tex(tables: Mapping[str, Sequence[Table]]) -> str:

@@ -25,8 +25,6 @@ def draw_all(folder: Path, arms: Sequence[Arm], groups: Sequence[Group]) -> list
     import matplotlib
 
     folder.mkdir(parents=True, exist_ok=True)
-    for stale in [*folder.glob("*.png"), *folder.glob("*.svg")]:
-        stale.unlink()
     with matplotlib.rc_context(STYLE):
         return [save(folder, *drawn) for drawn in (*training(arms), *accuracies(arms, groups), *times(arms))]
 
