@@ -1,40 +1,391 @@
+"""The command, and the report that it writes, on run folders made here."""
+
+import gzip
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import yaml
 
-from motif.report import HEADER, markdown, rows
-from motif.runs import write_json
+from motif.checks import UserError
+from motif.report import paper, reading, tables
+from motif.report.__main__ import build, main
+from motif.report.arms import arms, groups
+from motif.report.curves import curve
+from motif.report.episodes import Sample, script, trained, write_episodes
+from motif.report.page import clear
+from motif.report.pictures import draw_all, frontier
+from motif.runs import write_json, write_text
+from motif.scores import summarise
+from tests.browser import Browser, chromium
+
+HOSTILE = (
+    '</script><img src=x onerror="owned=1"><script>owned=1</script>\u2028\'"`${owned=1}\\ &lt;b&gt; __proto__ \ud800'
+)
 
 
-def summary(algo="motif", seed=0, correct=9):
-    def entry(policy, rounds, correct):
-        return {
-            **{"policy": policy, "dataset": "chain"},
-            **{"rounds": rounds, "n": 10, "correct": correct, "accuracy": correct / 10},
-            **{"interval": (0.1, 0.95), "truncated": 0.25, "tokens": 70.4},
+def sample(text="so", rounds=1, correct=True, **changes):
+    return {
+        **{"prediction": "2", "correct": correct, "strict": correct, "truncated": False, "unparsable": False},
+        **{"copied": False, "tokens_by_round": [5] * rounds, "correct_by_round": [False] * (rounds - 1) + [correct]},
+        **{"replies": [text] * rounds, "carried": ["note"] * (rounds - 1)},
+        **changes,
+    }
+
+
+def records(*samples):
+    """One question each."""
+    return [
+        {
+            "id": f"q{place}",
+            "question": f"question {place}",
+            "gold": "2",
+            "facts": {"level": 1},
+            "seed": 0,
+            "samples": [item],
         }
-
-    return {"algo": algo, "rounds": 3, "seed": seed, "evaluation": [entry("base", 1, 3), entry("trained", 3, correct)]}
-
-
-def test_every_accuracy_stands_with_its_interval_and_n_and_the_base_is_listed_once():
-    found = rows([summary(seed=1), summary(seed=0, correct=8), summary("grpo")])
-    assert [row[3] for row in found] == ["base", "trained", "trained", "trained"]
-    assert found[2][:6] == ("motif", "3", "0", "trained", "chain", "3 rounds")
-    assert found[2][6:] == ("80.0%", "10.0% – 95.0%", "10", "25.0%", "70")
-    assert markdown(HEADER, found).splitlines()[0].startswith("| algo | rounds |")
+        for place, item in enumerate(samples)
+    ]
 
 
-@pytest.mark.parametrize("finished", [True, False])
-def test_the_command_prints_finished_runs_and_says_what_it_left_out(tmp_path, finished):
-    (tmp_path / "b").mkdir()
-    (tmp_path / "evaluations").mkdir()
+def evaluated(folder, stem, policy, found, dataset="sums"):
+    rounds = len(found[0]["samples"][0]["replies"])
+    write_text(folder / "evaluation" / f"{stem}.jsonl", "".join(json.dumps(item) + "\n" for item in found))
+    result = {"policy": policy, "dataset": dataset, "rounds": rounds, "rows": "f", "grader": "g", "budget": 8 * rounds}
+    write_json(folder / "evaluation" / f"{stem}.json", result | summarise(found))
+    return result | summarise(found)
+
+
+def leaf(round=1, text="so", children=(), **changes):
+    return {
+        **{"round": round, "text": text, "tokens": 5, "prompt_tokens": 3, "finished": True, "carried": None},
+        **{"events": [], "prediction": None, "correct": False, "children": list(children)},
+        **changes,
+    }
+
+
+def make_run(
+    folder, algo="motif", seed=0, steps=3, finished=True, right=(True, True, False, False), text="so", **config
+):
+    """A run's folder; a quarter of a training step passes for each of its accuracy's points."""
+    results = [
+        evaluated(folder, "base-sums-r1", "base", records(*(sample(text, 1, False) for _ in right))),
+        evaluated(folder, "trained-sums-r1", "trained", records(*(sample(text, 1, value) for value in right))),
+        evaluated(folder, "trained-sums-r3", "trained", records(*(sample(text, 3, value) for value in right))),
+    ]
+    keys = {"train/reward": 0.5, "train/accuracy": 0.25, "train/zero_spread": 0.0, "train/copied": 0.0}
+    lines = [
+        {"step": step, "train/generated_tokens": 100 * step, "train/tokens/round_1": 9.0, "seconds/update": 2.0, **keys}
+        for step in range(1, steps + 1)
+    ]
+    write_text(folder / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in lines) + '{"step": 99, "torn')
+    tree = {"step": 1, "id": "t0", "question": f"trained on {text}", "gold": "2", "facts": {}}
+    roots = [
+        leaf(
+            text=text, carried="half", reward=1.0, advantage=0.7, children=[leaf(2, text, prediction="2", correct=True)]
+        )
+    ]
+    with gzip.open(folder / "episodes.jsonl.gz", "wt") as file:
+        file.write(json.dumps(tree | {"replies": roots}) + "\n")
+    whole = {"rounds": 3, "seed": seed, "algo": {"name": algo, "steps": 3}, "model": {"name": "toy"}}
+    whole |= {"dataset": {"name": "sums"}, **config}
+    write_text(folder / "config.yaml", yaml.safe_dump(whole))
+    write_json(folder / "run.json", {"format": 1, "id": folder.name, "identity": folder.name})
     if finished:
-        write_json(tmp_path / "a" / "summary.json", summary())
-    call = [sys.executable, "-m", "motif.report", *(str(tmp_path / name) for name in ("a", "b", "evaluations"))]
-    done = subprocess.run(call, capture_output=True, text=True, timeout=60)
-    if finished:
-        assert done.returncode == 0 and "90.0%" in done.stdout and "1 of 2 folders hold no finished run" in done.stdout
-    else:
-        assert done.returncode == 2 and "no finished run" in done.stderr and "Traceback" not in done.stderr
+        names = {"algo": algo, "model": whole["model"]["name"], "dataset": "sums", "rounds": 3, "seed": seed}
+        spent = {"training": {"generated_tokens": 100 * steps}}
+        write_json(
+            folder / "summary.json", names | {"evaluation": results, "compute": spent, "seconds": {"update": 6.0}}
+        )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """Two arms of two seeds, one run unfinished, and their report."""
+    home = tmp_path_factory.mktemp("outputs")
+    for seed in (0, 1):
+        make_run(home / f"grpo-{seed}", "grpo", seed)
+        make_run(
+            home / f"motif-{seed}",
+            "motif",
+            seed,
+            steps=3 - seed,
+            finished=not seed,
+            right=(True, True, True, seed == 0),
+        )
+    for name in ("evaluations", ".studies", "something"):
+        (home / name).mkdir()
+    call = [sys.executable, "-m", "motif.report", *map(str, sorted(home.iterdir()))]
+    done = subprocess.run(call, capture_output=True, text=True, timeout=250)
+    assert done.returncode == 0, done.stderr
+    return home, done.stdout
+
+
+def test_the_command_prints_the_table_what_it_left_out_and_where_the_report_lies(written):
+    home, printed = written
+    lines = printed.strip().splitlines()
+    assert lines[0].startswith("| algo | rounds | seed |")
+    assert "| motif | 3 | 0 | trained | sums | 3 rounds | 100.0% | 51.0% – 100.0% | 4 | 0.0% | 15 |" in lines
+    assert "2 of 5 folders hold no finished run." in lines  # one unfinished, one of an unknown name
+    assert lines[-1].split()[1] == str(home / "report" / "index.html")
+    assert lines[-1].split()[1] and (home / "report" / "tables.tex").is_file()
+
+
+def test_a_folder_that_is_no_run_is_refused_in_one_line(tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([str(tmp_path)])
+    assert ended.value.code == 2 and "no run (run.json)" in capsys.readouterr().err
+
+
+def test_a_report_is_never_written_into_a_run(tmp_path):
+    run = make_run(tmp_path / "a")
+    runs, _ = reading.read_runs([run])
+    with pytest.raises(UserError, match="a report belongs beside runs"):
+        build(runs, run / "evaluation" / "report")
+
+
+def test_a_torn_line_is_left_out_and_an_unfinished_run_shown_as_far_as_it_is(tmp_path):
+    make_run(tmp_path / "a", steps=2, finished=False)
+    (run,), others = reading.read_runs([tmp_path / "a", tmp_path / "gone"])
+    assert (run.steps, run.finished, others, run.seconds, run.generated) == ((2, 3), False, 1, {"update": 4.0}, 200)
+    assert [result.found["rounds"] for result in run.results] == [1, 1, 3]
+
+
+def test_arms_differ_in_more_than_their_seed_and_are_named_by_what_differs(tmp_path):
+    usual, other = {"name": "usual", "weight": 0.1, "again": 0.1}, {"name": "other", "weight": 0.5, "again": 0.5}
+    make_run(tmp_path / "a", seed=0, reward=usual)
+    make_run(tmp_path / "b", seed=1, reward=usual)
+    make_run(tmp_path / "c", algo="grpo", reward=usual)
+    make_run(tmp_path / "d", reward=other, evaluation={"questions": 4})
+    found = arms(reading.read_runs(sorted(tmp_path.iterdir()))[0])
+    assert {(arm.label, len(arm.runs)) for arm in found} == {("grpo", 1), ("motif usual", 2), ("motif other", 1)}
+    columns, rows = tables.differences(found).columns, tables.differences(found).rows
+    assert [row[0] for row in rows] == ["algo.name", "reward.name", "reward.again"]  # the weight repeats another key
+    assert rows[1][columns.index("motif other")] == "other"
+
+
+def test_seeds_are_pooled_by_question(tmp_path):
+    make_run(tmp_path / "a", seed=0, right=(True, False, True, False))
+    make_run(tmp_path / "b", seed=1, right=(True, True, True, False))
+    runs, _ = reading.read_runs(sorted(tmp_path.iterdir()))
+    write_episodes(runs, tmp_path / "episodes", most=1)  # shares are of all questions, whatever is kept to be shown
+    group = next(group for group in groups(arms(runs)) if group.policy == "trained" and group["rounds"] == 3)
+    assert group.mean("accuracy") == 0.625 and len(group.results) == 2
+    low, high = group.interval
+    assert 0.0 < low < 0.25 and 0.85 < high < 1.0
+    assert [value for value, _ in group.by_round] == [0.0, 0.0, 0.625]
+
+
+def test_a_curve_is_a_mean_and_a_band_over_seeds_and_goes_on_as_single_seeds(tmp_path):
+    make_run(tmp_path / "a", seed=0, steps=4)
+    make_run(tmp_path / "b", seed=1, steps=2, finished=False)
+    (arm,) = arms(reading.read_runs([tmp_path / "a", tmp_path / "b"])[0])
+    for line in arm.runs[1].metrics:
+        line["train/reward"] = 1.0
+    found = curve(arm, "reward", "train/generated_tokens")
+    assert list(found.x) == [100, 200] and list(found.mean) == [0.75, 0.75]
+    assert (list(found.low), list(found.high)) == ([0.5, 0.5], [1.0, 1.0])
+    assert [list(x) for x, _ in found.ends] == [[300, 400]]
+    assert arm.counted == "n = 2 seeds, 1 unfinished"
+
+
+def test_the_frontier_is_the_best_accuracy_for_at_most_so_many_tokens():
+    assert frontier([(30, 50), (10, 20), (20, 10), (40, 45), (10, 30)]) == ([10, 30, 40], [30, 50, 50])
+
+
+def test_the_papers_table_stands_only_beside_its_own_setting(tmp_path):
+    def references(model, dataset):
+        folder = tmp_path / f"{model}-{dataset}"
+        make_run(folder, model={"name": model})
+        evaluated(folder, "trained-x-r1", "trained", records(sample(), sample()), dataset)
+        return paper.references([reading.read_run(folder)])
+
+    assert references("toy", "math500") == references("qwen2.5-3b", "gsm8k") == []
+    found = references("qwen2.5-3b-4bit", "math500")
+    assert [(item.arm, item.n, item.accuracy) for item in found] == [
+        ("Qwen2.5-3B-Instruct", 500, 0.376), ("vanilla GRPO", 500, 0.448), ("MOTIF", 500, 0.486)
+    ]  # fmt: skip
+    assert [round(100 * bound, 1) for bound in found[2].interval] == [44.2, 53.0]
+    assert [round(100 * item.accuracy, 2) for item in references("qwen2.5-3b", "aime24")] == [0, 3.33, 6.67]
+
+
+def test_what_breaks_a_table_is_escaped():
+    table = tables.Table("t", "50 % & more", ["a_b", "x"], [["m|n <b>", r"\input{x}"]], right=frozenset({1}))
+    assert "m\\|n &lt;b>" in table.markdown()
+    assert r"m|n \textless{}b\textgreater{} & \textbackslash{}input\{x\} \\" in table.latex()
+    assert r"\caption{50 \% \& more." in table.latex() and r"\begin{tabular}{lr}" in table.latex()
+
+
+def test_a_sample_of_a_stream_is_even_and_bounded():
+    sample = Sample(most=100, most_bytes=10_000)
+    for place in range(1234):
+        if sample.wants_next():
+            sample.keep(str(place))
+    kept = [int(item) for item in sample.items]
+    assert sample.seen == 1234 and 50 <= len(kept) <= 100
+    assert kept == list(range(0, 1234, kept[1]))[: len(kept)] and kept[-1] > 1234 - 2 * kept[1]
+
+
+def test_a_script_holds_one_string_that_is_json(tmp_path):
+    text = script("s1", 0, [json.dumps({"text": HOSTILE})])
+    assert text.isascii() and "<" not in text
+    inner = json.loads(text.removeprefix('motifEpisodes("s1",0,').removesuffix(");\n"))
+    assert json.loads(inner)[0]["text"] == HOSTILE
+
+
+def test_the_ends_of_a_tree_are_flagged_and_a_torn_file_is_read_as_far_as_it_goes(tmp_path):
+    copied = leaf(prediction="2", children=[leaf(2, prediction="2", correct=True, finished=False, strict=False)])
+    item = {"step": 1, "id": "t", "question": "", "gold": "2", "facts": {}, "replies": [copied, leaf()]}
+    whole = gzip.compress((json.dumps(item) + "\n").encode())
+    (tmp_path / "e.gz").write_bytes(whole + whole[:-20])
+    (found,) = list(trained(tmp_path / "e.gz"))[:1]
+    assert found["flags"] == {"truncated", "copied", "disagree", "wrong", "unparsable"}
+    assert found["replies"][0]["children"][0]["flags"] == ["disagree", "truncated", "copied"]
+
+
+def test_pictures_are_written_in_both_kinds_with_units_and_n(written, tmp_path):
+    runs, _ = reading.read_runs(sorted(written[0].iterdir()))
+    found = arms(runs)
+    drawn = draw_all(tmp_path, found, groups(found))
+    names = {picture.name for picture in drawn}
+    assert {"reward-steps-sums", "reward-tokens-sums", "rounds-sums", "tokens-sums", "by-round-sums", "time"} <= names
+    assert {file.stem for file in tmp_path.glob("*.png")} == {file.stem for file in tmp_path.glob("*.svg")} == names
+    for picture in drawn:
+        assert "n = " in picture.svg and "currentColor" in picture.svg and 'id="' + picture.name in picture.svg
+        assert any(unit in picture.svg for unit in ("(%)", "tokens", "step", "minutes", "reward"))
+
+
+def test_an_older_reports_pictures_are_taken_away_and_nobody_elses(tmp_path):
+    write_text(tmp_path / "report.md", "![old](pictures/old.png)\n\n![up](pictures/../../up.png)\n")
+    for name in ("old.png", "old.svg", "photo.png"):
+        write_text(tmp_path / "pictures" / name, "")
+    clear(tmp_path)
+    assert [file.name for file in (tmp_path / "pictures").iterdir()] == ["photo.png"]
+
+
+def test_an_arm_with_a_name_that_is_markup_draws(tmp_path):
+    make_run(tmp_path / "a", algo="$x_{<b>&")
+    runs, _ = reading.read_runs([tmp_path / "a"])
+    page = build(runs, tmp_path / "report").read_text()
+    assert "$x_{&lt;b&gt;&amp;" in page and "$x_{<b>" not in page
+
+
+def test_the_page_is_self_contained_and_its_tables_are_in_the_other_files(written):
+    folder = written[0] / "report"
+    page, plain, tex = ((folder / name).read_text() for name in ("index.html", "report.md", "tables.tex"))
+    assert "http://" not in page.replace("http://www.w3.org", "") and "https://" not in page
+    assert page.index('id="verdicts"') < page.index('id="results"')
+    for text in (page, plain):
+        assert "motif is " in text and "unfinished" in text and "decoded in 3 rounds" in text
+    assert "decoded in 3 rounds & " not in tex and r"\toprule" in tex and tex.count(r"\begin{table}") == 4
+    for line in plain.splitlines():
+        if line.startswith("!["):
+            assert (folder / line.split("(")[1].rstrip(")")).is_file()
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    """A report on what a hostile policy wrote: 4 questions, 2 right, 1 truncated, 1 of which the graders disagree."""
+    home = tmp_path_factory.mktemp("outputs")
+    run = make_run(home / "a", text=HOSTILE)
+    samples = [
+        *(sample(HOSTILE, 3), sample("plain needle", 3, strict=False)),
+        *(sample(HOSTILE, 3, correct=False, truncated=True), sample("c", 3, correct=False, copied=True)),
+    ]
+    evaluated(run, "trained-sums-r3", "trained", records(*samples))
+    runs, _ = reading.read_runs([run])
+    return build(runs, home / "report")
+
+
+def browse(page, script, **settings):
+    """What the script returns, and the lines of the console."""
+    if chromium() is None:
+        pytest.skip("no chromium here")
+    with Browser(**settings) as browser:
+        browser.open(page)
+        return browser.run(script), browser.console
+
+
+LISTED = """
+    $("episodes").scrollIntoView();
+    await until(() => page.querySelectorAll("#list button").length > 0);
+    const listed = () => [...page.querySelectorAll("#list button")].map((item) => item.firstChild.textContent);
+    const tick = (flag) => { const box = page.querySelector(`#filters input[value=${flag}]`); box.click(); };
+    const found = {};
+"""
+
+
+@pytest.mark.slow
+def test_the_page_lists_filters_and_searches_in_a_browser(hostile):
+    script = """
+    found.all = listed();
+    for (const flag of ["right", "wrong", "truncated", "copied", "disagree"]) {
+      tick(flag); found[flag] = listed(); tick(flag);
+    }
+    tick("wrong"); tick("copied"); found.both = listed(); tick("wrong"); tick("copied");
+    $("search").value = "NEEDLE"; $("search").oninput();
+    await until(() => listed().length === 1);
+    found.searched = listed(); found.marked = page.querySelector("mark").textContent;
+    $("search").value = ""; $("search").oninput(); await until(() => listed().length === 4);
+    const training = [...$("source").options].find((option) => option.textContent.startsWith("training"));
+    $("source").value = training.value; $("source").onchange();
+    await until(() => listed().length === 1);
+    found.training = [...page.querySelectorAll(".tag")].map((tag) => tag.textContent);
+    found.rounds = [...page.querySelectorAll(".reply > summary")].map((title) => title.firstChild.textContent);
+    return found;"""
+    found, console = browse(hostile, LISTED + script)
+    q = [f"question {place}" for place in range(4)]
+    assert console == []
+    assert found["all"] == q and found["right"] == q[:2] and found["wrong"] == q[2:]
+    assert (found["truncated"], found["copied"], found["disagree"]) == ([q[2]], [q[3]], [q[1]])
+    assert found["both"] == [q[3]] and found["searched"] == [q[1]] and found["marked"] == "needle"
+    assert {"reward 1.000", "advantage 0.700", "5 tokens", "answer 2"} <= set(found["training"])
+    assert found["rounds"] == ["round 1", "round 2"]
+
+
+@pytest.mark.slow
+def test_hostile_model_text_is_shown_as_it_is_and_does_nothing(hostile):
+    script = """
+    found.text = page.querySelector("pre.text").textContent; found.owned = typeof win.owned;
+    found.images = page.querySelectorAll("img").length; found.scripts = page.querySelectorAll("article script").length;
+    return found;"""
+    found, console = browse(hostile, LISTED + script)
+    assert console == []
+    assert found["text"].encode("utf-8", "replace")[:80] == HOSTILE.encode("utf-8", "replace")[:80]
+    assert (found["owned"], found["images"], found["scripts"]) == ("undefined", 0, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_page_fits_a_phone_and_is_legible_in_light_and_dark(hostile, dark):
+    script = """
+    const light = (colour) => {
+      const linear = (v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+      const [r, g, b] = colour.match(/[\\d.]+/g).map((value) => linear(value / 255));
+      return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const paper = light(win.getComputedStyle(page.body).backgroundColor);
+    const contrast = (selector) => {
+      const ink = light(win.getComputedStyle(page.querySelector(selector)).color);
+      return (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+    };
+    found.contrasts = ["body", ".note", "a", "figure svg", "pre", ".right-answer", ".tag"].map(contrast);
+    found.paper = paper; found.width = page.documentElement.scrollWidth;
+    return found;"""
+    found, console = browse(hostile, LISTED + script, width=390, dark=dark)
+    assert console == [] and found["width"] <= 390
+    assert (found["paper"] < 0.1) == dark and min(found["contrasts"]) >= 4.5
+
+
+@pytest.mark.slow
+def test_a_missing_file_of_episodes_is_said(hostile, tmp_path):
+    alone = tmp_path / "index.html"
+    alone.write_text(Path(hostile).read_text())
+    script = """$("episodes").scrollIntoView();
+    await until(() => $("state").textContent.includes("missing"));
+    return $("state").textContent;"""
+    found, _ = browse(alone, script)
+    assert "1 of 1 files are missing: keep episodes/ beside this page" in found

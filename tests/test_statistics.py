@@ -1,11 +1,25 @@
-from itertools import combinations
+from itertools import combinations, product
 from random import Random
 from statistics import fmean
 
+import numpy as np
 import pytest
+from scipy.stats import t, ttest_ind
 
+from benchmarks.calibration import Study
 from motif.checks import UserError
-from motif.statistics import clustered, pass_at_k, wilson
+from motif.statistics import (
+    clustered,
+    difference,
+    discordant_interval,
+    holm,
+    mcnemar,
+    outcome,
+    over_seeds,
+    pass_at_k,
+    sign_flip,
+    wilson,
+)
 
 
 @pytest.mark.parametrize(
@@ -58,3 +72,182 @@ def test_pass_at_k_is_the_share_of_k_subsets_with_a_right_answer():
 def test_impossible_samples_are_refused(bad):
     with pytest.raises(UserError):
         pass_at_k(*bad)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "p"),
+    [(1, 9, 22 / 1024), (9, 1, 22 / 1024), (0, 5, 2 / 32), (0, 6, 2 / 64), (5, 5, 1), (0, 0, 1), (60, 40, 0.0569)],
+)
+def test_mcnemars_test_is_the_binomial_of_the_discordant_pairs(one, other, p):
+    assert mcnemar(one, other) == pytest.approx(p, abs=5e-5)
+
+
+def test_the_interval_of_paired_proportions_is_bonett_and_prices_where_the_exact_one_is_inside():
+    # (20 + 1) / 102 − (8 + 1) / 102 = 0.1176; 1.96 · √((0.2941 − 0.0138) / 102) = 0.1027
+    low, high = discordant_interval(20, 8, 100)
+    assert high == pytest.approx(0.1176 + 0.1027, abs=1e-4) and 0 < low <= 0.1176 - 0.1027
+
+
+@pytest.mark.parametrize("n", [60, 500])
+def test_an_interval_holds_zero_exactly_where_mcnemar_does_not_decide(n):
+    for discordant in (*range(9), 30):
+        for first_only in range(discordant + 1):
+            low, high = discordant_interval(first_only, discordant - first_only, n)
+            assert (low <= 0 <= high) == (mcnemar(first_only, discordant - first_only) >= 0.05)
+            assert high > low
+
+
+DARWIN = [49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48]  # Fisher 1935, § 21: p = 1726 / 32768
+
+
+def test_flipping_signs_gives_fishers_p_for_darwins_maize():
+    p, (low, high) = sign_flip([inch / 100 for inch in DARWIN])
+    assert p == pytest.approx(1726 / 32768, abs=0.007)
+    assert low == pytest.approx(0, abs=0.012) and high == pytest.approx(0.41, abs=0.02)
+    assert sign_flip([-inch / 100 for inch in DARWIN])[0] == pytest.approx(p, abs=0.007)
+
+
+def test_flipping_signs_is_exact_where_all_flips_can_be_counted():
+    d = [0.5, 0.25, 0.0, 0.75, -0.25, 0.5, 1.0, 0.125]
+    flips = [
+        abs(sum(sign * value for sign, value in zip(signs, d, strict=True))) for signs in product((1, -1), repeat=8)
+    ]
+    assert sign_flip(d)[0] == pytest.approx(fmean(flip >= sum(d) - 1e-9 for flip in flips), abs=0.01)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_sign_flip_interval_holds_zero_exactly_where_the_test_does_not_decide(seed):
+    source = np.random.default_rng(seed)
+    d = source.normal(0.04, 0.1, 30).round(2).clip(-1, 1)
+    p, (low, high) = sign_flip(d, draws=999)
+    assert (low <= 0 <= high) == (p >= 0.05) and low < d.mean() < high
+
+
+def test_policies_that_answered_alike_are_not_known_to_be_alike():
+    p, (low, high) = sign_flip([0.0] * 30)
+    assert p == 1 and high == -low == pytest.approx(wilson(0, 30)[1])
+
+
+def test_holms_correction_is_the_textbook_one():
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.6, 0.5]) == [1.0, 1.0] and holm([0.03]) == [0.03] and holm([]) == []
+
+
+def test_seeds_have_a_mean_a_spread_and_a_t_interval():
+    mean, deviation, (low, high) = over_seeds([0.3, 0.4, 0.5])
+    assert (mean, deviation) == (pytest.approx(0.4), pytest.approx(0.1))
+    assert (low, high) == (pytest.approx(0.4 - 0.2484, abs=1e-4), pytest.approx(0.4 + 0.2484, abs=1e-4))
+    alone = over_seeds([0.3])
+    assert alone[0] == 0.3 and np.isnan([alone[1], *alone[2]]).all()
+    with pytest.raises(UserError):
+        over_seeds([])
+
+
+def discordant(first_only, second_only, n):
+    both = [1] * (n - first_only - second_only)
+    return [[*both, *[1] * first_only, *[0] * second_only]], [[*both, *[0] * first_only, *[1] * second_only]]
+
+
+def test_one_greedy_answer_each_is_mcnemars_case():
+    found = difference(*discordant(60, 40, 500))
+    assert found.test == "exact McNemar test" and found.p == mcnemar(60, 40) and found.effect == pytest.approx(0.04)
+    assert outcome(found.effect, found.p) == "not distinguishable"
+    assert found.detectable == pytest.approx(2.8016 * (0.2 / 500) ** 0.5, abs=1e-4)  # (1.960 + 0.842) · √(ψ / n)
+    assert found.needed_n == 982  # 2.8016² · 0.2 / 0.04² = 981.1
+    assert found.needed_seeds is None
+
+
+def test_several_samples_each_are_flipped_by_question():
+    source = np.random.default_rng(0)
+    one, other = source.binomial(4, 0.6, (1, 40)) / 4, source.binomial(4, 0.4, (1, 40)) / 4
+    found = difference(one, other)
+    assert found.test == "sign-flip test over questions"
+    assert (found.p, found.interval) == sign_flip((one - other)[0])
+    assert outcome(found.effect, found.p) == "better"
+    assert outcome(-found.effect, found.p) == "worse"
+
+
+def test_where_seeds_are_all_that_varies_the_test_is_welchs():
+    one, other = (np.repeat([[mean] for mean in means], 50, 1) for means in ([0.5, 0.7, 0.6], [0.5, 0.42, 0.47]))
+    welch = ttest_ind(one[:, 0], other[:, 0], equal_var=False)
+    found = difference(one, other)
+    assert found.p == pytest.approx(welch.pvalue) and found.dof == pytest.approx(welch.df)
+    interval = welch.confidence_interval()
+    assert found.interval == (pytest.approx(interval.low), pytest.approx(interval.high))
+
+
+def test_a_spread_between_seeds_outweighs_any_number_of_questions():
+    source = np.random.default_rng(0)
+    one, other = (
+        source.random((3, 5000)) < [[mean] for mean in means] for means in ([0.4, 0.5, 0.6], [0.4, 0.41, 0.42])
+    )
+    found = difference(one, other)
+    assert mcnemar(int((one[2] & ~other[2]).sum()), int((other[2] & ~one[2]).sum())) < 0.001
+    assert outcome(found.effect, found.p) == "not distinguishable"
+    assert found.needed_n is None and 5 < found.needed_seeds < 20
+
+
+def test_so_many_seeds_as_are_said_to_be_needed_would_do():
+    source = np.random.default_rng(0)
+    one, other = (source.random((3, 2000)) < chance for chance in ([[0.42], [0.5], [0.58]], [[0.4], [0.38], [0.42]]))
+    for fixed in ((False, False), (False, True)):
+        found = difference(one, other, fixed)
+        needed = found.needed_seeds
+        more = found.seed_variance / needed + found.variance - found.seeds_variance
+        free = found.drawn * (needed - 1)
+        assert (t.ppf(0.975, free) + t.ppf(0.8, free)) * more**0.5 <= found.effect
+        assert found.drawn == 2 - sum(fixed) and 3 < needed < 30
+        assert found.seeds_variance == pytest.approx(found.seed_variance / 3, rel=0.05)
+
+
+def test_seeds_that_agree_by_luck_do_not_make_a_few_questions_many():
+    one, other = np.zeros((3, 30)), np.zeros((3, 30))
+    for seed in range(3):  # 3 of 30 right in every seed against 2 of 30, other questions each time
+        one[seed, seed * 3 : seed * 3 + 3] = other[seed, 20 + seed * 2 : 22 + seed * 2] = 1
+    found = difference(one, other)
+    assert found.seeds_variance == 0 and found.p > 0.05
+
+
+def test_copies_of_a_fixed_policy_are_one_policy():
+    base = [1, 1, 0, 0, 1, 0, 0, 1] * 10
+    trained = [1, 1, 1, 0, 1, 0, 1, 1] * 10
+    assert difference([trained], [base] * 3, fixed=(False, True)) == difference([trained], [base])
+    assert difference([trained], [base] * 3).test != "exact McNemar test"
+
+
+def test_an_arm_of_one_seed_is_taken_to_spread_as_the_other_does():
+    source = np.random.default_rng(0)
+    one, other = source.random((3, 200)) < [[0.6], [0.7], [0.8]], source.random((1, 200)) < 0.6
+    found = difference(one, other)
+    assert found.seeds == (3, 1) and found.dof < 2.5
+    assert found.variance >= one.mean(1).var(ddof=1) * (1 / 3 + 1)
+
+
+def test_answers_to_different_questions_are_no_pair():
+    with pytest.raises(UserError, match="the same questions"):
+        difference([[1, 0]], [[1, 0, 1]])
+
+
+@pytest.mark.parametrize(
+    "study",
+    [
+        Study("greedy"),
+        Study("sampled", n=30, samples=16),
+        Study("seeds", seeds=3, between=(0.2, 0.2)),
+        Study("unequal", seeds=3, between=(0.3, 0.0)),
+        Study("base", seeds=3, between=(0.2, 0.0), base=True),
+        Study("family", arms=3),
+    ],
+    ids=lambda study: study.name,
+)
+def test_of_equal_policies_at_most_one_in_twenty_is_called_better(study):
+    assert study.rates(pairs=200, seed=0)["better"] <= 10
+
+
+def test_a_true_difference_is_found_the_more_often_the_more_questions_there_are():
+    few, many = (Study("better", n=n, effect=0.06).rates(pairs=60, seed=0)["better"] for n in (200, 2000))
+    assert few < 30 < 50 < many
+
+
+def test_one_seed_taken_for_an_algorithm_is_wrong_more_often_than_it_says():
+    assert sum(Study("one", between=(0.3, 0.3)).rates(pairs=200, seed=0).values()) > 30

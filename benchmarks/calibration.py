@@ -1,0 +1,141 @@
+"""Verdicts, calibrated: `python -m benchmarks.calibration` simulates studies and counts what verdicts say of them.
+
+First studies of equal policies, where every "better" is false: at most 5 % may say it. Then studies in which the arm
+is better by 4 points, where the share of "better" is the power. Each study passes through the functions that decide
+in `motif.verdicts`.
+
+A question's difficulty is beta-distributed and shared by all policies, so answers are correlated by question; a
+training seed shifts the log-odds of all questions together (`between`) and of each question alone (0.5), and every
+sample is a draw.
+"""
+
+import argparse
+import os
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from motif.statistics import difference, holm, outcome, wilson
+
+QUESTIONWISE = 0.5  # standard deviation of what a training seed adds to the log-odds of one question
+PEERS = 1.0  # a + b of the beta distribution of difficulties; small: questions are easy or hard
+
+
+@dataclass(frozen=True)
+class Study:
+    """`arms` that meet one baseline, each of `seeds` trained policies, on `n` questions with `samples` each.
+
+    `between` is the spread of training seeds in log-odds, of the arms and of the baseline; 0 and one seed: two given
+    policies are compared, and nothing is said of others. `base`: the baseline is one untrained policy.
+    """
+
+    name: str
+    n: int = 500
+    samples: int = 1
+    seeds: int = 1
+    accuracy: float = 0.45
+    between: tuple[float, float] = (0.0, 0.0)
+    arms: int = 1
+    base: bool = False
+    effect: float = 0.0
+    corrected: bool = True  # Holm
+    nested: bool = True  # else seeds are averaged and questions alone are counted
+
+    def chances(self, generator: np.random.Generator, difficulty: Any, between: float, seeds: int) -> Any:
+        """The chance of a right answer, by seed and question."""
+        shift = generator.normal(0, between, (seeds, 1)) + generator.normal(0, QUESTIONWISE, (seeds, len(difficulty)))
+        return 1 / (1 + np.exp(-(np.log(difficulty / (1 - difficulty)) + shift)))
+
+    def difficulties(self, generator: np.random.Generator, n: int) -> Any:
+        return generator.beta(self.accuracy * PEERS, (1 - self.accuracy) * PEERS, n).clip(1e-9, 1 - 1e-9)
+
+    def says(self, generator: np.random.Generator, missed: float) -> list[str]:
+        """What the verdicts on the arms of one simulated study say; `missed` is the expected share of wrong answers."""
+        difficulty = self.difficulties(generator, self.n)
+        baseline = self.chances(generator, difficulty, self.between[1], 1 if self.base else self.seeds)
+        baseline = generator.binomial(self.samples, baseline) / self.samples
+        found = []
+        for _ in range(self.arms):
+            chance = self.chances(generator, difficulty, self.between[0], self.seeds)
+            chance += self.effect / missed * (1 - chance)  # so that the mean rises by the effect
+            found.append(
+                difference(
+                    generator.binomial(self.samples, chance) / self.samples,
+                    baseline,
+                    (not self.nested, self.base or not self.nested),
+                )
+            )
+        ps = [item.p for item in found]
+        return [outcome(item.effect, p) for item, p in zip(found, holm(ps) if self.corrected else ps, strict=True)]
+
+    def rates(self, pairs: int, seed: int) -> dict[str, int]:
+        """In how many of `pairs` studies at least one verdict says `better`, and `worse`."""
+        generator = np.random.default_rng(seed)
+        sample = self.difficulties(generator, 20000)
+        missed = 1 - float(self.chances(generator, sample, 0.0, 1).mean())
+        said = [self.says(generator, missed) for _ in range(pairs)]
+        return {word: sum(word in words for words in said) for word in ("better", "worse")}
+
+
+SIXTEEN = {"n": 30, "samples": 16}
+EQUAL = (
+    Study("one seed, greedy, n = 500"),
+    Study("one seed, greedy, n = 30", n=30),
+    Study("one seed, 16 samples, n = 30", **SIXTEEN),
+    Study("one seed, 16 samples, n = 30, 5 % right", **SIXTEEN, accuracy=0.05),
+    Study("3 seeds of spread 0.1, greedy, n = 500", seeds=3, between=(0.1, 0.1)),
+    Study("3 seeds of spread 0.2, greedy, n = 500", seeds=3, between=(0.2, 0.2)),
+    Study("3 seeds of spread 0.3 against 0, greedy, n = 500", seeds=3, between=(0.3, 0.0)),
+    Study("3 seeds of spread 0.1, greedy, n = 30", n=30, seeds=3, between=(0.1, 0.1)),
+    Study("3 seeds of spread 0.2, 16 samples, n = 30", **SIXTEEN, seeds=3, between=(0.2, 0.2)),
+    Study("3 seeds of spread 0.2 against the base policy, n = 500", seeds=3, between=(0.2, 0.0), base=True),
+    Study("5 seeds of spread 0.2, greedy, n = 500", seeds=5, between=(0.2, 0.2)),
+    Study("3 arms meet one baseline, one seed, n = 500 (any)", arms=3),
+    Study("3 arms meet one baseline, 3 seeds of spread 0.15 (any)", arms=3, seeds=3, between=(0.15, 0.15)),
+)
+UNGUARDED = (
+    Study("one seed of spread 0.15 each, taken for the algorithm", between=(0.15, 0.15)),
+    Study("3 seeds of spread 0.15 averaged, questions alone counted", seeds=3, between=(0.15, 0.15), nested=False),
+    Study("3 arms meet one baseline, one seed, no Holm (any)", arms=3, corrected=False),
+)
+BETTER = (
+    Study("one seed, greedy, n = 500", effect=0.04),
+    Study("one seed, 16 samples, n = 500", samples=16, effect=0.04),
+    Study("3 seeds of spread 0.1, greedy, n = 500", seeds=3, between=(0.1, 0.1), effect=0.04),
+    Study("5 seeds of spread 0.1, greedy, n = 500", seeds=5, between=(0.1, 0.1), effect=0.04),
+    Study("10 seeds of spread 0.1, greedy, n = 500", seeds=10, between=(0.1, 0.1), effect=0.04),
+)
+
+
+def table(title: str, studies: Sequence[Study], pairs: int) -> float:
+    """Print a row a study; returns the largest rate of "better"."""
+    print(f'\n| {title} | "better" | 95 % interval | "worse" |\n|---|---:|---:|---:|')
+    rates = []
+    for seed, study in enumerate(studies):
+        said = study.rates(pairs, seed)
+        low, high = wilson(said["better"], pairs)
+        rates.append(said["better"] / pairs)
+        print(f"| {study.name} | {rates[-1]:.1%} | {low:.1%} – {high:.1%} | {said['worse'] / pairs:.1%} |", flush=True)
+    return max(rates)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=1000, help="simulated studies a row (1000)")
+    pairs = parser.parse_args().pairs
+    most = table("equal policies", EQUAL, pairs)
+    table("equal policies, guards off", UNGUARDED, pairs)
+    table("the arm is better by 4 points", BETTER, pairs)
+    print(f'\nLargest share of false "better": {most:.1%}, of at most 5 %.')
+    print(
+        f"{pairs:,} studies a row, {time.process_time():.0f} s of processor time on {platform.machine()}, "
+        f"{os.cpu_count()} cores, Python {platform.python_version()}, numpy {np.__version__}."
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""Training curves: the metrics of an arm's runs as a mean and a band over seeds, against steps or generated tokens.
+
+Consecutive steps are averaged into at most `POINTS` points first, so that a long run stays legible and small.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from motif.report.arms import Arm
+
+POINTS = 80
+Metric = Callable[[Mapping[str, Any]], float | None]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """`x`, `mean`, `low`, `high` where all seeds have been; `ends` are (x, y) of single seeds that went further."""
+
+    x: np.ndarray
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    seeds: int
+    ends: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
+
+
+def key(name: str) -> Metric:
+    return lambda line: line.get(name)
+
+
+def length(line: Mapping[str, Any]) -> float | None:
+    """Mean tokens of an episode: of a reply of each round, summed."""
+    found = [value for name, value in line.items() if name.startswith("train/tokens/round_")]
+    return sum(found) if found else None
+
+
+METRICS: dict[str, tuple[str, str, Metric]] = {  # title, axis, reading
+    "reward": ("Reward", "mean reward", key("train/reward")),
+    "accuracy": ("Accuracy in training", "right episodes (%)", key("train/accuracy")),
+    "length": ("Length", "tokens / episode", length),
+    "zero-spread": ("Groups that teach nothing", "groups of equal reward (%)", key("train/zero_spread")),
+    "copied": ("Rounds that copy", "episodes with copied answer (%)", key("train/copied")),
+}
+PERCENT = {"accuracy", "zero-spread", "copied"}
+
+
+def curve(arm: Arm, metric: str, against: str) -> Curve | None:
+    """`metric` of METRICS against "step" or "train/generated_tokens"; None where no run has it."""
+    read = METRICS[metric][2]
+    scale = 100.0 if metric in PERCENT else 1.0
+    seeds = []
+    longest = max((len(run.metrics) for run in arm.runs), default=0)
+    size = max(1, -(-longest // POINTS))
+    for run in arm.runs:
+        points = [
+            (float(line[against]), scale * float(value))
+            for line in run.metrics
+            if (value := read(line)) is not None and line.get(against) is not None
+        ]
+        if points:
+            seeds.append(thinned(np.array(points), size))
+    if not seeds:
+        return None
+    start, end = max(found[0, 0] for found in seeds), min(found[-1, 0] for found in seeds)
+    grid = max(seeds, key=len)[:, 0]
+    grid = grid[(grid >= start) & (grid <= end)]
+    if not len(grid):
+        grid = np.array([start])
+    values = np.stack([np.interp(grid, found[:, 0], found[:, 1]) for found in seeds])
+    ends = []
+    for found in seeds:
+        beyond = found[:, 0] > grid[-1]
+        if beyond.any() and len(seeds) > 1:
+            ends.append((found[beyond, 0], found[beyond, 1]))
+    return Curve(grid, values.mean(0), values.min(0), values.max(0), len(seeds), ends)
+
+
+def thinned(points: np.ndarray, size: int) -> np.ndarray:
+    """Means of `size` consecutive points, (n, 2) → (⌈n / size⌉, 2)."""
+    return np.stack([points[place : place + size].mean(0) for place in range(0, len(points), size)])
+
+
+def spans(arms: Sequence[Arm]) -> int:
+    """How many consecutive steps a point of these arms' curves averages at most."""
+    return max((-(-len(run.metrics) // POINTS) for arm in arms for run in arm.runs), default=1) or 1

@@ -1,0 +1,183 @@
+"""Episodes for the page's browser: small files of scripts that it loads on demand, for a page opened from disk may
+fetch nothing else.
+
+Training trees and evaluated samples become one shape, a question with nested replies. A file holds one call with one
+string literal, which the page parses as JSON: what a model wrote is data there, never code. Of a long file an even
+sample is kept, and the page says so.
+"""
+
+import gzip
+import json
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from motif.report.reading import Recorded, Result, parsed
+from motif.runs import write_text
+
+MOST = 1000  # questions kept of one file
+MOST_BYTES = 32_000_000  # of them together
+CHUNK_BYTES = 1_000_000  # a script's size, about
+FLAGS = ("wrong", "truncated", "unparsable", "copied", "disagree")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where episodes come from, as the page lists it: one evaluation, or the training of one run."""
+
+    id: str
+    run: str
+    title: str
+    kept: int
+    total: int
+    chunks: int
+    counts: Mapping[str, int]
+
+
+class Sample:
+    """An even sample of a stream of unknown length: every stride-th item, the stride doubled when they are too many."""
+
+    def __init__(self, most: int = MOST, most_bytes: int = MOST_BYTES) -> None:
+        self.most, self.most_bytes = most, most_bytes
+        self.items: list[str] = []
+        self.seen, self.size, self.stride = 0, 0, 1
+
+    def wants_next(self) -> bool:
+        """Whether the next item of the stream will be kept; counts it."""
+        self.seen += 1
+        return (self.seen - 1) % self.stride == 0
+
+    def keep(self, item: str) -> None:
+        self.items.append(item)
+        self.size += len(item)
+        while len(self.items) > self.most or (self.size > self.most_bytes and len(self.items) > 1):
+            self.items = self.items[::2]
+            self.stride *= 2
+            self.size = sum(map(len, self.items))
+
+
+def write_episodes(runs: Sequence[Recorded], folder: Path, most: int = MOST) -> list[Source]:
+    """Write the scripts of all runs to `folder`, and give each result its shares by question."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in folder.glob("s[0-9]*-[0-9]*.js"):
+        stale.unlink()
+    sources: list[Source] = []
+    for run in runs:
+        for result in sorted(run.results, key=lambda result: (result.policy == "base", -result.found["rounds"])):
+            if result.records:
+                rounds, dataset = result.found["rounds"], result.found["dataset"]
+                title = f"{result.policy} on {dataset}, {rounds} round{'s' * (rounds > 1)} ({result.records.name})"
+                sources.append(write_source(folder, f"s{len(sources):03}", run.name, title, evaluated(result), most))
+        if (run.folder / "episodes.jsonl.gz").is_file():
+            records = trained(run.folder / "episodes.jsonl.gz")
+            sources.append(write_source(folder, f"s{len(sources):03}", run.name, "training", records, most))
+    return [source for source in sources if source.total]
+
+
+def write_source(folder: Path, id: str, run: str, title: str, records: Iterator[dict[str, Any]], most: int) -> Source:
+    """Write one source's scripts, `<id>-000.js` and on."""
+    kept, counts = Sample(most), Counter[str]()
+    for item in records:
+        counts.update(item.pop("flags", ()))
+        if kept.wants_next():
+            kept.keep(json.dumps(item, separators=(",", ":")))
+    chunks: list[list[str]] = []
+    size = CHUNK_BYTES
+    for text in kept.items:
+        if size >= CHUNK_BYTES:
+            chunks.append([])
+            size = 0
+        chunks[-1].append(text)
+        size += len(text)
+    for place, texts in enumerate(chunks):
+        write_text(folder / f"{id}-{place:03}.js", script(id, place, texts))
+    return Source(id, run, title, len(kept.items), kept.seen, len(chunks), dict(counts))
+
+
+def script(id: str, place: int, texts: Sequence[str]) -> str:
+    """`motifEpisodes(id, place, "<JSON>")`: ASCII without `<`, so that nothing takes it for markup or code."""
+    literal = json.dumps(f"[{','.join(texts)}]").replace("<", "\\u003c")
+    return f"motifEpisodes({json.dumps(id)},{place},{literal});\n"
+
+
+def evaluated(result: Result) -> Iterator[dict[str, Any]]:
+    """The records of an evaluation as questions with nested replies; `result` gets its shares by question."""
+    assert result.records is not None
+    by_round: list[dict[str, float]] = []
+    with result.records.open("rb") as file:
+        for line in file:
+            item = parsed(line)
+            if item is None or not item.get("samples"):
+                continue
+            samples, id = item["samples"], str(item["id"])
+            result.shares[id] = sum(bool(sample["correct"]) for sample in samples) / len(samples)
+            for place, right in enumerate(zip(*(sample["correct_by_round"] for sample in samples), strict=False)):
+                if place == len(by_round):
+                    by_round.append({})
+                by_round[place][id] = sum(map(bool, right)) / len(samples)
+            flags = {flag for sample in samples for flag in sample_flags(sample)}
+            yield {
+                **{key: item.get(key) for key in ("id", "question", "gold", "facts")},
+                "replies": [chain(sample) for sample in samples],
+                "flags": flags,
+            }
+    result.shares_by_round = by_round
+
+
+def sample_flags(sample: Mapping[str, Any]) -> Iterator[str]:
+    if not sample["correct"]:
+        yield "wrong"
+    if sample.get("strict", sample["correct"]) != sample["correct"]:
+        yield "disagree"
+    for flag in ("truncated", "unparsable", "copied"):
+        if sample.get(flag):
+            yield flag
+
+
+def chain(sample: Mapping[str, Any]) -> dict[str, Any]:
+    """One evaluated episode as nested replies, its end flagged."""
+    replies, carried = sample["replies"], [*sample.get("carried", []), None]
+    node: dict[str, Any] = {}
+    for place in reversed(range(len(replies))):
+        last = place == len(replies) - 1
+        end = {"prediction": sample["prediction"], "strict": sample.get("strict"), "flags": list(sample_flags(sample))}
+        node = {
+            **{"round": place + 1, "text": replies[place], "tokens": sample["tokens_by_round"][place]},
+            **{"correct": sample["correct_by_round"][place], "carried": None if last else carried[place]},
+            **(end if last else {}),
+            "children": [node] if node else [],
+        }
+    return node
+
+
+def trained(file: Path) -> Iterator[dict[str, Any]]:
+    """The trees of a training, their ends flagged; what a kill tore is left out."""
+    try:
+        with gzip.open(file) as stream:
+            for line in stream:
+                item = parsed(line)
+                if item and isinstance(item.get("replies"), list):
+                    flags: set[str] = set()
+                    for root in item["replies"]:
+                        mark(root, (), flags)
+                    yield {**item, "flags": flags}
+    except (EOFError, OSError, zlib.error):
+        return
+
+
+def mark(node: dict[str, Any], before: tuple[Any, ...], found: set[str]) -> None:
+    """Flag the ends of the tree below `node`; `before` are the predictions of the rounds above it."""
+    prediction = node.get("prediction")
+    for child in node["children"]:
+        mark(child, (*before, prediction), found)
+    if not node["children"]:
+        sample = {
+            **{"correct": node["correct"], "strict": node.get("strict", node["correct"])},
+            **{"truncated": not node["finished"], "unparsable": prediction is None},
+            "copied": prediction is not None and prediction in before,
+        }
+        node["flags"] = list(sample_flags(sample))
+        found.update(node["flags"])

@@ -1,0 +1,102 @@
+"""The page and its two plain companions: index.html, report.md and tables.tex, of the same tables and pictures.
+
+index.html needs nothing but itself, and the scripts in episodes/ once a person looks at episodes. All text is escaped
+by the template; scripts run only with the page's nonce.
+"""
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from motif.report.episodes import Source
+from motif.report.style import Picture
+from motif.report.tables import Table
+from motif.runs import write_text
+
+HERE = Path(__file__).parent
+TITLES = {
+    **{"verdicts": "Verdicts", "results": "Results", "training": "Training", "time": "Where time went"},
+    **{"configuration": "Configuration", "episodes": "Episodes"},
+}
+UNJUDGED = "Nothing to compare: a verdict needs finished runs of two arms, measured on the same questions."
+
+
+def page(
+    title: str,
+    subtitle: str,
+    verdicts: Sequence[Any],
+    tables: Mapping[str, Sequence[Table]],
+    pictures: Sequence[Picture],
+    sources: Sequence[Source],
+    footer: str,
+) -> str:
+    """The text of index.html. `verdicts` have a `sentence` and an `outcome`."""
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string((HERE / "page.html.j2").read_text(encoding="utf-8"))
+    return template.render(
+        title=title,
+        subtitle=subtitle,
+        verdicts=verdicts,
+        no_verdicts=UNJUDGED,
+        tables=tables,
+        pictures=[{**asdict(picture), "svg": Markup(picture.svg)} for picture in pictures],
+        sources=[asdict(source) for source in sources],
+        sections=list(TITLES.items()),
+        footer=footer,
+        nonce=secrets.token_urlsafe(16),
+        css=Markup((HERE / "page.css").read_text(encoding="utf-8")),
+        js=Markup((HERE / "page.js").read_text(encoding="utf-8")),
+    )
+
+
+def report_md(
+    title: str,
+    subtitle: str,
+    verdicts: Sequence[Any],
+    tables: Mapping[str, Sequence[Table]],
+    pictures: Sequence[Picture],
+) -> str:
+    """The text of report.md."""
+    parts = [f"# {title}", subtitle, "## Verdicts"]
+    parts.append("\n".join(f"- {plain(verdict.sentence)}" for verdict in verdicts) or UNJUDGED)
+    sections = {"results": "results", "training": "", "time": "runs", "configuration": "configuration"}
+    for section, kind in sections.items():
+        parts.append(f"## {TITLES[section]}")
+        parts += [f"### {plain(table.title)}\n\n{table.markdown()}" for table in tables.get(kind, [])]
+        parts += [
+            f"![{picture.name}](pictures/{picture.name}.png)\n\n{picture.caption}"
+            for picture in pictures
+            if picture.section == section
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def plain(text: str) -> str:
+    return " ".join(text.split()).replace("<", "&lt;")
+
+
+def clear(folder: Path) -> None:
+    """Take away the pictures of the report that lies in `folder`, by their names in its report.md, and nothing else."""
+    before = folder / "report.md"
+    names = re.findall(r"^!\[.*\]\(pictures/([\w-]+)\.png\)$", before.read_text(), re.M) if before.is_file() else []
+    for name in names:
+        for kind in ("png", "svg"):
+            (folder / "pictures" / f"{name}.{kind}").unlink(missing_ok=True)
+
+
+def tables_tex(tables: Mapping[str, Sequence[Table]]) -> str:
+    """The text of tables.tex: every table, for a document that loads booktabs."""
+    found = "\n\n".join(table.latex() for kind in tables.values() for table in kind if table.rows)
+    return f"% \\usepackage{{booktabs}}\n\n{found}\n"
+
+
+def write_page(folder: Path, index: str, markdown: str, tex: str) -> None:
+    write_text(folder / "index.html", index)
+    write_text(folder / "report.md", markdown)
+    write_text(folder / "tables.tex", tex)

@@ -1,0 +1,117 @@
+import json
+import os
+
+import pytest
+
+from motif.arms import alike, arms, left_out
+from tests.studies import evaluation, run
+
+RIGHT = [True, False, True, True]
+
+
+def test_runs_that_differ_in_seed_and_name_only_are_one_arm(tmp_path):
+    folders = [run(tmp_path / f"a{seed}", seed=seed, trained=RIGHT, training_tokens=10 * seed) for seed in (2, 0, 1)]
+    (arm,) = arms(folders)
+    assert (arm.name, arm.algo, arm.trained, arm.seeds, arm.training_tokens) == ("motif", "motif", True, (0, 1, 2), 10)
+
+
+def test_how_a_run_was_measured_and_watched_does_not_make_another_arm(tmp_path):
+    settings = {"evaluation.questions": 4, "tracking.name": "wandb", "generation.name": "vllm"}
+    folders = [run(tmp_path / "a", trained=RIGHT), run(tmp_path / "b", seed=1, trained=RIGHT, settings=settings)]
+    assert len(arms(folders)) == 1
+
+
+def test_arms_of_one_algorithm_are_called_by_what_they_differ_in(tmp_path):
+    folders = [
+        run(tmp_path / "a", trained=RIGHT),
+        run(tmp_path / "b", trained=RIGHT, settings={"algo.k": 4}),
+        run(tmp_path / "c", trained=RIGHT, settings={"model.name": "big", "model.path": "x", "model.learning_rate": 1}),
+        run(tmp_path / "d", "grpo", trained=RIGHT),
+    ]
+    names = ["motif k=2 model=tiny", "motif k=4 model=tiny", "motif k=2 model=big", "grpo"]
+    assert [arm.name for arm in arms(folders)] == names
+
+
+def test_the_rounds_of_an_arm_are_named_once(tmp_path):
+    other = {"rounds": 1, "episode.rounds": 1}
+    folders = [run(tmp_path / "a", trained=RIGHT), run(tmp_path / "b", trained=RIGHT, settings=other)]
+    assert [arm.name for arm in arms(folders)] == ["motif rounds=3", "motif rounds=1"]
+
+
+def test_a_seed_that_is_there_twice_counts_once_and_is_told(tmp_path):
+    folders = [run(tmp_path / name, trained=RIGHT) for name in ("a", "b")]
+    (arm,) = arms(folders)
+    assert len(arm.measurements) == 1 and str(folders[1]) in arm.warnings[0] and "repeats seed 0" in arm.warnings[0]
+    assert len(arms([folders[0], folders[0]])[0].warnings) == 0
+
+
+def test_the_untrained_policy_is_one_arm_whatever_was_trained_from_it(tmp_path):
+    folders = [
+        run(tmp_path / "a", trained=RIGHT, base=RIGHT),
+        run(tmp_path / "b", "grpo", trained=RIGHT, base=RIGHT, settings={"rounds": 1, "episode.rounds": 1}),
+    ]
+    *_, base = arms(folders)
+    assert (base.name, base.trained, base.seeds, len(base.measurements)) == ("base", False, (), 2)
+    assert len(arms([*folders, run(tmp_path / "c", base=RIGHT, settings={"model.name": "big"})])) == 5
+
+
+def test_what_is_unfinished_or_no_run_is_passed_by(tmp_path):
+    run(tmp_path / "torn", trained=RIGHT, finished=False)
+    (tmp_path / "empty").mkdir()
+    assert arms([tmp_path / "torn", tmp_path / "empty", tmp_path / "absent"]) == []
+
+
+def test_what_evaluate_adds_to_a_run_is_of_its_trained_policy(tmp_path):
+    folder = run(tmp_path / "a", seed=5, trained=RIGHT)
+    drawn = {"sampling": [{"temperature": 0.6, "top_p": 1.0}], "seed": 0}
+    evaluation(folder / "evaluation/math500-r2-x2-abc", [[1, 0], [1, 1]], "run 123", "math500", 2, **drawn)
+    (folder / "evaluation" / "half-r1-x2-abc.jsonl").write_text("")
+    (arm,) = arms([folder])
+    (found,) = arm.at("math500", 2)
+    assert (found.seed, found.samples, found.settings["temperature"], found.tokens) == (5, 2, 0.6, 120)
+    assert found.shares() == {"math500-0": 0.5, "math500-1": 1.0}
+    assert arm.at("math500", 2, samples=1) == [] and arm.at("chain", 3)[0].settings["temperature"] == 0
+
+
+def test_policies_measured_without_a_run_are_arms_of_their_own(tmp_path):
+    evaluation(tmp_path / "evaluations/Qwen/chain-r3-abc", RIGHT, "Qwen/Qwen2.5-3B", "chain", 3)
+    (arm,) = arms([tmp_path / "evaluations"])
+    assert (arm.name, arm.trained, arm.seeds) == ("Qwen", False, ()) and arm.at("chain", 3)[0].shares()["chain-1"] == 0
+
+
+def test_records_are_read_again_when_they_have_changed(tmp_path):
+    folder = run(tmp_path / "a", trained=RIGHT)
+    (found,) = arms([folder])[0].measurements
+    assert found.shares()["chain-1"] == 0
+    text = found.records.read_text()
+    found.records.write_text(text.replace("false", "true"))
+    os.utime(found.records, ns=(1, 1))
+    assert found.shares()["chain-1"] == 1
+
+
+def test_measurements_pair_where_their_settings_are_alike_and_others_are_told_apart(tmp_path):
+    motif = [run(tmp_path / f"m{seed}", seed=seed, trained=RIGHT, budget=132 if seed < 2 else 64) for seed in range(3)]
+    grpo = [run(tmp_path / f"g{seed}", "grpo", seed=seed, trained=RIGHT) for seed in range(3)]
+    one, other = arms(motif + grpo)
+    ((first, second),) = alike(one.measurements, other.measurements)
+    assert [item.seed for item in first] == [0, 1] and [item.seed for item in second] == [0, 1, 2]
+    (line,) = left_out(one, one.measurements, first)
+    assert line.startswith("seed 2 of motif") and "evaluation budget 64 against 132" in line
+
+
+@pytest.mark.slow
+def test_what_training_writes_is_read(tmp_path):
+    import subprocess
+    import sys
+
+    arguments = ["experiment=smoke", "algo.steps=1", "evaluation.questions=8", "tracking=none", f"outputs={tmp_path}"]
+    subprocess.run([sys.executable, "train.py", *arguments, "name=one"], check=True, capture_output=True, timeout=300)
+    trained, base = arms([tmp_path / "one"])
+    summary = json.loads((tmp_path / "one/summary.json").read_text())
+    entries = {(found["policy"], found["rounds"]): found for found in summary["evaluation"]}
+    for arm, policy in ((trained, "trained"), (base, "base")):
+        for found in arm.measurements:
+            entry = entries[policy, found.rounds]
+            assert sum(found.shares().values()) / found.n == pytest.approx(entry["accuracy"])
+            assert None not in found.settings.values()
+    assert trained.training_tokens == summary["compute"]["training"]["generated_tokens"]

@@ -1,0 +1,229 @@
+import subprocess
+import sys
+
+import pytest
+
+from motif.arms import arms
+from motif.checks import UserError
+from motif.statistics import mcnemar
+from motif.verdicts import compare, survey, verdicts
+from tests.studies import evaluation, run
+
+
+def answers(right, n=100, of=1):
+    """The first `right` of `n` questions answered right."""
+    return [place < right if of == 1 else [place < right] * (of - 1) + [place % 2] for place in range(n)]
+
+
+def pair(tmp_path, motif, grpo, **changed):
+    folders = [run(tmp_path / "m", trained=motif, **changed), run(tmp_path / "g", "grpo", trained=grpo)]
+    return arms(folders)
+
+
+def test_a_verdict_says_everything_that_a_claim_needs(tmp_path):
+    folders = [
+        run(tmp_path / "m", trained=answers(70), training_tokens=3000, tokens=99.0),
+        run(tmp_path / "g", "grpo", trained=answers(55)),
+    ]
+    verdict = compare(*arms(folders), "chain", 3)
+    assert (verdict.outcome, verdict.n, verdict.seeds, verdict.p) == ("better", 100, (1, 1), mcnemar(15, 0))
+    assert verdict.budget_ratio == (pytest.approx(1.1), 3)
+    low, high = verdict.interval
+    assert verdict.sentence == (
+        "motif is better than grpo on chain, decoded in 3 rounds: "
+        f"+15.0 points (95 % interval {100 * low:+.1f} to {100 * high:+.1f}; 70.0% against 55.0%), "
+        "exact McNemar test, p < 0.0001, n = 100 questions, training seeds: 1 against 1. "
+        "It took 1.10 times the tokens per question and 3.00 times the training tokens. "
+        f"To see such a difference in 80 % of cases takes n = {verdict.needed_n}; "
+        f"this study would see {100 * verdict.detectable:.1f} points or more. "
+        "One training seed of motif and of grpo: this says nothing about other seeds."
+    )
+
+
+def test_a_worse_arm_and_one_that_cannot_be_told_are_called_so(tmp_path):
+    motif, grpo = pair(tmp_path, answers(50), answers(60))
+    assert compare(motif, grpo, "chain", 3).sentence.startswith("motif is worse than grpo on chain")
+    motif, grpo = pair(tmp_path / "other", answers(52), answers(50))
+    verdict = compare(motif, grpo, "chain", 3)
+    assert verdict.sentence.startswith("motif is not distinguishable from grpo on chain")
+    assert verdict.interval[0] < 0 < verdict.interval[1] and verdict.needed_n > verdict.n
+
+
+def test_equal_answers_leave_room_for_what_could_have_been_seen(tmp_path):
+    verdict = compare(*pair(tmp_path, answers(50), answers(50)), "chain", 3)
+    assert (verdict.outcome, verdict.p, verdict.needed_n) == ("not distinguishable", 1, None)
+    assert "In 80 % of cases this study would see" in verdict.sentence and verdict.detectable > 0.03
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"rows": "other"}, "dataset rows other against chain-100"),
+        ({"grader": "g2"}, "grader g2 against g1"),
+        ({"budget": 64}, "evaluation budget 64 against 132"),
+        ({"budget": 64, "grader": "g2"}, "they differ in grader and evaluation budget"),
+        ({"sampling": [{"temperature": 0.6, "top_p": 1.0}]}, "temperature 0.6 against 0.0"),
+    ],
+)
+def test_what_was_not_measured_alike_is_refused_by_name(tmp_path, changed, said):
+    motif, grpo = pair(tmp_path, answers(60), answers(50), **changed)
+    with pytest.raises(UserError, match="cannot be compared on chain") as error:
+        compare(motif, grpo, "chain", 3)
+    assert said in str(error.value) and str(tmp_path / "m") in str(error.value)
+    found, refused = survey([tmp_path / "m", tmp_path / "g"])
+    assert found == [] and refused == [str(error.value)]
+
+
+def test_several_samples_are_not_held_against_one(tmp_path):
+    motif, grpo = pair(tmp_path, answers(60, of=4), answers(50))
+    with pytest.raises(UserError, match="they differ in samples"):
+        compare(motif, grpo, "chain", 3)
+
+
+def test_equal_fingerprints_of_different_questions_are_not_believed(tmp_path):
+    motif, grpo = pair(tmp_path, answers(60, n=90), answers(50), rows="chain-100")
+    with pytest.raises(UserError, match="different questions"):
+        compare(motif, grpo, "chain", 3)
+
+
+def test_one_round_is_held_against_three_at_an_equal_budget_only(tmp_path):
+    folders = [run(tmp_path / "m", trained=answers(60)), run(tmp_path / "g", "grpo", trained=answers(50), rounds=1)]
+    with pytest.raises(UserError, match="evaluation budget 132 against 44"):
+        compare(*arms(folders), "chain", 3, 1)
+    folders[1] = run(tmp_path / "g", "grpo", trained=answers(50), rounds=1, budget=132)
+    (verdict,) = verdicts(folders)
+    assert (verdict.rounds, verdict.baseline_rounds) == (3, 1)
+    assert "decoded in 3 rounds against 1 round" in verdict.sentence
+
+
+def seeds_of(tmp_path, algo, rights, **options):
+    return [run(tmp_path / f"{algo}{seed}", algo, seed, answers(right), **options) for seed, right in enumerate(rights)]
+
+
+def test_three_seeds_an_arm_make_a_claim_about_seeds(tmp_path):
+    folders = seeds_of(tmp_path, "motif", (80, 82, 84)) + seeds_of(tmp_path, "grpo", (50, 54, 52))
+    verdict = compare(*arms(folders), "chain", 3)
+    assert (verdict.outcome, verdict.seeds, verdict.warnings) == ("better", (3, 3), ())
+    assert "seeds and questions" in verdict.test and verdict.accuracy == (pytest.approx(0.82), pytest.approx(0.52))
+    assert "training seeds: 3 (spread 2.0 points) against 3 (spread 2.0 points)" in verdict.sentence
+
+
+def test_a_lead_that_hangs_on_one_seed_is_no_lead(tmp_path):
+    folders = seeds_of(tmp_path, "motif", (50, 51, 95)) + seeds_of(tmp_path, "grpo", (50, 51, 52))
+    verdict = compare(*arms(folders), "chain", 3)
+    assert verdict.outcome == "not distinguishable" and verdict.effect > 0.14
+    assert verdict.needed_n is None and f"it takes {verdict.needed_seeds} seeds an arm" in verdict.sentence
+
+
+def test_a_seed_measured_otherwise_is_left_out_and_named(tmp_path):
+    folders = seeds_of(tmp_path, "motif", (80, 82)) + seeds_of(tmp_path, "grpo", (50, 54, 52))
+    folders.append(run(tmp_path / "late", "motif", 2, answers(40, n=50)))
+    verdict = compare(*arms(folders), "chain", 3)
+    assert verdict.seeds == (2, 3)
+    assert "Seed 2 of motif is left out: they differ in dataset rows (dataset rows chain-50 against chain-100)" in (
+        verdict.sentence
+    )
+
+
+def test_one_seed_against_three_is_flagged(tmp_path):
+    folders = seeds_of(tmp_path, "motif", (80, 82, 84)) + seeds_of(tmp_path, "grpo", (50,))
+    (warning,) = compare(*arms(folders), "chain", 3).warnings
+    assert warning.startswith("one training seed of grpo")
+
+
+def test_p_values_are_corrected_over_the_arms_that_meet_one_baseline(tmp_path):
+    folders = [run(tmp_path / f"k{k}", trained=answers(50 + k), settings={"algo.k": k}) for k in (1, 6, 12)]
+    found = verdicts([*folders, run(tmp_path / "g", "grpo", trained=answers(50))])
+    assert [verdict.arm for verdict in found] == ["motif k=12", "motif k=6", "motif k=1"]
+    assert [verdict.p_holm for verdict in found] == pytest.approx([3 * mcnemar(12, 0), 2 * mcnemar(6, 0), 1])
+    assert [verdict.p < 0.05 for verdict in found] == [True, True, False]
+    assert [verdict.outcome for verdict in found] == ["better", "not distinguishable", "not distinguishable"]
+    assert "p = 0.031, p = 0.062 as one of 3 (Holm)" in found[1].sentence
+
+
+def test_trained_arms_meet_the_policy_that_they_began_from_after_the_baseline(tmp_path):
+    folders = [
+        run(tmp_path / "m", trained=answers(70), base=answers(40)),
+        run(tmp_path / "g", "grpo", trained=answers(55), base=answers(40)),
+    ]
+    found = verdicts(folders)
+    assert [(item.arm, item.baseline) for item in found] == [("motif", "grpo"), ("motif", "base"), ("grpo", "base")]
+    assert found[1].seeds == (1, 0) and "training seeds: 1 against untrained" in found[1].sentence
+    assert found[1].budget_ratio.training is None and "training tokens" not in found[1].sentence
+    assert "One training seed of motif: this says nothing about other seeds." in found[1].sentence
+
+
+def test_copies_of_the_base_policy_do_not_count_as_seeds(tmp_path):
+    folders = seeds_of(tmp_path, "motif", (80, 82, 84), base=answers(50))
+    (verdict,) = verdicts(folders)
+    assert verdict.seeds == (3, 0) and verdict.warnings == () and verdict.outcome == "better"
+
+
+def test_the_baseline_can_be_any_arm(tmp_path):
+    folders = [
+        run(tmp_path / "m2", trained=answers(70)),
+        run(tmp_path / "m4", trained=answers(60), settings={"algo.k": 4}),
+        run(tmp_path / "g", "grpo", trained=answers(55)),
+    ]
+    assert {(item.arm, item.baseline) for item in verdicts(folders, "motif k=2")} == {
+        ("motif k=4", "motif k=2"),
+        ("grpo", "motif k=2"),
+    }
+
+
+def test_an_arm_meets_the_baseline_that_is_most_like_it(tmp_path):
+    folders = [
+        run(tmp_path / f"{algo}{size}", algo, trained=answers(60), settings={"model.name": size})
+        for algo in ("grpo", "motif")
+        for size in ("big", "small")
+    ]
+    assert {(item.arm, item.baseline) for item in verdicts(folders)} == {
+        ("motif model=big", "grpo model=big"),
+        ("motif model=small", "grpo model=small"),
+    }
+
+
+def test_what_differs_besides_the_algorithm_is_said(tmp_path):
+    settings = {"model.name": "big", "model.revision": "x"}
+    folders = [
+        run(tmp_path / "m", trained=answers(70), settings=settings),
+        run(tmp_path / "g", "grpo", trained=answers(5)),
+    ]
+    assert "the arms differ in more than the algorithm: model.name" in verdicts(folders)[0].warnings
+
+
+def test_what_the_baseline_was_not_measured_on_is_told(tmp_path):
+    folders = [run(tmp_path / "m", trained=answers(70)), run(tmp_path / "g", "grpo", trained=answers(55))]
+    evaluation(folders[0] / "evaluation/math500-r1-abc", answers(5), "run 1", "math500", 1)
+    found, refused = survey(folders)
+    assert len(found) == 1
+    assert refused == ["grpo was not measured on math500 in 1 round with 1 sample a question"]
+
+
+def printed(*arguments):
+    call = [sys.executable, "-m", "motif.verdicts", *map(str, arguments)]
+    done = subprocess.run(call, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_command_prints_a_sentence_a_comparison_and_what_was_refused(tmp_path):
+    folders = [run(tmp_path / "m", trained=answers(70)), run(tmp_path / "g", "grpo", trained=answers(55))]
+    evaluation(folders[0] / "evaluation/math500-r1-abc", answers(5), "run 1", "math500", 1)
+    said = printed(*folders)
+    assert said.startswith("motif is better than grpo on chain, decoded in 3 rounds: +15.0 points")
+    assert "Not compared: grpo was not measured on math500" in said
+    assert printed(*folders, "--against", "motif").startswith("grpo is worse than motif")
+
+
+def test_the_command_says_in_one_line_that_there_is_nothing_to_compare(tmp_path):
+    motif, grpo = run(tmp_path / "m", trained=answers(70)), run(tmp_path / "g", "grpo", trained=answers(55))
+    assert printed(grpo) == "Nothing to compare: grpo alone.\n"
+    assert printed(tmp_path / "absent") == "Nothing to compare: no finished run in these folders.\n"
+    assert printed(motif) == "Not compared: no arm is called grpo; arms: motif.\n"
+    assert printed(motif, grpo, "--against", "gpro") == "Not compared: no arm is called gpro; arms: motif, grpo.\n"
+
+
+def test_verdicts_need_no_torch():
+    code = "import sys, motif.verdicts; sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'trl')))"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
