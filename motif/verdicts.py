@@ -29,8 +29,8 @@ class Verdict:
     """One comparison. Accuracies, effect, interval (95 %) and `detectable` are shares, not points.
 
     `seeds` are those of the arm and of the baseline, 0 for a policy that was not trained, and `spread` the standard
-    deviation of accuracy over several of them. `p_holm` is p as a member
-    of its family, the arms that meet one baseline on one data set; None for a comparison alone.
+    deviation of accuracy over several of them. `p_holm` is p as a member of its `family`, the arms that meet one
+    baseline on one data set; None for a comparison alone.
     """
 
     arm: str
