@@ -19,7 +19,7 @@ def main(config: DictConfig) -> None:
 
 
 def evaluation(config: DictConfig) -> None:
-    known = entry.take_from_run(config, ("episode", "dataset", "rounds"))
+    known = entry.take_from_run(config, ("episode", "dataset", "rounds", "flaws"))
     if not known and "dataset" not in entry.typed():
         raise UserError("dataset has no value: choose one, as in dataset=math500")
     entry.build(config).run(entry.resolved(config))

@@ -183,7 +183,7 @@ def training(policy: Policy, device: str, windows: tuple[int, int], steps: int) 
     def by_chance(path: Any) -> float:
         return float(path[-1].reply.token_ids[0] % 2)  # random weights are never right; a spread is needed to train
 
-    found = micro_batch(policy.model, 8, 256, windows[0])
+    found = micro_batch(policy.model, 8, 768, windows[0], bf16=device == "cuda", checkpointing=True)
     settings = {"bf16": device == "cuda", "gradient_checkpointing": True, "loss_type": "grpo", "optim": "adamw_torch"}
     algorithm = MOTIF(steps=steps, questions=1, m=8, k=4, micro_batch=found, trainer=settings)
     reward, episode, ledger = Reward({"chance": by_chance}, {}, {"chance": 1.0}), episode_of(windows), Ledger()

@@ -98,6 +98,33 @@ def row(name: str, pairs: Sequence[Pair], turns: int) -> None:
     )
 
 
+def anew() -> None:
+    """Forget every verdict, and all that the process for algebra has read: a new one, its libraries loaded."""
+    answers._is_correct.cache_clear()
+    answers.REFEREE.end()
+    answers.is_correct("\\sqrt{8}+q", "q+2\\sqrt{2}")
+
+
+def parts(pairs: Sequence[Pair]) -> None:
+    """How many pairs need algebra, and what a verdict takes with and without."""
+    ask, asked = answers.REFEREE.ask, []
+
+    def noted(prediction: str, gold: str) -> bool | None:
+        asked.append(gold)
+        return ask(prediction, gold)
+
+    answers.REFEREE.ask = noted  # type: ignore[method-assign]
+    times: dict[bool, list[float]] = {True: [], False: []}
+    for prediction, gold in pairs:
+        before, started = len(asked), time.perf_counter()
+        answers.is_correct(prediction, gold)
+        times[len(asked) > before].append((time.perf_counter() - started) * 1000)
+    answers.REFEREE.ask = ask  # type: ignore[method-assign]
+    for algebra, taken in times.items():
+        name = "with algebra" if algebra else "without"
+        screen.say(f"{len(taken)} {name}: {statistics.median(taken):.2f} ms ({min(taken):.2f} – {max(taken):.2f})")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     beside = Path(os.environ.get("MOTIF_SHARED_DATA", Path(__file__).parent.parent.parent / "shared" / "data"))
@@ -119,9 +146,12 @@ def main() -> None:
     )
     row("a typical mix", distinct, arguments.turns)
     row("the same once more", distinct, arguments.turns)
+    anew()
     algebra = [(otherwise(p, chance) + " ", g) for p, g in distinct if not re.fullmatch(r"-?\d+", g)]
     row("without plain integers", list(dict.fromkeys(algebra)), arguments.turns)
     row("plain integers", integers, arguments.turns)
+    anew()
+    parts(distinct)
 
 
 if __name__ == "__main__":

@@ -77,6 +77,8 @@ def _shapes(p: Shape, g: Shape, leaf: Leaf, depth: int) -> bool | None:
         return _equations(p, g, leaf, inner)
     kinds = {p.kind, g.kind}
     if kinds == {"whole"}:
+        if any(re.fullmatch(r"[A-Za-z ]+", one.parts[0]) and number(other.parts[0]) for one, other in ((p, g), (g, p))):
+            return False  # letters are no number, and that needs no algebra
         return leaf(p.parts[0], g.parts[0])
     if kinds <= {"set", "list"}:
         return unordered(p.parts, g.parts, inner)

@@ -21,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from motif import screen
 from motif.checks import UserError, hint, one_of
+from motif.models import choices_of
 from motif.runs import Stopped
 
 
@@ -39,6 +40,9 @@ def resolved(config: DictConfig) -> dict[str, Any]:
     evaluation = plain.get("evaluation")
     if isinstance(evaluation, dict):
         path, names = evaluation.pop("path", None), evaluation.get("datasets")
+        own = (plain.get("dataset") or {}).get("path")
+        if path is None and own and Path(own).is_dir():
+            path = own
         if isinstance(names, list):
             evaluation["datasets"] = [dataset(name, path) for name in names]
     return plain
@@ -115,12 +119,13 @@ def study() -> str | None:
 
 
 def take_from_run(config: DictConfig, keys: Sequence[str]) -> bool:
-    """Where `config.policy` is a run's folder, take that run's own choices for `keys`; what was typed stays as typed.
+    """Where `config.policy` is a run, or its policy's folder, take that run's own choices for `keys`; what was typed
+    stays as typed.
 
     Whether it is one.
     """
-    file = Path(str(OmegaConf.select(config, "policy", throw_on_missing=False))) / "config.yaml"
-    if not file.is_file():
+    file = choices_of(Path(str(OmegaConf.select(config, "policy", throw_on_missing=False))))
+    if file is None:
         return False
     saved, names = OmegaConf.load(file), typed()
     with open_dict(config):
@@ -151,7 +156,10 @@ def split_question(words: Sequence[str], config: str) -> tuple[list[str], str | 
     command, rest = [words[0]], list[str]()
     for argument in arguments(words[1:]):
         key = re.match(r"[+~]{0,2}([A-Za-z_]\w*)[\w.@/]*=", argument)
-        (command if argument.startswith("-") or (key and key[1] in known) else rest).append(argument)
+        if key and key[1] not in known and len(key[1]) > 1 and not re.search(r"\s", argument):
+            raise SystemExit(f"error: unknown key {key[1]}{hint(key[1], known)} (a question in words has spaces)")
+        option = re.match(r"--?[A-Za-z]", argument)
+        (command if option or (key and key[1] in known) else rest).append(argument)
     return command, " ".join(rest) or None
 
 

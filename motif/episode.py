@@ -176,6 +176,6 @@ def grade(trees: Sequence[Tree]) -> None:
     for tree in trees:
         for node in tree.nodes():
             node.prediction = final_answer(node.reply.text, tag=None)
-            if node.prediction is None and node.last and tree.question.unboxed:
+            if node.prediction is None and tree.question.unboxed:
                 node.prediction = node.answer or None
             node.correct = node.prediction is not None and is_correct(node.prediction, tree.question.gold)

@@ -29,8 +29,8 @@ class Evaluation:
 
     `samples` episodes a question at `temperature` (0: greedy) and `top_p`, nothing else cut from the distribution.
     `budget` is the number of tokens an episode may generate in all its rounds together, shared out in proportion to
-    the rounds' own windows (null: the windows as they are). `batch` questions share a call; results do not depend on
-    it. `before` measures the untrained policy too.
+    the rounds' own windows (null: the windows as they are). `batch` episodes share a call, after which they are
+    kept; results do not depend on it. `before` measures the untrained policy too.
     """
 
     datasets: Sequence[Dataset] | None = None
@@ -103,8 +103,9 @@ def evaluate(
         raise UserError(f"{file} holds the records of other questions; move it away to measure anew")
     file.parent.mkdir(parents=True, exist_ok=True)
     branching = [settings.samples, *[1] * (episode.rounds - 1)]
-    for start in range(len(records), len(questions), settings.batch):
-        batch = questions[start : start + settings.batch]
+    at_once = max(1, settings.batch // settings.samples)
+    for start in range(len(records), len(questions), at_once):
+        batch = questions[start : start + at_once]
         sampling = settings.sampling(episode, seed, start * settings.samples)
         trees = grow(batch, episode, branching, generate, tokenizer, sampling)
         grade(trees)

@@ -12,12 +12,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from motif import screen
-from motif.answers import grader_id
+from motif import loading, screen
 from motif.checks import UserError, of_kind, one_of, whole
 from motif.data import Dataset, fingerprint
 from motif.episode import Episode
 from motif.evaluation import Evaluation, evaluate
+from motif.flaws import Flaws
 from motif.generation import Generate
 from motif.lm_eval import export
 from motif.models import Policy, open_policy, policy_name
@@ -45,14 +45,16 @@ class Evaluator:
     top_p: float = 1.0
     questions: int | None = None
     budget: int | None = None
-    batch: int = 256
+    batch: int = 64
     format: str = "jsonl"
     options: Mapping[str, Any] = field(default_factory=dict)
+    flaws: Flaws = field(default_factory=Flaws)
     outputs: str = "outputs"
     overwrite: bool = False
 
     def __post_init__(self) -> None:
         of_kind("episode", self.episode, Episode)
+        of_kind("flaws", self.flaws, Flaws)
         if not isinstance(self.dataset, Dataset):
             raise UserError("dataset must be chosen, as in dataset=math500")
         whole("rounds", self.rounds)
@@ -80,7 +82,7 @@ class Evaluator:
     def run(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Measure, or read what was measured. Returns the result, which lies beside the records as JSON."""
         settings = self.settings()
-        episode = settings.episode(self.episode, self.rounds)
+        episode = settings.episode(self.flaws.measured_episode(self.episode, "trained", self.dataset.name), self.rounds)
         questions = self.dataset.test()[: self.questions]
         identity = {
             "policy": policy_id(self.policy),
@@ -92,7 +94,7 @@ class Evaluator:
             "samples": self.samples,
             "seed": self.seed,
             "options": dict(self.options),
-            "grader": grader_id(),
+            "grader": self.flaws.grader(),
         }
         key = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:8]
         several = f"-x{self.samples}" if self.samples > 1 else ""
@@ -124,7 +126,9 @@ class Evaluator:
         policy, generate = opened(self.policy, json.dumps(dict(self.options)), self.generation)
         title = f"{self.dataset.name}, {self.rounds} round{'s' * (self.rounds > 1)}"
         with screen.progress(title, len(questions)) as report:
-            records = evaluate(questions, episode, generate, policy.tokenizer, settings, file, self.seed, report)
+            records = evaluate(
+                questions, episode, generate, policy.tokenizer, settings, file, self.seed, report, self.flaws.marks()
+            )
         return {
             "budget": episode.budget(),
             **summarise(records),
@@ -141,11 +145,16 @@ def opened(where: str, options: str, engine: Any) -> tuple[Policy, Generate]:
 
 
 def policy_id(where: str) -> str:
-    """What tells policies apart: a run's id, else the name or the absolute folder."""
-    run = Run(Path(where))
+    """What tells policies apart: a run's id, else the folder with the names, sizes and times of its files."""
+    run = Run(Path(where).expanduser())
     if run.is_run():
         return f"run {run.id}"
-    return str(run.folder.resolve()) if run.folder.exists() else where
+    folder = run.folder if run.folder.exists() else loading.cached(where, None)
+    if folder is None:
+        return where
+    kept = [file for file in sorted(folder.glob("*")) if file.suffix in (".safetensors", ".json")]
+    files = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in map(Path.resolve, kept)]
+    return f"{folder.resolve()} {hashlib.sha256(json.dumps(files).encode()).hexdigest()[:12]}"
 
 
 SHOWN: list[dict[str, Any]] = []  # results of this process's jobs so far

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from motif import screen
 from motif.algorithms import Algorithm
 from motif.card import write_card
@@ -22,12 +24,12 @@ from motif.fitting import micro_batch
 from motif.flaws import Flaws
 from motif.generation import Generate, Reply, Sampling
 from motif.guard import Guard
-from motif.models import Policy, frozen_copy, untrained
+from motif.models import CHOICES, Policy, frozen_copy, untrained
 from motif.prompts import Conversation
 from motif.results import show_result
 from motif.rewards import Reward
 from motif.rollout import Rollout
-from motif.runs import Checkpoints, Record, Run, check_name, environment, write_json
+from motif.runs import Checkpoints, Record, Run, check_name, environment, write_json, write_text
 from motif.scores import disagreements, summarise
 from motif.tracking import Silent
 
@@ -86,10 +88,7 @@ class Experiment:
         """What is trained on, and the test questions by data set; what is in both is not trained on, and is shown."""
         if not self.dataset.trainable:
             self.dataset.train()  # which says why not
-        tests = {
-            found.name: found.test()[: self.evaluation.questions]
-            for found in self.evaluation.datasets or [self.dataset]
-        }
+        tests = {found.name: found.test() for found in self.evaluation.datasets or [self.dataset]}
         kept, dropped = without(self.dataset.train(), [question for test in tests.values() for question in test])
         if dropped:
             screen.say(
@@ -97,7 +96,7 @@ class Experiment:
                 f"({', '.join(tests)}) and are left out",
                 style="yellow",
             )
-        return kept, tests
+        return kept, {name: test[: self.evaluation.questions] for name, test in tests.items()}
 
     def run(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Do what is left to do of this experiment, whose resolved configuration is `config`; returns the summary.
@@ -128,7 +127,7 @@ class Experiment:
             set_seed(self.seed)  # of fresh adapters
             policy = self.model.load(report)
             if self.algo.micro_batch is None:
-                arguments = trainer_arguments(self._fitted(policy, training_episode, questions), *settings)
+                arguments = trainer_arguments(self._fitted(policy, training_episode, questions, arguments), *settings)
 
         run.begin(config, self.overwrite)
         write_json(run.folder / "environment.json", environment(self.seed))
@@ -157,6 +156,8 @@ class Experiment:
             after = self._measure("trained", tests, policy, generate, run, ledger)
             policy.model.save_pretrained(run.policy)
             policy.tokenizer.save_pretrained(run.policy)
+            kept = {key: config[key] for key in ("model", "episode", "rounds", "flaws") if key in config}
+            write_text(run.policy / CHOICES, yaml.safe_dump(kept, sort_keys=False))
             summary = self._summary([*before, *after], ledger, time.monotonic() - started)
         finally:
             tracker.finish(summary, run.policy if summary else None)
@@ -165,12 +166,13 @@ class Experiment:
         show_result(summary, self.folder)
         return summary
 
-    def _fitted(self, policy: Policy, episode: Episode, questions: Sequence[Question]) -> Algorithm:
+    def _fitted(self, policy: Policy, episode: Episode, questions: Sequence[Question], arguments: Any) -> Algorithm:
         """The algorithm with the micro-batch that fits the memory of a GPU."""
         longest = sorted(questions, key=lambda question: len(question.text))[-8:]
         prompts = policy.render([episode.conversation(question, 1, None) for question in longest])
         rows = self.algo.questions * self.algo.m // int(os.environ.get("WORLD_SIZE", 1))
-        size = micro_batch(policy.model, rows, max(map(len, prompts)), episode.sampling(1).tokens)
+        lengths = max(map(len, prompts)), episode.sampling(1).tokens
+        size = micro_batch(policy.model, rows, *lengths, arguments.bf16, arguments.gradient_checkpointing)
         return replace(self.algo, micro_batch=size)
 
     def _from_base(self, policy: Policy, generate: Generate) -> Generate:

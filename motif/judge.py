@@ -135,12 +135,14 @@ class Child:
         self.verdicts, back = os.pipe()
         self.pid = os.fork()
         if not self.pid:
-            os.close(self.questions), os.close(self.verdicts)
+            os.close(self.questions)
+            os.close(self.verdicts)
             try:
                 child(there, back)
             finally:
                 os._exit(0)
-        os.close(there), os.close(back)
+        os.close(there)
+        os.close(back)
 
     def ask(self, line: bytes) -> bytes | None:
         """The verdict on a question, None where the child did not live to say it in time."""
@@ -155,7 +157,8 @@ class Child:
         return None
 
     def end(self) -> None:
-        os.close(self.questions), os.close(self.verdicts)
+        os.close(self.questions)
+        os.close(self.verdicts)
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
 

@@ -1,7 +1,8 @@
 """An evaluation in the shape of lm-evaluation-harness (`--log_samples`), for whoever reads that.
 
 `samples_<task>_<time>.jsonl` holds one line a question, `results_<time>.json` the scores. A question's samples stand in
-`resps`; what is graded is the last reply of each episode.
+`resps`; what is graded is the last reply of each episode. `arguments` hold the bare question, for an episode has a
+prompt a round, and the tokens of all its rounds.
 """
 
 import hashlib
@@ -22,7 +23,7 @@ def export(records_file: Path, result: Mapping[str, Any], folder: Path) -> Path:
     records = [json.loads(line) for line in records_file.read_text().splitlines()]
     task, sampling = result["dataset"], result["sampling"][0]
     settings = {
-        "max_gen_toks": sampling["tokens"],
+        "max_gen_toks": result["budget"],
         "temperature": sampling["temperature"],
         "top_p": sampling["top_p"],
         "do_sample": sampling["temperature"] > 0,

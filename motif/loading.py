@@ -266,8 +266,8 @@ def load_tokenizer(folder: Path, path: str, key: str) -> Any:
 
 
 def beside(key: str, setting: str) -> str:
-    """The full name of a setting that stands beside `key`: model.dtype beside model.path."""
-    return f"model.{setting}" if key.startswith("model.") else setting
+    """The full name of a setting that stands beside `key`: model.dtype beside model.path, else options.dtype."""
+    return f"model.{setting}" if key.startswith("model.") else f"options.{setting}"
 
 
 def one_line(error: BaseException) -> str:

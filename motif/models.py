@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Policy", "Pretrained", "frozen_copy", "load_policy", "open_policy", "policy_name", "untrained"]
 
 QUANTIZATIONS = (None, "4bit")
+CHOICES = "motif.yaml"  # beside a trained policy's weights: the run's choices that are needed to use it
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,11 @@ def load_policy(
     An adapter is put on its base model, or on the one at `base`. `training` says that all weights will be trained,
     `key` what the path was typed as; `tokenizer` is a folder to take the tokenizer from instead.
     """
+    one_of(loading.beside(key, "dtype"), dtype, ("auto", *loading.DTYPES))
+    one_of(loading.beside(key, "quantization"), quantization, QUANTIZATIONS)
+    if not isinstance(template_options, Mapping | None):
+        name = loading.beside(key, "template_options")
+        raise UserError(f"{name} must be keywords of the template, got {template_options!r}")
     device = device or loading.this_device()
     loading.check_quantization(quantization, device, key)
     room = partial(
@@ -160,7 +166,7 @@ def adapted(folder: Path, path: str, key: str, base: str | None, settings: Mappi
     adapter = PeftConfig.from_pretrained(str(folder))
     root = base or adapter.base_model_name_or_path
     if not root:
-        raise UserError(f"{key}={path} does not say what model it adapts; give it as base=HUB_ID_OR_FOLDER")
+        raise UserError(f"{key}={path} does not say what model it adapts; give it as options.base=HUB_ID_OR_FOLDER")
     own = folder if any((folder / name).is_file() for name in loading.TOKENIZERS) else None
     policy = load_policy(root, None if base else adapter.revision, **settings, key="base", tokenizer=own)
     try:
@@ -174,13 +180,13 @@ def open_policy(where: str | Path, base: str | None = None, **settings: Any) -> 
     """The policy at `where`, to generate with: a finished run's folder, a hub id, a model's or an adapter's folder.
 
     `base` is another place of an adapter's base model. `settings` are those of `load_policy` (revision, dtype,
-    attention, quantization, template_options, device) and go before what a run recorded.
+    attention, quantization, template_options, device); where given they go before what a run recorded.
     """
     place = Path(where).expanduser()
     is_run = (place / "run.json").is_file()
     if is_run and not (place / "summary.json").is_file():
         raise UserError(f"policy={where} is a run that is not finished; the command that began it goes on with it")
-    options = {**run_settings(place), **settings}
+    options = {**run_settings(place), **{key: value for key, value in settings.items() if value is not None}}
     policy = load_policy(str(place / "policy" if is_run else where), base=base, key="policy", **options)
     policy.model.eval()
     return policy
@@ -191,11 +197,18 @@ def run_of(place: Path) -> Path | None:
     return next((folder for folder in (place, *place.parents[:2]) if (folder / "run.json").is_file()), None)
 
 
+def choices_of(place: Path) -> Path | None:
+    """The file that holds the choices of the run that `place` is, lies in, or was copied from; else None."""
+    run = run_of(place.expanduser().absolute())
+    file = run / "config.yaml" if run else place / CHOICES
+    return file if file.is_file() else None
+
+
 def run_settings(place: Path) -> dict[str, Any]:
     """How the run that `place` belongs to loaded its model; nothing where it is no run's."""
-    if (run := run_of(place.absolute())) is None:
+    if (file := choices_of(place)) is None:
         return {}
-    model = yaml.safe_load((run / "config.yaml").read_text())["model"]
+    model = yaml.safe_load(file.read_text())["model"]
     return {key: model[key] for key in ("dtype", "attention", "quantization", "template_options") if key in model}
 
 

@@ -8,6 +8,7 @@ every function is linear in its text.
 import re
 import unicodedata
 from itertools import pairwise
+from typing import Any
 
 TOKEN = re.compile(
     r"(?P<box>\\{1,2}(?:boxed|fbox)(?![A-Za-z])\s*(?:(?P<brace>\{)|(?P<bare>[+-]?(?:\d[\d.,/]*|[A-Za-z](?![A-Za-z])))?))"
@@ -20,7 +21,8 @@ def boxes(text: str) -> list[tuple[int, int, str]]:
 
     `\\{` and `\\}` are signs, not braces. `\\boxed 5` is a box too.
     """
-    found, waiting = [], []
+    found: list[tuple[int, int, Any]] = []
+    waiting: list[tuple[int, int] | None] = []
     for match in TOKEN.finditer(text):
         if match["brace"]:
             waiting.append((match.start(), match.end()))

@@ -56,7 +56,7 @@ def by_round_lines(result: Mapping[str, Any]) -> list[str]:
     if len(rounds) == 1:
         return []
     return [
-        f"stopped after round {place}: {found['value']:.1%} ({interval(found['interval'])}), "
+        f"stopped after round {place}, by that round's own box: {found['value']:.1%} ({interval(found['interval'])}), "
         f"{result['tokens_by_round'][place - 1]:.0f} tokens in that round"
         for place, found in enumerate(rounds, 1)
     ]

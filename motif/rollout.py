@@ -68,7 +68,7 @@ class Rollout:
             self.algorithm.branching(self.episode.rounds),
             self._timed(),
             self.tokenizer,
-            lambda round: self.episode.sampling(round).seeded(key * 1009 + round),
+            lambda round: self.episode.sampling(round).seeded((key * 1009 + round) % 2**63),
         )
         checked: dict[str, float] = {}
         if self.check:

@@ -7,6 +7,7 @@ is the interval that it describes. Nothing is compared here.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from motif.notation import encloses, trimmed, unwrapped
 
@@ -77,7 +78,9 @@ def shape(text: str) -> Shape:
     if len(parts := listed(plain)) > 1:
         if any(RELATION.search(part) for part in parts) and re.search(r"\bor\b", plain):
             return Shape("union", tuple(parts))
-        ends = [_relation(part) for part in parts] if re.search(r"\band\b", plain) and len(parts) == 2 else []
+        ends: list[Any] = (
+            [_relation(part) for part in parts] if re.search(r"\band\b", plain) and len(parts) == 2 else []
+        )
         if ends and all(ends):
             low, high = sorted(ends, key=lambda end: end.parts[1] == "\\infty", reverse=True)
             if low.parts[1] == "\\infty" and high.parts[0] == "-\\infty":

@@ -45,7 +45,7 @@ class Solver:
         episode = self.episode.with_rounds(self.rounds)
         settings = Evaluation(temperature=self.temperature)
         sampling = settings.sampling(episode, self.seed)
-        tree, carried = Tree(Question("asked", str(self.question), str(self.gold or ""))), None
+        tree, carried = Tree(Question("asked", str(self.question), "" if self.gold is None else str(self.gold))), None
         path: list[Node] = []
         for round in range(1, self.rounds + 1):
             screen.say(f"── round {round} of {self.rounds} ──", style="bold")

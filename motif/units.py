@@ -95,8 +95,8 @@ def without_unit(text: str) -> tuple[str, str]:
 
 def clash(one: str, other: str) -> bool:
     """Whether both are known units of one kind, and not the same."""
-    names = unit_name(one), unit_name(other)
-    return None not in names and names[0] != names[1] and names[0][0] == names[1][0]
+    first, second = unit_name(one), unit_name(other)
+    return bool(first and second) and first != second and first[0] == second[0]  # type: ignore[index]
 
 
 def words(text: str) -> str | None:

@@ -21,6 +21,7 @@ def undecided(prediction, gold):
         ("x=1", "y=1", False),
         ("17_{8}", "17", False),
         ("5 m", "5 cm", False),
+        ("ok", "7", False),
     ],
 )
 def test_structure_decides_what_it_can_without_algebra(prediction, gold, verdict):

@@ -25,6 +25,7 @@ def typed(monkeypatch):
 
 def run_folder(tmp_path):
     saved = {"episode": {"tokens": 44, "carry": {"tokens": 9}}, "dataset": {"name": "chain", "path": None}, "rounds": 4}
+    (tmp_path / "run.json").write_text("{}")
     (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(saved)))
     return str(tmp_path)
 
@@ -58,9 +59,28 @@ def test_a_policy_that_is_no_run_brings_nothing(tmp_path, typed):
     assert not entry.take_from_run(made, ("episode",)) and made.episode.tokens == 1024
 
 
+def test_a_policys_folder_is_its_runs_also_when_it_was_copied_away(tmp_path, typed):
+    typed("policy=x")
+    run = Path(run_folder(tmp_path))
+    (run / "policy").mkdir()
+    made = config(str(run / "policy"))
+    assert entry.take_from_run(made, ("episode",)) and made.episode.tokens == 44
+    (run / "config.yaml").rename(run / "policy/motif.yaml")
+    (run / "run.json").unlink()
+    made = config(str(run / "policy"))
+    assert entry.take_from_run(made, ("episode",)) and made.episode.tokens == 44
+
+
+@pytest.mark.parametrize("word", ["temprature=0.5", "generation=vllm", "+questions=3"])
+def test_a_key_that_is_unknown_does_not_become_the_question(word):
+    with pytest.raises(SystemExit, match="unknown key"):
+        entry.split_question(["solve.py", "policy=x", word, "What?"], "solve")
+
+
 @pytest.mark.parametrize(
     ("words", "asked"),
     [
+        (["-5 + 3 = ?"], "-5 + 3 = ?"),
         (["What is 7 times 8?"], "What is 7 times 8?"),
         (["x=3 and y=2: what is x+y?"], "x=3 and y=2: what is x+y?"),
         (["What", "is", "this?"], "What is this?"),
@@ -117,6 +137,22 @@ def test_training_questions_that_are_measured_on_are_left_out_and_shown(tmp_path
         questions, tests = entry.build(compose("config", overrides=chosen)).questions()
     assert "What is 3 + 1?" not in [question.text for question in questions] and len(tests["math500"]) == 1
     assert "1 of" in capsys.readouterr().out
+
+
+def test_all_test_questions_are_left_out_of_training_also_where_a_few_are_measured(tmp_path):
+    rows = "".join(f'{{"question": "What is {n} + 1?", "answer": "{n + 1}"}}\n' for n in range(40))
+    (tmp_path / "train.jsonl").write_text(rows)
+    (tmp_path / "math500_test.jsonl").write_text(
+        "".join(MATH.replace("?", f"What is {n} + 1").replace('"a"', f'"{n}"') for n in range(10))
+    )
+    chosen = [
+        *("name=x", "dataset=local", f"dataset.path={tmp_path / 'train.jsonl'}", "evaluation.questions=2"),
+        *("evaluation.datasets=[math500]", f"evaluation.path={tmp_path}"),
+    ]
+    with initialize_config_dir(str(Path(__file__).parent.parent / "conf"), version_base="1.3"):
+        questions, tests = entry.build(compose("config", overrides=chosen)).questions()
+    texts = {question.text for question in questions}
+    assert not texts & {f"What is {n} + 1?" for n in range(10)} and len(tests["math500"]) == 2
 
 
 def test_an_evaluation_set_is_not_trained_on():

@@ -88,6 +88,26 @@ def test_an_interrupted_evaluation_goes_on(tmp_path):
     assert again == whole and file.read_bytes() == text
 
 
+def test_weights_that_changed_in_their_folder_are_another_policy(tmp_path):
+    import shutil
+
+    folder = tmp_path / "policy"
+    shutil.copytree(Tiny().folder(), folder)
+    before = evaluator.policy_id(str(folder))
+    assert evaluator.policy_id(str(folder)) == before
+    (folder / "model.safetensors").touch()
+    assert evaluator.policy_id(str(folder)) != before
+
+
+def test_a_runs_flaws_are_measured_with_its_grader(tmp_path):
+    from motif.flaws import Flaws
+
+    fair, flawed = (
+        measuring(tmp_path, questions=4, flaws=Flaws(grading=kind)).run({}) for kind in ("mathematical", "substring")
+    )
+    assert flawed["grader"] == "substring" != fair["grader"] and len(files(tmp_path)) == 2
+
+
 def test_overwrite_measures_again(tmp_path):
     measuring(tmp_path, questions=2).run({})
     (file,) = tmp_path.rglob("*.jsonl")

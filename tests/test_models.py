@@ -251,6 +251,30 @@ def test_four_bits_are_refused_before_anything_is_fetched(folder, monkeypatch):
         load_policy(folder, quantization="4bit", device=torch.device("cpu"))
 
 
+def test_what_is_not_typed_stays_as_the_run_had_it(tmp_path, monkeypatch):
+    from motif import models
+
+    (tmp_path / "run.json").write_text("{}")
+    (tmp_path / "summary.json").write_text("{}")
+    options = "{dtype: float32, attention: eager, template_options: {enable_thinking: false}}"
+    (tmp_path / "config.yaml").write_text(f"model: {options}")
+    asked, policy = {}, Tiny().load()
+    monkeypatch.setattr(models, "load_policy", lambda path, **found: asked.update(found) or policy)
+    models.open_policy(tmp_path, base=None, dtype=None, attention=None, template_options=None)
+    assert asked["dtype"] == "float32" and asked["attention"] == "eager"
+    assert asked["template_options"] == {"enable_thinking": False}
+    models.open_policy(tmp_path, dtype="bfloat16")
+    assert asked["dtype"] == "bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"), [({"dtype": "float8"}, "options.dtype"), ({"template_options": "x"}, "options.t")]
+)
+def test_a_bad_option_of_opening_is_one_line(folder, options, words):
+    with pytest.raises(UserError, match=words):
+        open_policy(folder, **options)
+
+
 def test_the_weight_of_a_cached_token_is_that_of_the_models_type_with_adapters_too(folder):
     from motif.decoding import cache_tokens
 

@@ -43,7 +43,10 @@ def test_several_samples_add_pass_and_majority_and_count_all_tokens():
 
 def test_the_result_of_stopping_after_each_round_is_said():
     first, second = by_round_lines(found())
-    assert first == "stopped after round 1: 0.0% (0.0% – 10.0%), 30 tokens in that round" and "25.0%" in second
+    assert (
+        first == "stopped after round 1, by that round's own box: 0.0% (0.0% – 10.0%), 30 tokens in that round"
+        and "25.0%" in second
+    )
     assert by_round_lines(found(accuracy_by_round=[{"value": 0, "interval": (0, 1)}])) == []
 
 

@@ -67,6 +67,14 @@ def test_random_numbers_differ_by_step_process_and_round_and_come_again():
     assert len({seed for run in runs for seed in run}) == 9 and drawn(step=1) == runs[1]
 
 
+def test_a_large_seed_is_a_seed_too():
+    seeds = []
+    made = rollout(seeds=seeds)
+    made.seed = 2**31 - 1
+    made(ids("a", "a"), trainer(step=10**6))
+    assert all(0 <= seed < 2**63 for seed in seeds) and len(set(seeds)) == 3
+
+
 def test_a_group_spread_over_processes_is_refused():
     with pytest.raises(UserError, match="algo.questions"):
         rollout()(ids("a", "b"), trainer())

@@ -20,6 +20,11 @@ def test_a_question_is_shown_round_by_round_with_what_is_handed_on(capsys):
     assert places == sorted(places)
 
 
+def test_a_right_answer_of_zero_is_right(capsys):
+    assert solver("9a-5b-4", rounds=1, gold=0).run() == "0"
+    assert "(right)" in capsys.readouterr().out
+
+
 def test_an_answer_that_cannot_be_read_is_said_to_be_missing(capsys):
     episode = Episode(rounds=1, tokens=3, prompts=Prompts(wording="terse"))
     assert solver("9a-5b+3", rounds=1, episode=episode).run() is None
