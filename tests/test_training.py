@@ -60,7 +60,8 @@ def weights(policy):
 
 
 def without_times(run):
-    return [{key: value for key, value in line.items() if not key.startswith("seconds/")} for line in run.metrics()]
+    measured = ("seconds/", "memory/")
+    return [{key: value for key, value in line.items() if not key.startswith(measured)} for line in run.metrics()]
 
 
 def planted(policy, answers):
