@@ -1,7 +1,7 @@
-"""The ledger: what a run has spent, counted in one place. It estimates FLOPs and measures nothing but time and memory.
+"""The ledger: what a run has spent, counted in one place; nothing else counts.
 
-Tokens are those of replies and their prompts; padding, and what the guard reads again, is not counted. A `Cost` says
-what a token costs a model. Budgets (`motif.budget`), records and charts read the ledger.
+Tokens are those of replies and their prompts; padding, and what the guard reads again, is left out. Time and memory are
+measured, FLOPs estimated (`motif.flops`). Budgets, records and charts read the ledger.
 """
 
 import time
@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from motif.flops import Cost
 
 if TYPE_CHECKING:
     from motif.episode import Tree
@@ -22,84 +24,6 @@ COUNTS = (
 )
 AXES = ("train/step", *(f"train/{name}" for name in COUNTS), "train/tokens_round_*", "seconds/training")  # of charts
 Share = dict[str, Any]  # what one process spent in a step
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Estimated FLOPs (a multiplication and an addition are two) of a dense decoder, from its shape.
-
-    N = `blocks` + `head` are the weights that a token is multiplied with: those of all linear layers, the output head
-    included, also where it is tied; input embeddings, norms and biases not. A token that attends to c tokens, itself
-    included, costs
-
-        forward    2 N + 4 · layers · width · c       (queries times keys, and weights times values: 2 each)
-        backward   2 N + 8 · layers · width · c       through the activations
-                   2 · `trained` weights              for their gradients
-
-    so 6 N where all weights are trained and 4 N where adapters are; `recomputed` (gradient checkpointing) adds another
-    forward, and so does each of `scored` (log-probabilities of the reference, or of the policy where an engine's are
-    corrected). `width` is heads × head size. Generating a token and reading a prompt's are a forward each; a prompt
-    read for several replies is read once; the head is spared for prompts. In an update a reply is read with its
-    prompt.
-
-    Sources: Kaplan et al. 2020 (arXiv 2001.08361, section 2.1), Hoffmann et al. 2022 (2203.15556, appendix F),
-    Chowdhery et al. 2022 (2204.02311, appendix B). These take c to be the whole context; here it is what is attended
-    to. Not counted: softmax, norms, sampling, padding. Of a mixture of experts only what are linear layers is seen.
-    """
-
-    blocks: int
-    head: int
-    trained_blocks: int
-    trained_head: int
-    layers: int
-    width: int
-    recomputed: bool = False
-    scored: int = 0
-
-    @classmethod
-    def of(cls, model: Any, recomputed: bool = False, scored: int = 0) -> "Cost":
-        """The cost of a causal language model of transformers, with or without adapters of peft."""
-        head = {id(module) for module in model.get_output_embeddings().modules()}
-        sizes: Counter[tuple[bool, bool]] = Counter()  # by whether it is the head's, and trained
-        for module in model.modules():
-            weight = getattr(module, "weight", None)
-            if getattr(weight, "ndim", 0) < 2 or hasattr(module, "num_embeddings"):
-                continue
-            shape = getattr(module, "in_features", None), getattr(module, "out_features", None)
-            entries = shape[0] * shape[1] if all(shape) else weight.numel()  # a weight in 4 bits is packed
-            sizes[id(module) in head, bool(weight.requires_grad)] += entries
-        config = model.config.get_text_config()
-        heads = config.num_attention_heads
-        return cls(
-            blocks=sizes[False, False] + sizes[False, True],
-            head=sizes[True, False] + sizes[True, True],
-            trained_blocks=sizes[False, True],
-            trained_head=sizes[True, True],
-            layers=config.num_hidden_layers,
-            width=heads * (getattr(config, "head_dim", None) or config.hidden_size // heads),
-            recomputed=recomputed,
-            scored=scored,
-        )
-
-    def generation(self, prompt: int, replies: Iterable[int]) -> int:
-        """Of reading `prompt` tokens once and writing replies of so many tokens after it."""
-        written = sum(self._forward(n, n) + self._attention(prompt, n) for n in replies)
-        return self._forward(prompt, 0) + self._attention(0, prompt) + written
-
-    def update(self, prompt: int, reply: int) -> int:
-        """Of training on a reply of so many tokens after a prompt."""
-        tokens = prompt + reply
-        attention = self._attention(0, tokens)
-        forward = self._forward(tokens, reply) + attention
-        weights = 2 * (self.trained_blocks * tokens + self.trained_head * reply)
-        return forward * (2 + self.recomputed + self.scored) + attention + weights
-
-    def _forward(self, tokens: int, heads: int) -> int:
-        return 2 * (self.blocks * tokens + self.head * heads)
-
-    def _attention(self, before: int, tokens: int) -> int:
-        """Of `tokens` tokens that attend to each other's past and to `before` tokens before them."""
-        return 4 * self.layers * self.width * (tokens * before + tokens * (tokens + 1) // 2)
 
 
 @dataclass
@@ -233,6 +157,15 @@ class Ledger:
         """Take over what `as_dict` gave before."""
         self.counts, self.seconds = Counter(saved["counts"]), defaultdict(float, saved["seconds"])
         self.peak_memory = max(self.peak_memory, saved.get("peak_memory", 0))
+
+
+def together(processes: int, share: Share) -> list[Share]:
+    """The shares of all processes, in their order."""
+    if processes == 1:
+        return [share]
+    from accelerate.utils import gather_object
+
+    return list(gather_object([share]))
 
 
 def of_evaluation(records: Sequence[Mapping[str, Any]], model: Any, seconds: float) -> dict[str, Any]:

@@ -22,8 +22,9 @@ from trl import GRPOConfig, GRPOTrainer
 from motif.algorithms import Algorithm
 from motif.budget import Limits, reached
 from motif.checks import UserError, hint, number, one_of
-from motif.compute import Cost, Ledger, Share, forget_peak
+from motif.compute import Ledger, forget_peak, together
 from motif.episode import Episode
+from motif.flops import Cost
 from motif.models import Policy
 from motif.rewards import Reward
 from motif.rollout import Rollout
@@ -244,7 +245,7 @@ def train(
     if trainer.is_world_process_zero():
         ledger.redone = lost(run, ledger)
         run.cut(found[1]["positions"] if found else {})
-    ledger.cost = cost(trainer)
+    ledger.cost = Cost.of_trainer(trainer)
     forget_peak()
     steps, model = trainer.args.max_steps, cast(torch.nn.Module, trainer.model)
     if found and (found[1]["step"] >= steps or reached(limits, ledger)):  # from its end the trainer would take one more
@@ -259,16 +260,6 @@ def train(
     model.eval()
 
 
-def cost(trainer: GRPOTrainer) -> Cost:
-    """What a token costs the trainer's policy, and how often TRL reads a row besides training on it."""
-    arguments = trainer.args
-    corrected = trainer.use_vllm and trainer.vllm_importance_sampling_correction
-    again = corrected or arguments.gradient_accumulation_steps % (
-        (arguments.steps_per_generation or 1) * arguments.num_iterations
-    )
-    return Cost.of(trainer.model, bool(arguments.gradient_checkpointing), bool(arguments.beta) + bool(again))
-
-
 def lost(run: Run, ledger: Ledger) -> dict[str, float]:
     """What killed processes of this run had spent after the checkpoints that were gone on from, by its metrics."""
     file = run.checkpoints / "redone.json"
@@ -279,15 +270,6 @@ def lost(run: Run, ledger: Ledger) -> dict[str, float]:
     found = {name: before.get(name, 0) + more.get(name, 0) for name in {**before, **more}}
     write_json(file, found)
     return found
-
-
-def together(processes: int, share: Share) -> list[Share]:
-    """The shares of all processes, in their order."""
-    if processes == 1:
-        return [share]
-    from accelerate.utils import gather_object
-
-    return cast(list[Share], gather_object([share]))
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "motif"
 LAYERS = [  # from the ground up; a module may import from layers below its own
-    {"checks", "report", "vocabulary", "cache", "card"},
+    {"checks", "report", "vocabulary", "cache", "card", "flops"},
     {"prompts", "statistics", "fitting", "compute"},
     {"data", "generation", "answers", "screen", "tables", "policy", "loading", "budget"},
     {"chain", "corpus", "carry", "models", "results", "scores"},
