@@ -41,7 +41,7 @@ class Budget:
             number("budget.seconds", self.seconds, above=0)
         one_of("budget.on", self.on, ON)
         if self.match is None and self.on != "tokens":
-            raise UserError(f"budget.on={self.on} says what of another run is matched: name it as budget.match=outputs/RUN")
+            raise UserError(f"budget.on={self.on} is of a run that is matched: name it as budget.match=outputs/RUN")
         if self.match is not None:
             if not isinstance(self.match, str) or not self.match:
                 raise UserError(f"budget.match must be the folder of a finished run, got {self.match!r}")
@@ -58,13 +58,13 @@ class Budget:
         file = Path(self.match) / "summary.json"
         if not file.is_file():
             state = "is not finished" if (file.parent / "run.json").is_file() else "is not a run"
-            raise UserError(f"budget.match={self.match} {state}: it has no summary.json; give the folder of a finished run")
+            raise UserError(f"budget.match={self.match} {state}: no summary.json there; give the folder of a finished run")
         try:
             spent = json.loads(file.read_text())["compute"]["training"][COUNTED.get(self.on, self.on)]
             number(f"what {file} says of {self.on}", spent, above=0)
             return spent
         except (KeyError, TypeError, json.JSONDecodeError):
-            raise UserError(f"budget.match={self.match}: {file} does not say how many {self.on} training took") from None
+            raise UserError(f"budget.match={self.match}: {file} does not say how many {self.on} it took") from None
 
     def account(self, limits: Limits, ledger: Ledger) -> dict[str, Any]:
         """For a summary: each limit, what was spent of it, and their ratio; and the run that was matched, if any."""
@@ -91,6 +91,7 @@ def account_lines(account: Mapping[str, Any], stopped_by: str) -> list[str]:
     for name in ON:
         if found := account.get(name):
             whose = f" (what {account['match']} spent)" if account.get("on") == name else ""
-            end = "" if found["ratio"] >= 1 or stopped_by != "algo.steps" else "; algo.steps ended training before that"
-            lines.append(f"budget.{name}: {found['spent']:,.0f} of {found['limit']:,.0f}{whose}, {found['ratio']:.1%}{end}")
+            end = "; algo.steps ended training before that" if stopped_by == "algo.steps" else ""
+            numbers = f"{found['spent']:,.0f} of {found['limit']:,.0f}"
+            lines.append(f"budget.{name}: {numbers}{whose}, {found['ratio']:.1%}{end}")
     return lines

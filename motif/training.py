@@ -261,10 +261,11 @@ def train(
 
 
 def lost(run: Run, ledger: Ledger) -> dict[str, float]:
-    """What killed processes of this run had spent after the checkpoints that were gone on from, by its metrics."""
+    """What killed processes of this run had spent after the checkpoints that were gone on from, by whole lines of its
+    metrics."""
     file = run.checkpoints / "redone.json"
     before: dict[str, float] = json.loads(file.read_text()) if file.is_file() else {}
-    lines = run.metrics_file.read_bytes().split(b"\n")[:-1] if run.metrics_file.is_file() else []  # the last may be torn
+    lines = run.metrics_file.read_bytes().split(b"\n")[:-1] if run.metrics_file.is_file() else []
     if not lines or not (more := ledger.beyond(json.loads(lines[-1]))):
         return before
     found = {name: before.get(name, 0) + more.get(name, 0) for name in {**before, **more}}
