@@ -58,7 +58,7 @@ class Budget:
         file = Path(self.match) / "summary.json"
         if not file.is_file():
             state = "is not finished" if (file.parent / "run.json").is_file() else "is not a run"
-            raise UserError(f"budget.match={self.match} {state}: no summary.json there; give the folder of a finished run")
+            raise UserError(f"budget.match={self.match} {state}: no summary.json there; name a finished run's folder")
         try:
             spent = json.loads(file.read_text())["compute"]["training"][COUNTED.get(self.on, self.on)]
             number(f"what {file} says of {self.on}", spent, above=0)

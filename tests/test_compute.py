@@ -62,7 +62,7 @@ def test_metrics_of_a_step_are_totals_so_far_and_the_steps_own():
     for name in ledger.names():
         assert metrics[f"train/{name}"] == 2 * metrics[f"step/{name}"] == ledger.counts[name]
     assert metrics["step/optimiser_steps"] == 1 and metrics["step/questions"] == 2
-    assert 0 < metrics["seconds/update"] <= metrics["seconds/training"]
+    assert 0 <= metrics["seconds/update"] <= metrics["seconds/training"]
     assert metrics["memory/peak"] == ledger.peak_memory > 1e6
     assert Ledger().metrics()["train/continuations"] == 0
 
