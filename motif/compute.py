@@ -183,7 +183,7 @@ def altogether(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     for part in parts:
         for name, value in part.items():
             total[name] = max(total.get(name, 0), value) if name == "peak_memory" else total.get(name, 0) + value
-    return total
+    return {**total, "seconds": round(total["seconds"], 3)} if "seconds" in total else total
 
 
 def plain(value: int) -> int | float:

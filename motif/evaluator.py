@@ -129,10 +129,11 @@ class Evaluator:
         forget_peak()
         with screen.progress(title, len(questions)) as report:
             records = evaluate(questions, episode, generate, policy.tokenizer, settings, file, self.seed, report)
+        elapsed = time.monotonic() - started
         return {
             "budget": episode.budget(),
             **summarise(records),
-            "compute": of_evaluation(records, policy.model, time.monotonic() - started),
+            "compute": of_evaluation(records, policy.model, elapsed),
             "disagreeing": disagreements(records),
         }
 

@@ -205,7 +205,7 @@ class Experiment:
                 title = f"{which}, {name}, {rounds} round{'s' * (rounds > 1)}"
                 file = run.evaluation / f"{which}-{name}-r{rounds}.jsonl"
                 episode = settings.episode(self.flaws.measured_episode(self.episode, which, name), rounds)
-                started = time.monotonic()
+                before = ledger.seconds["evaluation"]
                 forget_peak()
                 with ledger.phase("evaluation"), screen.progress(title, len(test)) as report:
                     records = evaluate(
@@ -219,7 +219,7 @@ class Experiment:
                     "grader": self.flaws.grader(),
                     "budget": episode.budget(),
                     **summarise(records),
-                    "compute": of_evaluation(records, policy.model, time.monotonic() - started),
+                    "compute": of_evaluation(records, policy.model, ledger.seconds["evaluation"] - before),
                 }
                 write_json(file.with_suffix(".json"), {**result, "disagreeing": disagreements(records)})
                 found.append(result)

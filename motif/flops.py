@@ -22,10 +22,10 @@ class Cost:
                    2 · `trained` weights              for their gradients
 
     so 6 N where all weights are trained and 4 N where adapters are; `recomputed` (gradient checkpointing) adds another
-    forward, and so does each of `scored` (log-probabilities of the reference, or of the policy where an engine's are
-    corrected). `width` is heads × head size. Generating a token and reading a prompt's are a forward each; a prompt
-    read for several replies is read once; the head is spared for prompts. In an update a reply is read with its
-    prompt.
+    forward of the blocks, and each of `scored` a whole one (log-probabilities of the reference, or of the policy where
+    an engine's are corrected). `width` is heads × head size. Generating a token and reading a prompt's are a forward
+    each; a prompt of several replies is read once; prompts are spared the head. In an update each reply is read with
+    its prompt.
 
     Sources: Kaplan et al. 2020 (arXiv 2001.08361, section 2.1), Hoffmann et al. 2022 (2203.15556, appendix F),
     Chowdhery et al. 2022 (2204.02311, appendix B). These take c to be the whole context; here it is what is attended
@@ -76,8 +76,9 @@ class Cost:
         tokens = prompt + reply
         attention = self._attention(0, tokens)
         forward = self._forward(tokens, reply) + attention
-        weights = 2 * (self.trained_blocks * tokens + self.trained_head * reply)
-        return forward * (2 + self.recomputed + self.scored) + attention + weights
+        backward = forward + attention + 2 * (self.trained_blocks * tokens + self.trained_head * reply)
+        again = self.recomputed * (self._forward(tokens, 0) + attention)
+        return forward * (1 + self.scored) + backward + again
 
     def _forward(self, tokens: int, heads: int) -> int:
         return 2 * (self.blocks * tokens + self.head * heads)

@@ -87,8 +87,8 @@ def spent_lines(summary: Mapping[str, Any]) -> list[str]:
     memory = {"gpu": "on the GPU", "process": "of the process"}[summary["compute"]["peak_memory_of"]]
     return [
         f"trained {spent['optimiser_steps']:,} steps on {spent['questions']:,} questions: "
-        f"{spent['responses']:,} responses, {spent['generated_tokens']:,} tokens generated, {spent['flops']:.2g} FLOPs (estimated), "
-        f"{spent['peak_memory'] / 2**30:.1f} GiB {memory}, {spent['seconds']:.0f} s",
+        f"{spent['responses']:,} responses, {spent['generated_tokens']:,} tokens generated, "
+        f"{spent['flops']:.2g} FLOPs (estimated), {spent['peak_memory'] / 2**30:.1f} GiB {memory}, {spent['seconds']:.0f} s",
         f"seconds of the run: {', '.join(f'{name} {s:.0f}' for name, s in seconds.items())}",
     ]
 

@@ -1,12 +1,20 @@
-"""Budgets on ledgers made by hand. That training stops by them is in the tests of training."""
+"""Budgets on ledgers made by hand, and whole runs that are matched. That training stops by them: tests of training."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_dir
 
+from motif import entry
 from motif.budget import Budget, account_lines, reached
 from motif.checks import UserError
 from motif.compute import Ledger
+
+ROOT = Path(__file__).parent.parent
+SMALL = ["experiment=smoke", "tracking=none", "evaluation.questions=2", "evaluation.before=false", "algo.m=2"]
 
 
 def ledger(**counts):
@@ -87,3 +95,38 @@ def test_a_match_that_cannot_be_read_is_refused_in_a_line(finished, tmp_path):
     (finished / "summary.json").unlink()
     with pytest.raises(UserError, match="is not finished"):
         Budget(match=str(finished)).limits()
+
+
+def run(folder, name, *overrides):
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose("config", overrides=[*SMALL, *overrides, f"outputs={folder}", f"name={name}"])
+        return entry.build(config).run(entry.resolved(config))
+
+
+def test_a_baseline_gets_what_another_run_spent_within_a_step(tmp_path, capsys):
+    other = run(tmp_path, "other", "algo=motif", "algo.steps=1")["compute"]["training"]
+    summary = run(tmp_path, "same", "algo=grpo", "algo.steps=30", f"budget.match={tmp_path}/other")
+    steps = [json.loads(line) for line in (tmp_path / "same/metrics.jsonl").read_text().splitlines()]
+    assert summary["stopped_by"] == "budget.tokens" and len(steps) < 30
+    last, limit = steps[-1], other["generated_tokens"]
+    assert last["train/generated_tokens"] - last["step/generated_tokens"] < limit <= last["train/generated_tokens"]
+    assert summary["budget"]["tokens"]["limit"] == limit
+    assert summary["budget"]["tokens"]["spent"] == summary["compute"]["training"]["generated_tokens"]
+    assert f"(what {tmp_path}/other spent)" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_run_whose_steps_end_before_its_budget_says_so(tmp_path, capsys):
+    summary = run(tmp_path, "short", "algo=grpo", "algo.steps=1", "budget.questions=50")
+    assert summary["stopped_by"] == "algo.steps" and summary["budget"]["questions"]["spent"] == 2
+    assert "budget.questions: 2 of 50, 4.0%; algo.steps ended training before that" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_two_processes_count_the_whole_job_and_stop_at_the_same_step(tmp_path):
+    call = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", str(ROOT / "train.py"), *SMALL]
+    call += ["algo.questions=2", "budget.questions=3", f"outputs={tmp_path}", "name=two"]
+    subprocess.run(call, check=True, capture_output=True, timeout=250)
+    lines = [json.loads(line) for line in (tmp_path / "two/metrics.jsonl").read_text().splitlines()]
+    assert [line["train/questions"] for line in lines] == [2, 4]
+    assert [line["train/optimiser_steps"] for line in lines] == [1, 2]
+    assert lines[-1]["train/first_round_replies"] == 8
