@@ -88,7 +88,8 @@ def spent_lines(summary: Mapping[str, Any]) -> list[str]:
     return [
         f"trained {spent['optimiser_steps']:,} steps on {spent['questions']:,} questions: "
         f"{spent['responses']:,} responses, {spent['generated_tokens']:,} tokens generated, "
-        f"{spent['flops']:.2g} FLOPs (estimated), {spent['peak_memory'] / 2**30:.1f} GiB {memory}, {spent['seconds']:.0f} s",
+        f"{spent['flops']:.2g} FLOPs (estimated), {spent['peak_memory'] / 2**30:.1f} GiB {memory}, "
+        f"{spent['seconds']:.0f} s",
         f"seconds of the run: {', '.join(f'{name} {s:.0f}' for name, s in seconds.items())}",
     ]
 
