@@ -1,13 +1,15 @@
 """A GPU: `python -m benchmarks.gpu` measures decoding and a MOTIF step at the exact shape of Qwen2.5-3B.
 
-Weights are random, in bfloat16, with LoRA r = 64 on all linear layers; replies never end, so every row runs to its limit.
+Weights are random, in bfloat16, with LoRA r = 64 on all linear layers; replies never end, so every row runs to its
+limit.
 
-1. decoding: tokens per second of our decoder (captured steps), of ours in plain steps and of `model.generate`, in the same
-   process, against the roofline: bytes of weights and cache that a step has to read, over the memory bandwidth measured here;
-2. rollouts of a MOTIF step (m 8, k 4, n 3): ours, a call a round, against the published schedule, a prompt a call, both in
-   windows of a sixteenth;
-3. steps of training through TRL in the published windows of 1024 and 2048 tokens: seconds by phase, peak memory, and the
-   micro-batch found from free memory.
+1. decoding: tokens per second of our decoder (captured steps), of ours in plain steps and of `model.generate`, in the
+   same process, against the roofline: bytes of weights and cache that a step has to read, over the memory bandwidth
+   measured here;
+2. rollouts of a MOTIF step (m 8, k 4, n 3): ours, a call a round, against the published schedule, a prompt a call,
+   both in windows of a sixteenth;
+3. steps of training through TRL in the published windows of 1024 and 2048 tokens: seconds by phase, peak memory, and
+   the micro-batch found from free memory.
 
 Without a GPU the same program runs at a small shape; its figures say nothing about a GPU.
 """
@@ -143,9 +145,7 @@ def tree_of(policy: Policy, generate: Generate, windows: tuple[int, int], seed: 
 def episode_of(windows: tuple[int, int]) -> Episode:
     from motif.carry import Summary
 
-    return Episode(
-        rounds=3, tokens=windows[0], later={"tokens": windows[1]}, carry=Summary(tokens=512, missing="tail")
-    )
+    return Episode(rounds=3, tokens=windows[0], later={"tokens": windows[1]}, carry=Summary(tokens=512, missing="tail"))
 
 
 def sampling(windows: tuple[int, int], round: int, seed: int) -> Sampling:
@@ -165,7 +165,9 @@ def rollouts(policy: Policy, device: str, windows: tuple[int, int]) -> None:
     by_prompt = lambda: published(generate, policy.tokenizer, episode.sampling, [QUESTION], episode, 8, 4)  # noqa: E731
     theirs = seconds(by_prompt, device)
     screen.say(f"rollouts of a MOTIF step, m 8, k 4, n 3, windows {small[0]} and {small[1]}:")
-    screen.say(f"  ours {ours:.1f} s (in plain steps {plain:.1f} s), published schedule {theirs:.1f} s: {theirs / ours:.1f}×")
+    screen.say(
+        f"  ours {ours:.1f} s (in plain steps {plain:.1f} s), published schedule {theirs:.1f} s: {theirs / ours:.1f}×"
+    )
 
 
 def training(policy: Policy, device: str, windows: tuple[int, int], steps: int) -> None:
@@ -212,8 +214,12 @@ def main() -> None:
     screen.quiet_bars()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     shape = "qwen2.5-3b" if device == "cuda" else "small"
-    name = torch.cuda.get_device_name() if device == "cuda" else f"{platform.machine()}, {torch.get_num_threads()} threads"
-    screen.say(f"{name}, torch {torch.__version__}, shape {shape}, {'bfloat16' if device == 'cuda' else 'float32'}, LoRA r 64")
+    name = (
+        torch.cuda.get_device_name() if device == "cuda" else f"{platform.machine()}, {torch.get_num_threads()} threads"
+    )
+    screen.say(
+        f"{name}, torch {torch.__version__}, shape {shape}, {'bfloat16' if device == 'cuda' else 'float32'}, LoRA r 64"
+    )
     torch.manual_seed(0)
     policy = policy_of(shape, device)
     windows = (1024, 2048) if device == "cuda" else (64, 128)

@@ -116,7 +116,9 @@ def compare(arguments: argparse.Namespace) -> None:
 
         seconds_b, trees = timed(lambda: grow(questions, episode, branching, ours, policy.tokenizer, sampled))
         seconds_c, bare_trees = timed(lambda: grow(questions, episode, branching, engine, policy.tokenizer, sampled))
-        seconds_a, published_trees = timed(lambda: published(engine, policy.tokenizer, sampled, questions, episode, m, k))
+        seconds_a, published_trees = timed(
+            lambda: published(engine, policy.tokenizer, sampled, questions, episode, m, k)
+        )
         a, b, c = tokens(published_trees) / seconds_a, tokens(trees) / seconds_b, tokens(bare_trees) / seconds_c
         over_published.append(b / a)
         over_engine.append(b / c)

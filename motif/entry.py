@@ -128,7 +128,7 @@ def take_from_run(config: DictConfig, keys: Sequence[str]) -> bool:
             if key in names or key not in saved:
                 continue
             inside = {name: OmegaConf.select(config, name) for name in names if name.startswith(f"{key}.")}
-            config[key] = saved[key]
+            config[key] = OmegaConf.select(saved, key)
             for name, value in inside.items():
                 OmegaConf.update(config, name, value, force_add=True)
     return True
@@ -148,7 +148,7 @@ def split_question(words: Sequence[str], config: str) -> tuple[list[str], str | 
     """The command line without what is neither an option nor a value for a key of conf/`config`.yaml, and that text."""
     file = Path(__file__).parent.parent / "conf" / f"{config}.yaml"
     known = {*OmegaConf.load(file), "hydra"}
-    command, rest = [words[0]], []
+    command, rest = [words[0]], list[str]()
     for argument in arguments(words[1:]):
         key = re.match(r"[+~]{0,2}([A-Za-z_]\w*)[\w.@/]*=", argument)
         (command if argument.startswith("-") or (key and key[1] in known) else rest).append(argument)

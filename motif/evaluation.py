@@ -12,9 +12,10 @@ from statistics import fmean
 from typing import Any
 
 from motif.answers import is_correct_strictly
-from motif.checks import UserError, number, of_kind, whole
+from motif.checks import UserError, number, of_kind, shown, whole
 from motif.data import Dataset, Question
-from motif.episode import Episode, Path as Trajectory, Tree, copied, grade, grow
+from motif.episode import Episode, Tree, copied, grade, grow
+from motif.episode import Path as Trajectory
 from motif.generation import Generate, Sampling
 from motif.screen import Report
 
@@ -46,7 +47,10 @@ class Evaluation:
         if self.datasets is not None:
             of_kind("evaluation.datasets", self.datasets, list)
             if not self.datasets or not all(isinstance(item, Dataset) for item in self.datasets):
-                raise UserError(f"evaluation.datasets must list data sets, as in evaluation.datasets=[math500], got {self.datasets!r}")
+                raise UserError(
+                    "evaluation.datasets must list data sets, as in evaluation.datasets=[math500], "
+                    f"got {shown(self.datasets)}"
+                )
         if self.rounds is not None:
             of_kind("evaluation.rounds", self.rounds, list)
             for rounds in self.rounds:

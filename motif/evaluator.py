@@ -23,9 +23,9 @@ from motif.evaluation import Evaluation, evaluate
 from motif.generation import Generate
 from motif.lm_eval import export
 from motif.models import Policy, open_policy, policy_name
+from motif.results import by_round_lines, results_table, sample_lines
 from motif.runs import Run, write_json
 from motif.scores import disagreements, summarise
-from motif.results import by_round_lines, results_table, sample_lines
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from typing import Any
 from motif import screen
 from motif.algorithms import Algorithm
 from motif.budget import Budget, Limits, reached
-from motif.checks import UserError, of_kind, whole
 from motif.card import write_card
+from motif.checks import UserError, of_kind, whole
 from motif.compute import Ledger, altogether, forget_peak, memory_kind, of_evaluation
 from motif.data import Dataset, Question, fingerprint, without
 from motif.episode import Episode
@@ -25,11 +25,11 @@ from motif.generation import Generate, Reply, Sampling
 from motif.guard import Guard
 from motif.models import Policy, frozen_copy, untrained
 from motif.prompts import Conversation
+from motif.results import show_result
 from motif.rewards import Reward
 from motif.rollout import Rollout
 from motif.runs import Checkpoints, Record, Run, check_name, environment, write_json
 from motif.scores import disagreements, summarise
-from motif.results import show_result
 from motif.tracking import Silent
 
 NODES = {
@@ -89,7 +89,10 @@ class Experiment:
         """What is trained on, and the test questions by data set; what is in both is not trained on, and is shown."""
         if not self.dataset.trainable:
             self.dataset.train()  # which says why not
-        tests = {found.name: found.test()[: self.evaluation.questions] for found in self.evaluation.datasets or [self.dataset]}
+        tests = {
+            found.name: found.test()[: self.evaluation.questions]
+            for found in self.evaluation.datasets or [self.dataset]
+        }
         kept, dropped = without(self.dataset.train(), [question for test in tests.values() for question in test])
         if dropped:
             screen.say(
@@ -225,9 +228,7 @@ class Experiment:
                 found.append(result)
         return found
 
-    def _summary(
-        self, results: list[dict[str, Any]], ledger: Ledger, elapsed: float, limits: Limits
-    ) -> dict[str, Any]:
+    def _summary(self, results: list[dict[str, Any]], ledger: Ledger, elapsed: float, limits: Limits) -> dict[str, Any]:
         measured, spent = self.evaluation.sampling(self.episode, self.seed), ledger.as_dict()
         trained = self.flaws.training_episode(self.episode)
         return {

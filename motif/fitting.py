@@ -24,7 +24,7 @@ def micro_batch(model: Any, rows: int, prompt: int, completion: int) -> int:
         torch.cuda.empty_cache()
         raise UserError(
             f"one row of {prompt} + {completion} tokens does not fit the GPU's memory in training; "
-            "lower episode.tokens, or take a smaller model, model.quantization=4bit or model.gradient_checkpointing=true"
+            "lower episode.tokens, take a smaller model, or set model.gradient_checkpointing=true"
         ) from None
     a_row = max(peaks[1] - peaks[0], 1)
     free, _ = torch.cuda.mem_get_info(model.device)

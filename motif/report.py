@@ -6,7 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-HEADER = ("algo", "rounds", "seed", "policy", "data set", "decoded in", "accuracy", "95 % interval", "n", "truncated", "tokens")
+HEADER = (
+    "algo",
+    "rounds",
+    "seed",
+    "policy",
+    "data set",
+    "decoded in",
+    "accuracy",
+    "95 % interval",
+    "n",
+    "truncated",
+    "tokens",
+)
 
 
 def rows(summaries: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:

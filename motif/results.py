@@ -77,7 +77,9 @@ def show_result(summary: Mapping[str, Any], folder: Path) -> None:
     for line in (*spent_lines(summary), *account_lines(summary.get("budget", {}), summary.get("stopped_by", ""))):
         screen.say(line)
     screen.say(f"folder  {folder}")
-    for place, command in enumerate([*next_commands(summary["algo"], sys.argv[1:]), f"python evaluate.py policy={folder}"]):
+    for place, command in enumerate(
+        [*next_commands(summary["algo"], sys.argv[1:]), f"python evaluate.py policy={folder}"]
+    ):
         screen.say(f"{'' if place else 'next':<8}{command}")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from motif import screen
 from motif.checks import UserError, number, of_kind, whole
 from motif.data import Question
-from motif.episode import Episode, Tree, grade
+from motif.episode import Episode, Node, Tree, grade
 from motif.evaluation import Evaluation
 from motif.generation import Reply, Sampling
 from motif.models import Policy, open_policy, policy_name
@@ -45,7 +45,8 @@ class Solver:
         episode = self.episode.with_rounds(self.rounds)
         settings = Evaluation(temperature=self.temperature)
         sampling = settings.sampling(episode, self.seed)
-        tree, carried, path = Tree(Question("asked", str(self.question), str(self.gold or ""))), None, []
+        tree, carried = Tree(Question("asked", str(self.question), str(self.gold or ""))), None
+        path: list[Node] = []
         for round in range(1, self.rounds + 1):
             screen.say(f"── round {round} of {self.rounds} ──", style="bold")
             reply = written(policy, episode.conversation(tree.question, round, carried), sampling(round))

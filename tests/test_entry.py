@@ -1,9 +1,14 @@
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from motif import entry
+from motif.checks import UserError
+
+MATH = '{"problem": "?", "answer": "2", "subject": "Algebra", "level": 1, "unique_id": "a"}\n'
 
 
 @pytest.fixture
@@ -11,7 +16,9 @@ def typed(monkeypatch):
     """Pretend that these overrides were typed."""
 
     def pretend(*words):
-        monkeypatch.setattr(entry, "HydraConfig", SimpleNamespace(get=lambda: OmegaConf.create({"overrides": {"task": list(words)}})))
+        monkeypatch.setattr(
+            entry, "HydraConfig", SimpleNamespace(get=lambda: OmegaConf.create({"overrides": {"task": list(words)}}))
+        )
 
     return pretend
 
@@ -23,7 +30,9 @@ def run_folder(tmp_path):
 
 
 def config(policy):
-    made = OmegaConf.create({"policy": policy, "rounds": 3, "episode": {"tokens": 1024, "new": 1}, "dataset": {"name": "math500"}})
+    made = OmegaConf.create(
+        {"policy": policy, "rounds": 3, "episode": {"tokens": 1024, "new": 1}, "dataset": {"name": "math500"}}
+    )
     OmegaConf.set_struct(made, True)
     return made
 
@@ -62,3 +71,57 @@ def test_a_question_is_told_from_settings(words, asked):
     command, found = entry.split_question(["solve.py", "policy=a b", *words, "episode.tokens=5", "-v"], "solve")
     assert found == asked
     assert command == ["solve.py", "policy=a b", "episode.tokens=5", "hydra.verbose=true"]
+
+
+@pytest.mark.parametrize(
+    ("config", "overrides", "kind"),
+    [
+        ("evaluate", ["policy=x", "dataset=math500", "samples=4"], "Evaluator"),
+        ("evaluate", ["policy=x", "generation=vllm", "budget=100"], "Evaluator"),
+        ("solve", ["policy=x", "question=why", "rounds=2"], "Solver"),
+    ],
+)
+def test_the_programs_beside_training_compose_and_build(config, overrides, kind):
+    root = Path(__file__).parent.parent / "conf"
+    with initialize_config_dir(str(root), version_base="1.3"):
+        made = entry.build(compose(config, overrides=overrides))
+    assert type(made).__name__ == kind and made.policy == "x"
+
+
+def test_data_sets_to_be_measured_on_are_named_and_take_their_files_from_one_folder(tmp_path):
+    (tmp_path / "math500_test.jsonl").write_text(MATH.replace("?", "1+1"))
+    root = Path(__file__).parent.parent / "conf"
+    chosen = ["name=x", "evaluation.datasets=[math500,chain]", f"evaluation.path={tmp_path}"]
+    with initialize_config_dir(str(root), version_base="1.3"):
+        with pytest.raises(UserError, match="dataset.path is not for dataset=chain"):
+            entry.build(compose("config", overrides=chosen))
+        chosen[1] = "evaluation.datasets=[math500]"
+        experiment = entry.build(compose("config", overrides=chosen))
+        with pytest.raises(UserError, match="evaluation.datasets must be one of .*got 'math50'.*did you mean math500"):
+            entry.build(compose("config", overrides=["name=x", "evaluation.datasets=[math50]"]))
+    (found,) = experiment.evaluation.datasets
+    assert [question.text for question in found.test()] == ["1+1"]
+
+
+def test_training_questions_that_are_measured_on_are_left_out_and_shown(tmp_path, capsys):
+    (tmp_path / "train.jsonl").write_text(
+        "".join(f'{{"question": "What is {n} + 1?", "answer": "{n + 1}"}}\n' for n in range(40))
+    )
+    (tmp_path / "math500_test.jsonl").write_text(MATH.replace("?", "what is 3 + 1"))
+    chosen = [
+        *("name=x", "dataset=local", f"dataset.path={tmp_path / 'train.jsonl'}"),
+        *("evaluation.datasets=[math500]", f"evaluation.path={tmp_path}"),
+    ]
+    root = Path(__file__).parent.parent / "conf"
+    with initialize_config_dir(str(root), version_base="1.3"):
+        questions, tests = entry.build(compose("config", overrides=chosen)).questions()
+    assert "What is 3 + 1?" not in [question.text for question in questions] and len(tests["math500"]) == 1
+    assert "1 of" in capsys.readouterr().out
+
+
+def test_an_evaluation_set_is_not_trained_on():
+    root = Path(__file__).parent.parent / "conf"
+    with initialize_config_dir(str(root), version_base="1.3"):
+        experiment = entry.build(compose("config", overrides=["name=x", "dataset=aime24"]))
+    with pytest.raises(UserError, match="aime24 is an evaluation set"):
+        experiment.questions()

@@ -54,7 +54,7 @@ def test_a_run_leaves_everything_in_its_folder(finished):
         "checkpoints",
     ):
         assert (run / name).exists(), name
-    assert {path.name for path in (run / "evaluation").iterdir()} == {
+    assert {path.name for path in (run / "evaluation").iterdir()} >= {
         f"{policy}-chain-r{rounds}.{kind}"
         for policy in ("base", "trained")
         for rounds in (1, 3)
@@ -111,6 +111,31 @@ def test_the_same_name_with_another_configuration_is_refused(finished):
     folder, _ = finished
     status, said = train(folder, "name=one", "seed=5")
     assert status == 1 and "seed" in said and "overwrite=true" in said and "Traceback" not in said
+
+
+def program(name, folder, *arguments):
+    call = [sys.executable, str(TRAIN.with_name(name)), *arguments]
+    done = subprocess.run(call, capture_output=True, text=True, cwd=folder, timeout=200, env=environment())
+    assert done.returncode == 0 and "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_finished_run_is_evaluated_with_its_own_data_episode_and_rounds_or_with_what_is_typed(finished):
+    folder, _ = finished
+    said = program("evaluate.py", folder, "policy=outputs/one", "questions=4")
+    assert "chain" in said and "132" in said  # three rounds of 44 tokens
+    said = program("evaluate.py", folder, "-m", "policy=outputs/one", "questions=4", "rounds=1,2", "episode.tokens=40")
+    assert "stopped after round 2" in said
+    results = [json.loads(file.read_text()) for file in (folder / "outputs/one/evaluation").glob("chain-r*.json")]
+    assert sorted((found["rounds"], found["budget"]) for found in results) == [(1, 40), (2, 80), (3, 132)]
+    said = program("evaluate.py", folder, "policy=outputs/one", "questions=4")
+    assert "measured before" in said
+
+
+def test_a_finished_run_can_be_watched(finished):
+    folder, _ = finished
+    said = program("solve.py", folder, "policy=outputs/one", "rounds=2", "9a-5b*8c+7")
+    assert "round 2 of 2" in said and "handed on" in said and "answer" in said
 
 
 def test_ctrl_c_ends_cleanly_and_the_same_command_continues(tmp_path):

@@ -7,11 +7,11 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "motif"
 LAYERS = [  # from the ground up; a module may import from layers below its own
-    {"checks", "report", "vocabulary", "cache", "card", "flops"},
-    {"prompts", "statistics", "fitting", "compute"},
-    {"data", "generation", "answers", "screen", "tables", "policy", "loading", "budget"},
-    {"chain", "corpus", "carry", "models", "results", "scores"},
-    {"episode", "tiny", "decoding", "serving", "tracking"},
+    {"checks", "report", "vocabulary", "cache", "card", "flops", "notation", "referee"},
+    {"prompts", "statistics", "fitting", "compute", "exact", "shapes", "units"},
+    {"data", "generation", "screen", "tables", "policy", "loading", "budget", "comparison"},
+    {"chain", "carry", "models", "results", "answers", "judge"},
+    {"corpus", "episode", "tiny", "decoding", "serving", "tracking", "scores"},
     {"rewards", "algorithms", "measures", "runs", "engines", "flaws", "guard"},
     {"evaluation", "rollout", "lm_eval"},
     {"training", "evaluator", "solver"},

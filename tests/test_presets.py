@@ -24,9 +24,7 @@ def hydra():
 
 
 def run(tmp_path, preset):
-    config = compose(
-        "config", overrides=[f"experiment={preset}", *SMALL, "name=x", f"outputs={tmp_path}"]
-    )
+    config = compose("config", overrides=[f"experiment={preset}", *SMALL, "name=x", f"outputs={tmp_path}"])
     return entry.build(config).run(entry.resolved(config))
 
 

@@ -1,4 +1,4 @@
-"""The whole way on real questions: GSM8K, MATH-500, AIME and the tokenizer of Qwen2.5; the model is small and random."""
+"""The whole way on real questions, GSM8K, MATH-500 and AIME, with Qwen2.5's tokenizer and a small random model."""
 
 import json
 import subprocess

@@ -28,7 +28,8 @@ def test_an_answer_that_cannot_be_read_is_said_to_be_missing(capsys):
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"), [({"question": " "}, "question is empty"), ({"rounds": 0}, "rounds"), ({"policy": ""}, "policy")]
+    ("changes", "words"),
+    [({"question": " "}, "question is empty"), ({"rounds": 0}, "rounds"), ({"policy": ""}, "policy")],
 )
 def test_a_bad_value_is_refused(changes, words):
     with pytest.raises(UserError, match=words):

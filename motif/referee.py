@@ -1,0 +1,116 @@
+"""The line to the process that does algebra (`motif.judge`): one per process, started when first asked.
+
+Threads take turns; a forked process gets its own. A judge that dies is replaced and asked once more; one that cannot be
+started is an error. It ends with the process that started it, because its stdin does.
+"""
+
+import atexit
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+START = 120.0  # seconds for the libraries to load
+PATIENCE = 1.8  # seconds for a verdict; the judge itself gives up before
+
+
+class Referee:
+    """`ask(prediction, gold)`: True, False, or None where it took too long."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def ask(self, prediction: str, gold: str) -> bool | None:
+        line = (json.dumps([prediction, gold]) + "\n").encode()
+        with self.lock:
+            for attempt in (1, 2):
+                process = self.process if self.process and self.process.poll() is None else self.start()
+                try:
+                    assert process.stdin
+                    process.stdin.write(line)
+                    process.stdin.flush()
+                    verdict = self.heard(process, PATIENCE)
+                except BrokenPipeError:
+                    verdict = b""
+                except BaseException:  # an interrupt: a verdict on its way would be taken for the next question's
+                    self.end()
+                    raise
+                if verdict is None:
+                    self.end()
+                    return None
+                if verdict:
+                    return json.loads(verdict)
+                self.end()
+                if attempt == 2:
+                    raise RuntimeError(
+                        "the process that grades answers (python -m motif.judge) died twice on a question"
+                    )
+        raise AssertionError
+
+    def start(self) -> "subprocess.Popen[bytes]":
+        home = str(Path(__file__).parent.parent)
+        path = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
+        self.process = process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "motif.judge"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            env={**os.environ, "PYTHONPATH": path},
+            start_new_session=True,  # Ctrl-C is for the run, which then ends this
+        )
+        if self.heard(process, START) != b"ready":
+            self.end()
+            raise RuntimeError("the process that grades answers does not start; try: python -m motif.judge < /dev/null")
+        return process
+
+    def heard(self, process: "subprocess.Popen[bytes]", seconds: float) -> bytes | None:
+        """A line of the judge without its end; b'' where it is dead, None where it says nothing in time."""
+        assert process.stdout
+        until, text = time.monotonic() + seconds, b""
+        while (left := until - time.monotonic()) > 0:
+            poll = select.poll()  # unlike select.select, at home with file numbers above 1024
+            poll.register(process.stdout, select.POLLIN)
+            if poll.poll(left * 1000):
+                text += (more := os.read(process.stdout.fileno(), 64))
+                if not more or text.endswith(b"\n"):
+                    return text.strip() if more else b""
+        return None
+
+    def end(self) -> None:
+        if self.process:
+            self.process.kill()
+            self.close()
+            self.process.wait()
+            self.process = None
+
+    def close(self) -> None:
+        """Let go of the pipes."""
+        assert self.process
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe:
+                pipe.close()
+
+
+REFEREE = Referee()
+
+
+def forked() -> None:
+    """A child process shares no pipe with its parent, and no lock that a thread of the parent held."""
+    process = REFEREE.process
+    REFEREE.__init__()  # type: ignore[misc]
+    if process:
+        for pipe in (process.stdin, process.stdout):
+            if pipe:
+                pipe.close()
+        process.returncode = 0  # not ours to wait for
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=forked)
+atexit.register(REFEREE.end)
