@@ -7,12 +7,12 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "motif"
 LAYERS = [  # from the ground up; a module may import from layers below its own
-    {"checks", "vocabulary", "cache", "card", "notation", "referee"},
-    {"prompts", "statistics", "fitting", "exact", "shapes", "units"},
-    {"data", "generation", "screen", "tables", "policy", "loading", "comparison"},
+    {"checks", "vocabulary", "cache", "card", "flops", "notation", "referee"},
+    {"prompts", "statistics", "fitting", "compute", "exact", "shapes", "units"},
+    {"data", "generation", "screen", "tables", "policy", "loading", "budget", "comparison"},
     {"chain", "carry", "models", "results", "answers", "judge"},
     {"corpus", "episode", "tiny", "decoding", "serving", "tracking", "scores"},
-    {"rewards", "algorithms", "measures", "compute", "runs", "engines", "flaws", "guard"},
+    {"rewards", "algorithms", "measures", "runs", "engines", "flaws", "guard"},
     {"evaluation", "rollout", "lm_eval", "arms"},
     {"training", "evaluator", "solver", "verdicts"},
     {"experiment", "report"},
