@@ -26,7 +26,8 @@ from motif.models import Policy, frozen_copy, untrained
 from motif.prompts import Conversation
 from motif.rewards import Reward
 from motif.rollout import Rollout
-from motif.runs import Checkpoints, Record, Run, check_name, environment, write_json
+from motif.names import check_name
+from motif.runs import Checkpoints, Record, Run, environment, write_json
 from motif.scores import disagreements, summarise
 from motif.results import show_result
 from motif.tracking import Silent
@@ -86,7 +87,7 @@ class Experiment:
         """What is trained on, and the test questions by data set; what is in both is not trained on, and is shown."""
         if not self.dataset.trainable:
             self.dataset.train()  # which says why not
-        tests = {found.name: found.test()[: self.evaluation.questions] for found in self.evaluation.datasets or [self.dataset]}
+        tests = {found.name: self.evaluation.of(found) for found in self.evaluation.datasets or [self.dataset]}
         kept, dropped = without(self.dataset.train(), [question for test in tests.values() for question in test])
         if dropped:
             screen.say(
@@ -107,6 +108,11 @@ class Experiment:
             screen.say(f"{self.folder} is finished already; overwrite=true runs it again.", style="yellow")
             show_result(found, self.folder)
             return found
+        with run.held():
+            run = Run.open(self.folder, config, self.overwrite)  # as the one who held it before has left it
+            return (not self.overwrite and run.summary()) or self._run(run, config)
+
+    def _run(self, run: Run, config: Mapping[str, Any]) -> dict[str, Any]:
         screen.say(f"{self.name}  →  {self.folder}", style="bold")
         questions, tests = self.questions()
         episode = self.flaws.training_episode(self.episode)
@@ -127,7 +133,7 @@ class Experiment:
             if self.algo.micro_batch is None:
                 arguments = trainer_arguments(self._fitted(policy, training_episode, questions), *settings)
 
-        run.begin(config, self.overwrite)
+        run.begin(config, self.overwrite, fingerprint([*questions, *(question for test in tests.values() for question in test)]))
         write_json(run.folder / "environment.json", environment(self.seed))
         rollout = Rollout(
             self.algo,
@@ -207,6 +213,7 @@ class Experiment:
                 result = {
                     "policy": which,
                     "dataset": name,
+                    "split": settings.split,
                     "rounds": rounds,
                     "rows": fingerprint(test),
                     "grader": self.flaws.grader(),

@@ -67,6 +67,7 @@ class Recorder(TrainerCallback):
         self.rollout, self.run, self.tracker, self.report = rollout, run, tracker, report
         self.episodes, self.tables = episodes, tables
         self.stopping = False
+        self.signal: int | None = None  # that asked for it
         self.before: dict[str, float] = {}
         self.started = 0.0
 
@@ -241,7 +242,8 @@ def train(
     with stoppable(recorder):
         trainer.train(resume_from_checkpoint=str(found[0]) if found else None)
     if recorder.stopping and trainer.state.global_step < steps:
-        raise Stopped(f"stopped after step {trainer.state.global_step} of {steps}; a checkpoint is written")
+        words = f"stopped after step {trainer.state.global_step} of {steps}; a checkpoint is written"
+        raise Stopped(words, recorder.signal)
     model.eval()
 
 
@@ -252,7 +254,7 @@ def stoppable(recorder: Recorder) -> Any:
     def stop(number: int, frame: Any) -> None:
         if recorder.stopping:
             raise KeyboardInterrupt
-        recorder.stopping = True
+        recorder.stopping, recorder.signal = True, number
 
     try:
         before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)}
