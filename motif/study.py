@@ -238,9 +238,9 @@ def last_screen(folder: Path) -> None:
     screen.show(table(found, f"{told['study']}: {totals(found)}"))
     again = [each for each in found if each.state not in (*FINISHED, "running elsewhere", "running")]
     if again:
-        screen.say(f"{'again':<8}{shlex.join(['python', *told['command']])}    does what is left and skips what is finished")
+        screen.say(f"{'again':<8}{shlex.join(['python', *told['command']])}    # skips what is finished")
         for each in again if told.get("grid", True) else []:
-            screen.say(f"{'':<8}{shlex.join(['python', told['command'][0], *each.overrides])}    {each.name} alone")
+            screen.say(f"{'':<8}{shlex.join(['python', told['command'][0], *each.overrides])}    # this one alone")
     if any(json.loads(file.read_text()).get("traceback") for file in (folder / "jobs").glob("*.json")):
         screen.say(f"{'why':<8}tracebacks lie in {folder / 'jobs'}")
 
