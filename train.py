@@ -30,7 +30,7 @@ def experiment(config: DictConfig, job: Job | None) -> float | None:
         raise UserError("an optimiser must not see test questions: evaluation.split=validation")
     if job is None:
         return objective(experiment.run(plain))
-    where = {"name": experiment.name, "folder": str(experiment.folder)}
+    where = {"name": experiment.name, "folder": str(experiment.folder.absolute())}
     if not experiment.overwrite and (found := Run.open(experiment.folder, plain).summary()):
         screen.say(f"{experiment.name} is finished already: {result_line(found)}", style="yellow")
         job.note("skipped", **where, result=result_line(found))

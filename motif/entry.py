@@ -6,9 +6,11 @@ The only module of the package that imports Hydra.
 import hashlib
 import inspect
 import json
+import os
 import re
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,9 @@ from motif.checks import UserError, hint, one_of
 from motif.locks import Busy, Stopped
 from motif.names import derived_name, identity, identity_hash
 from motif.study import Job, last_screen, launch
+
+# conf/hydra/launcher has the plugins' own names, and is meant to be checked by their schemas
+warnings.filterwarnings("ignore", r"(?s).*is validated against ConfigStore schema with the same name")
 
 
 class Mistake(CompactHydraException):
@@ -171,6 +176,8 @@ class Plan(Callback):
         named = [(each, planned_name(each, extra)) for each in jobs]
         launch(folder, preset or f"sweep-{hashlib.sha256(' '.join(sorted(words)).encode()).hexdigest()[:6]}", sys.argv, named)
         Plan.launched = (folder,)
+        if hydra.launcher._target_.endswith("LocalLauncher"):  # all jobs at once; joblib divides threads by itself
+            os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // max(1, len(jobs)))))
 
 
 def planned_name(words: Sequence[str], extra: Sequence[str]) -> str | None:

@@ -70,7 +70,7 @@ def launch(folder: Path, study: str, command: Sequence[str], jobs: Sequence[tupl
     write_json(folder / "study.json", {"study": study, "command": list(command), "grid": bool(jobs)})
     outputs = folder.parent.parent
     for number, (overrides, name) in enumerate(jobs):
-        known = {} if name is None else {"name": name, "folder": str(outputs / name)}
+        known = {} if name is None else {"name": name, "folder": str((outputs / name).absolute())}
         Job(folder / "jobs" / f"{number}.json", overrides).note("planned", **known)
 
 
@@ -162,12 +162,10 @@ def survey(paths: Iterable[Path]) -> list[Status]:
         if (path / "study.json").is_file():
             launches[str(path)] = path
             continue
-        if Run(path).is_run():
-            runs[str(path)] = status(path)
-            outputs = path.parent
-        else:
-            runs |= {str(each): status(each) for each in sorted(path.glob("*")) if Run(each).is_run()}
-            outputs = path
+        outputs = (path.parent if Run(path).is_run() else path).absolute()
+        for each in [path] if Run(path).is_run() else sorted(path.glob("*")):
+            if Run(each).is_run():
+                runs[str(each.absolute())] = status(each)
         for file in sorted(outputs.glob(".sweeps/*/study.json")):
             launches[f"{outputs} {json.loads(file.read_text())['study']}"] = file.parent
     for folder in launches.values():
