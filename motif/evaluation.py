@@ -161,6 +161,7 @@ def sample(path: Trajectory, gold: str) -> Mapping[str, Any]:
         "unparsable": end.prediction is None,
         "copied": copied(path),
         "tokens_by_round": [len(node.reply.token_ids) for node in path],
+        "prompt_tokens_by_round": [len(node.reply.prompt_ids) for node in path],
         "correct_by_round": [node.correct for node in path],
         "replies": [node.reply.text for node in path],
         "carried": [node.carried for node in path[:-1]],

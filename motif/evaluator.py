@@ -6,6 +6,7 @@ table holds all of its jobs.
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -15,6 +16,7 @@ from typing import Any
 from motif import screen
 from motif.answers import grader_id
 from motif.checks import UserError, of_kind, one_of, whole
+from motif.compute import forget_peak, of_evaluation
 from motif.data import Dataset, fingerprint
 from motif.episode import Episode
 from motif.evaluation import Evaluation, evaluate
@@ -123,11 +125,15 @@ class Evaluator:
         screen.quiet_bars()
         policy, generate = opened(self.policy, json.dumps(dict(self.options)), self.generation)
         title = f"{self.dataset.name}, {self.rounds} round{'s' * (self.rounds > 1)}"
+        started = time.monotonic()
+        forget_peak()
         with screen.progress(title, len(questions)) as report:
             records = evaluate(questions, episode, generate, policy.tokenizer, settings, file, self.seed, report)
+        elapsed = time.monotonic() - started
         return {
             "budget": episode.budget(),
             **summarise(records),
+            "compute": of_evaluation(records, policy.model, elapsed),
             "disagreeing": disagreements(records),
         }
 

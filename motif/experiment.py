@@ -12,9 +12,10 @@ from typing import Any
 
 from motif import screen
 from motif.algorithms import Algorithm
+from motif.budget import Budget, Limits, reached
 from motif.checks import UserError, of_kind, whole
 from motif.card import write_card
-from motif.compute import Ledger
+from motif.compute import Ledger, altogether, forget_peak, memory_kind, of_evaluation
 from motif.data import Dataset, Question, fingerprint, without
 from motif.episode import Episode
 from motif.evaluation import Evaluation, evaluate
@@ -35,6 +36,7 @@ from motif.tracking import Silent
 NODES = {
     **{"reward": Reward, "episode": Episode, "algo": Algorithm},
     **{"evaluation": Evaluation, "checkpoint": Checkpoints, "record": Record, "guard": Guard, "flaws": Flaws},
+    **{"budget": Budget},
 }
 
 
@@ -54,6 +56,7 @@ class Experiment:
     record: Record = field(default_factory=Record)
     guard: Guard = field(default_factory=Guard)
     flaws: Flaws = field(default_factory=Flaws)
+    budget: Budget = field(default_factory=Budget)
     rounds: int = 3
     seed: int = 0
     name: str = "experiment"
@@ -113,6 +116,7 @@ class Experiment:
             return (not self.overwrite and run.summary()) or self._run(run, config)
 
     def _run(self, run: Run, config: Mapping[str, Any]) -> dict[str, Any]:
+        limits = self.budget.limits()
         screen.say(f"{self.name}  →  {self.folder}", style="bold")
         questions, tests = self.questions()
         episode = self.flaws.training_episode(self.episode)
@@ -156,11 +160,12 @@ class Experiment:
         try:
             before = self._measure("base", tests, policy, generate, run, ledger) if self.evaluation.before else []
             with screen.progress("training", self.algo.steps) as report:
-                train(trainer, rollout, run, tracker, report, self.record.questions, self.tracking.episodes_every)
+                kept = self.record.questions, self.tracking.episodes_every
+                train(trainer, rollout, run, tracker, report, *kept, limits)
             after = self._measure("trained", tests, policy, generate, run, ledger)
             policy.model.save_pretrained(run.policy)
             policy.tokenizer.save_pretrained(run.policy)
-            summary = self._summary([*before, *after], ledger, time.monotonic() - started)
+            summary = self._summary([*before, *after], ledger, time.monotonic() - started, limits)
         finally:
             tracker.finish(summary, run.policy if summary else None)
         write_card(run.policy, config, summary, environment(self.seed))
@@ -206,6 +211,8 @@ class Experiment:
                 title = f"{which}, {name}, {rounds} round{'s' * (rounds > 1)}"
                 file = run.evaluation / f"{which}-{name}-r{rounds}.jsonl"
                 episode = settings.episode(self.flaws.measured_episode(self.episode, which, name), rounds)
+                before = ledger.seconds["evaluation"]
+                forget_peak()
                 with ledger.phase("evaluation"), screen.progress(title, len(test)) as report:
                     records = evaluate(
                         test, episode, generate, policy.tokenizer, settings, file, self.seed, report, self.flaws.marks()
@@ -219,12 +226,15 @@ class Experiment:
                     "grader": self.flaws.grader(),
                     "budget": episode.budget(),
                     **summarise(records),
+                    "compute": of_evaluation(records, policy.model, ledger.seconds["evaluation"] - before),
                 }
                 write_json(file.with_suffix(".json"), {**result, "disagreeing": disagreements(records)})
                 found.append(result)
         return found
 
-    def _summary(self, results: list[dict[str, Any]], ledger: Ledger, elapsed: float) -> dict[str, Any]:
+    def _summary(
+        self, results: list[dict[str, Any]], ledger: Ledger, elapsed: float, limits: Limits
+    ) -> dict[str, Any]:
         measured, spent = self.evaluation.sampling(self.episode, self.seed), ledger.as_dict()
         trained = self.flaws.training_episode(self.episode)
         return {
@@ -241,12 +251,13 @@ class Experiment:
             "evaluation": results,
             "flaws": self.flaws.on(),
             "compute": {
-                "training": spent["counts"],
-                "evaluation": {
-                    "questions": sum(found["n"] for found in results),
-                    "generated_tokens": round(sum(found["tokens"] * found["n"] * found["samples"] for found in results)),
-                },
+                "training": ledger.totals(),
+                "redone": ledger.redone,
+                "evaluation": altogether(found["compute"] for found in results),
+                "peak_memory_of": memory_kind(),
             },
+            "budget": self.budget.account(limits, ledger),
+            "stopped_by": reached(limits, ledger) or "algo.steps",
             "seconds": spent["seconds"],
             "elapsed": round(elapsed, 1),
         }

@@ -13,8 +13,8 @@ from rich import box
 from rich.table import Table
 
 from motif import screen
+from motif.budget import account_lines
 
-PHASES = ("rollout", "future_rollout", "guard", "reward", "update")  # of a training step
 RATES = ("truncated", "unparsable", "copied", "tokens", "budget")
 
 
@@ -74,15 +74,23 @@ def show_result(summary: Mapping[str, Any], folder: Path) -> None:
     screen.show(results_table(summary["name"], results))
     if summary.get("flaws"):
         screen.say(f"as published, flaws included: {', '.join(summary['flaws'])}", style="yellow")
-    spent, seconds = summary["compute"]["training"], summary["seconds"]
-    training = sum(seconds.get(phase, 0.0) for phase in PHASES)
-    screen.say(
-        f"trained on {spent['questions']:,} questions, {spent['generated_tokens']:,} tokens generated, "
-        f"in {training:.0f} s ({', '.join(f'{name} {s:.0f}' for name, s in seconds.items())})"
-    )
+    for line in (*spent_lines(summary), *account_lines(summary.get("budget", {}), summary.get("stopped_by", ""))):
+        screen.say(line)
     screen.say(f"folder  {folder}")
     for place, command in enumerate([*next_commands(summary["algo"], sys.argv[1:]), f"python evaluate.py policy={folder}"]):
         screen.say(f"{'' if place else 'next':<8}{command}")
+
+
+def spent_lines(summary: Mapping[str, Any]) -> list[str]:
+    """What training cost, and where all the run's time went."""
+    spent, seconds = summary["compute"]["training"], summary["seconds"]
+    memory = {"gpu": "on the GPU", "process": "of the process"}[summary["compute"]["peak_memory_of"]]
+    return [
+        f"trained {spent['optimiser_steps']:,} steps on {spent['questions']:,} questions: "
+        f"{spent['responses']:,} responses, {spent['generated_tokens']:,} tokens generated, "
+        f"{spent['flops']:.2g} FLOPs (estimated), {spent['peak_memory'] / 2**30:.1f} GiB {memory}, {spent['seconds']:.0f} s",
+        f"seconds of the run: {', '.join(f'{name} {s:.0f}' for name, s in seconds.items())}",
+    ]
 
 
 def next_commands(algo: str, typed: Sequence[str]) -> list[str]:

@@ -50,6 +50,7 @@ class Rollout:
         self.seed, self.scale_rewards, self.check, self.marks = seed, scale_rewards, check, marks
         self.futures: Generate | None = None
         self.trees: list[Tree] = []
+        self.trained: list[Reply] = []  # what the next update runs over
         self.notes: dict[int, dict[str, Any]] = {}  # values, reward and advantage of trained nodes, by id()
         self.metrics: dict[str, float] = {}
 
@@ -79,10 +80,9 @@ class Rollout:
             rows = [row for tree in self.trees for row in self.algorithm.rows(tree)]
             values = [self.reward.of(row.path, row.futures) for row in rows]
         self.ledger.count(self.trees)
-        self.ledger.counts["trained_tokens"] += sum(len(row.path[-1].reply.token_ids) for row in rows)
         self._note(rows, values)
         self.metrics |= checked
-        replies = [row.path[-1].reply for row in rows]
+        self.trained = replies = [row.path[-1].reply for row in rows]
         known = [reply.logprobs for reply in replies]
         return {
             "prompt_ids": [reply.prompt_ids for reply in replies],

@@ -14,8 +14,7 @@ from typing import Any, Protocol
 
 from motif import screen
 from motif.checks import UserError, one_of, whole
-
-AXES = ("train/step", "train/generated_tokens")
+from motif.compute import AXES
 
 
 class Tracker(Protocol):

@@ -4,12 +4,13 @@ TRL asks a `Rollout` for completions and for the values of the reward's terms, m
 step. `Recorder` writes down what happened.
 """
 
+import json
 import os
 import signal
-import time
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,8 +20,11 @@ from transformers import PrinterCallback, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from motif.algorithms import Algorithm
+from motif.budget import Limits, reached
 from motif.checks import UserError, hint, number, one_of
+from motif.compute import Ledger, forget_peak, together
 from motif.episode import Episode
+from motif.flops import Cost
 from motif.models import Policy
 from motif.rewards import Reward
 from motif.rollout import Rollout
@@ -61,39 +65,39 @@ KEPT = ("loss", "grad_norm", "learning_rate", "entropy", "kl", "reward", "reward
 
 
 class Recorder(TrainerCallback):
-    """Writes each step to the run's folder and its tracker, notes positions in checkpoints, and stops on a signal."""
+    """Writes each step to the run's folder and its tracker, notes positions in checkpoints, and stops on a signal or
+    at a limit."""
 
-    def __init__(self, rollout: Rollout, run: Run, tracker: Tracker, report: Report, episodes: int | None, tables: int):
+    def __init__(
+        self,
+        rollout: Rollout,
+        run: Run,
+        tracker: Tracker,
+        report: Report,
+        episodes: int | None,
+        tables: int,
+        limits: Limits | None = None,
+    ):
         self.rollout, self.run, self.tracker, self.report = rollout, run, tracker, report
-        self.episodes, self.tables = episodes, tables
+        self.episodes, self.tables, self.limits = episodes, tables, limits or {}
         self.stopping = False
         self.signal: int | None = None  # that asked for it
-        self.before: dict[str, float] = {}
-        self.started = 0.0
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.before, self.started = dict(self.rollout.ledger.seconds), time.perf_counter()
+        self.rollout.ledger.begin_step()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        ledger = self.rollout.ledger
-        inside = sum(
-            ledger.seconds[name] - self.before.get(name, 0.0)
-            for name in ("rollout", "future_rollout", "guard", "reward")
-            if name in ledger.seconds
-        )
-        ledger.seconds["update"] += time.perf_counter() - self.started - inside
-        if self.stopping:
+        self.rollout.ledger.end_step(self.rollout.trained, partial(together, args.world_size))
+        if self.stopping or reached(self.limits, self.rollout.ledger):  # by the ledger, which is the same on all ranks
             control.should_save = control.should_training_stop = True
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         if not logs or "loss" not in logs or not state.is_world_process_zero:
             return
         metrics = {f"train/{name}": value for name, value in trl_metrics(logs).items()}
-        ledger = self.rollout.ledger
-        metrics |= {f"train/{name}": count for name, count in ledger.counts.items()}
-        times = {f"seconds/{name}": round(s - self.before.get(name, 0.0), 4) for name, s in ledger.seconds.items()}
-        self.run.record({"step": state.global_step, **metrics, **times})
-        self.tracker.log({**metrics, **times}, state.global_step)
+        metrics |= self.rollout.ledger.metrics()
+        self.run.record({"step": state.global_step, **metrics})
+        self.tracker.log(metrics, state.global_step)
         self._write_episodes(state.global_step)
         shown = {"reward": metrics["train/reward"], "accuracy": metrics["train/accuracy"]}
         self.report(state.global_step, state.max_steps, shown)
@@ -119,6 +123,7 @@ class Recorder(TrainerCallback):
                 "step": state.global_step,
                 "positions": self.run.positions(),
                 "ledger": self.rollout.ledger.as_dict(),
+                "limits": self.limits,
             }
             write_json(self.run.checkpoints / f"checkpoint-{state.global_step}" / "motif.json", note)
 
@@ -219,32 +224,55 @@ def train(
     report: Report,
     episodes: int | None = None,
     tables: int = 0,
+    limits: Limits | None = None,
 ) -> None:
     """Train the trainer's policy in place, from the newest checkpoint of `run` where there is one.
 
     The trees of the first `episodes` questions of a step are kept (None: all); `tables` is the number of steps between
-    tables of episodes for the tracker (0: none). Raises `Stopped` after a checkpoint where the process was asked to.
+    tables of episodes for the tracker (0: none). Training ends at `algo.steps`, or at the first step that reaches one
+    of `limits`. Raises `Stopped` after a checkpoint where the process was asked to.
     """
-    recorder = Recorder(rollout, run, tracker, report, episodes, tables)
+    ledger, limits = rollout.ledger, limits or {}
+    recorder = Recorder(rollout, run, tracker, report, episodes, tables, limits)
     trainer.add_callback(recorder)
     found = run.checkpoint()
     if found:
-        run.cut(found[1]["positions"])
-        rollout.ledger.restore(found[1]["ledger"])
-    else:
-        run.cut({})
+        if found[1].get("limits", {}) != limits:
+            raise UserError(
+                f"the run that budget.match names has changed since this one began (limits were "
+                f"{found[1].get('limits', {})}, are {limits}); overwrite=true begins again"
+            )
+        ledger.restore(found[1]["ledger"])
+    if trainer.is_world_process_zero():
+        ledger.redone = lost(run, ledger)
+        run.cut(found[1]["positions"] if found else {})
+    ledger.cost = Cost.of_trainer(trainer)
+    forget_peak()
     steps, model = trainer.args.max_steps, cast(torch.nn.Module, trainer.model)
-    if found and found[1]["step"] >= steps:  # resumed from its end, the trainer would take a step more
+    if found and (found[1]["step"] >= steps or reached(limits, ledger)):  # from its end the trainer would take one more
         trainer._load_from_checkpoint(str(found[0]))
         trainer.state.global_step = found[1]["step"]  # by which an engine knows that the weights are others
         model.eval()
         return
     with stoppable(recorder):
         trainer.train(resume_from_checkpoint=str(found[0]) if found else None)
-    if recorder.stopping and trainer.state.global_step < steps:
+    if recorder.stopping and trainer.state.global_step < steps and not reached(limits, ledger):
         words = f"stopped after step {trainer.state.global_step} of {steps}; a checkpoint is written"
         raise Stopped(words, recorder.signal)
     model.eval()
+
+
+def lost(run: Run, ledger: Ledger) -> dict[str, float]:
+    """What killed processes of this run had spent after the checkpoints that were gone on from, by whole lines of its
+    metrics."""
+    file = run.checkpoints / "redone.json"
+    before: dict[str, float] = json.loads(file.read_text()) if file.is_file() else {}
+    lines = run.metrics_file.read_bytes().split(b"\n")[:-1] if run.metrics_file.is_file() else []
+    if not lines or not (more := ledger.beyond(json.loads(lines[-1]))):
+        return before
+    found = {name: before.get(name, 0) + more.get(name, 0) for name in {**before, **more}}
+    write_json(file, found)
+    return found
 
 
 @contextmanager

@@ -7,12 +7,12 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "motif"
 LAYERS = [  # from the ground up; a module may import from layers below its own
-    {"checks", "report", "vocabulary", "cache", "card"},
-    {"prompts", "statistics", "fitting", "locks", "names"},
-    {"data", "generation", "answers", "screen", "tables", "policy", "loading"},
+    {"checks", "report", "vocabulary", "cache", "card", "flops"},
+    {"prompts", "statistics", "fitting", "compute", "locks", "names"},
+    {"data", "generation", "answers", "screen", "tables", "policy", "loading", "budget"},
     {"chain", "corpus", "carry", "models", "results", "scores"},
     {"episode", "tiny", "decoding", "serving", "tracking"},
-    {"rewards", "algorithms", "measures", "compute", "runs", "engines", "flaws", "guard"},
+    {"rewards", "algorithms", "measures", "runs", "engines", "flaws", "guard"},
     {"evaluation", "rollout", "lm_eval", "study"},
     {"training", "evaluator", "solver"},
     {"experiment"},

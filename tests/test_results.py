@@ -1,6 +1,6 @@
 from rich.console import Console
 
-from motif.results import by_round_lines, next_commands, results_table, sample_lines
+from motif.results import by_round_lines, next_commands, results_table, sample_lines, spent_lines
 
 
 def found(**changes):
@@ -48,3 +48,15 @@ def test_what_is_next_keeps_what_was_typed():
     assert second == "python train.py -m rounds=4 model=local 'model.path=a b' algo=grpo,motif seed=0,1,2"
     assert "motif.report" in table
     assert next_commands("grpo", ["-m", "seed=0,1"]) == [table]
+
+
+def test_the_cost_of_training_is_stated_on_every_axis():
+    counts = {"optimiser_steps": 4, "questions": 32, "responses": 1280, "generated_tokens": 34567, "flops": 1.234e15}
+    training = {**counts, "peak_memory": 3 * 2**30, "seconds": 61.7}
+    compute = {"training": training, "peak_memory_of": "process"}
+    first, second = spent_lines({"compute": compute, "seconds": {"load": 2.0, "rollout": 60.0}})
+    assert first == (
+        "trained 4 steps on 32 questions: 1,280 responses, 34,567 tokens generated, 1.2e+15 FLOPs (estimated), "
+        "3.0 GiB of the process, 62 s"
+    )
+    assert second == "seconds of the run: load 2, rollout 60"

@@ -8,6 +8,7 @@ import pytest
 from trl import GRPOTrainer
 
 from motif.algorithms import GRPO, MOTIF
+from motif.budget import COUNTED
 from motif.chain import Chain
 from motif.checks import UserError
 from motif.compute import Ledger
@@ -48,7 +49,7 @@ def run_training(policy, algorithm, folder, generate=None, seed=0, every=100, gu
     rollout = Rollout(algorithm, episode, REWARD, questions, generate, policy.tokenizer, Ledger(), seed, check=check)
     arguments = trainer_arguments(algorithm, episode, REWARD, seed, run.checkpoints, Checkpoints(every, 2))
     trainer = make_trainer(policy, arguments, rollout)
-    train(trainer, rollout, run, Nowhere(), settings.get("report", lambda *_: None))
+    train(trainer, rollout, run, Nowhere(), settings.get("report", lambda *_: None), limits=settings.get("limits"))
     return run
 
 
@@ -60,7 +61,8 @@ def weights(policy):
 
 
 def without_times(run):
-    return [{key: value for key, value in line.items() if not key.startswith("seconds/")} for line in run.metrics()]
+    measured = ("seconds/", "memory/")
+    return [{key: value for key, value in line.items() if not key.startswith(measured)} for line in run.metrics()]
 
 
 def planted(policy, answers):
@@ -174,6 +176,8 @@ def test_lines_written_after_the_last_checkpoint_are_written_once(policy, tmp_pa
     run = run_training(Tiny().load(), algorithm, tmp_path / "run", every=2)
     assert [line["step"] for line in run.metrics()] == [1, 2, 3]
     assert [tree["step"] for tree in episodes(run)] == [1, 1, 2, 2, 3, 3]
+    redone = json.loads((run.checkpoints / "redone.json").read_text())
+    assert redone["optimiser_steps"] == 1 and redone["generated_tokens"] == run.metrics()[-1]["step/generated_tokens"]
 
 
 def test_metrics_say_what_futures_did_and_where_time_went(policy, tmp_path):
@@ -190,6 +194,50 @@ def test_metrics_say_what_futures_did_and_where_time_went(policy, tmp_path):
 def test_a_step_is_one_optimiser_step_whatever_the_micro_batch(policy, tmp_path):
     run = run_training(policy, small(GRPO, micro_batch=2), tmp_path / "run")
     assert [line["step"] for line in run.metrics()] == [1, 2]
+
+
+@pytest.fixture(scope="module")
+def unlimited(tmp_path_factory):
+    """The lines of three steps without a budget."""
+    return run_training(Tiny().load(), small(MOTIF, steps=3, k=2), tmp_path_factory.mktemp("run") / "run").metrics()
+
+
+@pytest.mark.parametrize(("axis", "count"), COUNTED.items())
+@pytest.mark.parametrize("more", [0, 1])
+def test_training_stops_at_the_first_step_that_reaches_the_limit(policy, tmp_path, unlimited, axis, count, more):
+    limits = {axis: unlimited[0][f"train/{count}"] + more}
+    lines = run_training(policy, small(MOTIF, steps=3, k=2), tmp_path / "run", limits=limits).metrics()
+    assert [line["step"] for line in lines] == [1, 2][: 1 + more]
+    assert [line[f"train/{count}"] for line in lines] == [line[f"train/{count}"] for line in unlimited[: 1 + more]]
+
+
+def test_seconds_of_training_stop_it(policy, tmp_path):
+    assert len(run_training(policy, small(GRPO), tmp_path / "run", limits={"seconds": 1e-6}).metrics()) == 1
+
+
+def test_a_run_killed_after_the_step_that_reached_its_limit_trains_no_more(policy, tmp_path, unlimited):
+    algorithm, limits = small(MOTIF, steps=3, k=2), {"tokens": unlimited[1]["train/generated_tokens"]}
+    before = run_training(policy, algorithm, tmp_path / "run", limits=limits).metrics()
+    again = Tiny().load()
+    run = run_training(again, algorithm, tmp_path / "run", limits=limits)
+    assert run.metrics() == before and len(before) == 2 and weights(again) == weights(policy)
+    with pytest.raises(UserError, match="budget.match names has changed"):
+        run_training(Tiny().load(), algorithm, tmp_path / "run", limits={"tokens": 10**6})
+
+
+def test_a_run_that_continues_before_its_limit_stops_where_it_would_have_stopped(policy, tmp_path, unlimited):
+    algorithm, limits = small(MOTIF, steps=3, k=2), {"responses": unlimited[1]["train/responses"]}
+
+    def die(step, steps, metrics):
+        if step == 2:
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        run_training(policy, algorithm, tmp_path / "run", every=1, report=die, limits=limits)
+    lines = without_times(run_training(Tiny().load(), algorithm, tmp_path / "run", every=1, limits=limits))
+    assert lines == [
+        {key: line[key] for key in own} for line, own in zip(unlimited, lines, strict=False)
+    ] and len(lines) == 2
 
 
 @pytest.mark.parametrize(
