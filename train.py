@@ -7,25 +7,44 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from motif import entry, screen
-from motif.runs import derived_name
+from motif.checks import UserError
+from motif.runs import Run
+from motif.study import Job, objective, result_line
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
-def main(config: DictConfig) -> None:
+def main(config: DictConfig) -> float | None:
     screen.quiet(entry.verbose())
-    entry.guarded(lambda: experiment(config))
+    job = entry.job()
+    return entry.guarded(lambda: experiment(config, job), job)
 
 
-def experiment(config: DictConfig) -> None:
+def experiment(config: DictConfig, job: Job | None) -> float | None:
+    """Run what `config` describes. The accuracy on validation questions, where these are what it is measured on."""
     if config.name is None:
-        chosen = HydraConfig.get().runtime.choices
-        fields = {group: chosen[group] for group in ("algo", "dataset", "model")}
-        config.name = derived_name({**fields, "rounds": config.rounds, "seed": config.seed}, entry.overrides())
+        config.name = entry.run_name(config, HydraConfig.get().runtime.choices, entry.overrides())
     if "group" in config.tracking and config.tracking.group is None:
         config.tracking.group = entry.study()
-    entry.build(config).run(entry.resolved(config))
+    experiment, plain = entry.build(config), entry.resolved(config)
+    if entry.optimised() and experiment.evaluation.split != "validation":
+        raise UserError("an optimiser must not see test questions: evaluation.split=validation")
+    if job is None:
+        return objective(experiment.run(plain))
+    where = {"name": experiment.name, "folder": str(experiment.folder.absolute())}
+    if not experiment.overwrite and (found := Run.open(experiment.folder, plain).summary()):
+        screen.say(f"{experiment.name} is finished already: {result_line(found)}", style="yellow")
+        job.note("skipped", **where, result=result_line(found))
+        return objective(found)
+    job.note("begun", **where)
+    sys.argv = ["train.py", "-m", *job.overrides]  # in a process of a launcher it is something else
+    found = experiment.run(plain)
+    job.note("done", result=result_line(found))
+    return objective(found)
 
 
 if __name__ == "__main__":
     sys.argv = entry.arguments(sys.argv)
-    main()
+    try:
+        main()
+    finally:
+        entry.end_of_sweep()

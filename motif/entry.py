@@ -3,17 +3,25 @@
 The only module of the package that imports Hydra.
 """
 
+import hashlib
 import inspect
+import json
+import os
 import re
+import signal
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from hydra import compose
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import CompactHydraException, InstantiationException
+from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -21,8 +29,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from motif import screen
 from motif.checks import UserError, hint, one_of
+from motif.locks import Busy, Stopped
 from motif.models import choices_of
-from motif.runs import Stopped
+from motif.names import derived_name, identity, identity_hash
+from motif.study import Job, last_screen, launch
+
+# conf/hydra/launcher has the plugins' own names, and is meant to be checked by their schemas
+warnings.filterwarnings("ignore", r"(?s).*is validated against ConfigStore schema with the same name")
 
 
 class Mistake(CompactHydraException):
@@ -96,26 +109,112 @@ def one_line(error: BaseException) -> str:
     return re.sub(r"\s+", " ", str(error)).strip()[:500]
 
 
-def guarded(run: Callable[[], Any]) -> Any:
-    """Call `run`. A person's mistake becomes a `Mistake`, a stop says how to go on; our own faults keep a traceback."""
+def guarded(run: Callable[[], Any], job: Job | None = None) -> Any:
+    """Call `run`. A person's mistake becomes a `Mistake`, a stop says how to go on; our own faults keep a traceback.
+
+    What became of `job`, one of a sweep, is written down; a run that another process works on is left alone.
+    """
     try:
         return run()
-    except UserError as error:
-        if study():  # Hydra speaks of it when all jobs are done
-            screen.say(f"error: {error}", style="red")
-        raise Mistake(f"error: {error}") from None
+    except Busy as error:
+        if job is None:
+            raise Mistake(f"error: {error}") from None
+        screen.say(f"{error}; left alone", style="yellow")
+        job.note("running elsewhere", reason=str(error))
     except (Stopped, KeyboardInterrupt) as stop:
         words = str(stop) or "stopped"
         screen.say(f"{words}; the same command continues from the last checkpoint", style="yellow")
+        if job:
+            job.note("stopped", reason=words)
+        number = getattr(stop, "signal", None)
+        if number and number != signal.SIGINT and callable(signal.getsignal(number)):
+            signal.raise_signal(number)  # a launcher's own: it puts the job into its queue again
         sys.exit(130)
+    except Exception as error:
+        if job:
+            job.failed(error)
+        if not isinstance(error, UserError):
+            raise
+        if study():  # Hydra speaks of it when all jobs are done
+            screen.say(f"error: {error}", style="red")
+        raise Mistake(f"error: {error}") from None
 
 
 def study() -> str | None:
-    """The name of the sweep that this job belongs to: its preset's, else the time it began; None for a single run."""
+    """The name of the sweep that this job belongs to: its preset's, else one made of what was typed; None for a single
+    run."""
     hydra = HydraConfig.get()
     if hydra.mode != RunMode.MULTIRUN:
         return None
-    return hydra.runtime.choices.get("sweeps") or Path(hydra.sweep.dir).name
+    told = Path(hydra.sweep.dir) / "study.json"
+    return json.loads(told.read_text())["study"] if told.is_file() else Path(hydra.sweep.dir).name
+
+
+def job() -> Job | None:
+    """This job of a sweep; None for a single run."""
+    hydra = HydraConfig.get()
+    if hydra.mode != RunMode.MULTIRUN:
+        return None
+    return Job(Path(hydra.sweep.dir) / "jobs" / f"{hydra.job.num}.json", overrides())
+
+
+def optimised() -> bool:
+    """Whether an optimiser chooses the jobs, by what they return."""
+    hydra = HydraConfig.get()
+    return hydra.mode == RunMode.MULTIRUN and not hydra.sweeper._target_.endswith("BasicSweeper")
+
+
+class Plan(Callback):
+    """Writes down what a sweep is about to do, before its first job."""
+
+    launched: tuple[Path, ...] = ()  # of this process
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        hydra = config.hydra
+        words = [*(f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items()), *hydra.overrides.task]
+        grid = hydra.sweeper._target_.endswith("BasicSweeper")
+        jobs = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(words), None)[0] if grid else []
+        preset = hydra.runtime.choices.get("sweeps")
+        extra = [word for word in hydra.overrides.hydra if word.startswith("hydra.searchpath")]
+        folder = Path(hydra.sweep.dir)
+        named = [(each, planned_name(each, extra)) for each in jobs]
+        launch(folder, preset or f"sweep-{hashlib.sha256(' '.join(sorted(words)).encode()).hexdigest()[:6]}", sys.argv, named)
+        Plan.launched = (folder,)
+        if hydra.launcher._target_.endswith("LocalLauncher"):  # all jobs at once; joblib divides threads by itself
+            os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // max(1, len(jobs)))))
+
+
+def planned_name(words: Sequence[str], extra: Sequence[str]) -> str | None:
+    """The name that the job of these overrides will have; None where it cannot be composed, of which Hydra will speak."""
+    try:
+        config = compose("config", [*words, *extra], return_hydra_config=True)
+        choices = config.hydra.runtime.choices
+        with open_dict(config):
+            del config["hydra"]
+        return config.name or run_name(config, choices, words, extra)
+    except Exception:
+        return None
+
+
+def run_name(config: DictConfig, choices: Any, words: Sequence[str], extra: Sequence[str] = ()) -> str:
+    """The name of a run that was not given one. It is short where algorithm, data set, model, rounds and seed make all
+    of its identity; any other identity has its own hash in it, whether it was typed or comes of a preset."""
+    groups = {group: choices[group] for group in ("algo", "dataset", "model")}
+    fields = {**groups, "rounds": config.rounds, "seed": config.seed}
+    plain = compose("config", [*(f"{group}={option}" for group, option in groups.items()), *extra])
+    plain.rounds, plain.seed = config.rounds, config.seed
+    mine = resolved(config)
+    try:
+        special = None if identity(mine) == identity(resolved(plain)) else identity_hash(mine)
+    except UserError:  # what is needed has no default, so it was given
+        special = identity_hash(mine)
+    return derived_name(fields, words, special)
+
+
+def end_of_sweep() -> None:
+    """The last screen of what this process has launched."""
+    for folder in Plan.launched:
+        last_screen(folder)
 
 
 def take_from_run(config: DictConfig, keys: Sequence[str]) -> bool:

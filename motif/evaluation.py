@@ -12,7 +12,7 @@ from statistics import fmean
 from typing import Any
 
 from motif.answers import is_correct_strictly
-from motif.checks import UserError, number, of_kind, shown, whole
+from motif.checks import UserError, number, of_kind, one_of, shown, whole
 from motif.data import Dataset, Question
 from motif.episode import Episode, Tree, copied, grade, grow
 from motif.episode import Path as Trajectory
@@ -30,7 +30,8 @@ class Evaluation:
     `samples` episodes a question at `temperature` (0: greedy) and `top_p`, nothing else cut from the distribution.
     `budget` is the number of tokens an episode may generate in all its rounds together, shared out in proportion to
     the rounds' own windows (null: the windows as they are). `batch` episodes share a call, after which they are
-    kept; results do not depend on it. `before` measures the untrained policy too.
+    kept; results do not depend on it. `before` measures the untrained policy too. `split` is `test`, or `validation`
+    where settings are chosen by the result.
     """
 
     datasets: Sequence[Dataset] | None = None
@@ -42,6 +43,7 @@ class Evaluation:
     budget: int | None = None
     batch: int = 256
     before: bool = True
+    split: str = "test"
 
     def __post_init__(self) -> None:
         if self.datasets is not None:
@@ -59,6 +61,7 @@ class Evaluation:
             whole("evaluation.questions", self.questions)
         if self.budget is not None:
             whole("evaluation.budget", self.budget)
+        one_of("evaluation.split", self.split, ("test", "validation"))
         whole("evaluation.samples", self.samples)
         whole("evaluation.batch", self.batch)
         number("evaluation.temperature", self.temperature, at_least=0)
@@ -67,6 +70,13 @@ class Evaluation:
             raise UserError(
                 f"evaluation.samples={self.samples} needs evaluation.temperature above 0: greedy samples are all alike"
             )
+
+    def of(self, dataset: Dataset) -> list[Question]:
+        """The questions of `dataset` that are measured on."""
+        found = dataset.test() if self.split == "test" else dataset.validation()
+        if not found:
+            raise UserError(f"evaluation.split={self.split}: {dataset.name} has no such questions")
+        return found[: self.questions]
 
     def episode(self, episode: Episode, rounds: int) -> Episode:
         """`episode` as it is measured in `rounds` rounds."""

@@ -30,7 +30,8 @@ from motif.prompts import Conversation
 from motif.results import show_result
 from motif.rewards import Reward
 from motif.rollout import Rollout
-from motif.runs import Checkpoints, Record, Run, check_name, environment, write_json, write_text
+from motif.names import check_name
+from motif.runs import Checkpoints, Record, Run, environment, write_json, write_text
 from motif.scores import disagreements, summarise
 from motif.tracking import Silent
 
@@ -91,7 +92,7 @@ class Experiment:
         """What is trained on, and the test questions by data set; what is in both is not trained on, and is shown."""
         if not self.dataset.trainable:
             self.dataset.train()  # which says why not
-        tests = {found.name: found.test() for found in self.evaluation.datasets or [self.dataset]}
+        tests = {found.name: self.evaluation.of(found) for found in self.evaluation.datasets or [self.dataset]}
         kept, dropped = without(self.dataset.train(), [question for test in tests.values() for question in test])
         if dropped:
             screen.say(
@@ -112,6 +113,11 @@ class Experiment:
             screen.say(f"{self.folder} is finished already; overwrite=true runs it again.", style="yellow")
             show_result(found, self.folder)
             return found
+        with run.held():
+            run = Run.open(self.folder, config, self.overwrite)  # as the one who held it before has left it
+            return (not self.overwrite and run.summary()) or self._run(run, config)
+
+    def _run(self, run: Run, config: Mapping[str, Any]) -> dict[str, Any]:
         limits = self.budget.limits()
         screen.say(f"{self.name}  →  {self.folder}", style="bold")
         questions, tests = self.questions()
@@ -133,7 +139,7 @@ class Experiment:
             if self.algo.micro_batch is None:
                 arguments = trainer_arguments(self._fitted(policy, training_episode, questions, arguments), *settings)
 
-        run.begin(config, self.overwrite)
+        run.begin(config, self.overwrite, fingerprint([*questions, *(question for test in tests.values() for question in test)]))
         write_json(run.folder / "environment.json", environment(self.seed))
         rollout = Rollout(
             self.algo,
@@ -219,6 +225,7 @@ class Experiment:
                 result = {
                     "policy": which,
                     "dataset": name,
+                    "split": settings.split,
                     "rounds": rounds,
                     "rows": fingerprint(test),
                     "grader": self.flaws.grader(),

@@ -18,13 +18,13 @@ import hashlib
 import json
 import os
 import platform
-import re
 import shutil
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -32,10 +32,11 @@ from typing import Any
 
 import yaml
 
-from motif.checks import UserError, shown, whole
+from motif.checks import UserError, whole
 from motif.episode import Node, Tree
+from motif.locks import Lock, Stopped as Stopped
+from motif.names import differing, identity, identity_hash
 
-PLUMBING = ("name", "outputs", "overwrite", "tracking", "generation", "guard", "record", "checkpoint")  # no result
 PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "hydra-core", "wandb", "math-verify")
 
 
@@ -62,10 +63,6 @@ class Record:
             whole("record.questions", self.questions, at_least=0)
 
 
-class Stopped(Exception):
-    """The run was asked to stop, and a checkpoint of its last whole step has been written."""
-
-
 class Run:
     """The folder of one run."""
 
@@ -89,22 +86,34 @@ class Run:
             raise UserError(f"{folder} cannot be written, because {ground} cannot; choose another outputs=")
         if folder.exists() and not run.is_run() and any(folder.iterdir()):
             raise UserError(f"{folder} exists and is not a run; choose another name=")
-        if run.is_run() and not overwrite and run.has_recorded() and run.meta["identity"] != identity_hash(config):
-            before = yaml.safe_load((folder / "config.yaml").read_text())
-            keys = ", ".join(differing(identity(before), identity(config)))
+        if not overwrite and run.has_recorded() and (keys := run.differs(config)):
             raise UserError(
-                f"{folder} holds a run with another configuration ({keys} differ); "
+                f"{folder} holds a run with another configuration ({', '.join(keys)} differ); "
                 "choose another name=, or overwrite=true to lose that run"
             )
         return run
 
-    def begin(self, config: Mapping[str, Any], overwrite: bool = False) -> None:
-        """Make the folder, or take up what lies there; `overwrite` empties it first."""
-        if self.is_run() and (overwrite or self.meta["identity"] != identity_hash(config)):
+    def differs(self, config: Mapping[str, Any]) -> list[str]:
+        """The keys in which the run that lies here is another than that of `config`; none where nothing lies here."""
+        file = self.folder / "config.yaml"
+        return differing(identity(yaml.safe_load(file.read_text())), identity(config)) if file.is_file() else []
+
+    def begin(self, config: Mapping[str, Any], overwrite: bool = False, rows: str | None = None) -> None:
+        """Make the folder, or take up what lies there; `overwrite` empties it first.
+
+        `rows` is the fingerprint of the questions. A run that has recorded on others is refused: where its files lie
+        is no part of what a run is, what is in them is.
+        """
+        if self.is_run() and (overwrite or self.differs(config) or (rows != self.rows and not self.has_recorded())):
             shutil.rmtree(self.folder)
         if not self.is_run():  # first of all, for a folder without it is not a run and is left alone
-            meta = {"format": 1, "id": uuid.uuid4().hex[:12], "identity": identity_hash(config)}
+            meta = {"format": 1, "id": uuid.uuid4().hex[:12], "identity": identity_hash(config), "rows": rows}
             write_json(self.folder / "run.json", meta)
+        elif self.rows not in (None, rows):
+            raise UserError(
+                f"{self.folder} holds a run on other questions than dataset.path and evaluation.path have now; "
+                "choose another name=, or overwrite=true to lose that run"
+            )
         if not (self.folder / "config.yaml").is_file():
             write_text(self.folder / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
 
@@ -123,6 +132,23 @@ class Run:
     def id(self) -> str:
         """Stable over restarts of the run."""
         return self.meta["id"]
+
+    @property
+    def rows(self) -> str | None:
+        """The fingerprint of the questions that the run was begun with; None where none was noted."""
+        return self.meta.get("rows")
+
+    @property
+    def lock(self) -> Path:
+        """Where the lock of this run lies: beside its folder, which may be emptied under it."""
+        return self.folder.parent / ".locks" / self.folder.name
+
+    def held(self) -> AbstractContextManager[object]:
+        """A context in which this process alone works on the run. Raises `motif.locks.Busy` where another does.
+
+        Of the processes of one training the first holds it for all.
+        """
+        return Lock(self.lock, str(self.folder)) if os.environ.get("RANK", "0") == "0" else nullcontext()
 
     def summary(self) -> dict[str, Any] | None:
         """The result where the run is finished, else None."""
@@ -168,60 +194,6 @@ class Run:
                 return folder, json.loads((folder / "motif.json").read_text())
             shutil.rmtree(folder)  # torn: the note is written last
         return None
-
-
-def identity(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a resolved configuration that can change a result."""
-    return {key: value for key, value in config.items() if key not in PLUMBING}
-
-
-def identity_hash(config: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(identity(config), sort_keys=True).encode()).hexdigest()[:12]
-
-
-def differing(one: Any, other: Any, prefix: str = "") -> list[str]:
-    """The dotted keys in which two nested mappings differ."""
-    if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
-        return [prefix] if one != other else []
-    missing = object()
-    keys = dict.fromkeys([*one, *other])
-    return [
-        found
-        for key in keys
-        for found in differing(
-            one.get(key, missing), other.get(key, missing), f"{prefix}.{key}" if prefix else str(key)
-        )
-    ]
-
-
-def derived_name(fields: Mapping[str, object], overrides: Sequence[str]) -> str:
-    """`motif-chain-tiny-r3-s0`, and what was overridden besides those fields, as `-k=4` with a hash of all of it.
-
-    `overrides` are Hydra's, such as `algo.k=4`. Those that name a field of the name, or plumbing, add nothing.
-    """
-    name = f"{fields['algo']}-{fields['dataset']}-{fields['model']}-r{fields['rounds']}-s{fields['seed']}"
-    stripped = (override.lstrip("+~") for override in overrides)
-    others = sorted(
-        text
-        for text in stripped
-        if text.split("=")[0] not in fields and re.split("[.=]", text)[0] not in (*PLUMBING, "sweeps")
-    )
-    if not others:
-        return name
-    words = "-".join(re.sub(r"^[^=]*\.", "", text) for text in others)  # algo.k=4 is k=4
-    slug = "".join(letter if letter.isalnum() or letter in "=._-" else "_" for letter in words)[:60]
-    return f"{name}-{slug}-{hashlib.sha256(' '.join(others).encode()).hexdigest()[:4]}"
-
-
-def check_name(name: object) -> str:
-    """`name` where it can be a folder's name everywhere, else a `UserError`."""
-    if (
-        not isinstance(name, str)
-        or not re.fullmatch(r"[A-Za-z0-9=_+,-][A-Za-z0-9=._+,-]{0,199}", name)
-        or name[-1] == "."
-    ):
-        raise UserError(f"name must be up to 200 letters, digits and = . _ + - , got {shown(name)}")
-    return name
 
 
 def write_text(file: Path, text: str) -> None:

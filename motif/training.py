@@ -81,6 +81,7 @@ class Recorder(TrainerCallback):
         self.rollout, self.run, self.tracker, self.report = rollout, run, tracker, report
         self.episodes, self.tables, self.limits = episodes, tables, limits or {}
         self.stopping = False
+        self.signal: int | None = None  # that asked for it
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.rollout.ledger.begin_step()
@@ -256,7 +257,8 @@ def train(
     with stoppable(recorder):
         trainer.train(resume_from_checkpoint=str(found[0]) if found else None)
     if recorder.stopping and trainer.state.global_step < steps and not reached(limits, ledger):
-        raise Stopped(f"stopped after step {trainer.state.global_step} of {steps}; a checkpoint is written")
+        words = f"stopped after step {trainer.state.global_step} of {steps}; a checkpoint is written"
+        raise Stopped(words, recorder.signal)
     model.eval()
 
 
@@ -280,7 +282,7 @@ def stoppable(recorder: Recorder) -> Any:
     def stop(number: int, frame: Any) -> None:
         if recorder.stopping:
             raise KeyboardInterrupt
-        recorder.stopping = True
+        recorder.stopping, recorder.signal = True, number
 
     try:
         before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)}

@@ -8,11 +8,16 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.utils import get_object
+from omegaconf import OmegaConf, open_dict
 
 from motif import entry
 from motif.checks import UserError
 from motif.experiment import Experiment
+from motif.flaws import CHOICES
+from motif.names import check_name, identity_hash
 
 ROOT = Path(__file__).parent.parent
 GROUPS = ("model", "dataset", "reward", "episode", "algo", "generation", "tracking", "experiment")
@@ -50,21 +55,120 @@ def test_every_option_is_on_the_help_page_and_opens_with_a_comment(option):
     assert (ROOT / "conf" / group / f"{name}.yaml").read_text().startswith("# ")
 
 
-def jobs():
-    """Every job of every sweep, as the overrides that make it."""
-    for path in sorted((ROOT / "sweeps").glob("*.yaml")):
-        params = OmegaConf.load(path).hydra.sweeper.params
-        choices = [[f"{key}={value.strip()}" for value in str(values).split(",")] for key, values in params.items()]
-        for job in itertools.product(*choices):
-            yield pytest.param(path.stem, job, id=f"{path.stem}-{'-'.join(job)}")
+def expanded(sweep, *typed):
+    """The jobs of `python train.py sweeps=SWEEP ...`, as the overrides that make them."""
+    params = OmegaConf.load(ROOT / "sweeps" / f"{sweep}.yaml").hydra.sweeper.params
+    words = [*(f"{key}={value}" for key, value in params.items()), f"sweeps={sweep}", *typed]
+    return BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(words), None)[0]
 
 
-@pytest.mark.parametrize(("sweep", "job"), jobs())
+SWEEPS = sorted(path.stem for path in (ROOT / "sweeps").glob("*.yaml"))
+JOBS = [(sweep, job) for sweep in SWEEPS if sweep != "optuna" for job in expanded(sweep)]
+
+
+def name_and_identity(words):
+    config = compose("config", overrides=list(words), return_hydra_config=True)
+    choices = config.hydra.runtime.choices
+    with open_dict(config):
+        del config["hydra"]
+    return entry.run_name(config, choices, words), identity_hash(entry.resolved(config))
+
+
+@pytest.mark.parametrize(("sweep", "job"), JOBS, ids=lambda each: each if isinstance(each, str) else "-".join(each))
 def test_every_job_of_every_sweep_builds(sweep, job):
-    experiment, _ = built(f"sweeps={sweep}", *job)
+    experiment, _ = built(*job)
     assert isinstance(experiment, Experiment)
-    header = (ROOT / "sweeps" / f"{sweep}.yaml").read_text().splitlines()
-    assert header[0] == "# @package _global_" and f"python train.py sweeps={sweep}" in header[1]
+
+
+@pytest.mark.parametrize("sweep", SWEEPS)
+def test_a_sweep_opens_with_its_command_its_cost_and_its_question(sweep):
+    head = (ROOT / "sweeps" / f"{sweep}.yaml").read_text()
+    assert head.startswith(f"# @package _global_\n# python train.py sweeps={sweep} ")
+    assert re.search(r"\d+ runs", head) and "\n# Question: " in head
+    if sweep != "optuna":
+        assert f" {len(expanded(sweep))} runs" in head
+
+
+def test_jobs_share_a_folder_only_where_they_are_the_same_run():
+    found = {}
+    for sweep, job in JOBS:
+        name, identity = name_and_identity(job)
+        assert check_name(name) and found.setdefault(name, (identity, sweep))[0] == identity
+        others = [each for each, (known, _) in found.items() if known == identity and each != name]
+        assert not any(found[each][1] == sweep for each in others)
+    for sweep in {sweep for sweep, _ in JOBS}:
+        assert len({name_and_identity(job)[0] for each, job in JOBS if each == sweep}) == len(expanded(sweep))
+
+
+def test_whatever_changes_a_result_changes_the_name_and_what_changes_none_does_not():
+    names = [
+        name_and_identity(words)[0]
+        for words in (
+            ["seed=0"], ["algo.k=4"], ["algo.k=8"], ["algo.k=4", "algo.m=4"], ["reward=accuracy"], ["experiment=smoke"],
+            ["++algo.trainer.beta=0.1"], ["+algo.trainer.epsilon_low=0.1"], ["~algo.trainer.weight_decay"], ["sweeps=budget"],
+            ["dataset.longest=5"], ["model.learning_rate=1e-3"], ["flaws={futures:base}"], ["episode.tokens=50"],
+        )
+    ]  # fmt: skip
+    assert len(set(names)) == len(names)
+    plain = "motif-chain-tiny-r3-s0"
+    assert names[0] == plain
+    for same in (["algo.k=2"], ["tracking=none", "outputs=/elsewhere"], ["sweeps=baseline", "algo=motif"], ["overwrite=true"]):
+        assert name_and_identity(same)[0] == plain
+    assert name_and_identity(["algo.m=4", "algo.k=4"])[0] == names[3]
+
+
+def test_what_is_typed_takes_the_place_of_a_sweeps_own():
+    jobs = expanded("rounds", "seed=0", "model=qwen2.5-0.5b", "dataset=gsm8k")
+    assert len(jobs) == 8 and all("seed=0" in job and "model=qwen2.5-0.5b" in job for job in jobs)
+    names = {name_and_identity(job)[0] for job in jobs}
+    assert names == {f"{algo}-gsm8k-qwen2.5-0.5b-r{rounds}-s0" for algo in ("grpo", "motif") for rounds in (1, 2, 3, 4)}
+
+
+def test_the_flaws_are_switched_on_one_at_a_time():
+    on = [built(*job)[0].flaws.on() for job in expanded("flaws", "seed=0")]
+    assert on == [[], *([flaw] for flaw in CHOICES)]
+    for job in expanded("flaws", "seed=0", "experiment=paper_motif")[1:]:
+        assert built(*job)[0].model.name == "qwen2.5-3b-4bit"
+
+
+def test_the_arms_of_a_budget_get_the_same_tokens():
+    limits = [built(*job)[0].budget.limits() for job in expanded("budget")]
+    assert len(limits) == 6 and all(each == limits[0] and each["tokens"] > 0 for each in limits)
+
+
+def test_an_optimiser_sees_validation_questions_alone():
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    experiment, _ = built("sweeps=optuna", "model.learning_rate=3e-5", "algo.k=4")
+    test = {question.id for question in experiment.dataset.test()}
+    seen = experiment.evaluation.of(experiment.dataset)
+    assert seen and not test & {question.id for question in seen}
+    for trained in experiment.dataset.train():
+        assert trained.id not in {question.id for question in seen}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "sweeps/wandb").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_jobs_of_a_wandb_sweep_build(path):
+    sweep = OmegaConf.to_container(OmegaConf.load(path), resolve=False)  # the command's ${...} are for the agent
+    assert (ROOT / sweep["program"]).is_file() and sweep["command"][:4] == [
+        "${env}", "${interpreter}", "${program}", "${args_no_hyphens}"
+    ]  # fmt: skip
+    values = [each.get("values", [each.get("min"), each.get("max")]) for each in sweep["parameters"].values()]
+    for job in itertools.product(*values):
+        words = [f"{key}={value}" for key, value in zip(sweep["parameters"], job, strict=True)]
+        experiment, _ = built(*words, *sweep["command"][4:])
+        if sweep["method"] == "bayes":
+            assert experiment.evaluation.split == "validation"
+            name = f"evaluation/{experiment.dataset.name}/rounds_{experiment.rounds}/trained/accuracy"
+            assert sweep["metric"]["name"] == name
+
+
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_local", "submitit_slurm", "ray"])
+def test_a_launcher_composes_and_its_keys_are_the_plugins(launcher):
+    pytest.importorskip(f"hydra_plugins.hydra_{launcher.split('_')[0]}_launcher")
+    chosen = compose("config", overrides=[f"hydra/launcher={launcher}"], return_hydra_config=True).hydra.launcher
+    assert get_object(chosen._target_)
+    file = OmegaConf.load(ROOT / "conf/hydra/launcher" / f"{launcher}.yaml")
+    assert set(file) == set(chosen), "a key of the plugin's is missing here, or the other way round"
 
 
 def test_the_choices_reach_each_other():

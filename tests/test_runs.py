@@ -5,7 +5,8 @@ import pytest
 import yaml
 
 from motif.checks import UserError
-from motif.runs import Run, check_name, derived_name, differing
+from motif.locks import Busy
+from motif.runs import Run
 
 
 def begun(folder, config, overwrite=False):
@@ -44,6 +45,37 @@ def test_a_run_killed_while_it_was_begun_can_be_begun_again(tmp_path):
 def test_opening_writes_nothing(tmp_path):
     Run.open(tmp_path / "outputs" / "run", CONFIG)
     assert not list(tmp_path.iterdir())
+
+
+GSM8K = {**CONFIG, "dataset": {"hub": "openai/gsm8k", "path": "here"}}
+
+
+def test_a_moved_copy_of_the_data_is_the_same_run_and_other_rows_are_refused(tmp_path):
+    run = begun(tmp_path / "run", GSM8K)
+    run.begin(GSM8K, rows="123")  # nothing was recorded yet
+    run.record({"step": 1})
+    moved = {**GSM8K, "dataset": {"hub": "openai/gsm8k", "path": "there"}}
+    again = Run.open(tmp_path / "run", moved)
+    again.begin(moved, rows="123")
+    assert again.id == run.id
+    with pytest.raises(UserError, match="other questions than dataset.path"):
+        again.begin(moved, rows="456")
+
+
+def test_one_process_at_a_time_works_on_a_run(tmp_path):
+    run = Run(tmp_path / "outputs" / "run")
+    with run.held(), pytest.raises(Busy, match=r"outputs/run is being worked on"), run.held():
+        pass
+    with run.held():
+        assert not run.folder.exists()  # the lock lies beside it
+
+
+def test_of_the_processes_of_one_training_the_first_holds_the_run(tmp_path, monkeypatch):
+    run = Run(tmp_path / "run")
+    with run.held():
+        monkeypatch.setenv("RANK", "1")
+        with run.held():
+            pass
 
 
 def test_plumbing_may_change(tmp_path):
@@ -96,40 +128,3 @@ def test_a_checkpoint_without_its_note_is_torn_and_the_one_before_is_used(tmp_pa
     (run.checkpoints / "checkpoint-9/motif.json").write_text('{"step": 9}')
     folder, note = run.checkpoint()
     assert folder.name == "checkpoint-10" and note == {"step": 10}
-
-
-FIELDS = {"algo": "motif", "dataset": "chain", "model": "tiny", "rounds": 3, "seed": 0}
-
-
-def test_a_name_says_what_the_run_is():
-    assert (
-        derived_name(FIELDS, ["rounds=3", "algo=motif", "tracking=none", "tracking.mode=offline"])
-        == "motif-chain-tiny-r3-s0"
-    )
-
-
-def test_any_other_override_gives_another_folder():
-    overrides = [
-        [],
-        ["algo.k=4"],
-        ["algo.k=8"],
-        ["episode.later.k=4"],
-        ["algo.k=4", "algo.m=4"],
-        ["+experiment=smoke"],
-        ["reward=accuracy"],
-    ]
-    names = [derived_name(FIELDS, each) for each in overrides]
-    assert len(set(names)) == len(overrides)
-    assert all(check_name(name) for name in names)
-    assert names[1].startswith("motif-chain-tiny-r3-s0-k=4-")
-    assert derived_name(FIELDS, ["algo.m=4", "algo.k=4"]) == names[4]
-
-
-@pytest.mark.parametrize("name", ["", " ", "..", "a/b", "a b", "é", "x" * 201, ".hidden", None, 3, "a\nb"])
-def test_names_that_cannot_be_folders_everywhere_are_refused(name):
-    with pytest.raises(UserError, match="name must be"):
-        check_name(name)
-
-
-def test_differing_names_nested_keys_on_either_side():
-    assert differing({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 2, "c": 2}, "e": 4}) == ["a.b", "d", "e"]

@@ -1,0 +1,133 @@
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from motif import locks
+from motif.checks import UserError
+from motif.locks import Busy, Lock, Stopped, holder
+
+ROOT = Path(__file__).parent.parent
+HOLD = "import sys, time; sys.path.insert(0, sys.argv[2])\nfrom motif.locks import Lock\nfrom pathlib import Path\n"
+HOLD += "with Lock(Path(sys.argv[1])):\n print('held', flush=True)\n time.sleep(100)"
+
+
+@pytest.fixture
+def other(tmp_path):
+    """Another process that holds the lock `tmp_path`."""
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path), str(ROOT)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_second_process_is_told_who_holds_it(tmp_path, other):
+    with pytest.raises(Busy, match=rf"pid {other.pid}, since 20\d\d-") as error, Lock(tmp_path, "the run"):
+        pass
+    assert str(error.value).startswith("the run is being worked on by another process (") and "\n" not in str(error.value)
+
+
+def test_a_killed_holder_is_replaced_at_once_reaped_or_not(tmp_path, other):
+    other.kill()
+    while locks._process(other.pid) is not None:  # a zombie from here on
+        time.sleep(0.01)
+    found = holder(tmp_path)
+    assert found.pid == other.pid and not found.alive and found.ended is None
+    with Lock(tmp_path):
+        assert holder(tmp_path).pid == os.getpid() and holder(tmp_path).alive
+
+
+def elsewhere(folder, **changes):
+    """A lock held by a process of another machine."""
+    told = {"host": "node7", "pid": 1, "since": "then", "machine": "node7 x", "process": "5", **changes}
+    folder.mkdir(exist_ok=True)
+    (folder / "4").write_text(json.dumps(told))
+
+
+def test_of_another_machine_the_last_touch_decides(tmp_path):
+    elsewhere(tmp_path)
+    with pytest.raises(Busy, match="node7, pid 1, since then"), Lock(tmp_path):
+        pass
+    old = time.time() - locks.STALE - 1
+    os.utime(tmp_path / "4", (old, old))
+    with Lock(tmp_path):
+        assert sorted(name.name for name in tmp_path.iterdir()) == ["5"]
+
+
+def test_a_number_that_was_given_to_another_process_since_is_no_sign_of_life(tmp_path):
+    elsewhere(tmp_path, machine=locks._machine(), pid=os.getpid(), process="1")
+    assert not holder(tmp_path).alive
+
+
+def test_of_many_that_want_a_dead_ones_lock_one_gets_it(tmp_path):
+    elsewhere(tmp_path, machine=locks._machine(), pid=2**22 + 1)
+    script = HOLD.replace("time.sleep(100)", "time.sleep(2)")
+    calls = [[sys.executable, "-c", script, str(tmp_path), str(ROOT)] for _ in range(6)]
+    processes = [subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for call in calls]
+    done = [process.communicate(timeout=60) for process in processes]
+    held = [out for out, _ in done if out == "held\n"]
+    refused = [error for _, error in done if "Busy" in error]
+    assert len(held) + len(refused) == 6 and held
+    # who was let in later came after the one before had gone: numbers count them
+    assert max(int(file.name) for file in tmp_path.iterdir()) == 4 + len(held)
+
+
+def test_one_who_links_a_number_that_is_past_backs_off(tmp_path, monkeypatch):
+    elsewhere(tmp_path, ended="done")
+    with Lock(tmp_path):
+        mine = holder(tmp_path)
+        seen = iter([4, 4])  # what a slow process saw before: the lock was free, at number 4
+        real = locks._newest
+        monkeypatch.setattr(locks, "_newest", lambda folder: next(seen, None) or real(folder))
+        (tmp_path / "6").write_text((tmp_path / "5").read_text())
+        (tmp_path / "5").unlink()
+        (tmp_path / "4").write_text(json.dumps({**mine.__dict__, "ended": "done"}))
+        with pytest.raises(Busy), Lock(tmp_path):
+            pass
+        assert holder(tmp_path).alive and not (tmp_path / "5").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "ended"),
+    [
+        (None, "done"),
+        (KeyboardInterrupt(), "stopped"),
+        (Stopped("after step 3"), "stopped"),
+        (UserError("rounds must be 3"), "failed: rounds must be 3"),
+        (ValueError("a\nb"), "failed: ValueError: a b"),
+    ],
+)
+def test_a_released_lock_keeps_how_the_work_ended(tmp_path, error, ended):
+    try:
+        with Lock(tmp_path):
+            if error:
+                raise error
+    except BaseException as caught:
+        assert caught is error
+    assert holder(tmp_path).ended == ended and not holder(tmp_path).alive
+    with Lock(tmp_path):
+        assert holder(tmp_path).ended is None
+
+
+def test_a_holder_touches_its_file_and_is_told_when_it_has_lost_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "BEAT", 0.01)
+    lost = []
+    with Lock(tmp_path, lost=lambda: lost.append(True)):
+        os.utime(tmp_path / "1", (0, 0))
+        while (tmp_path / "1").stat().st_mtime == 0:
+            time.sleep(0.01)
+        assert not lost
+        elsewhere(tmp_path)
+        (tmp_path / "1").unlink()  # what one does that has taken over
+        while not lost:
+            time.sleep(0.01)
+    assert holder(tmp_path).host == "node7"
+
+
+def test_a_lock_that_nobody_ever_held_has_no_holder(tmp_path):
+    assert holder(tmp_path / "none") is None
