@@ -171,14 +171,22 @@ class Plan(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         hydra = config.hydra
-        words = [*(f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items()), *hydra.overrides.task]
+        words = [
+            *(f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items()),
+            *hydra.overrides.task,
+        ]
         grid = hydra.sweeper._target_.endswith("BasicSweeper")
         jobs = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(words), None)[0] if grid else []
         preset = hydra.runtime.choices.get("sweeps")
         extra = [word for word in hydra.overrides.hydra if word.startswith("hydra.searchpath")]
         folder = Path(hydra.sweep.dir)
         named = [(each, planned_name(each, extra)) for each in jobs]
-        launch(folder, preset or f"sweep-{hashlib.sha256(' '.join(sorted(words)).encode()).hexdigest()[:6]}", sys.argv, named)
+        launch(
+            folder,
+            preset or f"sweep-{hashlib.sha256(' '.join(sorted(words)).encode()).hexdigest()[:6]}",
+            sys.argv,
+            named,
+        )
         Plan.launched = (folder,)
         if hydra.launcher._target_.endswith("LocalLauncher"):  # all jobs at once; joblib divides threads by itself
             os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // max(1, len(jobs)))))

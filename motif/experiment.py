@@ -26,11 +26,11 @@ from motif.flaws import Flaws
 from motif.generation import Generate, Reply, Sampling
 from motif.guard import Guard
 from motif.models import CHOICES, Policy, frozen_copy, untrained
+from motif.names import check_name
 from motif.prompts import Conversation
 from motif.results import show_result
 from motif.rewards import Reward
 from motif.rollout import Rollout
-from motif.names import check_name
 from motif.runs import Checkpoints, Record, Run, environment, write_json, write_text
 from motif.scores import disagreements, summarise
 from motif.tracking import Silent
@@ -139,7 +139,11 @@ class Experiment:
             if self.algo.micro_batch is None:
                 arguments = trainer_arguments(self._fitted(policy, training_episode, questions, arguments), *settings)
 
-        run.begin(config, self.overwrite, fingerprint([*questions, *(question for test in tests.values() for question in test)]))
+        run.begin(
+            config,
+            self.overwrite,
+            fingerprint([*questions, *(question for test in tests.values() for question in test)]),
+        )
         write_json(run.folder / "environment.json", environment(self.seed))
         rollout = Rollout(
             self.algo,
@@ -167,8 +171,8 @@ class Experiment:
             after = self._measure("trained", tests, policy, generate, run, ledger)
             policy.model.save_pretrained(run.policy)
             policy.tokenizer.save_pretrained(run.policy)
-            kept = {key: config[key] for key in ("model", "episode", "rounds", "flaws") if key in config}
-            write_text(run.policy / CHOICES, yaml.safe_dump(kept, sort_keys=False))
+            choices = {key: config[key] for key in ("model", "episode", "rounds", "flaws") if key in config}
+            write_text(run.policy / CHOICES, yaml.safe_dump(choices, sort_keys=False))
             summary = self._summary([*before, *after], ledger, time.monotonic() - started, limits)
         finally:
             tracker.finish(summary, run.policy if summary else None)

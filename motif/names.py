@@ -18,7 +18,9 @@ PLUMBING = ("name", "outputs", "overwrite", "tracking", "generation", "guard", "
 
 def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a resolved configuration that can change a result."""
-    kept = {key: without_copy(value) if key == "dataset" else value for key, value in config.items() if key not in PLUMBING}
+    kept = {
+        key: without_copy(value) if key == "dataset" else value for key, value in config.items() if key not in PLUMBING
+    }
     evaluation = kept.get("evaluation")
     if isinstance(evaluation, Mapping) and evaluation.get("datasets"):
         kept["evaluation"] = {**evaluation, "datasets": [without_copy(each) for each in evaluation["datasets"]]}
@@ -63,10 +65,18 @@ def derived_name(fields: Mapping[str, object], overrides: Sequence[str] = (), sp
         return name
     stripped = [override.lstrip("+~") for override in overrides]
     plumbing = (*PLUMBING, *fields, "sweeps")
-    others = sorted(text for text in stripped if re.split("[.=@]", text)[0] not in plumbing or "." in text.split("=")[0] and text.split(".")[0] in fields)
+    others = sorted(
+        text
+        for text in stripped
+        if re.split("[.=@]", text)[0] not in plumbing or ("." in text.split("=")[0] and text.split(".")[0] in fields)
+    )
     others = others or [text.split("=", 1)[1] for text in stripped if text.startswith("sweeps=")]
-    words = "-".join(re.sub(r"^[^=]*\.", "", text.replace(":", "=").translate(str.maketrans("", "", "{}"))) for text in others)
-    slug = "".join(letter if letter.isalnum() and letter.isascii() or letter in "=._-" else "_" for letter in words)[:60]
+    words = "-".join(
+        re.sub(r"^[^=]*\.", "", text.replace(":", "=").translate(str.maketrans("", "", "{}"))) for text in others
+    )
+    slug = "".join(letter if (letter.isalnum() and letter.isascii()) or letter in "=._-" else "_" for letter in words)[
+        :60
+    ]
     return "-".join(part for part in (name, slug, special[:6]) if part)
 
 

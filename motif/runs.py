@@ -14,7 +14,6 @@ outputs/<name>/
 """
 
 import gzip
-import hashlib
 import json
 import os
 import platform
@@ -34,7 +33,8 @@ import yaml
 
 from motif.checks import UserError, whole
 from motif.episode import Node, Tree
-from motif.locks import Lock, Stopped as Stopped
+from motif.locks import Lock
+from motif.locks import Stopped as Stopped
 from motif.names import differing, identity, identity_hash
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "hydra-core", "wandb", "math-verify")

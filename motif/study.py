@@ -92,7 +92,9 @@ def result_line(summary: Mapping[str, Any]) -> str:
     if (found := headline(summary)) is None:
         return ""
     rounds = f"{found['rounds']} round" + "s" * (found["rounds"] > 1)
-    return f"{found['accuracy']:.1%} ({interval(found['interval'])}, n = {found['n']}) on {found['dataset']} in {rounds}"
+    return (
+        f"{found['accuracy']:.1%} ({interval(found['interval'])}, n = {found['n']}) on {found['dataset']} in {rounds}"
+    )
 
 
 def objective(summary: Mapping[str, Any] | None) -> float | None:
@@ -116,7 +118,9 @@ def status(folder: Path) -> Status:
         return replace(known, state="finished", result=result_line(summary))
     if not run.is_run():
         failed = held is not None and held.ended is not None and held.ended.startswith("failed")
-        return replace(known, state="failed" if failed else "not begun", detail=words(held.ended) if failed and held else "")
+        return replace(
+            known, state="failed" if failed else "not begun", detail=words(held.ended) if failed and held else ""
+        )
     left = time_left(run, lines, step, steps)
     if held is None or held.ended in ("done", "stopped"):
         return replace(known, state="stopped", left=left)
@@ -211,7 +215,11 @@ def duration(seconds: float | None) -> str:
         return f"{seconds:.0f} s"
     if minutes < 60:
         return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes < 24 * 60 else f"{minutes // 1440} d {minutes // 60 % 24} h"
+    return (
+        f"{minutes // 60} h {minutes % 60:02d} min"
+        if minutes < 24 * 60
+        else f"{minutes // 1440} d {minutes // 60 % 24} h"
+    )
 
 
 def totals(found: Sequence[Status]) -> str:
@@ -247,7 +255,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m motif.study", description="Where runs and sweeps stand.")
     commands = parser.add_subparsers(dest="command", required=True)
     asked = commands.add_parser("status", help="a table of runs: state, progress, result, time left")
-    asked.add_argument("paths", nargs="*", type=Path, default=[Path("outputs")], help="run folders, or a folder of them")
+    asked.add_argument(
+        "paths", nargs="*", type=Path, default=[Path("outputs")], help="run folders, or a folder of them"
+    )
     arguments = parser.parse_args()
     found = survey(path for path in arguments.paths if path.name != "evaluations")
     if not found:

@@ -112,7 +112,12 @@ def test_whatever_changes_a_result_changes_the_name_and_what_changes_none_does_n
     assert len(set(names)) == len(names)
     plain = "motif-chain-tiny-r3-s0"
     assert names[0] == plain
-    for same in (["algo.k=2"], ["tracking=none", "outputs=/elsewhere"], ["sweeps=baseline", "algo=motif"], ["overwrite=true"]):
+    for same in (
+        ["algo.k=2"],
+        ["tracking=none", "outputs=/elsewhere"],
+        ["sweeps=baseline", "algo=motif"],
+        ["overwrite=true"],
+    ):
         assert name_and_identity(same)[0] == plain
     assert name_and_identity(["algo.m=4", "algo.k=4"])[0] == names[3]
 

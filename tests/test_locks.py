@@ -19,7 +19,9 @@ HOLD += "with Lock(Path(sys.argv[1])):\n print('held', flush=True)\n time.sleep(
 @pytest.fixture
 def other(tmp_path):
     """Another process that holds the lock `tmp_path`."""
-    process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path), str(ROOT)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path), str(ROOT)], stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout.readline() == "held\n"
     yield process
     process.kill()
@@ -29,7 +31,9 @@ def other(tmp_path):
 def test_a_second_process_is_told_who_holds_it(tmp_path, other):
     with pytest.raises(Busy, match=rf"pid {other.pid}, since 20\d\d-") as error, Lock(tmp_path, "the run"):
         pass
-    assert str(error.value).startswith("the run is being worked on by another process (") and "\n" not in str(error.value)
+    assert str(error.value).startswith("the run is being worked on by another process (") and "\n" not in str(
+        error.value
+    )
 
 
 def test_a_killed_holder_is_replaced_at_once_reaped_or_not(tmp_path, other):

@@ -3,7 +3,6 @@ import pytest
 from motif.checks import UserError
 from motif.names import check_name, derived_name, differing, identity, identity_hash
 
-
 FIELDS = {"algo": "motif", "dataset": "chain", "model": "tiny", "rounds": 3, "seed": 0}
 
 
@@ -14,7 +13,9 @@ def test_a_name_says_what_the_run_is():
 def test_an_identity_of_its_own_has_a_name_of_its_own_in_the_words_that_were_typed():
     said = derived_name(FIELDS, ["seed=0", "tracking.mode=offline", "algo.k=4", "+experiment=smoke"], "1f3a5b7c9d")
     assert said == "motif-chain-tiny-r3-s0-k=4-experiment=smoke-1f3a5b"
-    assert derived_name(FIELDS, ["flaws={futures:base}"], "1f3a5b") == "motif-chain-tiny-r3-s0-flaws=futures=base-1f3a5b"
+    assert (
+        derived_name(FIELDS, ["flaws={futures:base}"], "1f3a5b") == "motif-chain-tiny-r3-s0-flaws=futures=base-1f3a5b"
+    )
     assert derived_name(FIELDS, ["sweeps=budget"], "1f3a5b") == "motif-chain-tiny-r3-s0-budget-1f3a5b"
     assert derived_name(FIELDS, [], "1f3a5b") == "motif-chain-tiny-r3-s0-1f3a5b"
     assert derived_name(FIELDS, ["~reward.reply.format"], "1f3a5b") == "motif-chain-tiny-r3-s0-format-1f3a5b"
