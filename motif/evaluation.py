@@ -76,7 +76,7 @@ class Evaluation:
         found = dataset.test() if self.split == "test" else dataset.validation()
         if not found:
             raise UserError(f"evaluation.split={self.split}: {dataset.name} has no such questions")
-        return found[: self.questions]
+        return found
 
     def episode(self, episode: Episode, rounds: int) -> Episode:
         """`episode` as it is measured in `rounds` rounds."""
