@@ -193,7 +193,7 @@ class Plan(Callback):
 
 
 def planned_name(words: Sequence[str], extra: Sequence[str]) -> str | None:
-    """The name that the job of these overrides will have; None where it cannot be composed, of which Hydra will speak."""
+    """The name that the job of these overrides will have; None where it cannot be composed, as Hydra will say."""
     try:
         config = compose("config", [*words, *extra], return_hydra_config=True)
         choices = config.hydra.runtime.choices

@@ -47,7 +47,7 @@ class Cost:
         head = {id(module) for module in model.get_output_embeddings().modules()}
         sizes: Counter[tuple[bool, bool]] = Counter()  # by whether it is the head's, and trained
         for module in model.modules():
-            weight = dict(module.named_parameters(recurse=False)).get("weight")  # its own, not of what it wraps
+            weight: Any = dict(module.named_parameters(recurse=False)).get("weight")  # its own, not of what it wraps
             if getattr(weight, "ndim", 0) < 2 or hasattr(module, "num_embeddings"):
                 continue
             shape = getattr(module, "in_features", None), getattr(module, "out_features", None)

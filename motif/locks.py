@@ -14,6 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -165,10 +166,8 @@ def _me() -> dict[str, Any]:
 def _machine() -> str:
     """This boot of this machine, and within it this space of process numbers; host names can be shared."""
     words = [platform.node()]
-    try:
+    with suppress(OSError):
         words += [Path("/proc/sys/kernel/random/boot_id").read_text().strip(), os.readlink("/proc/self/ns/pid")]
-    except OSError:
-        pass
     return " ".join(words)
 
 

@@ -1,8 +1,8 @@
 """What a run is, and what it is called.
 
 The identity of a run is its resolved configuration without plumbing: where things lie, who watches, what generates and
-how often a checkpoint is written change no result. Where a name is not given it is derived, so that another identity has
-another name.
+how often a checkpoint is written change no result. Where a name is not given it is derived, so that another identity
+has another name.
 """
 
 import hashlib

@@ -130,13 +130,13 @@ def compare(
             raise UserError(f"{side.name} was not measured on {dataset} in {in_rounds(count)}{several}")
     choices = alike(*found)
     if not choices:
-        one, other = min(
+        mine, theirs = min(
             ((one, other) for one in found[0] for other in found[1]),
             key=lambda pair: len(differing(pair[0].settings, pair[1].settings)),
         )
         raise UserError(
             f"{arm.name} ({one.run}) and {baseline.name} ({other.run}) cannot be compared on {dataset}: "
-            f"{unlike(one, other)}"
+            f"{unlike(mine, theirs)}"
         )
     chosen = max(choices, key=lambda pair: (min(map(len, pair)), pair[0][0].n, pair[0][0].samples))
     tables = [[item.shares() for item in measured] for measured in chosen]
@@ -145,7 +145,7 @@ def compare(
         for item, row in zip(measured, table, strict=True):
             if row.keys() != tables[0][0].keys():
                 raise UserError(f"{item.records} and {chosen[0][0].records} hold different questions (dataset rows)")
-    one, other = ([[row[id] for id in ids] for row in table] for table in tables)
+    one, other = [[[row[id] for id in ids] for row in table] for table in tables]
     result = difference(one, other, fixed=(not arm.trained, not baseline.trained))
     seeds = (len(one) if arm.trained else 0, len(other) if baseline.trained else 0)
     tokens = [fmean(item.tokens for item in measured) for measured in chosen]
@@ -198,7 +198,9 @@ def survey(folders: Sequence[Path], against: str = "grpo") -> tuple[list[Verdict
     pairs += [(arm, base) for arm in trained for base in bases if base.config == before_training(arm.config)]
     families: dict[tuple[Any, ...], list[Verdict]] = {}
     for arm, baseline in pairs:
-        for dataset, rounds, other_rounds, samples in meetings(arm, baseline) if baseline else ():
+        if baseline is None:
+            continue
+        for dataset, rounds, other_rounds, samples in meetings(arm, baseline):
             try:
                 verdict = compare(arm, baseline, dataset, rounds, other_rounds, samples)
             except UserError as error:

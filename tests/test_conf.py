@@ -105,7 +105,8 @@ def test_whatever_changes_a_result_changes_the_name_and_what_changes_none_does_n
         name_and_identity(words)[0]
         for words in (
             ["seed=0"], ["algo.k=4"], ["algo.k=8"], ["algo.k=4", "algo.m=4"], ["reward=accuracy"], ["experiment=smoke"],
-            ["++algo.trainer.beta=0.1"], ["+algo.trainer.epsilon_low=0.1"], ["~algo.trainer.weight_decay"], ["sweeps=budget"],
+            ["++algo.trainer.beta=0.1"], ["+algo.trainer.epsilon_low=0.1"], ["~algo.trainer.weight_decay"],
+            ["sweeps=budget"],
             ["dataset.longest=5"], ["model.learning_rate=1e-3"], ["flaws={futures:base}"], ["episode.tokens=50"],
         )
     ]  # fmt: skip

@@ -25,7 +25,7 @@ def draw_all(folder: Path, arms: Sequence[Arm], groups: Sequence[Group]) -> list
     import matplotlib
 
     folder.mkdir(parents=True, exist_ok=True)
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
         return [save(folder, *drawn) for drawn in (*training(arms), *accuracies(arms, groups), *times(arms))]
 
 

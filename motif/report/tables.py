@@ -138,7 +138,7 @@ def optional(group: Group, key: str) -> str:
 
 def trained_by_decoded(groups: Sequence[Group]) -> list[Table]:
     """For each data set: who was trained how, against the number of rounds decoded in."""
-    found = []
+    found: list[Table] = []
     for dataset in dict.fromkeys(group["dataset"] for group in groups):
         own = [group for group in groups if group["dataset"] == dataset]
         rounds = sorted({group["rounds"] for group in own})
