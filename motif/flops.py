@@ -3,6 +3,7 @@
 The formula and its sources stand in `Cost`. A test compares it with what torch counts of a forward and backward pass.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -50,8 +51,8 @@ class Cost:
             weight: Any = dict(module.named_parameters(recurse=False)).get("weight")  # its own, not of what it wraps
             if getattr(weight, "ndim", 0) < 2 or hasattr(module, "num_embeddings"):
                 continue
-            shape = getattr(module, "in_features", None), getattr(module, "out_features", None)
-            entries = shape[0] * shape[1] if all(shape) else weight.numel()  # a weight in 4 bits is packed
+            shape: tuple[Any, Any] = getattr(module, "in_features", None), getattr(module, "out_features", None)
+            entries = math.prod(shape) if all(shape) else weight.numel()  # a weight in 4 bits is packed
             sizes[id(module) in head, bool(weight.requires_grad)] += entries
         config = model.config.get_text_config()
         heads = config.num_attention_heads

@@ -1,8 +1,8 @@
 """A study is a sweep and what has become of it: `python -m motif.study status outputs/*` says so at any time.
 
 Each launch of a sweep leaves a folder `outputs/.sweeps/<time>/` with a file for each job: what it was asked, what came
-of it. Jobs write their own, from whatever process or machine they run in. What a run has reached is read from its folder
-and its lock. Nothing here runs a job, and nothing has to be running; to go on is to type the same command again.
+of it. Jobs write their own, from whatever process or machine they run in. What a run has reached is read from its
+folder and its lock. Nothing here runs a job, and nothing has to be running; to go on is to type the same command again.
 """
 
 import argparse

@@ -135,7 +135,7 @@ def compare(
             key=lambda pair: len(differing(pair[0].settings, pair[1].settings)),
         )
         raise UserError(
-            f"{arm.name} ({one.run}) and {baseline.name} ({other.run}) cannot be compared on {dataset}: "
+            f"{arm.name} ({mine.run}) and {baseline.name} ({theirs.run}) cannot be compared on {dataset}: "
             f"{unlike(mine, theirs)}"
         )
     chosen = max(choices, key=lambda pair: (min(map(len, pair)), pair[0][0].n, pair[0][0].samples))
