@@ -156,7 +156,7 @@ def drawn(source: random.Random) -> Doom:
 
 
 def runs_under_kills(wanted: int, source: random.Random, root: Path) -> tuple[Counter[str], int]:
-    """Kill `wanted` times; returns how often in which phase, and how many runs were finished and held against theirs."""
+    """Kill `wanted` times; returns how often in which phase, and how many runs ended as they should."""
     calm = {}
     for algo in ALGORITHMS:
         folder = root / algo

@@ -121,8 +121,9 @@ class Experiment:
                 run = Run.open(self.folder, config, self.overwrite)  # as the one who held it before has left it
                 return (not self.overwrite and run.summary()) or self._run(run, config)
         except Exception as error:
-            shutil.rmtree(drafts(run.checkpoints), ignore_errors=True)
-            if words := unwritable(error, self.folder):
+            words = unwritable(error, self.folder)
+            shutil.rmtree(drafts(run.checkpoints), ignore_errors=True)  # takes the room that the person has to make
+            if words:
                 raise UserError(f"{words}, and the same command continues{run.from_where()}") from error
             raise
 

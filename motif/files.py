@@ -93,7 +93,7 @@ def unwritable(error: BaseException, folder: Path) -> str | None:
             return None
     elif found := re.search(r"os error (\d+)", str(error)):
         number = int(found[1])
-    elif "PytorchStreamWriter failed" in str(error) or "file write failed" in str(error):
+    elif re.search(r"inline_container|PytorchStreamWriter|iostream error", str(error)):
         number = errno.ENOSPC if free(folder) < 1 << 20 else errno.EIO
     else:
         return None
