@@ -27,6 +27,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,32 +53,66 @@ PHASES = {  # how many moments of each a run has, and seconds that one takes at 
 Doom = tuple[str, int, float]  # phase, which of its moments, seconds after it began
 
 
-def begin(folder: Path, words: Sequence[str], doom: Doom | None, call: Callable[[], Any] | None = None) -> int:
-    """Fork a process that runs `python train.py` with these `words` in `folder`, or `call`; returns its number."""
+def begin(
+    folder: Path,
+    words: Sequence[str],
+    prepare: Callable[[], Any] = lambda: None,
+    call: Callable[[], Any] | None = None,
+    output: Path | None = None,
+) -> int:
+    """Fork a process that, once it is prepared, runs `python train.py` with these `words` in `folder`, or `call`.
+
+    What it says is appended to `output` (said.txt in the folder). Returns its number.
+    """
     if pid := os.fork():
         return pid
     code = 70
     try:
         os.setsid()
-        said = os.open(folder / "said.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(said, 1), os.dup2(said, 2)
+        said = os.open(output or folder / "said.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0), os.dup2(said, 1), os.dup2(said, 2)
         os.chdir(folder)
-        os.environ["MOTIF_CACHE"] = str(folder / "cache")
-        sys.argv = ["train.py", *words]
-        if doom:
-            kill_in(*doom)
+        sys.argv = [str(ROOT / "train.py"), *words]
+        prepare()
         if call:
             call()
         else:
-            runpy.run_path(str(ROOT / "train.py"), run_name="__main__")
+            runpy.run_path(sys.argv[0], run_name="__main__")
         code = 0
     except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 1
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:
         traceback.print_exc()
     finally:
         sys.stdout.flush(), sys.stderr.flush()
         os._exit(code)
+
+
+def preload() -> None:
+    """Load what a run needs, so that its forks have it. Nothing is computed here: torch's threads do not survive a
+    fork."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    sys.path.insert(0, str(ROOT))
+    from motif import screen
+
+    screen.quiet()
+    screen.quiet_bars()
+    import torch
+
+    import motif.decoding
+    import motif.entry
+    import motif.experiment
+    import motif.training  # noqa: F401
+
+    torch.set_num_threads(1)
+
+
+def prepared(folder: Path, doom: Doom | None) -> None:
+    """In the process to be: a warm start of its own, and its doom."""
+    os.environ["MOTIF_CACHE"] = str(folder / "cache")
+    if doom:
+        kill_in(*doom)
 
 
 def kill_in(phase: str, moment: int, seconds: float) -> None:
@@ -161,7 +196,7 @@ def runs_under_kills(wanted: int, source: random.Random, root: Path) -> tuple[Co
     for algo in ALGORITHMS:
         folder = root / algo
         folder.mkdir()
-        wait(begin(folder, [*SHORT, f"algo={algo}"], None), folder)
+        wait(begin(folder, [*SHORT, f"algo={algo}"], partial(prepared, folder, None)), folder)
         calm[algo] = result(folder / "outputs/run")
     kills, runs = Counter[str](), 0
     while kills.total() < wanted or runs < len(ALGORITHMS):
@@ -170,7 +205,7 @@ def runs_under_kills(wanted: int, source: random.Random, root: Path) -> tuple[Co
         words, suffered = [*SHORT, f"algo={algo}"], 0
         while True:
             doom = drawn(source) if suffered < 12 and kills.total() < wanted else None
-            if wait(begin(folder, words, doom), folder):
+            if wait(begin(folder, words, partial(prepared, folder, doom)), folder):
                 break
             suffered += 1
             kills[doom[0] if doom else "by another"] += 1
@@ -194,15 +229,15 @@ def reports_under_kills(wanted: int, source: random.Random, root: Path) -> None:
         return lambda: main([*(str(root / algo / "outputs/run") for algo in ALGORITHMS), "--to", to])
 
     started = time.monotonic()
-    wait(begin(root, [], None, report("calm")), root)
+    wait(begin(root, [], call=report("calm")), root)
     took = time.monotonic() - started
     killed = 0
     while killed < wanted:
-        pid = begin(root, [], None, report("killed"))
+        pid = begin(root, [], call=report("killed"))
         time.sleep(source.uniform(0, took))
         os.kill(pid, signal.SIGKILL)
         killed += not wait(pid, root)
-    wait(begin(root, [], None, report("killed")), root)
+    wait(begin(root, [], call=report("killed")), root)
     calm, after = (
         {file.relative_to(root / to): file for file in sorted((root / to).rglob("*")) if file.is_file()}
         for to in ("calm", "killed")
@@ -220,20 +255,7 @@ def main() -> None:
     parser.add_argument("--reports", type=int, default=10, help="kills of the report")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    os.environ["OMP_NUM_THREADS"] = "1"  # threads do not survive a fork
-    sys.path.insert(0, str(ROOT))
-    from motif import screen
-
-    screen.quiet()
-    screen.quiet_bars()
-    import torch
-
-    import motif.decoding
-    import motif.entry
-    import motif.experiment
-    import motif.training  # noqa: F401
-
-    torch.set_num_threads(1)
+    preload()
     source, started = random.Random(asked.seed), time.monotonic()
     with tempfile.TemporaryDirectory() as root:
         kills, runs = runs_under_kills(asked.kills, source, Path(root))
