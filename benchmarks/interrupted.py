@@ -4,7 +4,7 @@
     python -m benchmarks.interrupted --kills 6 --calm outputs                # the same, killed six times on its way
     python -m benchmarks.interrupted --kills 2 --after 10 20 experiment=smoke
 
-Kills the process group of `python train.py sweeps=baseline` with SIGKILL at random moments, types the same command again
+Kills `python train.py sweeps=baseline` and its children with SIGKILL at random moments, types the same command again
 until nothing is left, and then holds the study against what it promises: a finished job is not touched again, a kill
 costs at most the steps since the last checkpoint, and results and verdicts are those of the study in `--calm`.
 """
