@@ -31,6 +31,7 @@ from typing import Any
 
 import yaml
 
+from motif import screen
 from motif.checks import UserError, whole
 from motif.episode import Node, Tree
 from motif.locks import Lock
@@ -148,7 +149,8 @@ class Run:
 
         Of the processes of one training the first holds it for all.
         """
-        return Lock(self.lock, str(self.folder)) if os.environ.get("RANK", "0") == "0" else nullcontext()
+        first = os.environ.get("RANK", "0") == "0"
+        return Lock(self.lock, str(self.folder), say=screen.say) if first else nullcontext()
 
     def summary(self) -> dict[str, Any] | None:
         """The result where the run is finished, else None."""

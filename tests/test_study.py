@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from motif.locks import Lock
+from motif.progress import objective, status
 from motif.runs import Run, write_json
-from motif.study import Job, duration, jobs_of, launch, objective, status, survey, totals
+from motif.study import Job, duration, jobs_of, launch, survey, totals
 
 ROOT = Path(__file__).parent.parent
 RESULT = {"policy": "trained", "dataset": "chain", "rounds": 3, "accuracy": 0.5, "interval": (0.2, 0.8), "n": 8}
@@ -54,9 +55,9 @@ def test_the_survey_holds_jobs_without_a_folder_and_of_a_study_the_newest_launch
     run_folder(tmp_path, "a", lines=10, finished=True)
     for stamp, jobs in (("1", ["old"]), ("2", ["a", "b"])):
         launch(tmp_path / ".sweeps" / stamp, "mine", ["train.py"], [([f"name={name}"], name) for name in jobs])
-    found = {each.name: each.state for each in survey([tmp_path])}
+    found = {each.name: each.state for each in survey([tmp_path])[0]}
     assert found == {"a": "finished", "b": "not begun"}
-    assert totals(survey([tmp_path])) == "1 finished, 1 not begun"
+    assert totals(survey([tmp_path])[0]) == "1 finished, 1 not begun"
 
 
 def test_what_a_job_says_of_itself_is_kept_in_its_file(tmp_path):
