@@ -5,12 +5,14 @@ what came of them is read from the files that they leave.
 """
 
 import hashlib
+import logging
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,8 @@ class Plan(Callback):
             *hydra.overrides.task,
         ]
         grid = hydra.sweeper._target_.endswith("BasicSweeper")
+        if "optuna" in hydra.sweeper._target_:
+            import_module("optuna").logging.set_verbosity(logging.WARNING)
         jobs = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(words), None)[0] if grid else []
         preset = hydra.runtime.choices.get("sweeps")
         extra = [word for word in hydra.overrides.hydra if word.startswith("hydra.searchpath")]
@@ -51,7 +55,13 @@ class Plan(Callback):
             named,
         )
         Plan.launched = (folder,)
+        if "submitit" in hydra.launcher._target_:
+            screen.say(
+                f"jobs write to {folder / 'logs'}; where they are: python -m motif.study status {config.outputs}"
+            )
         os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # what ends the sweep reaches `start`
+        code = str(Path(__file__).parent.parent)  # that jobs in other processes run, whatever is installed there
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [code, os.environ.get("PYTHONPATH")]))
         if hydra.launcher._target_.endswith(("LocalLauncher", "JoblibLauncher")):
             signal.signal(signal.SIGINT, once)  # the jobs get it too, and are waited for
         if hydra.launcher._target_.endswith("LocalLauncher"):  # all jobs at once; joblib divides threads by itself
@@ -79,6 +89,18 @@ def once(number: int, frame: Any) -> None:
     screen.say("stopping: jobs finish their step and write a checkpoint; Ctrl-C again ends at once", style="yellow")
 
 
+def tell(fault: Exception) -> None:
+    """Say what has ended a sweep: Hydra's own words, the end of a log of submitit's, else a traceback."""
+    if isinstance(fault, CompactHydraException):
+        screen.say(f"error: {one_line(fault)}", style="red")
+    elif type(fault).__module__.startswith("submitit."):
+        last = str(fault).strip().splitlines()[-1]
+        logs = ", ".join(str(folder / "logs") for folder in Plan.launched)
+        screen.say(f"error: a job's process ended before its work did: {last} (logs lie in {logs})", style="red")
+    else:
+        traceback.print_exception(fault)
+
+
 def start(main: Callable[[], Any]) -> None:
     """Run a program of Hydra's. A sweep ends with its last screen, and with exit status 1 where a job did not come to
     its end, whatever became of its process."""
@@ -94,12 +116,9 @@ def start(main: Callable[[], Any]) -> None:
     with suppress(ChildProcessError, KeyboardInterrupt):
         while Plan.beside:  # one that was killed ends no other
             os.wait()
-    explained = [job for folder in Plan.launched for job in jobs_of(folder) if job["state"] in ("failed", "stopped")]
-    if isinstance(fault, Exception) and not explained and type(fault).__module__ != "submitit.core.utils":
-        if isinstance(fault, CompactHydraException):
-            screen.say(f"error: {one_line(fault)}", style="red")
-        else:
-            traceback.print_exception(fault)
+    noted = [job for folder in Plan.launched for job in jobs_of(folder) if job["state"] in ("failed", "stopped")]
+    if isinstance(fault, Exception) and not noted:  # it comes of no job's own work
+        tell(fault)
     whole = [last_screen(folder) for folder in Plan.launched]
     if isinstance(fault, SystemExit) and fault.code != 0:
         raise fault

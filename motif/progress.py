@@ -17,7 +17,7 @@ import yaml
 
 from motif.budget import Budget, Limits
 from motif.checks import UserError
-from motif.locks import Holder, holder
+from motif.locks import Holder, holder, reason
 from motif.results import interval
 from motif.runs import Run
 
@@ -46,8 +46,15 @@ class Status:
 
 
 def status(folder: Path) -> Status:
-    """Where the run at `folder` stands."""
-    run = Run(folder)
+    """Where the run at `folder` stands; one whose files cannot be read is said to be unreadable, and why."""
+    try:
+        return _status(Run(folder))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+        return Status(folder.name, "unreadable", reason(error))
+
+
+def _status(run: Run) -> Status:
+    folder = run.folder
     file = folder / "config.yaml"
     config = yaml.safe_load(file.read_text()) if file.is_file() else {}
     lines = metrics(run.metrics_file)
