@@ -113,8 +113,10 @@ def guarded(run: Callable[[], Any], job: Job | None = None) -> Any:
 
     What became of `job`, one of a sweep, is written down; a run that another process works on is left alone.
     """
+    if job and launched_by("LocalLauncher"):  # whose processes begin without it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if job and interrupted.is_set():  # as the job before it in this process was
-        return job.note("stopped", reason="not begun")
+        return None
     try:
         return run()
     except Busy as error:

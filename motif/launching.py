@@ -32,6 +32,7 @@ class Plan(Callback):
     """Writes down what a sweep is about to do, before its first job."""
 
     launched: tuple[Path, ...] = ()  # of this process
+    queued = False  # whether Slurm has its jobs
     beside = False  # whether its jobs are processes that outlive each other's ends
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -56,18 +57,23 @@ class Plan(Callback):
         )
         Plan.launched = (folder,)
         if "submitit" in hydra.launcher._target_:
-            screen.say(
-                f"jobs write to {folder / 'logs'}; where they are: python -m motif.study status {config.outputs}"
-            )
+            screen.say(f"logs in {folder / 'logs'}; progress: python -m motif.study status {config.outputs}")
         os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # what ends the sweep reaches `start`
         code = str(Path(__file__).parent.parent)  # that jobs in other processes run, whatever is installed there
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [code, os.environ.get("PYTHONPATH")]))
-        if hydra.launcher._target_.endswith(("LocalLauncher", "JoblibLauncher")):
-            signal.signal(signal.SIGINT, once)  # the jobs get it too, and are waited for
+        if hydra.launcher._target_.endswith("JoblibLauncher"):  # Ctrl-C reaches the jobs too, and they are waited for
+            signal.signal(signal.SIGINT, once)
+        Plan.queued = hydra.launcher._target_.endswith("SlurmLauncher")
         if hydra.launcher._target_.endswith("LocalLauncher"):  # all jobs at once; joblib divides threads by itself
             Plan.beside = True
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # or submitit would kill its jobs in the middle of a step
             at_once = len(jobs) or hydra.sweeper.get("n_jobs") or 1
-            os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // at_once)))
+            os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // at_once)))
+
+
+def cores() -> int:
+    """Cores of this machine that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def planned_name(words: Sequence[str], extra: Sequence[str]) -> str | None:
@@ -120,8 +126,10 @@ def start(main: Callable[[], Any]) -> None:
     if isinstance(fault, Exception) and not noted:  # it comes of no job's own work
         tell(fault)
     whole = [last_screen(folder) for folder in Plan.launched]
+    if isinstance(fault, KeyboardInterrupt) and Plan.queued:
+        screen.say("jobs that Slurm has go on there, and can be ended by scancel", style="yellow")
     if isinstance(fault, SystemExit) and fault.code != 0:
         raise fault
-    if interrupted.is_set() or isinstance(fault, KeyboardInterrupt):
+    if interrupted.is_set() or isinstance(fault, KeyboardInterrupt) or "stopped" in (job["state"] for job in noted):
         sys.exit(130)
     sys.exit(int(fault is not None or not all(whole)))
