@@ -13,9 +13,12 @@ import time
 from pathlib import Path
 
 import pytest
+from hydra.errors import CompactHydraException
 
-from motif.launching import cores
-from motif.runs import write_json
+from motif.launching import Plan, cores, start
+from motif.locks import Lock
+from motif.runs import Run, write_json
+from motif.study import Job, launch
 
 ROOT = Path(__file__).parent.parent
 SMALL = ["experiment=smoke", "algo.m=2", "algo.steps=2", "algo.questions=1", "evaluation.questions=8", "tracking=none"]
@@ -59,6 +62,60 @@ def process_of(run_folder):
     return json.loads(file.read_text())["pid"]
 
 
+@pytest.fixture
+def launched(tmp_path, monkeypatch):
+    """A sweep of one job that was launched here."""
+    folder = tmp_path / ".sweeps/1"
+    launch(folder, "mine", ["train.py", "-m", "seed=0"], [(["seed=0"], "a")])
+    monkeypatch.setattr(Plan, "launched", (folder,))
+    return Job(folder / "jobs/0.json", ["seed=0"])
+
+
+def lost(words):
+    """What submitit raises where a job's process has left no result."""
+    return pytest.importorskip("submitit.core.utils").UncompletedJobError(words)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words", "code"),
+    [
+        (CompactHydraException("no such\n group"), "error: no such group", 1),
+        (lambda: lost("Job 7 has not\nKilled"), "error: a job's process ended before its work did: Killed (logs", 1),
+        (RuntimeError("sbatch: error"), "RuntimeError: sbatch: error", 1),
+        (KeyboardInterrupt(), "", 130),
+        (SystemExit(130), "", 130),
+        (None, "", 1),  # the job has not begun
+    ],
+)
+def test_what_ends_a_sweep_is_told_before_its_last_screen(launched, capfd, fault, words, code):
+    def main():
+        if fault is not None:
+            raise fault if isinstance(fault, BaseException) else fault()
+
+    with pytest.raises(SystemExit) as end:
+        start(main)
+    out, err = capfd.readouterr()
+    assert end.value.code == code and words in out + err
+    assert "mine: 1 not begun" in out and "python train.py seed=0" in out
+
+
+def test_a_sweep_that_came_to_its_end_ends_with_status_0_and_one_with_a_failed_job_with_1(launched, capsys):
+    launched.note("done", result="50 %")
+    with pytest.raises(SystemExit) as end:
+        start(lambda: None)
+    assert end.value.code == 0
+    launched.failed(ValueError("x"))
+    with pytest.raises(SystemExit) as end:
+        start(lambda: None)  # as where an optimiser lets trials fail
+    assert end.value.code == 1
+
+
+def test_what_is_no_sweep_ends_as_it_does(monkeypatch):
+    with pytest.raises(KeyError):
+        start(lambda: {}["x"])
+    assert start(lambda: None) is None
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("launcher", BESIDE)
 def test_jobs_beside_each_other_share_the_threads_and_what_failed_is_retried_alone(tmp_path, launcher):
@@ -82,8 +139,9 @@ def test_jobs_beside_each_other_share_the_threads_and_what_failed_is_retried_alo
 
 
 @pytest.mark.slow
-def test_a_job_that_is_killed_ends_no_other_and_is_gone_on_with(tmp_path):
+def test_a_job_that_is_killed_ends_no_other_and_goes_on_as_the_same_run_of_wandb(tmp_path):
     command = sweep("algo=grpo", "seed=0,1", "algo.steps=12", "checkpoint.every=1", "hydra/launcher=submitit_local")
+    command[command.index("tracking=none")] = "tracking.mode=offline"
     process = begin(tmp_path, *command)
     first = until(lambda: next(iter((tmp_path / "outputs").glob("grpo-*-s0-*")), None), process)
     until(lambda: steps(first) >= 2, process)
@@ -93,6 +151,20 @@ def test_a_job_that_is_killed_ends_no_other_and_is_gone_on_with(tmp_path):
     code, said = run(tmp_path, *command)
     assert code == 0 and "1 done, 1 skipped" in said, said
     assert [json.loads(line)["step"] for line in (first / "metrics.jsonl").open()] == list(range(1, 13))
+    told = sorted(each.name.rpartition("-")[2] for each in first.glob("wandb/offline-run-*"))
+    assert told == [json.loads((first / "run.json").read_text())["id"]] * 2
+
+
+@pytest.mark.slow
+def test_a_run_that_another_process_works_on_is_left_alone(tmp_path):
+    with Lock(Run(tmp_path / "outputs/mine").lock):
+        code, said = run(tmp_path, *sweep("name=mine", "seed=0"))
+        assert code == 0 and f"pid {os.getpid()}" in said and "left alone" in said and "1 running elsewhere" in said, (
+            said
+        )
+        code, said = run(tmp_path, str(ROOT / "train.py"), *SMALL, "name=mine")
+        assert code == 1 and said.count("error: ") == 1 and f"pid {os.getpid()}" in said and "Traceback" not in said
+    assert not (tmp_path / "outputs/mine").exists()
 
 
 @pytest.mark.slow
