@@ -12,9 +12,9 @@ LAYERS = [  # from the ground up; a module may import from layers below its own
     {"data", "generation", "screen", "tables", "policy", "loading", "budget", "comparison"},
     {"chain", "carry", "models", "results", "answers", "judge"},
     {"corpus", "episode", "tiny", "decoding", "serving", "tracking", "scores"},
-    {"rewards", "algorithms", "measures", "runs", "engines", "flaws", "guard"},
-    {"evaluation", "rollout", "lm_eval", "arms", "study"},
-    {"training", "evaluator", "solver", "verdicts"},
+    {"rewards", "algorithms", "measures", "runs", "engines", "guard"},
+    {"evaluation", "rollout", "lm_eval", "arms", "study", "flaws", "probes"},
+    {"training", "evaluator", "solver", "verdicts", "preflight"},
     {"experiment", "report"},
     {"entry"},
 ]
