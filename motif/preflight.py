@@ -1,4 +1,4 @@
-"""Preflight: before the first step, is this run able to go well? Reward and grader, prompts and windows, memory and disk.
+"""Preflight: can this run go well? Asked before its first step of reward, grader, prompts, windows, memory and disk.
 
 A check that fails stops the run with one line that says what, where and how to go on; where it fails because of a flaw
 that was switched on by name, the line is a warning. It draws no random number, trains nothing and writes nothing.
@@ -16,8 +16,9 @@ from motif.episode import Episode
 from motif.flaws import Flaws
 from motif.loading import free_memory
 from motif.policy import Policy
-from motif.probes import RIGHT, Check, Marks, Paid, golds_check, pay, rule_checks, sample
+from motif.probes import RIGHT, Check, Marks, Paid, golds_check, pay, sample
 from motif.rewards import Reward
+from motif.rules import rule_checks
 
 if TYPE_CHECKING:
     from motif.experiment import Experiment
@@ -85,9 +86,8 @@ def planned(experiment: "Experiment", questions: Sequence[Question], tests: Test
 def rewards(
     experiment: "Experiment", questions: Sequence[Question], tests: Tests, tokenizer: Any
 ) -> tuple[list[Check], list[Check], Sequence[Paid]]:
-    """The checks of grader and reward; those that fail through flaws alone, which others would have passed; the probes."""
+    """The checks of grader and reward; those that fail through the flaws alone; the probes."""
     flaws = experiment.flaws
-
     episode = flaws.training_episode(experiment.episode).with_rounds(experiment.algo.rounds(experiment.rounds))
 
     def found(reward: Reward, marks: Marks) -> tuple[list[Check], Sequence[Paid]]:
@@ -156,9 +156,9 @@ def windows(experiment: "Experiment", policy: Policy, plans: Sequence[Plan], num
                     f"raise {key} to several times as much",
                 )
             if context and prompt + room > context and not long.wrong:
-                words = f"a prompt of {prompt} tokens and a reply of {room} do not fit {context} ({setting}; {where}, {question})"
+                words = f"a prompt of {prompt} tokens ({question}) and a reply of {room} do not fit {context}"
                 helps = f"lower {key}{' or episode.carry.tokens' if round > 1 else ''}, or leave such questions out"
-                long = Check(long.name, words, helps)
+                long = Check(long.name, f"{words} ({setting}; {where})", helps)
     return [narrow, long]
 
 

@@ -1,7 +1,7 @@
 """Probes: replies whose place in the order of rewards is known beforehand, put through a run's own grader and reward.
 
-They become trees as a policy's replies do (`episode.grow`), are graded by what grades the run, and paid by the rows that
-its algorithm makes of them. What must hold of their rewards are `RULES`. No model speaks here, and no file is read.
+They become trees as a policy's replies do (`episode.grow`), are graded by what grades the run, and paid by the rows
+that its algorithm makes of them. What must hold of their rewards is said in `rules`. No model speaks here.
 """
 
 import math
@@ -25,7 +25,6 @@ Marks = Callable[[Sequence[Tree]], None]
 ROWS = 200  # golds of a data set that are graded
 RIGHT = 0.99  # share of them that has to be graded right
 ROUNDS = 6  # of a probe's episode at most
-SLACK = 0.05  # of the range of what is compared: a token more or less is no difference
 WORK = """First write down what is given and what is asked for, each in words of its own.
 Then look for the one relation that ties the quantities to each other.
 Nothing is said about the remainder, so it has to follow from the rest.
@@ -82,19 +81,6 @@ class Paid:
     total: float
 
 
-@dataclass(frozen=True)
-class Rule:
-    """The first of each pair of probes is worth more than the second, or at least as much; `by_term` in every term's
-    own share of the reward."""
-
-    name: str
-    says: str  # where it is broken
-    remedy: str
-    pairs: Sequence[tuple[str, str]]
-    more: bool = False
-    by_term: bool = False
-
-
 def right(length: str, layout: str) -> str:
     return f"right answer, perfect form, {length}, {layout}"
 
@@ -117,25 +103,6 @@ def cut_off(length: str) -> str:
 
 STUFFED, BOXES, REPEATED = "a box with every answer", "every answer boxed, the right one first", "tags repeated"
 ONLY_FORM, HALF = "perfect form, no answer", "right answer in half of the futures"
-SHORT = right("short", "tags on lines"), wrong("short", "tags on lines")
-RULES = (
-    Rule("right above wrong", "a right answer is worth no more than a wrong one", "see reward.weights and the outcome terms",
-         [*((right(*form), wrong(*form)) for form in FORMS), *((plain(each), plain(each, "wrong")) for each in LENGTHS)], more=True),
-    Rule("whole above cut off", "a perfect reply is worth no more than one that was cut off", "see reward.weights",
-         [(right(*form), cut_off(form[0])) for form in FORMS], more=True),
-    Rule("line breaks cost nothing", "line breaks within the reasoning cost reward",
-         "let its pattern match across lines (re.DOTALL)", [(right("long", each), one_line(each)) for each in LAYOUTS], by_term=True),
-    Rule("tags cost nothing", "a perfect reply gets less than the same without tags", "let its length or its ending take nothing off",
-         [(right(*form), plain(form[0])) for form in FORMS], by_term=True),
-    Rule("form below accuracy", "form outweighs a right answer", "lower the weights of form in reward.weights",
-         [(plain(form[0]), wrong(*form)) for form in FORMS]),
-    Rule("hacks are not paid", "a hack is paid", "let the grader or the term count one answer and one form",
-         [(SHORT[1], STUFFED), (SHORT[1], BOXES), (SHORT[0], REPEATED), (plain("short"), ONLY_FORM)]),
-    Rule("silence is not paid", "an empty reply is worth more than an attempt", "let nothing earn less than an empty reply",
-         [(SHORT[1], EMPTY), (plain("short", "wrong"), EMPTY), (cut_off("short"), EMPTY)]),
-    Rule("futures count", "the futures of a reply are not counted", "see reward.outcome",
-         [(right("short", "tags on lines"), HALF), (HALF, wrong("short", "tags on lines"))]),
-)  # fmt: skip
 
 
 def probes(prompts: Prompts, gold: str, others: Sequence[str]) -> list[Probe]:
@@ -261,45 +228,3 @@ def pay(
                 return Check("every term gives a number", words, "let it give a finite number to every reply")
         paid.append(Paid(probe, values, total))
     return paid
-
-
-def rule_checks(paid: Sequence[Paid], reward: Reward) -> list[Check]:
-    """The rules, held against what the probes got, and whether every term tells probes apart."""
-    shares = {
-        name: {each.probe.name: reward.weights[name] * each.terms[name] for each in paid} for name in reward.weights
-    }
-    totals = {each.probe.name: each.total for each in paid}
-    silent = [name for name, values in shares.items() if reward.weights[name] and spread(values) == 0]
-    silent.sort(key=lambda name: reward.weights[name] < 0 or paid[0].terms[name] != 0)  # a penalty may well be 0
-    checks = [Check("a reply can be worth more than another")]
-    if spread(totals) == 0:
-        words = f"every probe is worth {paid[0].total:.3g}, so that no group has spread (reward.weights)"
-        return [Check(checks[0].name, words, "give a term that tells replies apart a weight")]
-    checks.append(Check("every term varies"))
-    if silent:
-        words = f"reward term {silent[0]} gives {paid[0].terms[silent[0]]:.3g} to every probe, perfect or empty ({key(silent[0], reward)})"
-        severe = reward.weights[silent[0]] > 0 and paid[0].terms[silent[0]] == 0
-        checks[-1] = Check(checks[-1].name, words, f"mend it, or leave it out (reward.weights.{silent[0]}=0)", severe)
-    for rule in RULES:
-        found = [broken(rule, values, key(name, reward)) for name, values in shares.items()] if rule.by_term else [
-            broken(rule, totals, "reward.weights")]  # fmt: skip
-        checks.append(Check(rule.name, next(filter(None, found), ""), rule.remedy))
-    return checks
-
-
-def broken(rule: Rule, values: Mapping[str, float], where: str) -> str:
-    """How `values` of the probes break the rule, by the pair that does so most; '' where they do not."""
-    slack = 1e-9 if rule.more else SLACK * spread(values) + 1e-9
-    gap, pair = max((values[less] - values[more], (more, less)) for more, less in rule.pairs)
-    if gap < -slack if rule.more else gap <= slack:
-        return ""
-    more, less = pair
-    return f"{rule.says} ({where}): {values[more]:.3g} for '{more}', {values[less]:.3g} for '{less}'"
-
-
-def spread(values: Mapping[str, float]) -> float:
-    return max(values.values()) - min(values.values())
-
-
-def key(term: str, reward: Reward) -> str:
-    return f"reward.{'outcome' if term in reward.outcome else 'reply'}.{term}"

@@ -14,8 +14,9 @@ LAYERS = [  # from the ground up; a module may import from layers below its own
     {"corpus", "episode", "tiny", "decoding", "serving", "tracking", "scores"},
     {"rewards", "algorithms", "measures", "runs", "engines", "guard"},
     {"evaluation", "rollout", "lm_eval", "arms", "study", "flaws", "probes"},
-    {"training", "evaluator", "solver", "verdicts", "preflight"},
-    {"experiment", "report"},
+    {"training", "evaluator", "solver", "verdicts", "rules"},
+    {"preflight", "report"},
+    {"experiment"},
     {"entry"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
