@@ -155,7 +155,7 @@ def test_the_published_terms_without_the_flaw_being_declared_stop_the_run(policy
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("data", ["toy", "gsm8k"])
 def test_every_preset_passes(preset, data, capsys):
-    """With its own rewards, flaws, prompts and windows; on toy questions, and on the real ones with Qwen2.5's tokenizer."""
+    """With its own rewards, flaws, prompts and windows; on toys, and on real questions with Qwen2.5's tokenizer."""
     experiment, policy = made(f"experiment={preset}"), Tiny().load()
     policy.model.config.max_position_embeddings = 32768  # those of the models that the presets are made for
     questions, tests = TOYS, {"toy": TOYS}
@@ -187,18 +187,24 @@ def test_golds_that_are_not_graded_right_stop_the_run_whether_trained_on_or_meas
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["episode.tokens=7"], "a minimal reply takes 9 tokens with its tags and a round has 7 (episode.tokens; in round 3"),
-        (["evaluation.budget=21"], "a round has 7 (evaluation.budget; in round 3 of 3, toy)"),
-        (["episode.tokens=4090"], r"do not fit 4096 (max_position_embeddings of the model; in round 1 of 3, training)"),
-        (["episode.tokens=2040", "episode.carry.tokens=2040"], "in round 2 of 3, training): lower episode.tokens or episode.carry"),
-        (["episode.tokens=2040", "flaws.carry=whole_text"], "in round 2 of 3, training)"),
-        (["reward.weights.accuracy=0", "reward.weights.format=0"], "every probe is worth 0, so that no group has spread"),
-        (["episode.top_k=1"], "replies to a question are all the same"),
-        (["episode.temperature=0"], "replies to a question are all the same"),
+        (
+            "episode.tokens=7",
+            "takes 9 tokens with its tags and a round has 7 (episode.tokens; in round 3 of 3, training)",
+        ),
+        ("evaluation.budget=21", "a round has 7 (evaluation.budget; in round 3 of 3, toy)"),
+        ("episode.tokens=4090", "do not fit 4096 (max_position_embeddings of the model; in round 1 of 3, training)"),
+        (
+            "episode.tokens=2040 episode.carry.tokens=2040",
+            "in round 2 of 3, training): lower episode.tokens or episode.carry.tokens",
+        ),
+        ("episode.tokens=2040 flaws.carry=whole_text", "in round 2 of 3, training)"),
+        ("reward.weights.accuracy=0 reward.weights.format=0", "every probe is worth 0, so that no group has spread"),
+        ("episode.top_k=1", "replies to a question are all the same"),
+        ("episode.temperature=0", "replies to a question are all the same"),
     ],
-)  # fmt: skip
+)
 def test_windows_prompts_and_sampling_that_cannot_work_are_named(policy, words, expected):
-    assert expected in refused(made(*words), policy)
+    assert expected in refused(made(*words.split()), policy)
 
 
 def test_as_much_is_counted_as_may_be_carried_and_no_more(policy):
@@ -231,6 +237,20 @@ def test_memory_is_that_of_gradients_optimiser_and_copies(policy, monkeypatch):
     line = refused(made(), policy)
     assert "training needs 11.9 MiB of memory beside the weights (gradients 4.0 MiB, optimiser 8.0 MiB)" in line
     assert "1.0 MiB are free on the CPU" in line and "peft@model.peft=lora" in line
+
+
+def test_on_a_gpu_the_share_of_a_colocated_engine_is_counted(policy, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (2 * 2**30, 8 * 2**30))
+    model = SimpleNamespace(parameters=policy.model.parameters, device=torch.device("cuda"))
+    numbers = {}
+    experiment = replace(made(), generation=VLLM(memory=0.3))
+    check = preflight.memory(experiment, replace(policy, model=model), numbers)
+    assert numbers["memory"]["engine"] == int(0.3 * 8 * 2**30) and numbers["memory"]["free"] == 2 * 2**30
+    assert "engine 2.4 GiB" in check.wrong and "2.0 GiB are free on the GPU" in check.wrong
+    assert "a lower generation.memory" in check.remedy
+    assert not preflight.memory(
+        replace(experiment, generation=VLLM(memory=0.1)), replace(policy, model=model), {}
+    ).wrong
 
 
 def test_disk_is_that_of_checkpoints_policy_and_records(policy, monkeypatch, tmp_path):

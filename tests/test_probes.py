@@ -12,10 +12,11 @@ from tests.toys import Words, question
 
 EPISODE = Episode(rounds=3, tokens=44)
 REWARD = Reward({"accuracy": accuracy}, {"format": format}, {"accuracy": 1.0, "format": 0.1})
+CURRENT = MOTIF()
 QUESTIONS = [question(f"{n}+{n}", str(2 * n)) for n in range(30)]
 
 
-def paid(reward=REWARD, questions=QUESTIONS, algorithm=MOTIF(), episode=EPISODE, marks=grade):
+def paid(reward=REWARD, questions=QUESTIONS, algorithm=CURRENT, episode=EPISODE, marks=grade):
     found = pay(questions, reward, algorithm, episode, marks, Words())
     return found if isinstance(found, Check) else {each.probe.name: each for each in found}
 

@@ -13,10 +13,11 @@ from motif.rewards import Reward, accuracy, format
 from motif.rules import RULES, rule_checks
 from tests.toys import Words, question
 
+CURRENT = MOTIF()
 QUESTIONS = [question(f"{n}+{n}", str(2 * n)) for n in range(30)]
 
 
-def failing(outcome=accuracy, weight=1.0, accuracy_weight=1.0, algorithm=MOTIF(), **reply):
+def failing(outcome=accuracy, weight=1.0, accuracy_weight=1.0, algorithm=CURRENT, **reply):
     """The checks that fail, by name, where the terms of `reply` weigh `weight`."""
     weights = {"accuracy": accuracy_weight, **dict.fromkeys(reply, weight)}
     reward = Reward({"accuracy": outcome}, reply, weights)
