@@ -130,24 +130,16 @@ def windows(experiment: "Experiment", policy: Policy, plans: Sequence[Plan], num
     for what, episode, questions in plans:
         if not questions:
             continue
-        key = "episode.tokens" if what == "training" or not experiment.evaluation.budget else "evaluation.budget"
         longest = sorted(questions, key=lambda question: len(question.text.encode()))[-LONGEST:]
         for round in sorted({1, 2, episode.rounds} & set(range(1, episode.rounds + 1))):
-            room = episode.sampling(round).tokens
+            room, key = episode.sampling(round).tokens, window_key(experiment, what, episode, round)
             least = minimal(episode, round, questions, policy.tokenizer)
             handed = None if round == 1 else ""
             prompts = policy.render([episode.conversation(question, round, handed) for question in longest])
             own, question = max((len(ids), question.id) for ids, question in zip(prompts, longest, strict=True))
             prompt = own + (carried(episode, round) if round > 1 else 0)
-            row = {
-                "for": what,
-                "rounds": episode.rounds,
-                "round": round,
-                "prompt": prompt,
-                "window": room,
-                "minimal": least,
-            }
-            numbers["tokens"]["rounds"].append(row)
+            row = {"for": what, "rounds": episode.rounds, "round": round}
+            numbers["tokens"]["rounds"].append({**row, "prompt": prompt, "window": room, "minimal": least})
             where = f"in round {round} of {episode.rounds}, {what}"
             if room < least and not narrow.wrong:
                 narrow = Check(
@@ -160,6 +152,13 @@ def windows(experiment: "Experiment", policy: Policy, plans: Sequence[Plan], num
                 helps = f"lower {key}{' or episode.carry.tokens' if round > 1 else ''}, or leave such questions out"
                 long = Check(long.name, f"{words} ({setting}; {where})", helps)
     return [narrow, long]
+
+
+def window_key(experiment: "Experiment", what: str, episode: Episode, round: int) -> str:
+    """The setting that makes a round's window."""
+    if what != "training" and experiment.evaluation.budget and experiment.flaws.evaluation_budget == "equal":
+        return "evaluation.budget"
+    return "episode.later.tokens" if round > 1 and episode.later.get("tokens") else "episode.tokens"
 
 
 def tags(episode: Episode) -> list[str]:

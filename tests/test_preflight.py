@@ -191,6 +191,7 @@ def test_golds_that_are_not_graded_right_stop_the_run_whether_trained_on_or_meas
             "episode.tokens=7",
             "takes 9 tokens with its tags and a round has 7 (episode.tokens; in round 3 of 3, training)",
         ),
+        ("episode.later.tokens=4", "a round has 4 (episode.later.tokens; in round 2 of 3, training)"),
         ("evaluation.budget=21", "a round has 7 (evaluation.budget; in round 3 of 3, toy)"),
         ("episode.tokens=4090", "do not fit 4096 (max_position_embeddings of the model; in round 1 of 3, training)"),
         (
