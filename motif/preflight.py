@@ -105,7 +105,8 @@ def rewards(
     if flaws.on() and any(each.wrong for each in checks):
         without = {each.name: each for each in found(flaws.mended(experiment.reward), Flaws().marks())[0] if each.wrong}
         excused = [each for each in checks if each.wrong and each.name not in without]
-        checks = [without.get(each.name, each) if each.wrong else each for each in checks if each not in excused]
+        passed = {each.name: each for each in checks if not each.wrong}
+        checks = [*(without | passed).values()]  # what fails without the flaws as well, or was not reached with them
     return checks, excused, paid
 
 

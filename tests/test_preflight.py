@@ -25,7 +25,10 @@ from tests.toys import question, shared
 
 CONF = Path(__file__).parent.parent / "conf"
 PRESETS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
-SMALL = ["experiment=smoke", "evaluation.questions=8", "algo.m=2", "algo.steps=2", "tracking=none", "name=x"]
+SMALL = [
+    *("experiment=smoke", "evaluation.questions=8", "evaluation.before=false", "evaluation.rounds=[3]"),
+    *("algo.m=2", "algo.steps=2", "tracking=none", "name=x"),
+]
 TOYS = [question(f"what is {n} and {n}?", str(2 * n)) for n in range(30)]
 
 
@@ -82,6 +85,7 @@ def test_no_random_number_is_drawn_and_no_weight_touched(policy):
     assert all(torch.equal(weights[name], weight) for name, weight in policy.model.state_dict().items())
 
 
+@pytest.mark.slow
 def test_a_run_is_the_same_with_and_without_it_and_keeps_what_was_found(tmp_path):
     lines = {}
     for word in ("true", "false"):
@@ -143,6 +147,15 @@ def test_a_flaw_that_was_switched_on_by_name_is_a_warning(policy, capsys, flaw, 
     warning, passed = told(capsys).splitlines()
     assert words in warning and f"flaws that are on: {flaw.split('=')[0]}" in warning and "15 checks passed" in passed
     assert len(found["warnings"]) == 1
+
+
+def test_a_flaw_hides_no_fault_of_another_kind(policy, capsys):
+    """Substring grading finds no bare gold right, so that there is nothing to pay for until it is off."""
+    bare = [replace(each, unboxed=True) for each in TOYS]
+    experiment = made("flaws.grading=substring")
+    assert preflight.check(experiment, policy, bare, {"toy": TOYS})["warnings"] and "golds" in told(capsys)
+    experiment = made("flaws.grading=substring", "reward.weights.format=3")
+    assert "form outweighs a right answer" in refused(experiment, policy, bare)
 
 
 def test_the_published_terms_without_the_flaw_being_declared_stop_the_run(policy):
