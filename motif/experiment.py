@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from motif import screen
+from motif import preflight, screen
 from motif.algorithms import Algorithm
 from motif.budget import Budget, Limits, reached
 from motif.card import write_card
@@ -68,6 +68,7 @@ class Experiment:
     name: str = "experiment"
     outputs: str = "outputs"
     overwrite: bool = False
+    preflight: bool = True
 
     def __post_init__(self) -> None:
         for name, kind in NODES.items():
@@ -79,8 +80,9 @@ class Experiment:
             raise UserError("flaws.futures=base needs generation=transformers, whose weights can go without adapters")
         if self.episode.rounds != self.rounds:
             raise UserError(f"episode.rounds is set by rounds={self.rounds}, got {self.episode.rounds}")
-        if not isinstance(self.overwrite, bool):
-            raise UserError(f"overwrite must be true or false, got {self.overwrite!r}")
+        for name in ("overwrite", "preflight"):
+            if not isinstance(getattr(self, name), bool):
+                raise UserError(f"{name} must be true or false, got {getattr(self, name)!r}")
 
     @property
     def folder(self) -> Path:
@@ -91,6 +93,13 @@ class Experiment:
         if self.flaws.evaluation_budget == "unequal":
             return [1 if policy == "base" else self.algo.rounds(self.rounds)]
         return sorted(set(self.evaluation.rounds or {1, self.rounds}))
+
+    def measured(self, policy: str, dataset: str, rounds: int) -> Episode:
+        """The episode in which `policy` is measured on `dataset` in `rounds` rounds."""
+        settings = self.evaluation
+        if self.flaws.evaluation_budget == "unequal":
+            settings = replace(settings, budget=None)
+        return settings.episode(self.flaws.measured_episode(self.episode, policy, dataset), rounds)
 
     def questions(self) -> tuple[list[Question], dict[str, list[Question]]]:
         """What is trained on, and the test questions by data set; what is in both is not trained on, and is shown."""
@@ -150,6 +159,8 @@ class Experiment:
             if self.algo.micro_batch is None:
                 arguments = trainer_arguments(self._fitted(policy, training_episode, questions, arguments), *settings)
 
+        continues = run.has_recorded() and not self.overwrite
+        checked = preflight.check(self, policy, questions, tests, continues) if self.preflight else None
         run.begin(
             config,
             self.overwrite,
@@ -157,6 +168,8 @@ class Experiment:
         )
         where = run.folder / "environment.json"
         write_json(where, environment(self.seed, where))
+        if checked and not continues:
+            write_json(run.folder / "preflight.json", checked)
         rollout = Rollout(
             self.algo,
             training_episode,
@@ -236,13 +249,11 @@ class Experiment:
         found = []
         run.check_there()
         settings = self.evaluation
-        if self.flaws.evaluation_budget == "unequal":
-            settings = replace(settings, budget=None)
         for name, test in tests.items():
             for rounds in self.evaluated_rounds(which):
                 title = f"{which}, {name}, {rounds} round{'s' * (rounds > 1)}"
                 file = run.evaluation / f"{which}-{name}-r{rounds}.jsonl"
-                episode = settings.episode(self.flaws.measured_episode(self.episode, which, name), rounds)
+                episode = self.measured(which, name, rounds)
                 before = ledger.seconds["evaluation"] - seconds_of(file.with_suffix(".json"))
                 forget_peak()
                 with ledger.phase("evaluation"), screen.progress(title, len(test)) as report:

@@ -7,10 +7,12 @@ Numbers are those of the list in docs/method.md. Every switch is off by default,
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 
 from motif.answers import final_answer, grader_id
 from motif.checks import one_of
 from motif.episode import Episode, Path, Tree, grade
+from motif.rewards import Reward, Term
 
 CHOICES = {  # first what is right, then what was published
     "futures": ("current", "base"),
@@ -71,6 +73,17 @@ class Flaws:
         if self.system_prompt == "dropped" and policy == "trained" and dataset.startswith("aime"):
             episode = replace(episode, prompts=replace(episode.prompts, system="none"))
         return episode
+
+    def mended(self, reward: Reward) -> Reward:
+        """`reward` with the flaws that are on taken out of the published terms (2, 3, 4)."""
+
+        def term(found: Term) -> Term:
+            if isinstance(found, partial) and (flaw := TERMS.get(found.func)) and flaw[0] in self.on():
+                return partial(found, **{flaw[1]: CHOICES[flaw[0]][0]})
+            return found
+
+        outcome = {name: term(found) for name, found in reward.outcome.items()}
+        return replace(reward, outcome=outcome, reply={name: term(found) for name, found in reward.reply.items()})
 
     def guarded_rounds(self) -> list[int] | None:
         """The rounds whose replies have to come from the current policy; None for all."""
@@ -134,3 +147,11 @@ def tag_count(path: Path, penalty: str = "plain") -> float:
         if text.count("\n</answer>") == 1:
             score -= 0.001 * (len(text.split("\n</answer>")[-1]) - 1)
     return score
+
+
+TERMS = {  # the published terms: the flaw of each, and the keyword that holds its choice
+    accuracy: ("accuracy", "scheme"),
+    strict_format: ("format", "lines"),
+    soft_format: ("format", "lines"),
+    tag_count: ("tag_count", "penalty"),
+}

@@ -13,7 +13,9 @@ from typing import Any
 
 from motif.checks import UserError, shown
 
-PLUMBING = ("name", "outputs", "overwrite", "tracking", "generation", "guard", "record", "checkpoint")  # no result
+PLUMBING = (  # can change no result
+    *("name", "outputs", "overwrite", "preflight", "tracking", "generation", "guard", "record", "checkpoint"),
+)
 
 
 def identity(config: Mapping[str, Any]) -> dict[str, Any]:

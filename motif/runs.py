@@ -4,6 +4,7 @@ outputs/<name>/
   config.yaml        the resolved configuration
   run.json           its id and identity
   environment.json   versions, git commit, device, seed, command
+  preflight.json     what was checked before the first step
   metrics.jsonl      one line a training step
   episodes.jsonl.gz  trees as they were grown, one line a question
   checkpoints/       of training, the newest two (motif.checkpoints)

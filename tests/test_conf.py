@@ -115,7 +115,7 @@ def test_whatever_changes_a_result_changes_the_name_and_what_changes_none_does_n
     assert names[0] == plain
     for same in (
         ["algo.k=2"],
-        ["tracking=none", "outputs=/elsewhere"],
+        ["tracking=none", "outputs=/elsewhere", "preflight=false"],
         ["sweeps=baseline", "algo=motif"],
         ["overwrite=true"],
     ):
@@ -225,6 +225,7 @@ def test_the_tiny_model_follows_the_settings_of_the_chain():
         ("budget.on=steps", "budget.on must be one of tokens, responses, questions, seconds"),
         ("guard=3", "guard must be a group of settings"),
         ("overwrite=maybe", "overwrite must be true or false"),
+        ("preflight=maybe", "preflight must be true or false"),
         ("name=a/b", "name must be"),
         ("name=../x", "name must be"),
         ("episode.rounds=5", "episode.rounds is set by rounds"),

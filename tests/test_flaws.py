@@ -1,5 +1,7 @@
 """Each flaw of the published code does what docs/method.md says of it, and is off unless it is asked for."""
 
+from functools import partial
+
 import pytest
 
 from motif.carry import Summary
@@ -7,6 +9,7 @@ from motif.checks import UserError
 from motif.episode import Episode, Node, Tree
 from motif.flaws import CHOICES, Flaws, accuracy, soft_format, strict_format, tag_count
 from motif.prompts import Prompts
+from motif.rewards import Reward
 from tests.toys import Words, question, reply
 
 MULTI_LINE = "<reasoning>\nfirst\nsecond\n</reasoning>\n<answer>\nso\n\\boxed{2}\n</answer>\n"
@@ -97,3 +100,18 @@ def test_every_flaw_is_off_by_default_and_named_when_on():
 def test_a_flaw_has_two_values(name):
     with pytest.raises(UserError, match=f"flaws.{name} must be one of"):
         Flaws(**{name: "maybe"})
+
+
+def test_a_reward_is_mended_of_the_flaws_that_are_on_and_of_no_others():
+    terms = {
+        "strict": partial(strict_format, lines="single_line"),
+        "tag_count": partial(tag_count, penalty="length_penalty"),
+        "own": len,
+    }
+    outcome = {"accuracy": partial(accuracy, scheme="tiered")}
+    reward = Reward(outcome, terms, dict.fromkeys((*outcome, *terms), 1.0))
+    mended = Flaws(format="single_line", accuracy="tiered").mended(reward)
+    assert mended.reply["strict"](path(MULTI_LINE)) == 0.5
+    assert mended.outcome["accuracy"](path("<answer>2</answer>")) == 2
+    assert mended.reply["tag_count"] is terms["tag_count"] and mended.reply["own"] is len
+    assert Flaws().mended(reward) == reward

@@ -53,11 +53,11 @@ def test_motif_trains_on_gsm8k_and_is_evaluated_on_math_and_aime(model, tmp_path
         "train.py",
         *("algo=motif", "rounds=3", "model=local", f"model.path={model}", "peft@model.peft=lora"),
         *("dataset=gsm8k", f"dataset.path={data}", "evaluation.datasets=[math500]", f"evaluation.path={data}"),
-        *("algo.steps=2", "algo.questions=1", "algo.m=4", "episode.tokens=12", "evaluation.questions=8"),
+        *("algo.steps=2", "algo.questions=1", "algo.m=4", "episode.tokens=24", "evaluation.questions=8"),
         *("tracking=none", "name=real"),
         cwd=tmp_path,
     )
-    assert "math500" in said and "Traceback" not in said
+    assert "math500" in said and "checks passed" in said and "Traceback" not in said
     run = tmp_path / "outputs/real"
     metrics = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in metrics] == [1, 2]
