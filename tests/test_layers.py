@@ -12,7 +12,7 @@ LAYERS = [  # from the ground up; a module may import from layers below its own
     {"data", "generation", "screen", "tables", "policy", "loading", "budget", "comparison"},
     {"chain", "carry", "models", "results", "answers", "judge"},
     {"corpus", "episode", "tiny", "decoding", "serving", "tracking", "scores"},
-    {"rewards", "algorithms", "measures", "runs", "engines", "flaws", "guard"},
+    {"rewards", "algorithms", "measures", "runs", "reading", "engines", "flaws", "guard"},
     {"evaluation", "rollout", "lm_eval", "arms", "study"},
     {"training", "evaluator", "solver", "verdicts"},
     {"experiment", "report"},
