@@ -14,6 +14,7 @@ from motif.names import differing, identity
 from motif.reading import BASE, MISSING, Recorded, Result
 
 GROUPS = ("model", "dataset", "reward", "episode", "algo")  # choices, which have a name
+LABELS = 5  # most settings in a name
 FIRST = ("algo.name", "model.name", "dataset.name", "rounds")  # what differences are listed by
 
 
@@ -78,13 +79,13 @@ def arms(runs: Sequence[Recorded]) -> list[Arm]:
         if not run.measured:
             settings = trained_by(run)
             trained.setdefault(json.dumps(settings, sort_keys=True, default=str), []).append(run)
-            if any(found.policy == BASE for found in run.results):
+            if run.config and any(found.policy == BASE for found in run.results):
                 before = json.dumps(before_training(settings), sort_keys=True, default=str)
                 bases.setdefault(before, []).append(run)
     found = []
     for members in trained.values():
         kept: dict[Any, Recorded] = {}
-        for run in sorted(members, key=lambda run: not run.finished):
+        for run in sorted(members, key=lambda run: (not run.finished, bool(run.complaints))):
             kept.setdefault(run.seed, run)
         repeated = tuple(run for run in members if kept[run.seed] is not run)
         runs_kept = tuple(sorted(kept.values(), key=lambda run: place(run.seed)))
@@ -94,10 +95,10 @@ def arms(runs: Sequence[Recorded]) -> list[Arm]:
 
 
 def finished(found: Sequence[Arm]) -> list[Arm]:
-    """The arms as far as they are finished: without other runs, and without arms of which no run is."""
+    """The arms as far as they are finished and known: without other runs, and without arms of which no run is."""
 
     def of(runs: Sequence[Recorded]) -> tuple[Recorded, ...]:
-        return tuple(run for run in runs if run.finished)
+        return tuple(run for run in runs if run.finished and (run.config or run.measured))
 
     return [replace(arm, runs=of(arm.runs), repeated=of(arm.repeated)) for arm in found if of(arm.runs)]
 
@@ -192,12 +193,19 @@ def differing_keys(found: Sequence[Arm]) -> list[str]:
 
 
 def named(found: Sequence[Arm]) -> list[Arm]:
-    """The same arms, each called by its algorithm and, among several of that algorithm, by what sets it apart."""
-    result = []
+    """The same arms, each called by its algorithm and, among several of that algorithm, by what sets it apart, the
+    first LABELS of it. A run whose configuration cannot be read is an arm of its own kind."""
+    result: list[Arm] = []
+    known = [arm for arm in found if any(run.config for run in arm.runs)]
     for arm in found:
-        keys = telling(differing_keys([other for other in found if other.algo == arm.algo]))
-        labels = [label(key, arm.settings.get(key, MISSING)) for key in sorted(keys)]
-        result.append(replace(arm, name=" ".join([arm.name, *labels])))
+        labels = ["of unknown configuration"]
+        if arm in known:
+            keys = sorted(telling(differing_keys([other for other in known if other.algo == arm.algo])))
+            keys = [key for key in keys if not key.split(".")[-1].startswith("_")] or keys
+            labels = [label(key, arm.settings.get(key, MISSING)) for key in keys[:LABELS]]
+        name = " ".join([arm.name, *labels])
+        alike = sum(other.name == name or other.name.startswith(f"{name} #") for other in result)
+        result.append(replace(arm, name=f"{name} #{alike + 1}" if alike else name))
     return result
 
 

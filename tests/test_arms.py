@@ -68,6 +68,21 @@ def test_of_a_seed_that_is_there_twice_the_finished_run_counts(tmp_path):
     assert [item.folder for item in arm.runs] == [folders[1]] and finished([arm])[0].warnings == []
 
 
+def test_arms_that_differ_in_much_have_names_that_stay_short_and_differ(tmp_path):
+    settings = [{f"algo.key{key}": 0 if key < 8 else value for key in range(9)} for value in range(2)]
+    settings.append({f"algo.key{key}": key + 1 for key in range(9)})
+    folders = [run(tmp_path / str(place), trained=RIGHT, settings=each) for place, each in enumerate(settings)]
+    names = [arm.name for arm in arms(folders)]
+    assert len(set(names)) == 3 and max(map(len, names)) < 60
+
+
+def test_a_run_whose_configuration_cannot_be_read_is_no_other_runs_arm(tmp_path):
+    folders = [run(tmp_path / name, trained=RIGHT) for name in ("a", "b")]
+    (folders[1] / "config.yaml").write_text("a: [")
+    assert [arm.name for arm in arms(folders)] == ["motif", "motif of unknown configuration"]
+    assert [arm.name for arm in finished(arms(folders))] == ["motif"]
+
+
 def test_a_setting_that_repeats_another_is_not_in_the_name(tmp_path):
     matched = [{"algo.k": k, "budget.tokens": k} for k in (2, 4)]
     folders = [run(tmp_path / str(place), trained=RIGHT, settings=each) for place, each in enumerate(matched)]

@@ -4,6 +4,7 @@ Axes have units, intervals are drawn, and no legend leaves out n. Arms too many 
 """
 
 import re
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from motif.arms import Arm
 from motif.budget import COUNTED
 from motif.reading import PHASES
-from motif.report.curves import AXES, METRICS, curve, spans
+from motif.report.curves import AXES, METRICS, Curve, curve, spans
 from motif.report.groups import Group, counted
 from motif.report.style import BASE, COLOURS, INK, PAPER, STYLE, Picture, figure, legend, look, save
 
@@ -61,7 +62,8 @@ def training(arms: Sequence[Arm], axes: Sequence[str]) -> Iterator[tuple[str, st
                         legend(made, place)
                         n, size = max(len(arm.runs) for arm in page), spans(page)
                         caption = "Mean over seeds; the band is from the lowest to the highest. " if n > 1 else ""
-                        caption += "Thin lines are seeds that are further than the others. " if n > 1 else ""
+                        ends = any(found.ends for found in drawn if found)
+                        caption += "Thin lines are seeds that go further than the others. " if ends else ""
                         caption += f"A point is the mean of up to {size} steps." if size > 1 else "A point is a step."
                         yield f"{metric}-{against}-{word(dataset)}{suffix}", "training", caption, made
 
@@ -74,17 +76,17 @@ def counting(axes: "Axes") -> None:
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
 
 
-def draw_curve(axes: "Axes", arm: Arm, metric: str, x: str, style: dict[str, Any]) -> bool:
+def draw_curve(axes: "Axes", arm: Arm, metric: str, x: str, style: dict[str, Any]) -> Curve | None:
     found = curve(arm, metric, x)
     if found is None:
-        return False
+        return None
     every = max(1, len(found.x) // 8)
     axes.plot(found.x, found.mean, label=f"{arm.name} ({counted(arm)})", markevery=every, **style)
     if found.seeds > 1:
         axes.fill_between(found.x, found.low, found.high, color=style["color"], alpha=0.18, linewidth=0)
     for end_x, end_y in found.ends:
         axes.plot(end_x, end_y, color=style["color"], linewidth=0.7, alpha=0.7)
-    return True
+    return found
 
 
 def accuracies(
@@ -249,7 +251,7 @@ def times(arms: Sequence[Arm]) -> Iterator[tuple[str, str, str, "Figure"]]:
             lengths = [sum(run.seconds.get(phase, 0.0) for run in arm.runs) / len(arm.runs) / 60 for arm in page]
             if any(lengths):
                 colour = (*COLOURS, "#999999")[place]
-                names = [f"{arm.name}\n{counted(arm)}" for arm in page]
+                names = [f"{textwrap.fill(arm.name, 24)}\n{counted(arm)}" for arm in page]
                 axes.barh(names, lengths, left=left, label=phase, color=colour, hatch=hatches[place], edgecolor=PAPER)
             left = [start + length for start, length in zip(left, lengths, strict=True)]
         totals = [[sum(run.seconds.values()) / 60 for run in arm.runs] for arm in page]

@@ -4,6 +4,7 @@ styles besides. A picture is written as PNG and SVG; for the page the SVG takes 
 
 import io
 import re
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,6 +81,7 @@ def legend(made: "Figure", axes: "Axes") -> None:
     handles, labels = axes.get_legend_handles_labels()
     if handles:
         widest = max(map(len, labels))
+        labels = [textwrap.fill(label, 72) for label in labels]
         made.legend(handles, labels, loc="outside lower left", ncols=2 if widest <= 34 and len(labels) > 1 else 1)
 
 

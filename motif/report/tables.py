@@ -3,6 +3,7 @@
 Cells are text; escaping is the renderer's, so that a name with a pipe or an ampersand breaks none of them.
 """
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -41,15 +42,17 @@ class Table:
         return markdown(self.columns, self.rows) + (f"\n\n{self.note}" if self.note else "")
 
     def latex(self) -> str:
-        """A `table` that needs the package booktabs."""
-        kinds = "".join("r" if place in self.right else "l" for place in range(len(self.columns)))
+        """A `table` that needs the packages booktabs and graphicx, no wider than the text."""
+        kinds = ["r" if place in self.right else "l" for place in range(len(self.columns))]
+        heads = [stacked(column, kind) for column, kind in zip(self.columns, kinds, strict=True)]
         body = [" & ".join(map(latex, row)) + r" \\" for row in self.rows]
         return "\n".join(
             [
                 *(r"\begin{table}", r"\centering", r"\small", rf"\caption{{{latex(f'{self.title}. {self.note}')}}}"),
-                *(rf"\label{{tab:{self.name}}}", rf"\begin{{tabular}}{{{kinds}}}", r"\toprule"),
-                *(" & ".join(map(latex, self.columns)) + r" \\", r"\midrule", *body),
-                *(r"\bottomrule", r"\end{tabular}", r"\end{table}"),
+                *(rf"\label{{tab:{self.name}}}", r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"),
+                *(rf"\begin{{tabular}}{{{''.join(kinds)}}}", r"\toprule"),
+                *(" & ".join(heads) + r" \\", r"\midrule", *body),
+                *(r"\bottomrule", r"\end{tabular}}", r"\end{table}"),
             ]
         )
 
@@ -57,6 +60,14 @@ class Table:
 def latex(text: str) -> str:
     """`text` with what LaTeX would read as commands escaped."""
     return "".join(LATEX.get(character, character) for character in " ".join(text.split()))
+
+
+def stacked(text: str, side: str) -> str:
+    """A column's head, of several lines where it is long."""
+    lines = textwrap.wrap(text, 10, break_long_words=False)
+    if len(lines) < 2:
+        return latex(text)
+    return rf"\shortstack[{side}]{{" + r" \\ ".join(map(latex, lines)) + "}"
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -189,7 +200,7 @@ def runs_table(arms: Sequence[Arm]) -> Table:
             )
     columns = ["run", "arm", "seed", "state", "steps", *SPENT.values()]
     note = "What training has spent so far. Tokens are of all rounds, FLOPs estimated, seconds those of training steps."
-    return Table("runs", "Runs and what they spent", columns, rows, note, frozenset({2, *range(4, 4 + len(SPENT))}))
+    return Table("runs", "Runs and what they spent", columns, rows, note, frozenset({2, *range(4, 5 + len(SPENT))}))
 
 
 def spent(run: Recorded, count: str) -> str:
