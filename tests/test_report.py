@@ -148,11 +148,54 @@ def test_a_report_is_never_written_into_a_run(tmp_path):
         build(runs, run / "evaluation" / "report")
 
 
-def test_a_torn_line_is_left_out_and_an_unfinished_run_shown_as_far_as_it_is(tmp_path):
+def test_an_unfinished_run_is_shown_as_far_as_it_is(tmp_path):
     make_run(tmp_path / "a", steps=2, finished=False)
-    (run,), others = reading.read_runs([tmp_path / "a", tmp_path / "gone"])
-    assert (run.steps, run.finished, others, run.seconds) == ((2, 3), False, 1, {"update": 4.0})
+    run = reading.read_run(tmp_path / "a")
+    assert (run.steps, run.finished, run.seconds) == ((2, 3), False, {"update": 4.0})
     assert run.spent["generated_tokens"] == 200 and [result.rounds for result in run.results] == [1, 1, 3]
+
+
+def test_a_file_that_cannot_be_read_is_one_line_and_the_others_are_reported(tmp_path, capsys):
+    for seed in (0, 1):
+        make_run(tmp_path / str(seed), seed=seed)
+    (tmp_path / "1" / "summary.json").write_text('{"name": "a"')
+    assert main([str(tmp_path / "0"), str(tmp_path / "1")]) == 0
+    said = capsys.readouterr()
+    assert said.err == f"{tmp_path / '1' / 'summary.json'} cannot be read: the run counts as unfinished\n"
+    plain = (tmp_path / "report" / "report.md").read_text()
+    assert "| 1 | motif | 1 | unreadable in part | 3 of 3 |" in plain and "| 0 | motif | 0 | finished |" in plain
+
+
+def test_policies_measured_without_a_run_are_reported_alone_and_beside_runs(tmp_path, capsys):
+    evaluated(tmp_path / "evaluations" / "Qwen", "x", "Qwen", records(sample(), sample(correct=False)))
+    moved = tmp_path / "evaluations" / "Qwen"
+    for file in (moved / "evaluation").iterdir():
+        file.rename(moved / file.name)
+    make_run(tmp_path / "a", "grpo")
+    assert main([str(moved.parent)]) == 0
+    plain = (tmp_path / "report" / "report.md").read_text()
+    assert "1 policy measured without a run" in plain and "| sums | Qwen | 1 | 50.0% |" in plain
+    assert "| none | – | – | Qwen | sums |" in capsys.readouterr().out
+    assert main([str(tmp_path / "a"), str(moved)]) == 0
+    plain = (tmp_path / "report" / "report.md").read_text()
+    assert "1 run in 1 arm, 1 policy measured without a run" in plain
+    assert "Not compared: " in plain and "hold different questions (dataset rows)." in plain
+
+
+def test_other_counts_of_the_ledger_can_be_the_axis(tmp_path):
+    make_run(tmp_path / "a")
+    runs, _ = reading.read_runs([tmp_path / "a"])
+    for place, line in enumerate(runs[0].metrics):
+        line.update({"train/flops": 1e12 * (place + 1), "seconds/training": place})
+    for result in runs[0].results:
+        result.found["compute"] = {"flops": 4e9}
+    found = arms(runs)
+    drawn = {item.name: item.svg for item in draw_all(tmp_path / "p", found, groups(found), ["flops", "seconds"])}
+    assert "FLOPs of training (estimated)" in drawn["reward-flops-sums"] and "2T" in drawn["reward-flops-sums"]
+    assert "FLOPs / question (mean)" in drawn["flops-sums"] and "1G" in drawn["flops-sums"]
+    assert "seconds of training" in drawn["reward-seconds-sums"] and "seconds-sums" not in drawn
+    with pytest.raises(SystemExit):
+        main([str(tmp_path / "a"), "--axis", "miles"])
 
 
 def test_arms_differ_in_more_than_their_seed_and_are_named_by_what_differs(tmp_path):

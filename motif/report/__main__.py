@@ -56,16 +56,25 @@ def build(
         "runs": [tables.runs_table(trained)],
         "configuration": [tables.differences(trained)],
     }
+    kinds = {kind: [table for table in found if table.rows] for kind, found in kinds.items()}
     clear(to)
     pictures = draw_all(to / "pictures", found, measured, axes)
-    unfinished = sum(not run.finished for run in runs)
-    subtitle = f"{len(runs)} run{'s' * (len(runs) > 1)} in {len(trained)} arm{'s' * (len(trained) > 1)}"
-    subtitle += f", {unfinished} unfinished: shown as far as they are" if unfinished else ""
     title = f"Report on {', '.join(dict.fromkeys(run.folder.absolute().parent.name for run in runs))}"
     footer = f"Written by python -m motif.report on {time.strftime('%Y-%m-%d %H:%M')}."
+    subtitle = counted_in_words(runs, len(trained))
     index = page(title, subtitle, judged, kinds, pictures, sources, footer)
     write_page(to, index, report_md(title, subtitle, judged, kinds, pictures), tables_tex(kinds))
     return to / "index.html"
+
+
+def counted_in_words(runs: Sequence[Recorded], arms: int) -> str:
+    """What the report is on: runs, arms, policies that are no run."""
+    measured, unfinished = sum(run.measured for run in runs), sum(not run.finished for run in runs)
+    trained = len(runs) - measured
+    said = [f"{trained} run{'s' * (trained > 1)} in {arms} arm{'s' * (arms > 1)}"] if trained else []
+    said += [f"{measured} polic{'ies' if measured > 1 else 'y'} measured without a run"] if measured else []
+    said += [f"{unfinished} unfinished: shown as far as they are"] if unfinished else []
+    return ", ".join(said)
 
 
 def judge(found: Sequence[Arm], against: str) -> list[Any]:

@@ -137,11 +137,13 @@ def looks(arms: Sequence[Arm], shown: Iterable[Arm]) -> dict[Arm, dict[str, Any]
 
 
 def said(line: Sequence[Group]) -> str:
-    """Whose it is, and its n."""
-    of = [sorted({group[key] for group in line}) for key in ("n", "samples")]
-    n, k = (str(found[0]) if len(found) == 1 else f"{found[0]}–{found[-1]}" for found in of)
-    seeds = max(len(group.results) for group in line)
-    return f"{line[0].arm.name} (n = {n}" + f" × {k}" * (k != "1") + f" × {seeds} seeds" * (seeds > 1) + ")"
+    """Whose it is, and its n: questions × samples × seeds, each of its points'."""
+
+    def of(found: Sequence[int]) -> str:
+        return f"{min(found)}–{max(found)}" if min(found) < max(found) else str(found[0])
+
+    n, k, seeds = (of(found) for found in zip(*((g["n"], g["samples"], len(g.results)) for g in line), strict=True))
+    return f"{line[0].arm.name} (n = {n}" + f" × {k}" * (k != "1") + f" × {seeds} seeds" * (seeds != "1") + ")"
 
 
 def bars(groups: Sequence[Group]) -> tuple[list[float], list[list[float]]]:
