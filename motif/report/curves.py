@@ -49,6 +49,8 @@ AXES = {  # of training: name, key of a metrics line, what it is
     "steps": ("step", "training step"),
     "tokens": ("train/generated_tokens", "tokens generated in training"),
     "responses": ("train/responses", "replies generated in training"),
+    "first_round_replies": ("train/first_round_replies", "first-round replies of training"),
+    "continuations": ("train/continuations", "continuations generated in training"),
     "questions": ("train/questions", "questions drawn in training"),
     "prompt_tokens": ("train/prompt_tokens", "prompt tokens read in training"),
     "trained_tokens": ("train/trained_tokens", "tokens trained on"),
