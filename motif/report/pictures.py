@@ -202,11 +202,15 @@ def cost_picture(count: str, title: str, arms: Sequence[Arm], groups: Sequence[G
     points = sorted((x, 100 * group.mean("accuracy"), group["rounds"]) for own in by_arm.values() for x, group in own)
     if not points:
         return None
-    for across, up, rounds in dict.fromkeys(points):
+    wide, labelled = points[-1][0], list[tuple[float, float, int]]()
+    for across, up, rounds in points:  # one label for points that lie together
+        if any(rounds == r and abs(across - x) < 0.04 * wide and abs(up - y) < 6 for x, y, r in labelled):
+            continue
+        labelled.append((across, up, rounds))
         axes.annotate(f"r{rounds}", (across, up), (7, -10), textcoords="offset points", fontsize=7)
     best = frontier([(x, y) for x, y, _ in points])
     axes.plot(*best, color=INK, linewidth=1, drawstyle="steps-post", alpha=0.6, label="frontier", zorder=0)
-    axes.set_xlim(0, 1.08 * points[-1][0] or 1)
+    axes.set_xlim(0, 1.08 * wide or 1)
     counting(axes)
     percent(axes)
     legend(made, axes)
