@@ -15,6 +15,7 @@ from motif.checks import UserError, whole
 
 LEVEL = 0.05  # two-sided, of every test
 POWER = 0.8  # of what is said about differences that could be seen
+LEAST = 6  # questions: with fewer no exact paired test comes below LEVEL
 TINY = 1e-12  # what rounding makes of nothing
 
 
@@ -184,7 +185,7 @@ class Difference:
         room = (self.effect / quantiles(self.dof)) ** 2 - self.seeds_variance
         if room <= 0 or not self.effect:
             return None
-        return max(1, ceil(self.n * (self.variance - self.seeds_variance) / room))
+        return max(LEAST, ceil(self.n * (self.variance - self.seeds_variance) / room))
 
     @property
     def needed_seeds(self) -> int | None:
@@ -268,7 +269,7 @@ def nested(one: Any, other: Any, fixed: tuple[bool, bool] = (False, False)) -> D
     alone = t_test(effect, questions, n - 1) if questions else None
     other_p, (low, high) = (alone[0], (effect - alone[1], effect + alone[1])) if alone else sign_flip(d)
     interval = max(-1.0, min(low, effect - half)), min(1.0, max(high, effect + half))
-    p, name = max(p, other_p), f"t test over seeds and questions ({dof:.1f} degrees of freedom)"
+    p, name = max(p, other_p), "t test over seeds and questions" + (f" ({dof:.1f} degrees of freedom)" if total else "")
     lasting, drawn = max(0.0, seeds - twice), 2 - sum(fixed)
     return Difference(effect, interval, p, name, n, (len(one), len(other)), total, lasting, dof, single, drawn)
 

@@ -5,15 +5,17 @@ never made more of than one seed. Reads folders, needs no torch.
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from motif.arms import Arm, alike, arms, before_training, confounded, left_out, of_seeds, unlike
+from motif.arms import Arm, alike, arms, before_training, confounded, finished, left_out, of_seeds, unlike
 from motif.checks import UserError
-from motif.runs import differing
+from motif.names import differing
+from motif.reading import read_runs
 from motif.statistics import difference, holm, outcome, over_seeds
 
 
@@ -135,11 +137,11 @@ def compare(
             key=lambda pair: len(differing(pair[0].settings, pair[1].settings)),
         )
         raise UserError(
-            f"{arm.name} ({mine.run}) and {baseline.name} ({theirs.run}) cannot be compared on {dataset}: "
+            f"{arm.name} ({mine.folder}) and {baseline.name} ({theirs.folder}) cannot be compared on {dataset}: "
             f"{unlike(mine, theirs)}"
         )
     chosen = max(choices, key=lambda pair: (min(map(len, pair)), pair[0][0].n, pair[0][0].samples))
-    tables = [[item.shares() for item in measured] for measured in chosen]
+    tables = [[item.shares for item in measured] for measured in chosen]
     ids = list(tables[0][0])
     for measured, table in zip(chosen, tables, strict=True):
         for item, row in zip(measured, table, strict=True):
@@ -181,21 +183,22 @@ def ratio(one: float | None, other: float | None) -> float | None:
     return one / other if one is not None and other else None
 
 
-def survey(folders: Sequence[Path], against: str = "grpo") -> tuple[list[Verdict], list[str]]:
-    """All sensible comparisons, most important first, and what was refused, a line each.
+def survey(found: Sequence[Arm], against: str = "grpo") -> tuple[list[Verdict], list[str]]:
+    """All sensible comparisons of arms as far as they are finished, most important first, and what was refused, a line
+    each.
 
     Every arm meets the baseline, an arm whose name or algorithm is `against` (the most similar one), on every data set
     in equal numbers of rounds, and in unequal ones where the evaluation budget is the same. Then every trained arm
     meets the policy that it began from. p values are corrected (Holm) over the arms that meet one baseline on one
     data set in one number of rounds.
     """
-    found, refused = arms(folders), list[str]()
+    found, refused = finished(found), list[str]()
     baselines = [arm for arm in found if against in (arm.name, arm.algo)]
     if found and not baselines:
         refused.append(f"no arm is called {against}; arms: {', '.join(arm.name for arm in found)}")
-    trained, bases = [arm for arm in found if arm.trained], [arm for arm in found if not arm.trained and arm.config]
+    trained, bases = [arm for arm in found if arm.trained], [arm for arm in found if not arm.trained and arm.settings]
     pairs = [(arm, nearest(arm, baselines)) for arm in found if arm not in [*baselines, *bases]]
-    pairs += [(arm, base) for arm in trained for base in bases if base.config == before_training(arm.config)]
+    pairs += [(arm, base) for arm in trained for base in bases if base.settings == before_training(arm.settings)]
     families: dict[tuple[Any, ...], list[Verdict]] = {}
     for arm, baseline in pairs:
         if baseline is None:
@@ -217,29 +220,24 @@ def survey(folders: Sequence[Path], against: str = "grpo") -> tuple[list[Verdict
     return ranked, refused
 
 
-def verdicts(folders: Sequence[Path], against: str = "grpo") -> list[Verdict]:
-    """The comparisons of `survey`; each carries its own warnings, and what was refused is told by `survey`."""
-    return survey(folders, against)[0]
-
-
 def nearest(arm: Arm, baselines: Sequence[Arm]) -> Arm | None:
     """The baseline that differs from `arm` in the fewest settings, or None where there is none."""
-    return min(baselines, key=lambda baseline: len(differing(arm.config, baseline.config)), default=None)
+    return min(baselines, key=lambda baseline: len(differing(arm.settings, baseline.settings)), default=None)
 
 
 def meetings(arm: Arm, baseline: Arm) -> list[tuple[str, int, int, int]]:
     """Data sets, numbers of rounds of both, and samples, at which the two should be compared: all that the arm was
     measured at, so that what lacks in the baseline is told; with an untrained policy, what both were measured at."""
-    there = {(item.dataset, item.rounds, item.samples) for item in baseline.measurements}
+    there = {(item.dataset, item.rounds, item.samples) for item in baseline.comparable}
     equal = {
         (item.dataset, item.rounds, item.rounds, item.samples)
-        for item in arm.measurements
+        for item in arm.comparable
         if baseline.trained or (item.dataset, item.rounds, item.samples) in there
     }
     unequal = {
         (one.dataset, one.rounds, other.rounds, one.samples)
-        for one in arm.measurements
-        for other in baseline.measurements
+        for one in arm.comparable
+        for other in baseline.comparable
         if baseline.trained and one.rounds > other.rounds
         if (one.dataset, one.settings) == (other.dataset, other.settings)
     }
@@ -259,13 +257,17 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", type=Path, help="run folders; what is unfinished is passed by")
     parser.add_argument("--against", default="grpo", help="the baseline: an algorithm or an arm (grpo)")
     arguments = parser.parse_args()
-    found, refused = survey(arguments.runs, arguments.against)
+    runs, _ = read_runs(arguments.runs)
+    known = arms(runs)
+    for complaint in (line for run in runs for line in run.complaints):
+        print(complaint, file=sys.stderr)
+    found, refused = survey(known, arguments.against)
     for verdict in found:
         print(f"{verdict.sentence}\n")
     for line in dict.fromkeys(refused):
         print(f"Not compared: {line}.")
     if not found and not refused:
-        named = ", ".join(arm.name for arm in arms(arguments.runs))
+        named = ", ".join(arm.name for arm in finished(known))
         print(f"Nothing to compare: {f'{named} alone' if named else 'no finished run in these folders'}.")
 
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from motif import arms as module
+from motif.reading import read_runs
 from motif.runs import write_json, write_text
 
 Answers = Sequence[bool | Sequence[bool]]  # one entry a question, or its samples
@@ -25,9 +27,14 @@ def evaluation(file: Path, answers: Answers, policy: str, dataset: str, rounds: 
     result = {
         **{"policy": policy, "dataset": dataset, "rounds": rounds, "rows": f"{dataset}-{len(answers)}", "grader": "g1"},
         **{"budget": WINDOW * rounds, "n": len(answers), "samples": len(samples[0]), "accuracy": right / len(answers)},
-        **{"tokens": 30.0 * rounds},
+        **{"tokens": 30.0 * rounds, "interval": [0.0, 1.0], "truncated": 0.0},
     }
     write_json(file.with_suffix(".json"), result | changed)
+
+
+def arms(folders: Sequence[Path]) -> list[module.Arm]:
+    """The arms among what lies in `folders`."""
+    return module.arms(read_runs(folders)[0])
 
 
 def run(
@@ -57,6 +64,7 @@ def run(
             place = place.setdefault(group, {})
         place[last] = value
     write_text(folder / "config.yaml", json.dumps(config))
+    write_json(folder / "run.json", {"format": 1, "id": folder.name})
     for policy, answers in (("trained", trained), ("base", base)):
         if answers:
             evaluation(folder / f"evaluation/{policy}-{dataset}-r{rounds}", answers, policy, dataset, rounds, **changed)

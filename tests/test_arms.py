@@ -1,10 +1,9 @@
 import json
-import os
 
 import pytest
 
-from motif.arms import alike, arms, left_out
-from tests.studies import evaluation, run
+from motif.arms import alike, finished, left_out
+from tests.studies import arms, evaluation, run
 
 RIGHT = [True, False, True, True]
 
@@ -41,7 +40,7 @@ def test_the_rounds_of_an_arm_are_named_once(tmp_path):
 def test_a_seed_that_is_there_twice_counts_once_and_is_told(tmp_path):
     folders = [run(tmp_path / name, trained=RIGHT) for name in ("a", "b")]
     (arm,) = arms(folders)
-    assert len(arm.measurements) == 1 and str(folders[1]) in arm.warnings[0] and "repeats seed 0" in arm.warnings[0]
+    assert len(arm.results) == 1 and str(folders[1]) in arm.warnings[0] and "repeats seed 0" in arm.warnings[0]
     assert len(arms([folders[0], folders[0]])[0].warnings) == 0
 
 
@@ -51,14 +50,43 @@ def test_the_untrained_policy_is_one_arm_whatever_was_trained_from_it(tmp_path):
         run(tmp_path / "b", "grpo", trained=RIGHT, base=RIGHT, settings={"rounds": 1, "episode.rounds": 1}),
     ]
     *_, base = arms(folders)
-    assert (base.name, base.trained, base.seeds, len(base.measurements)) == ("base", False, (), 2)
+    assert (base.name, base.trained, base.seeds, len(base.results)) == ("base", False, (), 2)
     assert len(arms([*folders, run(tmp_path / "c", base=RIGHT, settings={"model.name": "big"})])) == 5
 
 
-def test_what_is_unfinished_or_no_run_is_passed_by(tmp_path):
-    run(tmp_path / "torn", trained=RIGHT, finished=False)
-    (tmp_path / "empty").mkdir()
-    assert arms([tmp_path / "torn", tmp_path / "empty", tmp_path / "absent"]) == []
+def test_unfinished_runs_are_of_their_arm_and_no_part_of_what_is_finished(tmp_path):
+    folders = [run(tmp_path / f"a{seed}", seed=seed, trained=RIGHT, finished=seed < 1) for seed in range(3)]
+    folders.append(run(tmp_path / "other", trained=RIGHT, finished=False, settings={"algo.k": 4}))
+    found = arms(folders)
+    assert [(arm.name, arm.seeds) for arm in found] == [("motif k=2", (0, 1, 2)), ("motif k=4", (0,))]
+    assert [(arm.name, arm.seeds) for arm in finished(found)] == [("motif k=2", (0,))]
+
+
+def test_of_a_seed_that_is_there_twice_the_finished_run_counts(tmp_path):
+    folders = [run(tmp_path / name, trained=RIGHT, finished=name == "b") for name in ("a", "b")]
+    (arm,) = arms(folders)
+    assert [item.folder for item in arm.runs] == [folders[1]] and finished([arm])[0].warnings == []
+
+
+def test_arms_that_differ_in_much_have_names_that_stay_short_and_differ(tmp_path):
+    settings = [{f"algo.key{key}": 0 if key < 8 else value for key in range(9)} for value in range(2)]
+    settings.append({f"algo.key{key}": key + 1 for key in range(9)})
+    folders = [run(tmp_path / str(place), trained=RIGHT, settings=each) for place, each in enumerate(settings)]
+    names = [arm.name for arm in arms(folders)]
+    assert len(set(names)) == 3 and max(map(len, names)) < 60
+
+
+def test_a_run_whose_configuration_cannot_be_read_is_no_other_runs_arm(tmp_path):
+    folders = [run(tmp_path / name, trained=RIGHT) for name in ("a", "b")]
+    (folders[1] / "config.yaml").write_text("a: [")
+    assert [arm.name for arm in arms(folders)] == ["motif", "motif of unknown configuration"]
+    assert [arm.name for arm in finished(arms(folders))] == ["motif"]
+
+
+def test_a_setting_that_repeats_another_is_not_in_the_name(tmp_path):
+    matched = [{"algo.k": k, "budget.tokens": k} for k in (2, 4)]
+    folders = [run(tmp_path / str(place), trained=RIGHT, settings=each) for place, each in enumerate(matched)]
+    assert [arm.name for arm in arms(folders)] == ["motif k=2", "motif k=4"]
 
 
 def test_what_evaluate_adds_to_a_run_is_of_its_trained_policy(tmp_path):
@@ -69,33 +97,23 @@ def test_what_evaluate_adds_to_a_run_is_of_its_trained_policy(tmp_path):
     (arm,) = arms([folder])
     (found,) = arm.at("math500", 2)
     assert (found.seed, found.samples, found.settings["temperature"], found.tokens) == (5, 2, 0.6, 120)
-    assert found.shares() == {"math500-0": 0.5, "math500-1": 1.0}
+    assert found.shares == {"math500-0": 0.5, "math500-1": 1.0}
     assert arm.at("math500", 2, samples=1) == [] and arm.at("chain", 3)[0].settings["temperature"] == 0
 
 
 def test_policies_measured_without_a_run_are_arms_of_their_own(tmp_path):
     evaluation(tmp_path / "evaluations/Qwen/chain-r3-abc", RIGHT, "Qwen/Qwen2.5-3B", "chain", 3)
     (arm,) = arms([tmp_path / "evaluations"])
-    assert (arm.name, arm.trained, arm.seeds) == ("Qwen", False, ()) and arm.at("chain", 3)[0].shares()["chain-1"] == 0
-
-
-def test_records_are_read_again_when_they_have_changed(tmp_path):
-    folder = run(tmp_path / "a", trained=RIGHT)
-    (found,) = arms([folder])[0].measurements
-    assert found.shares()["chain-1"] == 0
-    text = found.records.read_text()
-    found.records.write_text(text.replace("false", "true"))
-    os.utime(found.records, ns=(1, 1))
-    assert found.shares()["chain-1"] == 1
+    assert (arm.name, arm.trained, arm.seeds) == ("Qwen", False, ()) and arm.at("chain", 3)[0].shares["chain-1"] == 0
 
 
 def test_measurements_pair_where_their_settings_are_alike_and_others_are_told_apart(tmp_path):
     motif = [run(tmp_path / f"m{seed}", seed=seed, trained=RIGHT, budget=132 if seed < 2 else 64) for seed in range(3)]
     grpo = [run(tmp_path / f"g{seed}", "grpo", seed=seed, trained=RIGHT) for seed in range(3)]
     one, other = arms(motif + grpo)
-    ((first, second),) = alike(one.measurements, other.measurements)
+    ((first, second),) = alike(one.results, other.results)
     assert [item.seed for item in first] == [0, 1] and [item.seed for item in second] == [0, 1, 2]
-    (line,) = left_out(one, one.measurements, first)
+    (line,) = left_out(one, one.results, first)
     assert line.startswith("seed 2 of motif") and "evaluation budget 64 against 132" in line
 
 
@@ -110,8 +128,8 @@ def test_what_training_writes_is_read(tmp_path):
     summary = json.loads((tmp_path / "one/summary.json").read_text())
     entries = {(found["policy"], found["rounds"]): found for found in summary["evaluation"]}
     for arm, policy in ((trained, "trained"), (base, "base")):
-        for found in arm.measurements:
+        for found in arm.results:
             entry = entries[policy, found.rounds]
-            assert sum(found.shares().values()) / found.n == pytest.approx(entry["accuracy"])
+            assert sum(found.shares.values()) / found.n == pytest.approx(entry["accuracy"])
             assert None not in found.settings.values()
     assert trained.training_tokens == summary["compute"]["training"]["generated_tokens"]

@@ -12,7 +12,7 @@ LAYERS = [  # from the ground up; a module may import from layers below its own
     {"data", "generation", "screen", "tables", "policy", "loading", "budget", "comparison"},
     {"chain", "carry", "models", "results", "answers", "judge", "checkpoints"},
     {"corpus", "episode", "tiny", "decoding", "serving", "tracking", "scores"},
-    {"rewards", "algorithms", "measures", "runs", "engines", "guard"},
+    {"rewards", "algorithms", "measures", "runs", "reading", "engines", "guard"},
     {"evaluation", "rollout", "lm_eval", "arms", "progress", "flaws", "probes"},
     {"training", "evaluator", "solver", "verdicts", "study", "rules"},
     {"preflight", "report"},

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from motif import reading
+from motif.arms import arms
 from motif.checks import UserError
-from motif.report import paper, reading, tables
+from motif.report import paper, tables
 from motif.report.__main__ import build, main
-from motif.report.arms import arms, groups
 from motif.report.curves import curve
 from motif.report.episodes import Sample, script, trained, write_episodes
+from motif.report.groups import counted, groups
 from motif.report.page import clear
 from motif.report.pictures import draw_all, frontier
 from motif.runs import write_json, write_text
@@ -135,9 +137,8 @@ def test_the_command_prints_the_table_what_it_left_out_and_where_the_report_lies
 
 
 def test_a_folder_that_is_no_run_is_refused_in_one_line(tmp_path, capsys):
-    with pytest.raises(SystemExit) as ended:
-        main([str(tmp_path)])
-    assert ended.value.code == 2 and "no run (run.json)" in capsys.readouterr().err
+    assert main([str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"no run (run.json) in {tmp_path}; try outputs/*\n"
 
 
 def test_a_report_is_never_written_into_a_run(tmp_path):
@@ -147,11 +148,54 @@ def test_a_report_is_never_written_into_a_run(tmp_path):
         build(runs, run / "evaluation" / "report")
 
 
-def test_a_torn_line_is_left_out_and_an_unfinished_run_shown_as_far_as_it_is(tmp_path):
+def test_an_unfinished_run_is_shown_as_far_as_it_is(tmp_path):
     make_run(tmp_path / "a", steps=2, finished=False)
-    (run,), others = reading.read_runs([tmp_path / "a", tmp_path / "gone"])
-    assert (run.steps, run.finished, others, run.seconds, run.generated) == ((2, 3), False, 1, {"update": 4.0}, 200)
-    assert [result.found["rounds"] for result in run.results] == [1, 1, 3]
+    run = reading.read_run(tmp_path / "a")
+    assert (run.steps, run.finished, run.seconds) == ((2, 3), False, {"update": 4.0})
+    assert run.spent["generated_tokens"] == 200 and [result.rounds for result in run.results] == [1, 1, 3]
+
+
+def test_a_file_that_cannot_be_read_is_one_line_and_the_others_are_reported(tmp_path, capsys):
+    for seed in (0, 1):
+        make_run(tmp_path / str(seed), seed=seed)
+    (tmp_path / "1" / "summary.json").write_text('{"name": "a"')
+    assert main([str(tmp_path / "0"), str(tmp_path / "1")]) == 0
+    said = capsys.readouterr()
+    assert said.err == f"{tmp_path / '1' / 'summary.json'} cannot be read: the run counts as unfinished\n"
+    plain = (tmp_path / "report" / "report.md").read_text()
+    assert "| 1 | motif | 1 | unreadable in part | 3 of 3 |" in plain and "| 0 | motif | 0 | finished |" in plain
+
+
+def test_policies_measured_without_a_run_are_reported_alone_and_beside_runs(tmp_path, capsys):
+    evaluated(tmp_path / "evaluations" / "Qwen", "x", "Qwen", records(sample(), sample(correct=False)))
+    moved = tmp_path / "evaluations" / "Qwen"
+    for file in (moved / "evaluation").iterdir():
+        file.rename(moved / file.name)
+    make_run(tmp_path / "a", "grpo")
+    assert main([str(moved.parent)]) == 0
+    plain = (tmp_path / "report" / "report.md").read_text()
+    assert "1 policy measured without a run" in plain and "| sums | Qwen | 1 | 50.0% |" in plain
+    assert "| none | – | – | Qwen | sums |" in capsys.readouterr().out
+    assert main([str(tmp_path / "a"), str(moved)]) == 0
+    plain = (tmp_path / "report" / "report.md").read_text()
+    assert "1 run in 1 arm, 1 policy measured without a run" in plain
+    assert "Not compared: " in plain and "hold different questions (dataset rows)." in plain
+
+
+def test_other_counts_of_the_ledger_can_be_the_axis(tmp_path):
+    make_run(tmp_path / "a")
+    runs, _ = reading.read_runs([tmp_path / "a"])
+    for place, line in enumerate(runs[0].metrics):
+        line.update({"train/flops": 1e12 * (place + 1), "seconds/training": place})
+    for result in runs[0].results:
+        result.found["compute"] = {"flops": 4e9}
+    found = arms(runs)
+    drawn = {item.name: item.svg for item in draw_all(tmp_path / "p", found, groups(found), ["flops", "seconds"])}
+    assert "FLOPs of training (estimated)" in drawn["reward-flops-sums"] and "2T" in drawn["reward-flops-sums"]
+    assert "FLOPs / question (mean)" in drawn["flops-sums"] and "1G" in drawn["flops-sums"]
+    assert "seconds of training" in drawn["reward-seconds-sums"] and "seconds-sums" not in drawn
+    with pytest.raises(SystemExit):
+        main([str(tmp_path / "a"), "--axis", "miles"])
 
 
 def test_arms_differ_in_more_than_their_seed_and_are_named_by_what_differs(tmp_path):
@@ -161,10 +205,13 @@ def test_arms_differ_in_more_than_their_seed_and_are_named_by_what_differs(tmp_p
     make_run(tmp_path / "c", algo="grpo", reward=usual)
     make_run(tmp_path / "d", reward=other, evaluation={"questions": 4})
     found = arms(reading.read_runs(sorted(tmp_path.iterdir()))[0])
-    assert {(arm.label, len(arm.runs)) for arm in found} == {("grpo", 1), ("motif usual", 2), ("motif other", 1)}
-    columns, rows = tables.differences(found).columns, tables.differences(found).rows
+    assert {(arm.name, len(arm.runs)) for arm in found if arm.trained} == {
+        ("grpo", 1), ("motif reward=usual", 2), ("motif reward=other", 1)
+    }  # fmt: skip
+    table = tables.differences([arm for arm in found if arm.trained])
+    columns, rows = table.columns, table.rows
     assert [row[0] for row in rows] == ["algo.name", "reward.name", "reward.again"]  # the weight repeats another key
-    assert rows[1][columns.index("motif other")] == "other"
+    assert rows[1][columns.index("motif reward=other")] == "other"
 
 
 def test_seeds_are_pooled_by_question(tmp_path):
@@ -172,7 +219,7 @@ def test_seeds_are_pooled_by_question(tmp_path):
     make_run(tmp_path / "b", seed=1, right=(True, True, True, False))
     runs, _ = reading.read_runs(sorted(tmp_path.iterdir()))
     write_episodes(runs, tmp_path / "episodes", most=1)  # shares are of all questions, whatever is kept to be shown
-    group = next(group for group in groups(arms(runs)) if group.policy == "trained" and group["rounds"] == 3)
+    group = next(group for group in groups(arms(runs)) if group.arm.trained and group["rounds"] == 3)
     assert group.mean("accuracy") == 0.625 and len(group.results) == 2
     low, high = group.interval
     assert 0.0 < low < 0.25 and 0.85 < high < 1.0
@@ -182,14 +229,14 @@ def test_seeds_are_pooled_by_question(tmp_path):
 def test_a_curve_is_a_mean_and_a_band_over_seeds_and_goes_on_as_single_seeds(tmp_path):
     make_run(tmp_path / "a", seed=0, steps=4)
     make_run(tmp_path / "b", seed=1, steps=2, finished=False)
-    (arm,) = arms(reading.read_runs([tmp_path / "a", tmp_path / "b"])[0])
+    arm = arms(reading.read_runs([tmp_path / "a", tmp_path / "b"])[0])[0]
     for line in arm.runs[1].metrics:
         line["train/reward"] = 1.0
     found = curve(arm, "reward", "train/generated_tokens")
     assert list(found.x) == [100, 200] and list(found.mean) == [0.75, 0.75]
     assert (list(found.low), list(found.high)) == ([0.5, 0.5], [1.0, 1.0])
     assert [list(x) for x, _ in found.ends] == [[300, 400]]
-    assert arm.counted == "n = 2 seeds, 1 unfinished"
+    assert counted(arm) == "n = 2 seeds, 1 unfinished"
 
 
 def test_the_frontier_is_the_best_accuracy_for_at_most_so_many_tokens():

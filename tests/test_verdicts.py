@@ -3,11 +3,14 @@ import sys
 
 import pytest
 
-from motif.arms import arms
 from motif.checks import UserError
 from motif.statistics import mcnemar
-from motif.verdicts import compare, survey, verdicts
-from tests.studies import evaluation, run
+from motif.verdicts import compare, survey
+from tests.studies import arms, evaluation, run
+
+
+def verdicts(folders, against="grpo"):
+    return survey(arms(folders), against)[0]
 
 
 def answers(right, n=100, of=1):
@@ -70,7 +73,7 @@ def test_what_was_not_measured_alike_is_refused_by_name(tmp_path, changed, said)
     with pytest.raises(UserError, match="cannot be compared on chain") as error:
         compare(motif, grpo, "chain", 3)
     assert said in str(error.value) and str(tmp_path / "m") in str(error.value)
-    found, refused = survey([tmp_path / "m", tmp_path / "g"])
+    found, refused = survey(arms([tmp_path / "m", tmp_path / "g"]))
     assert found == [] and refused == [str(error.value)]
 
 
@@ -195,7 +198,7 @@ def test_what_differs_besides_the_algorithm_is_said(tmp_path):
 def test_what_the_baseline_was_not_measured_on_is_told(tmp_path):
     folders = [run(tmp_path / "m", trained=answers(70)), run(tmp_path / "g", "grpo", trained=answers(55))]
     evaluation(folders[0] / "evaluation/math500-r1-abc", answers(5), "run 1", "math500", 1)
-    found, refused = survey(folders)
+    found, refused = survey(arms(folders))
     assert len(found) == 1
     assert refused == ["grpo was not measured on math500 in 1 round with 1 sample a question"]
 

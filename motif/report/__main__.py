@@ -1,4 +1,4 @@
-"""`python -m motif.report outputs/* [--against ARM] [--to FOLDER]`: prints the table of results and writes the report.
+"""`python -m motif.report outputs/* [--against ARM] [--axis COUNT] [--to FOLDER]`: prints results, writes the report.
 
 The report is written to report/ beside the runs unless told otherwise, never into a run's folder. `build` does the same
 without the terminal.
@@ -12,14 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from motif.arms import Arm, arms
 from motif.checks import UserError, whole
+from motif.reading import Recorded, read_runs
 from motif.report import tables
-from motif.report.arms import arms, groups
+from motif.report.curves import AXES
 from motif.report.episodes import MOST, write_episodes
+from motif.report.groups import groups
 from motif.report.page import clear, page, report_md, tables_tex, write_page
 from motif.report.paper import references
 from motif.report.pictures import draw_all
-from motif.report.reading import Recorded, read_runs
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,13 @@ class Said:
     outcome: str = "none"
 
 
-def build(runs: Sequence[Recorded], to: Path, against: str = "grpo", episodes: int = MOST) -> Path:
+def build(
+    runs: Sequence[Recorded], to: Path, against: str = "grpo", episodes: int = MOST, axes: Sequence[str] = ()
+) -> Path:
     """Write the report on `runs` into `to`; returns its page.
 
-    Of a file at most `episodes` questions are kept for the browser. Raises `UserError` where `to` lies in a run.
+    Pictures are drawn against steps, tokens and the `axes`, names of `motif.report.curves.AXES`. Of a file at most
+    `episodes` questions are kept for the browser. Raises `UserError` where `to` lies in a run.
     """
     for place in (to.absolute(), *to.absolute().parents):
         if (place / "run.json").is_file() or (place / "summary.json").is_file():
@@ -44,51 +49,70 @@ def build(runs: Sequence[Recorded], to: Path, against: str = "grpo", episodes: i
     sources = write_episodes(runs, to / "episodes", episodes)
     found = arms(runs)
     measured = groups(found)
-    judged = judge([run.folder for run in runs], against)
+    trained = [arm for arm in found if arm.trained]
+    judged = judge(found, against)
     kinds = {
         "results": [tables.results(measured, references(runs)), *tables.trained_by_decoded(measured)],
-        "runs": [tables.runs_table(found)],
-        "configuration": [tables.differences(found)],
+        "runs": [tables.runs_table(trained)],
+        "configuration": [tables.differences(trained)],
     }
+    kinds = {kind: [table for table in found if table.rows] for kind, found in kinds.items()}
     clear(to)
-    pictures = draw_all(to / "pictures", found, measured)
-    unfinished = sum(not run.finished for run in runs)
-    subtitle = f"{len(runs)} run{'s' * (len(runs) > 1)} in {len(found)} arm{'s' * (len(found) > 1)}"
-    subtitle += f", {unfinished} unfinished: shown as far as they are" if unfinished else ""
+    pictures = draw_all(to / "pictures", found, measured, axes)
     title = f"Report on {', '.join(dict.fromkeys(run.folder.absolute().parent.name for run in runs))}"
     footer = f"Written by python -m motif.report on {time.strftime('%Y-%m-%d %H:%M')}."
+    subtitle = counted_in_words(runs, len(trained))
     index = page(title, subtitle, judged, kinds, pictures, sources, footer)
     write_page(to, index, report_md(title, subtitle, judged, kinds, pictures), tables_tex(kinds))
     return to / "index.html"
 
 
-def judge(folders: Sequence[Path], against: str) -> list[Any]:
-    """The verdicts on the finished runs, or what keeps them from being reached."""
-    from motif.verdicts import verdicts
+def counted_in_words(runs: Sequence[Recorded], arms: int) -> str:
+    """What the report is on: runs, arms, policies that are no run."""
+    measured, unfinished = sum(run.measured for run in runs), sum(not run.finished for run in runs)
+    trained = len(runs) - measured
+    said = [f"{trained} run{'s' * (trained > 1)} in {arms} arm{'s' * (arms > 1)}"] if trained else []
+    said += [f"{measured} polic{'ies' if measured > 1 else 'y'} measured without a run"] if measured else []
+    said += [f"{unfinished} unfinished: shown as far as they are"] if unfinished else []
+    return ", ".join(said)
 
-    try:
-        return list(verdicts(folders, against=against))
-    except UserError as error:
-        return [Said(f"No verdict: {error}")]
+
+def judge(found: Sequence[Arm], against: str) -> list[Any]:
+    """The verdicts on the finished runs, and what was not compared."""
+    from motif.verdicts import survey
+
+    reached, refused = survey(found, against)
+    return [*reached, *(Said(f"Not compared: {line}.") for line in dict.fromkeys(refused))]
+
+
+def beside(run: Recorded) -> Path:
+    """Where the report lies unless told otherwise."""
+    return (run.folder.parent.parent if run.measured else run.folder.parent) / "report"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m motif.report", description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path, help="run folders, finished or not; others are counted")
     parser.add_argument("--against", default="grpo", help="the baseline of the verdicts (grpo)")
+    axes = [name for name in AXES if name not in ("steps", "tokens")]
+    said = f"also draw against {', '.join(axes)}; may be given several times"
+    parser.add_argument("--axis", action="append", default=[], choices=axes, metavar="COUNT", help=said)
     parser.add_argument("--to", type=Path, help="where the report is written (report/ beside the runs)")
     parser.add_argument("--episodes", type=int, default=MOST, help=f"most questions kept of one file ({MOST})")
     given = parser.parse_args(arguments)
     runs, others = read_runs(given.runs)
+    for complaint in (line for run in runs for line in run.complaints):
+        print(complaint, file=sys.stderr)
     if not runs:
-        parser.error(f"no run (run.json) in {', '.join(map(str, given.runs))[:200]}")
-    folder = given.to or runs[0].folder.parent / "report"
+        print(f"no run (run.json) in {', '.join(map(str, given.runs))[:200]}; try outputs/*", file=sys.stderr)
+        return 2
+    folder = given.to or beside(runs[0])
     print(tables.markdown(tables.LINES, tables.lines(runs)))
     unfinished = sum(not run.finished for run in runs) + others
     if unfinished:
         print(f"\n{unfinished} of {len(runs) + others} folders hold no finished run.")
     try:
-        index = build(runs, folder, given.against, given.episodes)
+        index = build(runs, folder, given.against, given.episodes, given.axis)
     except UserError as error:
         print(error, file=sys.stderr)
         return 2

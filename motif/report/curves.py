@@ -1,4 +1,4 @@
-"""Training curves: the metrics of an arm's runs as a mean and a band over seeds, against steps or generated tokens.
+"""Training curves: the metrics of an arm's runs as a mean and a band over seeds, against steps or a count.
 
 Consecutive steps are averaged into at most `POINTS` points first, so that a long run stays legible and small.
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from motif.report.arms import Arm
+from motif.arms import Arm
 
 POINTS = 80
 Metric = Callable[[Mapping[str, Any]], float | None]
@@ -45,10 +45,22 @@ METRICS: dict[str, tuple[str, str, Metric]] = {  # title, axis, reading
     "copied": ("Rounds that copy", "episodes with copied answer (%)", key("train/copied")),
 }
 PERCENT = {"accuracy", "zero-spread", "copied"}
+AXES = {  # of training: name, key of a metrics line, what it is
+    "steps": ("step", "training step"),
+    "tokens": ("train/generated_tokens", "tokens generated in training"),
+    "responses": ("train/responses", "replies generated in training"),
+    "first_round_replies": ("train/first_round_replies", "first-round replies of training"),
+    "continuations": ("train/continuations", "continuations generated in training"),
+    "questions": ("train/questions", "questions drawn in training"),
+    "prompt_tokens": ("train/prompt_tokens", "prompt tokens read in training"),
+    "trained_tokens": ("train/trained_tokens", "tokens trained on"),
+    "flops": ("train/flops", "FLOPs of training (estimated)"),
+    "seconds": ("seconds/training", "seconds of training"),
+}
 
 
 def curve(arm: Arm, metric: str, against: str) -> Curve | None:
-    """`metric` of METRICS against "step" or "train/generated_tokens"; None where no run has it."""
+    """`metric` of METRICS against a key of the metrics; None where no run has it."""
     read = METRICS[metric][2]
     scale = 100.0 if metric in PERCENT else 1.0
     seeds = []

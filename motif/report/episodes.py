@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from motif.report.reading import Recorded, Result, parsed
+from motif.reading import BASE, Recorded, Result, parsed
+from motif.report.tables import decoded
 from motif.runs import write_text
 
 MOST = 1000  # questions kept of one file
@@ -66,10 +67,10 @@ def write_episodes(runs: Sequence[Recorded], folder: Path, most: int = MOST) -> 
         stale.unlink()
     sources: list[Source] = []
     for run in runs:
-        for result in sorted(run.results, key=lambda result: (result.policy == "base", -result.found["rounds"])):
+        for result in sorted(run.results, key=lambda result: (result.policy == BASE, -result.rounds)):
             if result.records:
-                rounds, dataset = result.found["rounds"], result.found["dataset"]
-                title = f"{result.policy} on {dataset}, {rounds} round{'s' * (rounds > 1)} ({result.records.name})"
+                whose = "" if run.measured else f"{result.policy} "
+                title = f"{whose}on {result.dataset}, {decoded(result.rounds)} ({result.records.name})"
                 sources.append(write_source(folder, f"s{len(sources):03}", run.name, title, evaluated(result), most))
         if (run.folder / "episodes.jsonl.gz").is_file():
             records = trained(run.folder / "episodes.jsonl.gz")
@@ -106,6 +107,7 @@ def script(id: str, place: int, texts: Sequence[str]) -> str:
 def evaluated(result: Result) -> Iterator[dict[str, Any]]:
     """The records of an evaluation as questions with nested replies; `result` gets its shares by question."""
     assert result.records is not None
+    whole: dict[str, float] = {}
     by_round: list[dict[str, float]] = []
     with result.records.open("rb") as file:
         for line in file:
@@ -113,7 +115,7 @@ def evaluated(result: Result) -> Iterator[dict[str, Any]]:
             if item is None or not item.get("samples"):
                 continue
             samples, id = item["samples"], str(item["id"])
-            result.shares[id] = sum(bool(sample["correct"]) for sample in samples) / len(samples)
+            whole[id] = sum(bool(sample["correct"]) for sample in samples) / len(samples)
             for place, right in enumerate(zip(*(sample["correct_by_round"] for sample in samples), strict=False)):
                 if place == len(by_round):
                     by_round.append({})
@@ -124,7 +126,7 @@ def evaluated(result: Result) -> Iterator[dict[str, Any]]:
                 "replies": [chain(sample) for sample in samples],
                 "flags": flags,
             }
-    result.shares_by_round = by_round
+    result.shares, result.shares_by_round = whole, by_round
 
 
 def sample_flags(sample: Mapping[str, Any]) -> Iterator[str]:

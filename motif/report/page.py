@@ -91,9 +91,9 @@ def clear(folder: Path) -> None:
 
 
 def tables_tex(tables: Mapping[str, Sequence[Table]]) -> str:
-    """The text of tables.tex: every table, for a document that loads booktabs."""
-    found = "\n\n".join(table.latex() for kind in tables.values() for table in kind if table.rows)
-    return f"% \\usepackage{{booktabs}}\n\n{found}\n"
+    """The text of tables.tex: every table, for a document that loads booktabs and graphicx."""
+    found = "\n\n".join(table.latex() for kind in tables.values() for table in kind)
+    return f"% \\usepackage{{booktabs,graphicx}}\n\n{found}\n"
 
 
 def write_page(folder: Path, index: str, markdown: str, tex: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from motif.report.reading import Recorded
+from motif.reading import Recorded
 
 QUESTIONS = {"math500": 500, "aime24": 30}
 CORRECT = {  # 37.6, 44.8, 48.6 % and 0, 3.33, 6.67 %
@@ -37,8 +37,8 @@ def references(runs: Sequence[Recorded]) -> list[Reference]:
     """Table 1 for the data sets that Qwen2.5-3B was measured on by `runs`; nothing of another setting."""
     from motif.statistics import wilson
 
-    alike = [run for run in runs if is_papers(run.config, run.choice("model"))]
-    measured = {result.found["dataset"] for run in alike for result in run.results}
+    alike = [run for run in runs if is_papers(run.config, run.name if run.measured else run.choice("model"))]
+    measured = {result.dataset for run in alike for result in run.results}
     return [
         Reference(arm, dataset, ROUNDS[arm], n, correct[dataset] / n, wilson(correct[dataset], n), BUDGET[ROUNDS[arm]])
         for dataset, n in QUESTIONS.items()

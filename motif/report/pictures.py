@@ -1,16 +1,19 @@
-"""The pictures: training curves, accuracy against rounds and tokens and by round, and where time went.
+"""The pictures: training curves, accuracy against rounds, against tokens and by round, and where time went.
 
 Axes have units, intervals are drawn, and no legend leaves out n. Arms too many for one picture get several.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from motif.report.arms import Arm, Group
-from motif.report.curves import METRICS, curve, spans
-from motif.report.reading import PHASES
+from motif.arms import Arm
+from motif.budget import COUNTED
+from motif.reading import PHASES
+from motif.report.curves import AXES, METRICS, Curve, curve, spans
+from motif.report.groups import Group, counted
 from motif.report.style import BASE, COLOURS, INK, PAPER, STYLE, Picture, figure, legend, look, save
 
 if TYPE_CHECKING:
@@ -20,13 +23,15 @@ if TYPE_CHECKING:
 MOST = 8  # arms a picture can hold and stay legible
 
 
-def draw_all(folder: Path, arms: Sequence[Arm], groups: Sequence[Group]) -> list[Picture]:
-    """Draw what there is data for, into `folder`."""
+def draw_all(folder: Path, found: Sequence[Arm], groups: Sequence[Group], axes: Sequence[str] = ()) -> list[Picture]:
+    """Draw what there is data for, into `folder`: against steps and tokens, and `axes`, other counts of the ledger."""
     import matplotlib
 
     folder.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
-        return [save(folder, *drawn) for drawn in (*training(arms), *accuracies(arms, groups), *times(arms))]
+        arms, counts = [arm for arm in found if arm.trained], tuple(dict.fromkeys(("tokens", *axes)))
+        drawn = (*training(arms, ("steps", *counts)), *accuracies(arms, groups, counts), *times(arms))
+        return [save(folder, *each) for each in drawn]
 
 
 def several(arms: Sequence[Arm]) -> Iterator[tuple[str, str, Sequence[Arm]]]:
@@ -43,61 +48,79 @@ def by_dataset(arms: Sequence[Arm]) -> dict[str, list[Arm]]:
     return found
 
 
-def training(arms: Sequence[Arm]) -> Iterator[tuple[str, str, str, "Figure"]]:
-    """Curves against steps and against generated tokens, of the arms trained on one data set together."""
+def training(arms: Sequence[Arm], axes: Sequence[str]) -> Iterator[tuple[str, str, str, "Figure"]]:
+    """Curves against each of `axes`, of the arms trained on one data set together."""
     for dataset, own in by_dataset(arms).items():
         for suffix, of, page in several(own):
             for metric, (title, axis, _) in METRICS.items():
-                for against, x, unit in (
-                    ("steps", "step", 1.0),
-                    ("tokens", "train/generated_tokens", 1e-6),
-                ):
-                    label = "training step" if against == "steps" else "tokens generated in training (millions)"
-                    made, axes = figure(f"{title}, trained on {dataset}{of}", label, axis)
-                    drawn = [draw_curve(axes, arm, metric, x, unit, look(own.index(arm))) for arm in page]
+                for against in dict.fromkeys(axes):
+                    made, place = figure(f"{title}, trained on {dataset}{of}", AXES[against][1], axis)
+                    x = AXES[against][0]
+                    drawn = [draw_curve(place, arm, metric, x, look(own.index(arm))) for arm in page]
                     if any(drawn):
-                        legend(made, axes)
+                        counting(place)
+                        legend(made, place)
                         n, size = max(len(arm.runs) for arm in page), spans(page)
                         caption = "Mean over seeds; the band is from the lowest to the highest. " if n > 1 else ""
-                        caption += "Thin lines are seeds that are further than the others. " if n > 1 else ""
+                        ends = any(found.ends for found in drawn if found)
+                        caption += "Thin lines are seeds that go further than the others. " if ends else ""
                         caption += f"A point is the mean of up to {size} steps." if size > 1 else "A point is a step."
                         yield f"{metric}-{against}-{word(dataset)}{suffix}", "training", caption, made
 
 
-def draw_curve(axes: "Axes", arm: Arm, metric: str, x: str, unit: float, style: dict[str, Any]) -> bool:
+def counting(axes: "Axes") -> None:
+    """Large numbers on the horizontal axis as 200k and 1.5M."""
+    from matplotlib.ticker import EngFormatter
+
+    if axes.get_xlim()[1] >= 10_000:
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+
+
+def draw_curve(axes: "Axes", arm: Arm, metric: str, x: str, style: dict[str, Any]) -> Curve | None:
     found = curve(arm, metric, x)
     if found is None:
-        return False
+        return None
     every = max(1, len(found.x) // 8)
-    axes.plot(found.x * unit, found.mean, label=f"{arm.label} ({arm.counted})", markevery=every, **style)
+    axes.plot(found.x, found.mean, label=f"{arm.name} ({counted(arm)})", markevery=every, **style)
     if found.seeds > 1:
-        axes.fill_between(found.x * unit, found.low, found.high, color=style["color"], alpha=0.18, linewidth=0)
+        axes.fill_between(found.x, found.low, found.high, color=style["color"], alpha=0.18, linewidth=0)
     for end_x, end_y in found.ends:
-        axes.plot(end_x * unit, end_y, color=style["color"], linewidth=0.7, alpha=0.7)
-    return True
+        axes.plot(end_x, end_y, color=style["color"], linewidth=0.7, alpha=0.7)
+    return found
 
 
-def accuracies(arms: Sequence[Arm], groups: Sequence[Group]) -> Iterator[tuple[str, str, str, "Figure"]]:
-    """For each data set: accuracy against rounds, against tokens, and by the round stopped after."""
+def accuracies(
+    arms: Sequence[Arm], groups: Sequence[Group], counts: Sequence[str]
+) -> Iterator[tuple[str, str, str, "Figure"]]:
+    """For each data set: accuracy against rounds, against each of `counts` a question, and by the round stopped after.
+
+    Policies that were not trained stand in every picture.
+    """
     for dataset in dict.fromkeys(group["dataset"] for group in groups):
         own = [group for group in groups if group["dataset"] == dataset]
         for suffix, of, page in several(arms):
-            labels = {arm.label for arm in page}
-            shown = [group for group in own if group.policy == "base" or group.arm in labels]
-            if any(group.policy != "base" for group in shown) or not suffix:
+            shown = [group for group in own if not group.arm.trained or group.arm in page]
+            if any(group.arm.trained for group in shown) or not suffix:
                 name = f"{word(dataset)}{suffix}"
                 note = "Bars are 95 % intervals (Wilson's, clustered by question over samples and seeds)."
                 trained = "A dotted line marks the number of rounds that an arm was trained with."
                 yield f"rounds-{name}", "results", f"{note} {trained}", rounds_picture(dataset + of, arms, shown)
-                frontier = "The line joins the best accuracy for at most so many tokens; r3 is: decoded in 3 rounds."
-                yield f"tokens-{name}", "results", f"{note} {frontier}", tokens_picture(dataset + of, arms, shown)
+                for count in counts:
+                    if drawn := cost_picture(count, dataset + of, arms, shown):
+                        line = f"The line is the best accuracy for at most so many {unit(count)}"
+                        yield f"{count}-{name}", "results", f"{note} {line}; r3 is: decoded in 3 rounds.", drawn
                 if any(len(group.by_round) > 1 for group in shown):
-                    yield f"by-round-{name}", "results", note, by_round_picture(dataset + of, arms, shown)
+                    stop = "An episode stopped early answers with what that round boxed; progress notes box nothing."
+                    yield f"by-round-{name}", "results", f"{note} {stop}", by_round_picture(dataset + of, arms, shown)
 
 
-def series(groups: Sequence[Group]) -> dict[str, list[Group]]:
+def unit(count: str) -> str:
+    return "FLOPs" if count == "flops" else count.replace("_", " ")
+
+
+def series(groups: Sequence[Group]) -> dict[Arm, list[Group]]:
     """Groups by arm, in the order of their rounds, of each number of rounds the one of most seeds and questions."""
-    found: dict[str, dict[int, Group]] = {}
+    found: dict[Arm, dict[int, Group]] = {}
     for group in groups:
         line = found.setdefault(group.arm, {})
         other = line.get(group["rounds"])
@@ -106,15 +129,21 @@ def series(groups: Sequence[Group]) -> dict[str, list[Group]]:
     return {arm: [line[rounds] for rounds in sorted(line)] for arm, line in found.items()}
 
 
-def arm_look(arms: Sequence[Arm], label: str) -> dict[str, Any]:
-    place = next((place for place, arm in enumerate(arms) if arm.label == label), None)
-    return {"color": BASE, "marker": "x", "linestyle": ":"} if place is None else look(place)
+def looks(arms: Sequence[Arm], shown: Iterable[Arm]) -> dict[Arm, dict[str, Any]]:
+    """Of trained arms as in their curves; the others are grey, of markers that trained ones seldom have."""
+    others = [arm for arm in shown if not arm.trained]
+    grey = {arm: {"color": BASE, "marker": "x+1234"[place % 6], "linestyle": ":"} for place, arm in enumerate(others)}
+    return grey | {arm: look(place) for place, arm in enumerate(arms)}
 
 
-def said(group: Group) -> str:
-    """Whose it is, and its n."""
-    seeds, k = len(group.results), group["samples"]
-    return f"{group.arm} (n = {group['n']}" + f" × {k}" * (k > 1) + f" × {seeds} seeds" * (seeds > 1) + ")"
+def said(line: Sequence[Group]) -> str:
+    """Whose it is, and its n: questions × samples × seeds, each of its points'."""
+
+    def of(found: Sequence[int]) -> str:
+        return f"{min(found)}–{max(found)}" if min(found) < max(found) else str(found[0])
+
+    n, k, seeds = (of(found) for found in zip(*((g["n"], g["samples"], len(g.results)) for g in line), strict=True))
+    return f"{line[0].arm.name} (n = {n}" + f" × {k}" * (k != "1") + f" × {seeds} seeds" * (seeds != "1") + ")"
 
 
 def bars(groups: Sequence[Group]) -> tuple[list[float], list[list[float]]]:
@@ -128,36 +157,62 @@ def heights(found: Sequence[tuple[float, tuple[float, float]]]) -> tuple[list[fl
     return [100 * value for value, _ in found], [below, above]
 
 
-def rounds_picture(title: str, arms: Sequence[Arm], groups: Sequence[Group]) -> "Figure":
-    made, axes = figure(f"Accuracy against rounds, {title}", "rounds decoded in", "accuracy (%)")
-    lines = series(groups)
-    for place, (label, line) in enumerate(lines.items()):
-        y, lengths = bars(line)
-        x = [group["rounds"] + 0.06 * (place - (len(lines) - 1) / 2) for group in line]
-        axes.errorbar(x, y, lengths, capsize=3, label=said(line[0]), **arm_look(arms, label))
+def percent(axes: "Axes") -> None:
+    """From 0 to 100 %, with room for markers at both ends."""
+    axes.set(ylim=(-3, 103), yticks=range(0, 101, 20))
+
+
+def rounds_axis(axes: "Axes") -> None:
     from matplotlib.ticker import MaxNLocator
 
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def rounds_picture(title: str, arms: Sequence[Arm], groups: Sequence[Group]) -> "Figure":
+    made, axes = figure(f"Accuracy against rounds, {title}", "rounds decoded in", "accuracy (%)")
+    lines = series(groups)
+    styles = looks(arms, lines)
+    for place, (arm, line) in enumerate(lines.items()):
+        y, lengths = bars(line)
+        x = [group["rounds"] + 0.06 * (place - (len(lines) - 1) / 2) for group in line]
+        axes.errorbar(x, y, lengths, capsize=3, label=said(line), **styles[arm])
     for trained in sorted({int(arm.settings["rounds"]) for arm in arms if str(arm.settings.get("rounds")).isdigit()}):
         axes.axvline(trained, color=INK, linewidth=0.8, linestyle=":", alpha=0.6)
-    axes.set_ylim(0, 100)
+    rounds_axis(axes)
+    percent(axes)
     legend(made, axes)
     return made
 
 
-def tokens_picture(title: str, arms: Sequence[Arm], groups: Sequence[Group]) -> "Figure":
-    made, axes = figure(f"Accuracy against tokens, {title}", "tokens generated / question (mean)", "accuracy (%)")
-    for label, line in series(groups).items():
-        y, lengths = bars(line)
-        x = [group.mean("tokens") * group["samples"] for group in line]
-        axes.errorbar(x, y, lengths, capsize=3, label=said(line[0]), **{**arm_look(arms, label), "linestyle": "none"})
-        for group, across, up in zip(line, x, y, strict=True):
-            axes.annotate(f"r{group['rounds']}", (across, up), (5, 4), textcoords="offset points", fontsize=7)
-    points = sorted((group.mean("tokens") * group["samples"], 100 * group.mean("accuracy")) for group in groups)
-    x, y = frontier(points)
-    axes.plot(x, y, color=INK, linewidth=1, drawstyle="steps-post", alpha=0.6, label="frontier", zorder=0)
-    axes.set_ylim(0, 100)
-    axes.set_xlim(left=0)
+def cost_picture(count: str, title: str, arms: Sequence[Arm], groups: Sequence[Group]) -> "Figure | None":
+    """Accuracy against what a question took; None where no result says. Markers shrink from arm to arm, so that those
+    which share a place are seen."""
+    what = f"{unit(count)}{' generated' * (count == 'tokens')} / question (mean)"
+    made, axes = figure(f"Accuracy against {unit(count)}, {title}", what, "accuracy (%)")
+    by_arm: dict[Arm, list[tuple[float, Group]]] = {}
+    for group in groups:
+        if (spent := group.cost(COUNTED.get(count, count))) is not None:
+            by_arm.setdefault(group.arm, []).append((spent, group))
+    styles = looks(arms, by_arm)
+    for place, (arm, found) in enumerate(by_arm.items()):
+        own = [group for _, group in found]
+        y, lengths = bars(own)
+        style = {**styles[arm], "linestyle": "none", "markersize": max(4, 9 - 2 * place)}
+        axes.errorbar([x for x, _ in found], y, lengths, capsize=3, label=said(own), **style)
+    points = sorted((x, 100 * group.mean("accuracy"), group["rounds"]) for own in by_arm.values() for x, group in own)
+    if not points:
+        return None
+    wide, labelled = points[-1][0], list[tuple[float, float, int]]()
+    for across, up, rounds in points:  # one label for points that lie together
+        if any(rounds == r and abs(across - x) < 0.04 * wide and abs(up - y) < 6 for x, y, r in labelled):
+            continue
+        labelled.append((across, up, rounds))
+        axes.annotate(f"r{rounds}", (across, up), (7, -10), textcoords="offset points", fontsize=7)
+    best = frontier([(x, y) for x, y, _ in points])
+    axes.plot(*best, color=INK, linewidth=1, drawstyle="steps-post", alpha=0.6, label="frontier", zorder=0)
+    axes.set_xlim(0, 1.08 * wide or 1)
+    counting(axes)
+    percent(axes)
     legend(made, axes)
     return made
 
@@ -178,16 +233,15 @@ def frontier(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[f
 
 def by_round_picture(title: str, arms: Sequence[Arm], groups: Sequence[Group]) -> "Figure":
     made, axes = figure(f"Accuracy by round, {title}", "stopped after round", "accuracy (%)")
-    chosen = {label: line[-1] for label, line in series(groups).items() if len(line[-1].by_round) > 1}
-    for place, (label, group) in enumerate(chosen.items()):
+    chosen = {arm: line[-1] for arm, line in series(groups).items() if len(line[-1].by_round) > 1}
+    styles = looks(arms, chosen)
+    for place, (arm, group) in enumerate(chosen.items()):
         y, lengths = heights(group.by_round)
         x = [t + 0.06 * (place - (len(chosen) - 1) / 2) for t in range(1, len(y) + 1)]
-        whose = f"{said(group)}, {group['rounds']} rounds"
-        axes.errorbar(x, y, lengths, capsize=3, label=whose, **arm_look(arms, label))
-    from matplotlib.ticker import MaxNLocator
-
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_ylim(0, 100)
+        whose = f"{said([group])}, {group['rounds']} rounds"
+        axes.errorbar(x, y, lengths, capsize=3, label=whose, **styles[arm])
+    rounds_axis(axes)
+    percent(axes)
     legend(made, axes)
     return made
 
@@ -203,7 +257,7 @@ def times(arms: Sequence[Arm]) -> Iterator[tuple[str, str, str, "Figure"]]:
             lengths = [sum(run.seconds.get(phase, 0.0) for run in arm.runs) / len(arm.runs) / 60 for arm in page]
             if any(lengths):
                 colour = (*COLOURS, "#999999")[place]
-                names = [f"{arm.label}\n{arm.counted}" for arm in page]
+                names = [f"{textwrap.fill(arm.name, 24)}\n{counted(arm)}" for arm in page]
                 axes.barh(names, lengths, left=left, label=phase, color=colour, hatch=hatches[place], edgecolor=PAPER)
             left = [start + length for start, length in zip(left, lengths, strict=True)]
         totals = [[sum(run.seconds.values()) / 60 for run in arm.runs] for arm in page]

@@ -4,6 +4,7 @@ styles besides. A picture is written as PNG and SVG; for the page the SVG takes 
 
 import io
 import re
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,11 +77,16 @@ def figure(title: str, x: str, y: str) -> tuple["Figure", "Axes"]:
 
 
 def legend(made: "Figure", axes: "Axes") -> None:
-    """Below the axes, so that it covers no data."""
+    """Below the axes, so that it covers no data; the picture grows with it."""
     handles, labels = axes.get_legend_handles_labels()
     if handles:
         widest = max(map(len, labels))
-        made.legend(handles, labels, loc="outside lower left", ncols=2 if widest <= 34 and len(labels) > 1 else 1)
+        labels = [textwrap.fill(label, 72) for label in labels]
+        columns = 2 if widest <= 34 and len(labels) > 1 else 1
+        made.set_figheight(
+            made.get_figheight() + 0.2 * max(0, sum(label.count("\n") + 1 for label in labels) / columns - 3)
+        )
+        made.legend(handles, labels, loc="outside lower left", ncols=columns)
 
 
 def look(place: int) -> dict[str, Any]:

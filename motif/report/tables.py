@@ -3,17 +3,23 @@
 Cells are text; escaping is the renderer's, so that a name with a pipe or an ampersand breaks none of them.
 """
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from motif.report.arms import MISSING, Arm, Group, differing_keys
+from motif.arms import Arm, differing_keys
+from motif.reading import BASE, MISSING, Recorded
+from motif.report.groups import Group
 from motif.report.paper import Reference
-from motif.report.reading import Recorded
 
 LINES = (
     "algo",
     *("rounds", "seed", "policy", "data set", "decoded in", "accuracy", "95 % interval", "n", "truncated", "tokens"),
 )
+SPENT = {  # of a run, in the ledger's words
+    **{"questions": "questions", "responses": "replies", "generated_tokens": "tokens generated"},
+    **{"trained_tokens": "tokens trained on", "flops": "FLOPs", "peak_memory": "GiB at most", "seconds": "seconds"},
+}
 LATEX = {
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}"},
     **{">": r"\textgreater{}", "–": "--", "×": r"$\times$", "−": "$-$", "…": r"\ldots{}", "·": r"$\cdot$"},
@@ -36,15 +42,17 @@ class Table:
         return markdown(self.columns, self.rows) + (f"\n\n{self.note}" if self.note else "")
 
     def latex(self) -> str:
-        """A `table` that needs the package booktabs."""
-        kinds = "".join("r" if place in self.right else "l" for place in range(len(self.columns)))
+        """A `table` that needs the packages booktabs and graphicx, no wider than the text."""
+        kinds = ["r" if place in self.right else "l" for place in range(len(self.columns))]
+        heads = [stacked(column, kind) for column, kind in zip(self.columns, kinds, strict=True)]
         body = [" & ".join(map(latex, row)) + r" \\" for row in self.rows]
         return "\n".join(
             [
                 *(r"\begin{table}", r"\centering", r"\small", rf"\caption{{{latex(f'{self.title}. {self.note}')}}}"),
-                *(rf"\label{{tab:{self.name}}}", rf"\begin{{tabular}}{{{kinds}}}", r"\toprule"),
-                *(" & ".join(map(latex, self.columns)) + r" \\", r"\midrule", *body),
-                *(r"\bottomrule", r"\end{tabular}", r"\end{table}"),
+                *(rf"\label{{tab:{self.name}}}", r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"),
+                *(rf"\begin{{tabular}}{{{''.join(kinds)}}}", r"\toprule"),
+                *(" & ".join(heads) + r" \\", r"\midrule", *body),
+                *(r"\bottomrule", r"\end{tabular}}", r"\end{table}"),
             ]
         )
 
@@ -52,6 +60,14 @@ class Table:
 def latex(text: str) -> str:
     """`text` with what LaTeX would read as commands escaped."""
     return "".join(LATEX.get(character, character) for character in " ".join(text.split()))
+
+
+def stacked(text: str, side: str) -> str:
+    """A column's head, of several lines where it is long."""
+    lines = textwrap.wrap(text, 10, break_long_words=False)
+    if len(lines) < 2:
+        return latex(text)
+    return rf"\shortstack[{side}]{{" + r" \\ ".join(map(latex, lines)) + "}"
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -87,13 +103,14 @@ def lines(runs: Iterable[Recorded]) -> list[tuple[str, ...]]:
         who = of(run)
         for result in run.results:
             entry = result.found
+            policy = run.name if run.measured else result.policy
             row = (
-                *(("none", "–", "–") if result.policy == "base" else who),
-                *(result.policy, entry["dataset"], decoded(entry["rounds"]), share(entry["accuracy"])),
-                *(interval(entry["interval"]), str(entry["n"]), share(entry["truncated"]), f"{entry['tokens']:.0f}"),
+                *(("none", MISSING, MISSING) if result.policy == BASE else who),
+                *(policy, result.dataset, decoded(result.rounds), share(entry["accuracy"])),
+                *(interval(entry["interval"]), str(result.n), share(entry["truncated"]), f"{entry['tokens']:.0f}"),
             )
             found.setdefault(row)
-    return sorted(found, key=lambda row: row[3] != "base")
+    return sorted(found, key=lambda row: row[0] != "none")
 
 
 def results(groups: Sequence[Group], references: Sequence[Reference]) -> Table:
@@ -103,10 +120,10 @@ def results(groups: Sequence[Group], references: Sequence[Reference]) -> Table:
         seeds, k = [result.found["accuracy"] for result in group.results], group["samples"]
         rows.append(
             [
-                *(group["dataset"], group.arm, str(group["rounds"]), share(group.mean("accuracy"))),
+                *(group["dataset"], group.arm.name, str(group["rounds"]), share(group.mean("accuracy"))),
                 *(interval(group.interval), f"{min(seeds):.1%} – {max(seeds):.1%}" if len(seeds) > 1 else MISSING),
-                *(f"{group['n']}" + f" × {k}" * (k > 1), MISSING if group.policy == "base" else str(len(seeds))),
-                *(f"{group.mean('tokens') * k:.0f}", str((group["budget"] or 0) * k or MISSING)),
+                *(f"{group['n']}" + f" × {k}" * (k > 1), str(len(seeds)) if group.arm.trained else MISSING),
+                *(f"{group.cost('generated_tokens'):.0f}", str((group["budget"] or 0) * k or MISSING)),
                 *(share(group.mean("truncated")), optional(group, "unparsable"), optional(group, "copied")),
             ]
         )
@@ -143,12 +160,12 @@ def trained_by_decoded(groups: Sequence[Group]) -> list[Table]:
         own = [group for group in groups if group["dataset"] == dataset]
         rounds = sorted({group["rounds"] for group in own})
         rows = []
-        for policy, arm in dict.fromkeys((group.policy, group.arm) for group in own):
+        for arm in dict.fromkeys(group.arm for group in own):
             cells = []
             for t in rounds:
-                cell = best([group for group in own if (group.arm, group.policy, group["rounds"]) == (arm, policy, t)])
+                cell = best([group for group in own if group.arm is arm and group["rounds"] == t])
                 cells.append(f"{share(cell.mean('accuracy'))} ({interval(cell.interval)})" if cell else MISSING)
-            rows.append([arm, str(max(group["n"] for group in own if group.arm == arm)), *cells])
+            rows.append([arm.name, str(max(group["n"] for group in own if group.arm is arm)), *cells])
         found.append(
             Table(
                 f"trained-decoded-{len(found) + 1}",
@@ -171,25 +188,35 @@ def runs_table(arms: Sequence[Arm]) -> Table:
     """Every run: how far it is, what it took."""
     rows = []
     for arm in arms:
-        for run in sorted(arm.runs, key=lambda run: str(run.choice("seed"))):
+        for run in (*arm.runs, *arm.repeated):
             taken, asked = run.steps
+            state = "finished" if run.finished else "unfinished"
+            state = "repeats a seed" if run in arm.repeated else "unreadable in part" if run.complaints else state
             rows.append(
                 [
-                    *(run.name, arm.label, str(run.choice("seed")), "finished" if run.finished else "unfinished"),
-                    *(f"{taken} of {asked}" if asked else str(taken), f"{run.generated:,}"),
-                    f"{sum(run.seconds.values()):,.0f}",
+                    *(run.name, arm.name, str(run.seed), state, f"{taken} of {asked}" if asked else str(taken)),
+                    *(spent(run, count) for count in SPENT),
                 ]
             )
-    columns = ["run", "arm", "seed", "state", "steps", "tokens generated in training", "seconds"]
-    return Table("runs", "Runs", columns, rows, right=frozenset({2, 4, 5, 6}))
+    columns = ["run", "arm", "seed", "state", "steps", *SPENT.values()]
+    note = "What training has spent so far. Tokens are of all rounds, FLOPs estimated, seconds those of training steps."
+    return Table("runs", "Runs and what they spent", columns, rows, note, frozenset({2, *range(4, 5 + len(SPENT))}))
+
+
+def spent(run: Recorded, count: str) -> str:
+    """A count of a run's ledger in few digits."""
+    value = run.spent.get(count)
+    if value is None:
+        return MISSING
+    return f"{value:.1e}" if count == "flops" else f"{value / 2**30:.1f}" if count == "peak_memory" else f"{value:,.0f}"
 
 
 def differences(arms: Sequence[Arm]) -> Table:
     """The settings in which arms differ, and no others."""
-    keys = differing_keys(arms)
+    keys = [key for key in differing_keys(arms) if "._" not in key]
     rows = [[key, *(cut(arm.settings.get(key, MISSING)) for arm in arms)] for key in keys]
     note = "A setting that only repeats another one's values is left out, as are seeds, evaluation and plumbing."
-    columns = ["setting", *(arm.label for arm in arms)]
+    columns = ["setting", *(arm.name for arm in arms)]
     return Table("differences", "Configuration differences between arms", columns, rows, note)
 
 
