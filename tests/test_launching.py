@@ -21,7 +21,10 @@ from motif.runs import Run, write_json
 from motif.study import Job, launch
 
 ROOT = Path(__file__).parent.parent
-SMALL = ["experiment=smoke", "algo.m=2", "algo.steps=2", "algo.questions=1", "evaluation.questions=8", "tracking=none"]
+SMALL = [
+    *("experiment=smoke", "rounds=1", "algo.m=2", "algo.steps=2", "algo.questions=1", "tracking=none"),
+    *("evaluation.questions=2", "evaluation.before=false"),
+]
 BESIDE = ["joblib", "submitit_local"]
 
 
