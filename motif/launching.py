@@ -96,13 +96,13 @@ def once(number: int, frame: Any) -> None:
 
 
 def tell(fault: Exception) -> None:
-    """Say what has ended a sweep: Hydra's own words, the end of a log of submitit's, else a traceback."""
+    """Say what has ended a sweep: Hydra's own words, a launcher's or the end of its log, else a traceback."""
     if isinstance(fault, CompactHydraException):
         screen.say(f"error: {one_line(fault)}", style="red")
-    elif type(fault).__module__.startswith("submitit."):
-        last = str(fault).strip().splitlines()[-1]
-        logs = ", ".join(str(folder / "logs") for folder in Plan.launched)
-        screen.say(f"error: a job's process ended before its work did: {last} (logs lie in {logs})", style="red")
+    elif type(fault).__module__.startswith(("submitit.", "joblib.")):
+        logs = ", ".join(str(folder / "logs") for folder in Plan.launched if (folder / "logs").is_dir())
+        words = f"{str(fault).strip().splitlines()[-1]} (logs lie in {logs})" if logs else one_line(fault)
+        screen.say(f"error: a job's process ended before its work did: {words}", style="red")
     else:
         traceback.print_exception(fault)
 

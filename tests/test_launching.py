@@ -75,8 +75,14 @@ def launched(tmp_path, monkeypatch):
 
 
 def lost(words):
-    """What submitit raises where a job's process has left no result."""
+    """What submitit raises where a job's process has left no result; its logs lie there."""
+    (Plan.launched[0] / "logs").mkdir()
     return pytest.importorskip("submitit.core.utils").UncompletedJobError(words)
+
+
+def terminated(words):
+    """What joblib raises where a job's process was killed."""
+    return pytest.importorskip("joblib.externals.loky.process_executor").TerminatedWorkerError(words)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +90,11 @@ def lost(words):
     [
         (CompactHydraException("no such\n group"), "error: no such group", 1),
         (lambda: lost("Job 7 has not\nKilled"), "error: a job's process ended before its work did: Killed (logs", 1),
+        (
+            lambda: terminated("A worker\nwas killed"),
+            "error: a job's process ended before its work did: A worker was",
+            1,
+        ),
         (RuntimeError("sbatch: error"), "RuntimeError: sbatch: error", 1),
         (KeyboardInterrupt(), "", 130),
         (SystemExit(130), "", 130),
