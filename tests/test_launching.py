@@ -90,11 +90,7 @@ def terminated(words):
     [
         (CompactHydraException("no such\n group"), "error: no such group", 1),
         (lambda: lost("Job 7 has not\nKilled"), "error: a job's process ended before its work did: Killed (logs", 1),
-        (
-            lambda: terminated("A worker\nwas killed"),
-            "error: a job's process ended before its work did: A worker was",
-            1,
-        ),
+        (lambda: terminated("A\nworker"), "error: a job's process ended before its work did: A worker", 1),
         (RuntimeError("sbatch: error"), "RuntimeError: sbatch: error", 1),
         (KeyboardInterrupt(), "", 130),
         (SystemExit(130), "", 130),

@@ -20,11 +20,13 @@ def ask(*words):
     return subprocess.run(words, capture_output=True, text=True, timeout=60)
 
 
-def up():
-    return shutil.which("sbatch") is not None and ask("sinfo", "-h").returncode == 0
+pytestmark = [pytest.mark.slow, pytest.mark.slurm]
 
 
-pytestmark = [pytest.mark.slow, pytest.mark.slurm, pytest.mark.skipif(not up(), reason="needs a running Slurm")]
+@pytest.fixture(autouse=True)
+def slurm():
+    if shutil.which("sbatch") is None or ask("sinfo", "-h").returncode != 0:
+        pytest.skip("needs a running Slurm")
 
 
 def test_a_job_that_slurm_preempts_writes_a_checkpoint_is_requeued_and_goes_on(tmp_path):
