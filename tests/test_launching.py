@@ -10,12 +10,13 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from hydra.errors import CompactHydraException
 
-from motif.launching import Plan, cores, start
+from motif.launching import Plan, cores, installed, start
 from motif.locks import Lock
 from motif.runs import Run, write_json
 from motif.study import Job, launch
@@ -80,18 +81,10 @@ def lost(words):
     return pytest.importorskip("submitit.core.utils").UncompletedJobError(words)
 
 
-def terminated(words):
-    """What joblib raises where a job's process was killed."""
-    return pytest.importorskip("joblib.externals.loky.process_executor").TerminatedWorkerError(words)
-
-
 @pytest.mark.parametrize(
     ("fault", "words", "code"),
     [
-        (CompactHydraException("no such\n group"), "error: no such group", 1),
         (lambda: lost("Job 7 has not\nKilled"), "error: a job's process ended before its work did: Killed (logs", 1),
-        (lambda: terminated("A\nworker"), "error: a job's process ended before its work did: A worker", 1),
-        (RuntimeError("sbatch: error"), "RuntimeError: sbatch: error", 1),
         (KeyboardInterrupt(), "", 130),
         (SystemExit(130), "", 130),
         (None, "", 1),  # the job has not begun
@@ -107,6 +100,47 @@ def test_what_ends_a_sweep_is_told_before_its_last_screen(launched, capfd, fault
     out, err = capfd.readouterr()
     assert end.value.code == code and words in out + err
     assert "mine: 1 not begun" in out and "python train.py seed=0" in out
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (CompactHydraException("no such\n group\nConfig search path: x"), "error: no such group\n"),
+        (RuntimeError("sbatch: error"), "RuntimeError: sbatch: error"),
+    ],
+)
+def test_a_sweep_none_of_whose_jobs_could_be_begun_leaves_nothing(launched, capfd, fault, words):
+    def main():
+        raise fault
+
+    with pytest.raises(SystemExit) as end:
+        start(main)
+    out, err = capfd.readouterr()
+    assert end.value.code == 1 and words in out + err and "mine" not in out and not launched.file.parent.exists()
+
+
+def test_a_worker_of_joblibs_that_was_killed_is_a_line(launched, capfd):
+    def main():
+        launched.note("begun")
+        raise pytest.importorskip("joblib.externals.loky.process_executor").TerminatedWorkerError("A\nworker")
+
+    with pytest.raises(SystemExit) as end:
+        start(main)
+    out, _ = capfd.readouterr()
+    assert end.value.code == 1 and "error: a job's process ended before its work did: A worker\n" in out
+    assert "mine: 1 killed" in out
+
+
+def test_a_plugin_is_there_or_not_also_where_no_plugin_is():
+    assert installed("hydra._internal.core_plugins.basic_launcher") and installed("motif.launching")
+    assert not installed("motif.nothing") and not installed("nothing.at.all")
+
+
+def test_a_launcher_that_is_not_installed_is_a_line(tmp_path):
+    if find_spec("hydra_plugins.hydra_ray_launcher"):
+        pytest.skip("it is installed")
+    code, said = run(tmp_path, *sweep("hydra/launcher=ray"))
+    assert code == 1 and said == "error: hydra/launcher=ray needs: pip install hydra-ray-launcher\n"
 
 
 def test_a_sweep_that_came_to_its_end_ends_with_status_0_and_one_with_a_failed_job_with_1(launched, capsys):
