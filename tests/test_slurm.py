@@ -43,7 +43,8 @@ def test_a_job_that_slurm_preempts_writes_a_checkpoint_is_requeued_and_goes_on(t
     stopped = steps(first)
     assert 2 <= stopped < 16 and (first / f"checkpoints/checkpoint-{stopped}/motif.json").is_file()
     assert json.loads((first / "environment.json").read_text())["threads"] == 1
-    until(lambda: ask("scontrol", "update", f"jobid={log.name}", "StartTime=now").returncode == 0, process)
+    until(lambda: ask("squeue", "-h", "-r", "-j", log.name, "-o", "%T").stdout == "PENDING\n", process)
+    ask("scontrol", "update", f"jobid={log.name}", "StartTime=now")  # it would be held back for two minutes
     said, _ = process.communicate(timeout=400)
     assert process.returncode == 0 and "2 done" in said, said
     assert [json.loads(line)["step"] for line in (first / "metrics.jsonl").open()] == list(range(1, 17))
