@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import CompactHydraException, InstantiationException
 from hydra.types import RunMode
 from hydra.utils import get_object, instantiate
@@ -189,7 +191,13 @@ def run_name(config: DictConfig, choices: Any, words: Sequence[str], extra: Sequ
         special = None if identity(mine) == identity(resolved(plain)) else identity_hash(mine)
     except UserError:  # what is needed has no default, so it was given
         special = identity_hash(mine)
-    return derived_name(fields, words, special)
+    return derived_name(fields, one_job(words), special)
+
+
+def one_job(words: Sequence[str]) -> list[str]:
+    """These overrides as a sweep spells them, 0.001 for 1e-3, so that a run has one name however it was begun."""
+    (job,) = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(list(words)), None)[0]
+    return [re.sub(r"=(True|False)$", lambda found: found[0].lower(), word) for word in job]
 
 
 def take_from_run(config: DictConfig, keys: Sequence[str]) -> bool:

@@ -7,12 +7,14 @@ what came of them is read from the files that they leave.
 import hashlib
 import logging
 import os
+import shutil
 import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,8 @@ from omegaconf import DictConfig, open_dict
 from motif import screen
 from motif.entry import interrupted, one_line, run_name
 from motif.study import jobs_of, last_screen, launch
+
+NEEDED = {"ray": "hydra-ray-launcher", None: "'motif[sweeps]'"}  # by launchers, that they can be installed with
 
 
 class Plan(Callback):
@@ -41,6 +45,9 @@ class Plan(Callback):
             *(f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items()),
             *hydra.overrides.task,
         ]
+        if not installed(hydra.launcher._target_.rpartition(".")[0]):
+            name = hydra.runtime.choices["hydra/launcher"]
+            raise SystemExit(f"error: hydra/launcher={name} needs: pip install {NEEDED.get(name, NEEDED[None])}")
         grid = hydra.sweeper._target_.endswith("BasicSweeper")
         if "optuna" in hydra.sweeper._target_:
             import_module("optuna").logging.set_verbosity(logging.WARNING)
@@ -71,6 +78,13 @@ class Plan(Callback):
             os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // at_once)))
 
 
+def installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # nor what it is in
+        return False
+
+
 def cores() -> int:
     """Cores of this machine that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -96,13 +110,13 @@ def once(number: int, frame: Any) -> None:
 
 
 def tell(fault: Exception) -> None:
-    """Say what has ended a sweep: Hydra's own words, the end of a log of submitit's, else a traceback."""
+    """Say what has ended a sweep: Hydra's own words, a launcher's or the end of its log, else a traceback."""
     if isinstance(fault, CompactHydraException):
-        screen.say(f"error: {one_line(fault)}", style="red")
-    elif type(fault).__module__.startswith("submitit."):
-        last = str(fault).strip().splitlines()[-1]
-        logs = ", ".join(str(folder / "logs") for folder in Plan.launched)
-        screen.say(f"error: a job's process ended before its work did: {last} (logs lie in {logs})", style="red")
+        screen.say(f"error: {one_line(fault).partition(' Config search path')[0]}", style="red")
+    elif type(fault).__module__.startswith(("submitit.", "joblib.")):
+        logs = ", ".join(str(folder / "logs") for folder in Plan.launched if (folder / "logs").is_dir())
+        words = f"{str(fault).strip().splitlines()[-1]} (logs lie in {logs})" if logs else one_line(fault)
+        screen.say(f"error: a job's process ended before its work did: {words}", style="red")
     else:
         traceback.print_exception(fault)
 
@@ -122,14 +136,19 @@ def start(main: Callable[[], Any]) -> None:
     with suppress(ChildProcessError, KeyboardInterrupt):
         while Plan.beside:  # one that was killed ends no other
             os.wait()
-    noted = [job for folder in Plan.launched for job in jobs_of(folder) if job["state"] in ("failed", "stopped")]
-    if isinstance(fault, Exception) and not noted:  # it comes of no job's own work
+    jobs = [job for folder in Plan.launched for job in jobs_of(folder)]
+    noted = [job["state"] for job in jobs]
+    if isinstance(fault, Exception) and not {"failed", "stopped"} & {*noted}:  # it comes of no job's own work
         tell(fault)
+        if not any((folder / "logs").is_dir() for folder in Plan.launched) and {*noted} <= {"planned"}:
+            for folder in Plan.launched:  # a mistake in the command: nothing was begun
+                shutil.rmtree(folder)
+            sys.exit(1)
     whole = [last_screen(folder) for folder in Plan.launched]
     if isinstance(fault, KeyboardInterrupt) and Plan.queued:
         screen.say("jobs that Slurm has go on there, and can be ended by scancel", style="yellow")
     if isinstance(fault, SystemExit) and fault.code != 0:
         raise fault
-    if interrupted.is_set() or isinstance(fault, KeyboardInterrupt) or "stopped" in (job["state"] for job in noted):
+    if interrupted.is_set() or isinstance(fault, KeyboardInterrupt) or "stopped" in noted:
         sys.exit(130)
     sys.exit(int(fault is not None or not all(whole)))

@@ -123,6 +123,12 @@ def test_whatever_changes_a_result_changes_the_name_and_what_changes_none_does_n
     assert name_and_identity(["algo.m=4", "algo.k=4"])[0] == names[3]
 
 
+def test_a_run_has_one_name_alone_and_as_a_job_of_a_sweep():
+    typed = ["model.learning_rate=1e-3", "evaluation.before=false", "algo.k=4", "name=null", "~algo.trainer.beta"]
+    (job,) = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(typed), None)[0]
+    assert job != typed and name_and_identity(job) == name_and_identity(typed)
+
+
 def test_what_is_typed_takes_the_place_of_a_sweeps_own():
     jobs = expanded("rounds", "seed=0", "model=qwen2.5-0.5b", "dataset=gsm8k")
     assert len(jobs) == 8 and all("seed=0" in job and "model=qwen2.5-0.5b" in job for job in jobs)

@@ -10,18 +10,22 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from hydra.errors import CompactHydraException
 
-from motif.launching import Plan, cores, start
+from motif.launching import Plan, cores, installed, start
 from motif.locks import Lock
 from motif.runs import Run, write_json
 from motif.study import Job, launch
 
 ROOT = Path(__file__).parent.parent
-SMALL = ["experiment=smoke", "algo.m=2", "algo.steps=2", "algo.questions=1", "evaluation.questions=8", "tracking=none"]
+SMALL = [
+    *("experiment=smoke", "rounds=1", "algo.m=2", "algo.steps=2", "algo.questions=1", "tracking=none"),
+    *("evaluation.questions=2", "evaluation.before=false"),
+]
 BESIDE = ["joblib", "submitit_local"]
 
 
@@ -72,16 +76,15 @@ def launched(tmp_path, monkeypatch):
 
 
 def lost(words):
-    """What submitit raises where a job's process has left no result."""
+    """What submitit raises where a job's process has left no result; its logs lie there."""
+    (Plan.launched[0] / "logs").mkdir()
     return pytest.importorskip("submitit.core.utils").UncompletedJobError(words)
 
 
 @pytest.mark.parametrize(
     ("fault", "words", "code"),
     [
-        (CompactHydraException("no such\n group"), "error: no such group", 1),
         (lambda: lost("Job 7 has not\nKilled"), "error: a job's process ended before its work did: Killed (logs", 1),
-        (RuntimeError("sbatch: error"), "RuntimeError: sbatch: error", 1),
         (KeyboardInterrupt(), "", 130),
         (SystemExit(130), "", 130),
         (None, "", 1),  # the job has not begun
@@ -97,6 +100,47 @@ def test_what_ends_a_sweep_is_told_before_its_last_screen(launched, capfd, fault
     out, err = capfd.readouterr()
     assert end.value.code == code and words in out + err
     assert "mine: 1 not begun" in out and "python train.py seed=0" in out
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (CompactHydraException("no such\n group\nConfig search path: x"), "error: no such group\n"),
+        (RuntimeError("sbatch: error"), "RuntimeError: sbatch: error"),
+    ],
+)
+def test_a_sweep_none_of_whose_jobs_could_be_begun_leaves_nothing(launched, capfd, fault, words):
+    def main():
+        raise fault
+
+    with pytest.raises(SystemExit) as end:
+        start(main)
+    out, err = capfd.readouterr()
+    assert end.value.code == 1 and words in out + err and "mine" not in out and not launched.file.parent.exists()
+
+
+def test_a_worker_of_joblibs_that_was_killed_is_a_line(launched, capfd):
+    def main():
+        launched.note("begun")
+        raise pytest.importorskip("joblib.externals.loky.process_executor").TerminatedWorkerError("A\nworker")
+
+    with pytest.raises(SystemExit) as end:
+        start(main)
+    out, _ = capfd.readouterr()
+    assert end.value.code == 1 and "error: a job's process ended before its work did: A worker\n" in out
+    assert "mine: 1 killed" in out
+
+
+def test_a_plugin_is_there_or_not_also_where_no_plugin_is():
+    assert installed("hydra._internal.core_plugins.basic_launcher") and installed("motif.launching")
+    assert not installed("motif.nothing") and not installed("nothing.at.all")
+
+
+def test_a_launcher_that_is_not_installed_is_a_line(tmp_path):
+    if find_spec("hydra_plugins.hydra_ray_launcher"):
+        pytest.skip("it is installed")
+    code, said = run(tmp_path, *sweep("hydra/launcher=ray"))
+    assert code == 1 and said == "error: hydra/launcher=ray needs: pip install hydra-ray-launcher\n"
 
 
 def test_a_sweep_that_came_to_its_end_ends_with_status_0_and_one_with_a_failed_job_with_1(launched, capsys):
@@ -140,7 +184,7 @@ def test_jobs_beside_each_other_share_the_threads_and_what_failed_is_retried_alo
 
 @pytest.mark.slow
 def test_a_job_that_is_killed_ends_no_other_and_goes_on_as_the_same_run_of_wandb(tmp_path):
-    command = sweep("algo=grpo", "seed=0,1", "algo.steps=12", "checkpoint.every=1", "hydra/launcher=submitit_local")
+    command = sweep("algo=grpo", "seed=0,1", "algo.steps=8", "checkpoint.every=1", "hydra/launcher=submitit_local")
     command[command.index("tracking=none")] = "tracking.mode=offline"
     process = begin(tmp_path, *command)
     first = until(lambda: next(iter((tmp_path / "outputs").glob("grpo-*-s0-*")), None), process)
@@ -150,7 +194,7 @@ def test_a_job_that_is_killed_ends_no_other_and_goes_on_as_the_same_run_of_wandb
     assert process.returncode == 1 and "1 killed, 1 done" in said and "Traceback" not in said, said
     code, said = run(tmp_path, *command)
     assert code == 0 and "1 done, 1 skipped" in said, said
-    assert [json.loads(line)["step"] for line in (first / "metrics.jsonl").open()] == list(range(1, 13))
+    assert [json.loads(line)["step"] for line in (first / "metrics.jsonl").open()] == list(range(1, 9))
     told = sorted(each.name.rpartition("-")[2] for each in first.glob("wandb/offline-run-*"))
     assert told == [json.loads((first / "run.json").read_text())["id"]] * 2
 
@@ -187,7 +231,7 @@ def test_ctrl_c_lets_all_jobs_finish_their_step_and_begins_none(tmp_path, launch
 @pytest.mark.slow
 def test_an_optimiser_goes_on_where_it_was_killed_and_one_bad_trial_does_not_stop_it(tmp_path):
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
-    chosen = ["sweeps=optuna", "algo=grpo", "hydra.sweeper.n_trials=3", "hydra.sweeper.params=null", "algo.steps=12"]
+    chosen = ["sweeps=optuna", "algo=grpo", "hydra.sweeper.n_trials=3", "hydra.sweeper.params=null", "algo.steps=8"]
     searched = ["model.learning_rate=tag(log,interval(1e-5,1e-3))", "algo.micro_batch=choice(2,1,3)"]
     command = sweep(*chosen, "checkpoint.every=1", *searched)  # of which 3 does not divide the 2 rows of a step
     process = begin(tmp_path, *command)

@@ -20,11 +20,13 @@ def ask(*words):
     return subprocess.run(words, capture_output=True, text=True, timeout=60)
 
 
-def up():
-    return shutil.which("sbatch") is not None and ask("sinfo", "-h").returncode == 0
+pytestmark = [pytest.mark.slow, pytest.mark.slurm]
 
 
-pytestmark = [pytest.mark.slow, pytest.mark.slurm, pytest.mark.skipif(not up(), reason="needs a running Slurm")]
+@pytest.fixture(autouse=True)
+def slurm():
+    if shutil.which("sbatch") is None or ask("sinfo", "-h").returncode != 0:
+        pytest.skip("needs a running Slurm")
 
 
 def test_a_job_that_slurm_preempts_writes_a_checkpoint_is_requeued_and_goes_on(tmp_path):
@@ -41,7 +43,8 @@ def test_a_job_that_slurm_preempts_writes_a_checkpoint_is_requeued_and_goes_on(t
     stopped = steps(first)
     assert 2 <= stopped < 16 and (first / f"checkpoints/checkpoint-{stopped}/motif.json").is_file()
     assert json.loads((first / "environment.json").read_text())["threads"] == 1
-    until(lambda: ask("scontrol", "update", f"jobid={log.name}", "StartTime=now").returncode == 0, process)
+    until(lambda: ask("squeue", "-h", "-r", "-j", log.name, "-o", "%T").stdout == "PENDING\n", process)
+    ask("scontrol", "update", f"jobid={log.name}", "StartTime=now")  # it would be held back for two minutes
     said, _ = process.communicate(timeout=400)
     assert process.returncode == 0 and "2 done" in said, said
     assert [json.loads(line)["step"] for line in (first / "metrics.jsonl").open()] == list(range(1, 17))
