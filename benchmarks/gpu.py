@@ -172,11 +172,12 @@ def rollouts(policy: Policy, device: str, windows: tuple[int, int]) -> None:
 
 def training(policy: Policy, device: str, windows: tuple[int, int], steps: int) -> None:
     from motif.algorithms import MOTIF
+    from motif.checkpoints import Checkpoints
     from motif.fitting import micro_batch
     from motif.guard import Guard
     from motif.rewards import Reward
     from motif.rollout import Rollout
-    from motif.runs import Checkpoints, Run
+    from motif.runs import Run
     from motif.tracking import Silent
     from motif.training import make_trainer, train, trainer_arguments
 

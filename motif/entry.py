@@ -29,9 +29,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from motif import screen
 from motif.checks import UserError, hint, one_of
-from motif.locks import Busy, Stopped
+from motif.locks import Busy
 from motif.models import choices_of
 from motif.names import derived_name, identity, identity_hash
+from motif.stops import Stopped, at_once
 from motif.study import Job, last_screen, launch
 
 # conf/hydra/launcher has the plugins' own names, and is meant to be checked by their schemas
@@ -115,7 +116,8 @@ def guarded(run: Callable[[], Any], job: Job | None = None) -> Any:
     What became of `job`, one of a sweep, is written down; a run that another process works on is left alone.
     """
     try:
-        return run()
+        with at_once():
+            return run()
     except Busy as error:
         if job is None:
             raise Mistake(f"error: {error}") from None
@@ -129,7 +131,7 @@ def guarded(run: Callable[[], Any], job: Job | None = None) -> Any:
         number = getattr(stop, "signal", None)
         if number and number != signal.SIGINT and callable(signal.getsignal(number)):
             signal.raise_signal(number)  # a launcher's own: it puts the job into its queue again
-        sys.exit(130)
+        sys.exit(128 + (number or signal.SIGINT))
     except Exception as error:
         if job:
             job.failed(error)

@@ -16,6 +16,7 @@ from motif.checks import UserError, number, of_kind, one_of, shown, whole
 from motif.data import Dataset, Question
 from motif.episode import Episode, Tree, copied, grade, grow
 from motif.episode import Path as Trajectory
+from motif.files import append
 from motif.generation import Generate, Sampling
 from motif.screen import Report
 
@@ -120,8 +121,7 @@ def evaluate(
         trees = grow(batch, episode, branching, generate, tokenizer, sampling)
         grade(trees)
         made = [record(tree, seed) for tree in trees]
-        with file.open("a") as lines:
-            lines.write("".join(json.dumps(item) + "\n" for item in made))
+        append(file, "".join(json.dumps(item) + "\n" for item in made).encode())
         records += made
         if report:
             right = (sample["correct"] for item in records for sample in item["samples"])

@@ -4,6 +4,7 @@ Building one loads no weights and imports neither torch nor trl, so a bad value 
 """
 
 import os
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -16,11 +17,13 @@ from motif import screen
 from motif.algorithms import Algorithm
 from motif.budget import Budget, Limits, reached
 from motif.card import write_card
+from motif.checkpoints import Checkpoints, drafts
 from motif.checks import UserError, of_kind, whole
 from motif.compute import Ledger, altogether, forget_peak, memory_kind, of_evaluation
 from motif.data import Dataset, Question, fingerprint, without
 from motif.episode import Episode
 from motif.evaluation import Evaluation, evaluate
+from motif.files import unwritable, write_json, write_text
 from motif.fitting import micro_batch
 from motif.flaws import Flaws
 from motif.generation import Generate, Reply, Sampling
@@ -31,7 +34,7 @@ from motif.prompts import Conversation
 from motif.results import show_result
 from motif.rewards import Reward
 from motif.rollout import Rollout
-from motif.runs import Checkpoints, Record, Run, environment, write_json, write_text
+from motif.runs import Record, Run, environment
 from motif.scores import disagreements, summarise
 from motif.tracking import Silent
 
@@ -113,9 +116,16 @@ class Experiment:
             screen.say(f"{self.folder} is finished already; overwrite=true runs it again.", style="yellow")
             show_result(found, self.folder)
             return found
-        with run.held():
-            run = Run.open(self.folder, config, self.overwrite)  # as the one who held it before has left it
-            return (not self.overwrite and run.summary()) or self._run(run, config)
+        try:
+            with run.held():
+                run = Run.open(self.folder, config, self.overwrite)  # as the one who held it before has left it
+                return (not self.overwrite and run.summary()) or self._run(run, config)
+        except Exception as error:
+            words = unwritable(error, self.folder)
+            shutil.rmtree(drafts(run.checkpoints), ignore_errors=True)  # takes the room that the person has to make
+            if words:
+                raise UserError(f"{words}, and the same command continues{run.from_where()}") from error
+            raise
 
     def _run(self, run: Run, config: Mapping[str, Any]) -> dict[str, Any]:
         limits = self.budget.limits()
@@ -144,7 +154,8 @@ class Experiment:
             self.overwrite,
             fingerprint([*questions, *(question for test in tests.values() for question in test)]),
         )
-        write_json(run.folder / "environment.json", environment(self.seed))
+        where = run.folder / "environment.json"
+        write_json(where, environment(self.seed, where))
         rollout = Rollout(
             self.algo,
             training_episode,
@@ -167,19 +178,29 @@ class Experiment:
             before = self._measure("base", tests, policy, generate, run, ledger) if self.evaluation.before else []
             with screen.progress("training", self.algo.steps) as report:
                 kept = self.record.questions, self.tracking.episodes_every
-                train(trainer, rollout, run, tracker, report, *kept, limits)
+                train(trainer, rollout, run, tracker, report, *kept, limits, self.checkpoint)
             after = self._measure("trained", tests, policy, generate, run, ledger)
-            policy.model.save_pretrained(run.policy)
-            policy.tokenizer.save_pretrained(run.policy)
-            choices = {key: config[key] for key in ("model", "episode", "rounds", "flaws") if key in config}
-            write_text(run.policy / CHOICES, yaml.safe_dump(choices, sort_keys=False))
-            summary = self._summary([*before, *after], ledger, time.monotonic() - started, limits)
+            measured = self._summary([*before, *after], ledger, time.monotonic() - started, limits)
+            self._save(policy, run, config, measured)
+            summary = measured
         finally:
             tracker.finish(summary, run.policy if summary else None)
-        write_card(run.policy, config, summary, environment(self.seed))
         run.finish(summary)
         show_result(summary, self.folder)
         return summary
+
+    def _save(self, policy: Policy, run: Run, config: Mapping[str, Any], summary: Mapping[str, Any]) -> None:
+        """Put the trained policy and its card into the run's folder, whole or not at all."""
+        run.check_there()
+        draft = run.policy.with_name("policy.writing")
+        for left in (draft, run.policy):
+            shutil.rmtree(left, ignore_errors=True)
+        policy.model.save_pretrained(draft)
+        policy.tokenizer.save_pretrained(draft)
+        choices = {key: config[key] for key in ("model", "episode", "rounds", "flaws") if key in config}
+        write_text(draft / CHOICES, yaml.safe_dump(choices, sort_keys=False))
+        write_card(draft, config, summary, environment(self.seed))
+        draft.rename(run.policy)
 
     def _fitted(self, policy: Policy, episode: Episode, questions: Sequence[Question], arguments: Any) -> Algorithm:
         """The algorithm with the micro-batch that fits the memory of a GPU."""
@@ -212,6 +233,7 @@ class Experiment:
     ) -> list[dict[str, Any]]:
         """Evaluate the policy as it is now on each data set in each number of rounds."""
         found = []
+        run.check_there()
         settings = self.evaluation
         if self.flaws.evaluation_budget == "unequal":
             settings = replace(settings, budget=None)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from motif.checks import UserError
+from motif.stops import Stopped
 
 BEAT = 15.0  # seconds between touches
 STALE = 120.0  # seconds without one, by the clock of the file system, after which a holder counts as dead
@@ -27,14 +28,6 @@ STALE = 120.0  # seconds without one, by the clock of the file system, after whi
 
 class Busy(UserError):
     """Another process holds the lock."""
-
-
-class Stopped(Exception):
-    """The work was asked to stop, and what is done so far lies in a checkpoint; `signal` is what asked."""
-
-    def __init__(self, words: str, signal: int | None = None) -> None:
-        super().__init__(words)
-        self.signal = signal
 
 
 @dataclass(frozen=True)
@@ -104,8 +97,9 @@ class Lock:
         if not self.file.exists():  # taken over
             return
         draft = self.folder / f".{uuid.uuid4().hex}"
-        draft.write_text(json.dumps({**_me(), "ended": _outcome(error)}))
-        draft.replace(self.file)
+        with suppress(OSError):  # a full disk, say: the process is seen to be gone all the same
+            draft.write_text(json.dumps({**_me(), "ended": _outcome(error)}))
+            draft.replace(self.file)
 
 
 def holder(folder: Path) -> Holder | None:

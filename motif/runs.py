@@ -6,7 +6,7 @@ outputs/<name>/
   environment.json   versions, git commit, device, seed, command
   metrics.jsonl      one line a training step
   episodes.jsonl.gz  trees as they were grown, one line a question
-  checkpoints/       of training, the newest two
+  checkpoints/       of training, the newest two (motif.checkpoints)
   evaluation/        one JSONL a policy, data set and number of rounds; one line a question
   policy/            the trained policy and tokenizer, loadable by transformers or peft
   summary.json       the result; a run that has it is finished
@@ -31,25 +31,16 @@ from typing import Any
 
 import yaml
 
+from motif import checkpoints
 from motif.checks import UserError, whole
 from motif.episode import Node, Tree
+from motif.files import append, sync
+from motif.files import write_json as write_json
+from motif.files import write_text as write_text
 from motif.locks import Lock
-from motif.locks import Stopped as Stopped
-from motif.names import differing, identity, identity_hash
+from motif.names import PLUMBING, differing, identity, identity_hash
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "hydra-core", "wandb", "math-verify")
-
-
-@dataclass(frozen=True)
-class Checkpoints:
-    """A checkpoint `every` so many steps and at a stop; the newest `keep` stay."""
-
-    every: int = 20
-    keep: int = 2
-
-    def __post_init__(self) -> None:
-        whole("checkpoint.every", self.every)
-        whole("checkpoint.keep", self.keep)
 
 
 @dataclass(frozen=True)
@@ -88,8 +79,8 @@ class Run:
             raise UserError(f"{folder} exists and is not a run; choose another name=")
         if not overwrite and run.has_recorded() and (keys := run.differs(config)):
             raise UserError(
-                f"{folder} holds a run with another configuration ({', '.join(keys)} differ); "
-                "choose another name=, or overwrite=true to lose that run"
+                f"{folder} holds a run with another configuration ({', '.join(keys)} differ; only "
+                f"{', '.join(PLUMBING)} may); choose another name=, or overwrite=true to lose that run"
             )
         return run
 
@@ -160,8 +151,7 @@ class Run:
 
     def record(self, metrics: Mapping[str, Any]) -> None:
         """Append one line to the metrics."""
-        with self.metrics_file.open("a") as file:
-            file.write(json.dumps(metrics) + "\n")
+        append(self.metrics_file, (json.dumps(metrics) + "\n").encode())
 
     def metrics(self) -> list[dict[str, Any]]:
         if not self.metrics_file.is_file():
@@ -170,8 +160,7 @@ class Run:
 
     def write_episodes(self, lines: Iterable[Mapping[str, Any]]) -> None:
         """Append lines to the episodes, as one gzip member, so that the file can be cut at any call."""
-        with self.episodes_file.open("ab") as file:
-            file.write(gzip.compress("".join(json.dumps(line) + "\n" for line in lines).encode(), mtime=0))
+        append(self.episodes_file, gzip.compress("".join(json.dumps(line) + "\n" for line in lines).encode(), mtime=0))
 
     def positions(self) -> dict[str, int]:
         """Lengths in bytes of the files that grow."""
@@ -184,34 +173,46 @@ class Run:
             if file.is_file():
                 os.truncate(file, min(positions.get(file.name, 0), file.stat().st_size))
 
-    def checkpoint(self) -> tuple[Path, dict[str, Any]] | None:
-        """The newest whole checkpoint and what was noted in it, or None."""
-        found = sorted(
-            self.checkpoints.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]), reverse=True
-        )
-        for folder in found:
-            if (folder / "motif.json").is_file():
-                return folder, json.loads((folder / "motif.json").read_text())
-            shutil.rmtree(folder)  # torn: the note is written last
-        return None
+    def check_there(self) -> None:
+        """A `UserError` where the folder was taken away: what is written to it would be half a run."""
+        if not self.is_run():
+            raise UserError(
+                f"{self.folder} was removed or moved while the run was writing to it; put it back, or begin again"
+            )
+
+    def seal(self, note: Mapping[str, Any], keep: int) -> None:
+        """Make what was saved of step `note["step"]` a checkpoint that goes with the files as they are now."""
+        for file in (self.metrics_file, self.episodes_file):
+            if file.is_file():
+                sync(file)
+        checkpoints.seal(self.checkpoints, {**note, "id": self.id, "positions": self.positions()}, keep)
+
+    def checkpoint(self) -> checkpoints.Checkpoint | None:
+        """The newest checkpoint that is whole and goes with the files that grow, or None."""
+        return checkpoints.newest(self.checkpoints, self._unfit) if self.checkpoints.is_dir() else None
+
+    def from_where(self) -> str:
+        """` from step 40`, by the name of the newest checkpoint; nothing where there is none."""
+        found = checkpoints.steps(self.checkpoints)
+        return f" from step {found[0]}" if found else ""
+
+    def _unfit(self, note: Mapping[str, Any]) -> str | None:
+        if note["id"] != self.id:
+            return "it is of another run"
+        here = self.positions()
+        short = [name for name, length in note["positions"].items() if here.get(name, 0) < length]
+        return f"{short[0]} has lost lines that it counts on" if short else None
 
 
-def write_text(file: Path, text: str) -> None:
-    """Write whole or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
-    beside.write_text(text)
-    beside.replace(file)
-
-
-def write_json(file: Path, value: Any) -> None:
-    write_text(file, json.dumps(value, indent=2) + "\n")
-
-
-def environment(seed: int) -> dict[str, Any]:
-    """Where a run took place: versions, commit, device, seed, command."""
+def environment(seed: int, before: Path | None = None) -> dict[str, Any]:
+    """Where a run took place: versions, commit, device, seed, command; `earlier` holds what the file `before` says of
+    the processes that worked on it before."""
     import torch
 
+    earlier: list[dict[str, Any]] = []
+    if before and before.is_file():
+        last = json.loads(before.read_text())
+        earlier = [*last.pop("earlier", []), last]
     found: dict[str, str | None] = {}
     for package in PACKAGES:
         try:
@@ -231,6 +232,7 @@ def environment(seed: int) -> dict[str, Any]:
         "cpu_count": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "packages": found,
+        "earlier": earlier,
     }
 
 

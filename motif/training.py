@@ -6,7 +6,6 @@ step. `Recorder` writes down what happened.
 
 import json
 import os
-import signal
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import fields
@@ -15,21 +14,26 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
 from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from motif.algorithms import Algorithm
 from motif.budget import Limits, reached
+from motif.checkpoints import Checkpoint, Checkpoints, check_made_with, drafts
 from motif.checks import UserError, hint, number, one_of
 from motif.compute import Ledger, forget_peak, together
 from motif.episode import Episode
+from motif.files import write_json
 from motif.flops import Cost
 from motif.models import Policy
 from motif.rewards import Reward
 from motif.rollout import Rollout
-from motif.runs import Checkpoints, Run, Stopped, as_record, write_json
+from motif.runs import Run, as_record
 from motif.screen import Report
+from motif.stops import Stopped, handled
 from motif.tracking import Tracker
 
 VLLM_KEYS = {
@@ -77,9 +81,10 @@ class Recorder(TrainerCallback):
         episodes: int | None,
         tables: int,
         limits: Limits | None = None,
+        keep: int = 2,
     ):
         self.rollout, self.run, self.tracker, self.report = rollout, run, tracker, report
-        self.episodes, self.tables, self.limits = episodes, tables, limits or {}
+        self.episodes, self.tables, self.limits, self.keep = episodes, tables, limits or {}, keep
         self.stopping = False
         self.signal: int | None = None  # that asked for it
 
@@ -90,6 +95,7 @@ class Recorder(TrainerCallback):
         self.rollout.ledger.end_step(self.rollout.trained, partial(together, args.world_size))
         if self.stopping or reached(self.limits, self.rollout.ledger):  # by the ledger, which is the same on all ranks
             control.should_save = control.should_training_stop = True
+        self.run.check_there()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         if not logs or "loss" not in logs or not state.is_world_process_zero:
@@ -118,14 +124,10 @@ class Recorder(TrainerCallback):
             self.tracker.table("episodes", columns, rows, step)
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        PartialState().wait_for_everyone()  # all have written their part
         if state.is_world_process_zero:
-            note = {
-                "step": state.global_step,
-                "positions": self.run.positions(),
-                "ledger": self.rollout.ledger.as_dict(),
-                "limits": self.limits,
-            }
-            write_json(self.run.checkpoints / f"checkpoint-{state.global_step}" / "motif.json", note)
+            note = {"step": state.global_step, "ledger": self.rollout.ledger.as_dict(), "limits": self.limits}
+            self.run.seal(note, self.keep)
 
 
 def trl_metrics(logs: Mapping[str, Any]) -> dict[str, float]:
@@ -177,7 +179,7 @@ def trainer_arguments(
     options = {key: value for key, value in algorithm.trainer.items() if value is not None}
     try:
         return GRPOConfig(
-            output_dir=str(folder),
+            output_dir=str(drafts(folder)),
             max_steps=algorithm.steps,
             num_generations=algorithm.m,
             per_device_train_batch_size=micro,
@@ -193,7 +195,6 @@ def trainer_arguments(
             disable_tqdm=True,
             save_strategy="steps",
             save_steps=checkpoints.every,
-            save_total_limit=checkpoints.keep,
             remove_unused_columns=False,
             use_cpu=not torch.cuda.is_available(),
             **options,
@@ -225,6 +226,7 @@ def train(
     episodes: int | None = None,
     tables: int = 0,
     limits: Limits | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> None:
     """Train the trainer's policy in place, from the newest checkpoint of `run` where there is one.
 
@@ -232,34 +234,43 @@ def train(
     tables of episodes for the tracker (0: none). Training ends at `algo.steps`, or at the first step that reaches one
     of `limits`. Raises `Stopped` after a checkpoint where the process was asked to.
     """
-    ledger, limits = rollout.ledger, limits or {}
-    recorder = Recorder(rollout, run, tracker, report, episodes, tables, limits)
+    ledger, limits, checkpoints = rollout.ledger, limits or {}, checkpoints or Checkpoints()
+    recorder = Recorder(rollout, run, tracker, report, episodes, tables, limits, checkpoints.keep)
     trainer.add_callback(recorder)
-    found = run.checkpoint()
+    found = newest(trainer, run)
     if found:
-        if found[1].get("limits", {}) != limits:
+        check_made_with(found, checkpoints.accept)
+        if found.note["limits"] != limits:
             raise UserError(
                 f"the run that budget.match names has changed since this one began (limits were "
-                f"{found[1].get('limits', {})}, are {limits}); overwrite=true begins again"
+                f"{found.note['limits']}, are {limits}); overwrite=true begins again"
             )
-        ledger.restore(found[1]["ledger"])
+        ledger.restore(found.note["ledger"])
     if trainer.is_world_process_zero():
         ledger.redone = lost(run, ledger)
-        run.cut(found[1]["positions"] if found else {})
+        run.cut(found.note["positions"] if found else {})
     ledger.cost = Cost.of_trainer(trainer)
     forget_peak()
     steps, model = trainer.args.max_steps, cast(torch.nn.Module, trainer.model)
-    if found and (found[1]["step"] >= steps or reached(limits, ledger)):  # from its end the trainer would take one more
-        trainer._load_from_checkpoint(str(found[0]))
-        trainer.state.global_step = found[1]["step"]  # by which an engine knows that the weights are others
+    if found and (found.step >= steps or reached(limits, ledger)):  # from its end the trainer would take one more
+        trainer._load_from_checkpoint(str(found.folder))
+        trainer.state.global_step = found.step  # by which an engine knows that the weights are others
         model.eval()
         return
     with stoppable(recorder):
-        trainer.train(resume_from_checkpoint=str(found[0]) if found else None)
+        trainer.train(resume_from_checkpoint=str(found.folder) if found else None)
     if recorder.stopping and trainer.state.global_step < steps and not reached(limits, ledger):
         words = f"stopped after step {trainer.state.global_step} of {steps}; a checkpoint is written"
         raise Stopped(words, recorder.signal)
     model.eval()
+
+
+def newest(trainer: GRPOTrainer, run: Run) -> Checkpoint | None:
+    """The checkpoint to go on from; the first process chooses for all."""
+    if trainer.args.world_size == 1:
+        return run.checkpoint()
+    chosen = [run.checkpoint() if trainer.is_world_process_zero() else None]
+    return broadcast_object_list(chosen)[0]
 
 
 def lost(run: Run, ledger: Ledger) -> dict[str, float]:
@@ -284,12 +295,5 @@ def stoppable(recorder: Recorder) -> Any:
             raise KeyboardInterrupt
         recorder.stopping, recorder.signal = True, number
 
-    try:
-        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)}
-    except ValueError:  # not in the main thread, which alone can have handlers
-        before = {}
-    try:
+    with handled(stop):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,7 +1,6 @@
 """Experiments from the command line to the last screen, a few steps long."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -15,26 +14,14 @@ TRAIN = Path(__file__).parent.parent / "train.py"
 SMALL = ["experiment=smoke", "evaluation.questions=8", "algo.m=2", "checkpoint.every=1"]
 
 
-def environment():
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("WANDB")}
-    return {**kept, "WANDB_MODE": "offline"}
-
-
-def start(folder, *arguments):
-    call = [sys.executable, str(TRAIN), *arguments, *SMALL]
-    return subprocess.Popen(
-        call, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder, env=environment()
-    )
-
-
-def train(folder, *arguments):
-    process = start(folder, *arguments)
-    said, _ = process.communicate(timeout=200)
-    return process.returncode, said
+@pytest.fixture(scope="session")
+def train(forks):
+    """Runs `python train.py` to its end; returns its status and what it said."""
+    return lambda folder, *arguments: forks.train(folder, *arguments, *SMALL).wait()
 
 
 @pytest.fixture(scope="module", params=["motif", "grpo"])
-def finished(request, tmp_path_factory):
+def finished(request, tmp_path_factory, train):
     folder = tmp_path_factory.mktemp(request.param)
     status, said = train(folder, f"algo={request.param}", "name=one")
     assert status == 0, said
@@ -98,7 +85,7 @@ def test_the_last_screen_says_what_happened_where_it_lies_and_what_is_next(finis
     assert len(said.splitlines()) < 40
 
 
-def test_the_same_command_again_shows_the_result_and_does_nothing(finished):
+def test_the_same_command_again_shows_the_result_and_does_nothing(finished, train):
     folder, _ = finished
     algorithm = json.loads((folder / "outputs/one/summary.json").read_text())["algo"]
     before = (folder / "outputs/one/metrics.jsonl").stat().st_mtime_ns
@@ -107,7 +94,7 @@ def test_the_same_command_again_shows_the_result_and_does_nothing(finished):
     assert (folder / "outputs/one/metrics.jsonl").stat().st_mtime_ns == before
 
 
-def test_the_same_name_with_another_configuration_is_refused(finished):
+def test_the_same_name_with_another_configuration_is_refused(finished, train):
     folder, _ = finished
     status, said = train(folder, "name=one", "seed=5")
     assert status == 1 and "seed" in said and "overwrite=true" in said and "Traceback" not in said
@@ -115,7 +102,7 @@ def test_the_same_name_with_another_configuration_is_refused(finished):
 
 def program(name, folder, *arguments):
     call = [sys.executable, str(TRAIN.with_name(name)), *arguments]
-    done = subprocess.run(call, capture_output=True, text=True, cwd=folder, timeout=200, env=environment())
+    done = subprocess.run(call, capture_output=True, text=True, cwd=folder, timeout=200)
     assert done.returncode == 0 and "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
     return done.stdout
 
@@ -138,22 +125,59 @@ def test_a_finished_run_can_be_watched(finished):
     assert "round 2 of 2" in said and "handed on" in said and "answer" in said
 
 
-def test_ctrl_c_ends_cleanly_and_the_same_command_continues(tmp_path):
-    process = start(tmp_path, "name=two", "algo.steps=40")
-    metrics, deadline = tmp_path / "outputs/two/metrics.jsonl", time.monotonic() + 100
-    while time.monotonic() < deadline and not (metrics.exists() and metrics.read_text()):
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=100)
-    assert process.returncode == 130 and "same command continues" in said and "Traceback" not in said
+def until_steps_are_taken(folder):
+    metrics, deadline = folder / "outputs/two/metrics.jsonl", time.monotonic() + 100
+    while time.monotonic() < deadline:
+        if metrics.exists() and metrics.read_text():
+            return metrics
+        time.sleep(0.02)
+    raise AssertionError("no step was taken")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR2])
+def test_a_signal_ends_after_the_step_with_a_checkpoint_and_the_same_command_continues(tmp_path, forks, train, number):
+    run = forks.train(tmp_path, "name=two", "algo.steps=14", "checkpoint.every=100", *SMALL[:-1])
+    metrics = until_steps_are_taken(tmp_path)
+    run.signal(number)
+    status, said = run.wait()
+    assert status == 128 + number and "same command continues" in said and "Traceback" not in said
     done = len(metrics.read_text().splitlines())
-    assert 1 <= done < 40
-    status, said = train(tmp_path, "name=two", "algo.steps=40")
+    assert 1 <= done < 14 and f"stopped after step {done} of 14; a checkpoint is written" in said
+    assert (tmp_path / f"outputs/two/checkpoints/checkpoint-{done}/motif.json").is_file()
+    status, said = train(tmp_path, "name=two", "algo.steps=14")
     steps = [json.loads(line)["step"] for line in metrics.read_text().splitlines()]
-    assert status == 0 and steps == list(range(1, 41))
+    assert status == 0 and steps == list(range(1, 15))
 
 
-def test_a_sweep_runs_every_combination_into_folders_of_their_own(tmp_path):
+def test_a_second_ctrl_c_stops_at_once(tmp_path, forks):
+    run = forks.train(tmp_path, "name=two", "algo.steps=1000", "algo.questions=64", "algo.m=8", *SMALL[:2])
+    deadline = time.monotonic() + 100
+    while time.monotonic() < deadline and not (tmp_path / "outputs/two/checkpoints").exists():
+        time.sleep(0.02)
+    time.sleep(1.0)  # within the first step, which takes longer
+    run.signal(signal.SIGINT)
+    time.sleep(0.1)
+    run.signal(signal.SIGINT)
+    status, said = run.wait()
+    assert status == 130 and "the same command continues" in said and "Traceback" not in said
+
+
+def test_a_signal_during_an_evaluation_stops_at_once_and_what_is_measured_is_kept(tmp_path, forks):
+    words = ["name=two", "evaluation.batch=4", *SMALL, "evaluation.questions=160", "evaluation.rounds=[3]"]
+    run, records = forks.train(tmp_path, *words), tmp_path / "outputs/two/evaluation/base-chain-r3.jsonl"
+    deadline = time.monotonic() + 100
+    while time.monotonic() < deadline and not (records.exists() and records.read_text()):
+        time.sleep(0.02)
+    run.signal(signal.SIGTERM)
+    status, said = run.wait()
+    assert status == 143 and "the same command continues" in said and "Traceback" not in said
+    kept = records.read_text()
+    assert 4 <= len(kept.splitlines()) < 160
+    status, said = forks.train(tmp_path, *words).wait()
+    assert status == 0 and records.read_text().startswith(kept) and len(records.read_text().splitlines()) == 160
+
+
+def test_a_sweep_runs_every_combination_into_folders_of_their_own(tmp_path, train):
     status, said = train(tmp_path, "-m", "rounds=1,2", "algo=grpo,motif", "evaluation.before=false", "tracking=none")
     assert status == 0, said
     summaries = [json.loads(path.read_text()) for path in (tmp_path / "outputs").glob("*/summary.json")]

@@ -7,10 +7,10 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "motif"
 LAYERS = [  # from the ground up; a module may import from layers below its own
-    {"checks", "vocabulary", "cache", "card", "flops", "notation", "referee"},
+    {"checks", "vocabulary", "files", "stops", "cache", "card", "flops", "notation", "referee"},
     {"prompts", "statistics", "fitting", "compute", "locks", "names", "exact", "shapes", "units", "memory"},
     {"data", "generation", "screen", "tables", "policy", "loading", "budget", "comparison"},
-    {"chain", "carry", "models", "results", "answers", "judge", "lasting"},
+    {"chain", "carry", "models", "results", "answers", "judge", "checkpoints", "lasting"},
     {"corpus", "episode", "tiny", "decoding", "serving", "tracking", "scores"},
     {"rewards", "algorithms", "measures", "runs", "engines", "flaws", "guard"},
     {"evaluation", "rollout", "lm_eval", "arms", "study"},

@@ -9,7 +9,8 @@ import pytest
 
 from motif import locks
 from motif.checks import UserError
-from motif.locks import Busy, Lock, Stopped, holder
+from motif.locks import Busy, Lock, holder
+from motif.stops import Stopped
 
 ROOT = Path(__file__).parent.parent
 HOLD = "import sys, time; sys.path.insert(0, sys.argv[2])\nfrom motif.locks import Lock\nfrom pathlib import Path\n"

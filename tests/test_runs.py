@@ -120,11 +120,35 @@ def test_files_that_grow_can_be_cut_back_to_a_checkpoint(tmp_path):
         assert [json.loads(line)["step"] for line in file] == [1, 3]
 
 
-def test_a_checkpoint_without_its_note_is_torn_and_the_one_before_is_used(tmp_path):
+def saved(run, step):
+    draft = run.checkpoints / "writing" / f"checkpoint-{step}"
+    draft.mkdir(parents=True)
+    (draft / "weights").write_text(str(step))
+    run.seal({"step": step}, 2)
+
+
+def test_a_checkpoint_goes_with_the_lines_that_were_written_and_with_its_own_run_alone(tmp_path, capsys):
     run = begun(tmp_path / "run", CONFIG)
-    for step in (10, 9, 100):
-        (run.checkpoints / f"checkpoint-{step}").mkdir(parents=True)
-    (run.checkpoints / "checkpoint-10/motif.json").write_text('{"step": 10}')
-    (run.checkpoints / "checkpoint-9/motif.json").write_text('{"step": 9}')
-    folder, note = run.checkpoint()
-    assert folder.name == "checkpoint-10" and note == {"step": 10}
+    assert run.checkpoint() is None and run.from_where() == ""
+    for step in (1, 2):
+        run.record({"step": step})
+        saved(run, step)
+    assert run.checkpoint().step == 2 and run.from_where() == " from step 2"
+    run.cut(run.checkpoint().note["positions"] | {"metrics.jsonl": 15})  # a line did not reach the disk
+    assert run.checkpoint().step == 1 and "metrics.jsonl has lost lines" in capsys.readouterr().out
+    other = begun(tmp_path / "other", CONFIG)
+    (run.checkpoints / "checkpoint-1").rename(other.folder / "checkpoint-1")
+    (other.folder / "checkpoints").mkdir()
+    (other.folder / "checkpoint-1").rename(other.checkpoints / "checkpoint-1")
+    assert other.checkpoint() is None and "it is of another run" in capsys.readouterr().out
+
+
+def test_a_run_whose_folder_was_taken_away_says_so_and_makes_no_other(tmp_path):
+    run = begun(tmp_path / "run", CONFIG)
+    run.check_there()
+    (tmp_path / "run").rename(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match="was removed or moved while"):
+        run.check_there()
+    with pytest.raises(FileNotFoundError):
+        run.record({"step": 1})
+    assert not (tmp_path / "run").exists()

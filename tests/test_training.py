@@ -10,6 +10,7 @@ from trl import GRPOTrainer
 from motif.algorithms import GRPO, MOTIF
 from motif.budget import COUNTED
 from motif.chain import Chain
+from motif.checkpoints import Checkpoints
 from motif.checks import UserError
 from motif.compute import Ledger
 from motif.engines import Transformers
@@ -18,7 +19,8 @@ from motif.generation import Reply
 from motif.prompts import Prompts
 from motif.rewards import Reward, accuracy, format
 from motif.rollout import Rollout
-from motif.runs import Checkpoints, Run, Stopped
+from motif.runs import Run
+from motif.stops import Stopped
 from motif.tiny import Tiny
 from motif.tracking import Nowhere
 from motif.training import Recorder, make_trainer, train, trainer_arguments

@@ -10,6 +10,7 @@ from trl.generation.vllm_generation import VLLMGeneration
 from motif.algorithms import MOTIF
 from motif.carry import Summary
 from motif.chain import Chain
+from motif.checkpoints import Checkpoints
 from motif.checks import UserError
 from motif.compute import Ledger
 from motif.engines import VLLM, Transformers
@@ -21,7 +22,7 @@ from motif.models import Pretrained
 from motif.prompts import Prompts
 from motif.rewards import Reward, accuracy
 from motif.rollout import Rollout
-from motif.runs import Checkpoints, Run
+from motif.runs import Run
 from motif.tracking import Nowhere
 from motif.training import make_trainer, train, trainer_arguments
 

@@ -1,0 +1,115 @@
+"""Files that are whole or not there: written beside and renamed, appended to whole lines, and a reason where it fails.
+
+The only module that knows what a full disk looks like; libraries that save weights each say it in their own words.
+"""
+
+import errno
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+WRITING = {  # that a person can do something about, and what
+    errno.ENOSPC: "make room",
+    errno.EDQUOT: "make room within your quota",
+    errno.EFBIG: "allow larger files (ulimit -f)",
+    errno.EROFS: "make it writable",
+    errno.EACCES: "make it writable",
+    errno.EIO: "see to the disk",
+    errno.ESTALE: "mount it again",
+    errno.ENOENT: "put it back",
+    errno.ENOTDIR: "put it back",
+}
+
+
+def write_text(file: Path, text: str, durable: bool = False) -> None:
+    """Write whole or not at all; `durable` also keeps it through a loss of power, at the price of waiting."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        beside.write_text(text)
+        if durable:
+            sync(beside)
+        beside.replace(file)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def write_json(file: Path, value: Any) -> None:
+    write_text(file, json.dumps(value, indent=2) + "\n", durable=True)
+
+
+def append(file: Path, content: bytes) -> None:
+    """Append all of `content`, or leave the file as it was: half a line is of no use to a reader."""
+    with file.open("ab", buffering=0) as opened:
+        before = opened.seek(0, os.SEEK_END)
+        try:
+            written = 0
+            while written < len(content):
+                written += opened.write(content[written:])
+        except OSError:
+            if file.is_file():
+                os.truncate(file, before)
+            raise
+
+
+def sync(path: Path) -> None:
+    """Have a file, or a folder's list of names, on disk before going on."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a file system that cannot, for folders say
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def size(folder: Path) -> int:
+    """Bytes of the files in a folder, or of a file."""
+    files = folder.rglob("*") if folder.is_dir() else [folder]
+    return sum(file.lstat().st_size for file in files if file.is_file() and not file.is_symlink())
+
+
+def as_size(amount: float) -> str:
+    """`12 MB`, `3.4 GB`."""
+    for unit, worth in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if amount >= worth:
+            return f"{amount / worth:.{0 if amount >= 10 * worth else 1}f} {unit}"
+    return f"{amount:.0f} B"
+
+
+def unwritable(error: BaseException, folder: Path) -> str | None:
+    """Why `folder` could not be written to, and what to do, in one line; None where `error` is of another kind.
+
+    safetensors and torch raise errors of their own: the first names the number of the system's error, the second none.
+    """
+    if isinstance(error, OSError):
+        number = error.errno
+        if error.filename is not None and not _within(Path(os.fsdecode(error.filename)), folder):
+            return None
+    elif found := re.search(r"os error (\d+)", str(error)):
+        number = int(found[1])
+    elif re.search(r"inline_container|PytorchStreamWriter|iostream error", str(error)):
+        number = errno.ENOSPC if free(folder) < 1 << 20 else errno.EIO
+    else:
+        return None
+    if number not in WRITING:
+        return None
+    if number == errno.ENOENT and folder.exists():
+        return None  # something in it is missing, and that is a fault of ours
+    there = f" ({as_size(free(folder))} free)" if number in (errno.ENOSPC, errno.EDQUOT) else ""
+    return f"{folder} cannot be written: {os.strerror(number)}{there}; {WRITING[number]}"
+
+
+def _within(path: Path, folder: Path) -> bool:
+    return path.absolute().is_relative_to(folder.absolute()) or folder.absolute().is_relative_to(path.absolute())
+
+
+def free(folder: Path) -> int:
+    """Bytes that are free where `folder` lies, or will lie."""
+    ground = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    return shutil.disk_usage(ground).free

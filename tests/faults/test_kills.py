@@ -1,0 +1,46 @@
+"""SIGKILL: a run that was killed and continued ends as one that was not, bit by bit."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from benchmarks.kills import ROOT, result
+
+N = 3
+SHORT = ["name=run", "tracking=none", f"algo.steps={2 * N}", "algo.questions=2", "algo.m=4", f"checkpoint.every={N}"]
+SHORT += ["evaluation.questions=8"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algo", ["grpo", "motif"])
+def test_2n_steps_and_n_steps_sigkill_and_the_rest_are_the_same_in_every_bit(tmp_path, forks, algo):
+    for name in ("calm", "killed"):
+        (tmp_path / name).mkdir()
+    status, said = forks.train(tmp_path / "calm", *SHORT, f"algo={algo}").wait()
+    assert status == 0, said
+    killed, run = forks.train(tmp_path / "killed", *SHORT, f"algo={algo}"), tmp_path / "killed/outputs/run"
+    deadline = time.monotonic() + 100
+    while not (run / f"checkpoints/checkpoint-{N}").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    killed.signal(signal.SIGKILL)
+    assert killed.wait()[0] == -signal.SIGKILL
+    before = json.loads((run / "run.json").read_text())["id"]
+    status, said = forks.train(tmp_path / "killed", *SHORT, f"algo={algo}").wait()
+    assert status == 0, said
+    assert result(run) == result(tmp_path / "calm/outputs/run")
+    assert len(result(run)["metrics"]) == 2 * N and json.loads((run / "run.json").read_text())["id"] == before
+    assert len(json.loads((run / "environment.json").read_text())["earlier"]) == 1
+
+
+@pytest.mark.slow
+def test_kills_at_random_moments_of_every_phase_change_nothing():
+    call = [sys.executable, "-m", "benchmarks.kills", "--kills", "8", "--reports", "1", "--seed", str(time.time_ns())]
+    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, f"{call}\n{done.stdout}\n{done.stderr}"
+    kills, runs = re.findall(r"^(\d+) (?:kills|runs)", done.stdout, re.M)
+    assert int(kills) >= 8 and int(runs) >= 2
