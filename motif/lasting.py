@@ -16,6 +16,7 @@ from motif.generation import EngineLost
 FIRST, LONGEST = 1.0, 30.0  # seconds before it is asked again: at first, and at most
 PROBE = 10.0  # seconds to take a connection, or to say that it lives
 BEAT = 30.0  # seconds without a reply after which it is asked whether it lives
+SILENCE = 3600.0  # seconds without any reply after which one that says it lives counts as gone all the same
 PLACES = 64  # connections at a time
 GONE = (500, 502, 503, 504)  # what it, or a proxy before it, answers when its engine is dead
 SERVE = (

@@ -6,6 +6,7 @@ have had alone. A request that fails is made again, which gives the same replies
 
 import math
 import multiprocessing
+import time
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from itertools import accumulate, groupby
@@ -13,7 +14,7 @@ from multiprocessing.pool import ThreadPool
 from typing import Any, NamedTuple
 
 from motif.generation import EngineLost, Sampling
-from motif.lasting import BEAT, PLACES
+from motif.lasting import BEAT, PLACES, SILENCE
 from motif.memory import OutOfMemory, ran_out
 
 
@@ -101,25 +102,33 @@ def ask_server(
 ) -> list[list[Tokens]]:
     """Replies of a server, through TRL's client; a call a request, since a call has one seed.
 
-    However long they take, they are waited for while `alive`, called now and then, raises nothing.
+    However long they take, they are waited for while `alive`, called now and then, raises nothing, and some reply came
+    within `SILENCE` seconds.
     """
     named = {key: value for key, value in keywords.items() if key != "stop_token_ids"}
 
-    def ask(request: Request) -> list[Tokens]:
+    def ask(numbered: tuple[int, Request]) -> tuple[int, list[Tokens]]:
+        place, request = numbered
         others = {"seed": request.seed, "stop_token_ids": keywords["stop_token_ids"]}
         output = client.generate([request.prompt], n=request.n, generation_kwargs=others, **named)
-        scores = [[math.nan if place[0] is None else place[0] for place in reply] for reply in output["logprobs"]]
-        return list(zip(output["completion_ids"], scores, strict=True))
+        scores = [[math.nan if one[0] is None else one[0] for one in reply] for reply in output["logprobs"]]
+        return place, list(zip(output["completion_ids"], scores, strict=True))
 
-    found: list[list[Tokens]] = []
+    found: dict[int, list[Tokens]] = {}
     with ThreadPool(max(1, min(PLACES, len(asked)))) as threads:  # not waited for where one of them hangs
-        replies = threads.imap(ask, asked)
+        replies, heard = threads.imap_unordered(ask, enumerate(asked)), time.monotonic()
         while len(found) < len(asked):
             try:
-                found.append(replies.next(BEAT))
+                place, written = replies.next(BEAT)
             except multiprocessing.TimeoutError:
                 alive()
-    return found
+                if time.monotonic() - heard > SILENCE:
+                    raise EngineLost(
+                        f"the vLLM server says that it lives, but has not replied to any request for {SILENCE:g} seconds"
+                    ) from None
+                continue
+            found[place], heard = written, time.monotonic()
+    return [found[place] for place in range(len(asked))]
 
 
 def pooled(engine: Any, asked: list[Request], ask: Callable[[list[Request]], list[list[Tokens]]]) -> list[list[Tokens]]:

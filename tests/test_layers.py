@@ -13,7 +13,7 @@ LAYERS = [  # from the ground up; a module may import from layers below its own
     {"chain", "carry", "models", "results", "answers", "judge", "checkpoints", "lasting"},
     {"corpus", "episode", "tiny", "decoding", "serving", "tracking", "scores"},
     {"rewards", "algorithms", "measures", "runs", "engines", "flaws", "guard"},
-    {"evaluation", "rollout", "lm_eval", "arms", "study"},
+    {"evaluation", "rollout", "lm_eval", "arms", "study", "resuming"},
     {"training", "evaluator", "solver", "verdicts"},
     {"experiment", "report"},
     {"entry"},

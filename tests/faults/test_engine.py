@@ -8,11 +8,21 @@ import pytest
 from trl.generation import vllm_client, vllm_generation
 
 from motif import lasting, screen, serving
+from motif.algorithms import GRPO, MOTIF
+from motif.chain import Chain
+from motif.checkpoints import Checkpoints
 from motif.checks import UserError
+from motif.compute import Ledger
 from motif.engines import VLLM
 from motif.generation import EngineLost, Sampling
+from motif.rewards import Reward, accuracy
+from motif.rollout import Rollout
+from motif.runs import Run
 from motif.tiny import Tiny
+from motif.tracking import Nowhere
+from motif.training import make_trainer, train, trainer_arguments
 from tests.faults.vllm_server import VLLMServer
+from tests.test_training import EPISODE, episodes, small, weights, without_times
 
 TALKS = [[{"role": "user", "content": f"1/1 {n}a-5b*8"}] for n in (1, 1, 2, 3, 4)]
 SAMPLING = Sampling(12, seed=5)
@@ -133,6 +143,17 @@ def test_a_server_that_takes_long_and_lives_is_waited_for(server, policy, said):
     assert server.asked.count("/health") > 2 and not said
 
 
+def test_one_reply_that_never_comes_is_not_waited_for_where_the_others_say_that_the_server_is_gone(server, policy):
+    server.faults = ["hang"] + ["503"] * 10_000
+    lost(engine(server, policy, wait=0.2), "no vLLM server answers")
+
+
+def test_a_server_that_lives_and_never_replies_is_lost(server, policy, monkeypatch):
+    monkeypatch.setattr(serving, "SILENCE", 0.5)
+    server.faults = ["", "hang"]
+    lost(engine(server, policy), "says that it lives, but has not replied to any request for 0.5 seconds")
+
+
 @pytest.mark.parametrize("silent", [False, True])
 def test_a_server_that_is_not_there_at_the_start_is_one_line(server, policy, silent):
     if silent:
@@ -158,3 +179,77 @@ def test_all_processes_that_share_a_server_hear_that_it_is_gone(monkeypatch):
         with pytest.raises(EngineLost, match="gone"):
             serving.pooled(SimpleNamespace(mode="server", accelerator=accelerator), [], ask if main else None)
         told = [EngineLost("gone")]
+
+
+# training
+
+
+VARIETY = Reward(
+    outcome={"accuracy": accuracy},
+    reply={"variety": lambda path: float(len(set(path[-1].reply.token_ids)))},
+    weights={"accuracy": 1.0, "variety": 1.0},
+)
+
+
+def trained(server, folder, algorithm, every=100, at_step=lambda step: None, wait=0.3):
+    """Train the tiny policy with what the server writes; `at_step` is called when a step is done."""
+    policy, run = Tiny().load(), Run.open(folder, {})
+    run.begin({})
+    questions, episode = Chain(train_size=16, longest=4).train(), EPISODE.with_rounds(algorithm.rounds(3))
+    rollout = Rollout(algorithm, episode, VARIETY, questions, None, policy.tokenizer, Ledger(), 0)
+    arguments = trainer_arguments(algorithm, episode, VARIETY, 0, run.checkpoints, Checkpoints(every, 2))
+    trainer = make_trainer(policy, arguments, rollout)
+    rollout.generate = VLLM(mode="server", base_url=server.url, wait=wait).generator(policy, trainer)
+    train(trainer, rollout, run, Nowhere(), lambda step, *_: at_step(step), checkpoints=Checkpoints(every, 2))
+    return policy, run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algorithm", [small(GRPO, steps=4), small(MOTIF, steps=4, k=2)], ids=lambda found: found.name)
+def test_a_server_that_dies_in_training_leaves_an_exact_checkpoint_and_the_same_command_continues(
+    server, tmp_path, algorithm
+):
+    whole, undisturbed = trained(server, tmp_path / "whole", algorithm)
+    with pytest.raises(EngineLost, match="no vLLM server answers .*; what is done is kept, .* from step 2$") as error:
+        trained(server, tmp_path / "run", algorithm, at_step=lambda step: server.stop() if step == 2 else None)
+    assert "\n" not in str(error.value)
+    assert Run(tmp_path / "run").checkpoint().step == 2
+    server.start()
+    policy, run = trained(server, tmp_path / "run", algorithm)
+    assert weights(policy) == weights(whole) != weights(Tiny().load())
+    assert without_times(run) == without_times(undisturbed) and episodes(run) == episodes(undisturbed)
+
+
+@pytest.mark.slow
+def test_a_server_that_dies_in_a_later_round_or_fails_for_a_moment_changes_nothing(server, tmp_path):
+    algorithm = small(MOTIF, steps=3, k=2)
+    whole, undisturbed = trained(server, tmp_path / "whole", algorithm)
+
+    def fail(step):
+        server.faults = [""] * 2 + ["hang"] + ["503"] * 10_000 if step == 1 else ["reset", "500", "half"]
+
+    with pytest.raises(EngineLost):
+        trained(server, tmp_path / "run", algorithm, at_step=fail)
+    server.faults = []
+    policy, run = trained(server, tmp_path / "run", algorithm, at_step=lambda step: fail(2), wait=5)
+    assert weights(policy) == weights(whole)
+    assert without_times(run) == without_times(undisturbed) and episodes(run) == episodes(undisturbed)
+
+
+@pytest.mark.slow
+def test_a_server_that_dies_before_the_first_step_is_finished_or_after_a_checkpoint_writes_no_second(server, tmp_path):
+    algorithm = small(GRPO, steps=3)
+    whole, undisturbed = trained(server, tmp_path / "whole", algorithm)
+    server.faults = ["503"] * 10_000
+    with pytest.raises(EngineLost, match="from step 0"):
+        trained(server, tmp_path / "run", algorithm)
+    server.faults = []
+
+    def die(step):
+        server.faults = ["503"] * 10_000 * (step == 2)
+
+    with pytest.raises(EngineLost, match="from step 2"):
+        trained(server, tmp_path / "run", algorithm, every=1, at_step=die)
+    server.faults = []
+    policy, run = trained(server, tmp_path / "run", algorithm)
+    assert weights(policy) == weights(whole) and without_times(run) == without_times(undisturbed)

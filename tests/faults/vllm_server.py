@@ -81,6 +81,7 @@ class VLLMServer:
         if path == "/v1/completions":
             fault = self.faults.pop(0) if self.faults else ""
             if fault == "hang":
+                request.close_connection = True
                 return self.over.wait(60)
             if fault == "reset":  # a closed connection that says so at once
                 request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
