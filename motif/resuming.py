@@ -2,7 +2,7 @@
 
 Within a step the weights change last. Until then they, the optimiser and the step's number are those of the last
 finished step; random states and the ledger, which have moved on, are put back, and a checkpoint of that step is exact.
-So an engine that is lost or memory that runs out costs the step it happened in, and no more. Where memory ran out in
+So an engine that is lost, or memory that runs out, costs the step it happened in, and no more. Where memory ran out in
 the update, it is taken again in smaller micro-batches if that is the same objective. An update that was cut short has
 torn the weights; then the newest checkpoint that lies there is all there is.
 """
@@ -17,6 +17,7 @@ from motif.compute import Ledger
 from motif.files import write_json
 from motif.generation import EngineLost
 from motif.memory import OutOfMemory, ran_out, release
+from motif.referee import NoJudge
 from motif.runs import Run
 
 
@@ -52,15 +53,15 @@ class LastStep:
 def train_on(trainer: Any, last: LastStep, found: Checkpoint | None) -> None:
     """Train from `found`, in smaller micro-batches from where memory runs out.
 
-    An engine that is lost and memory that cannot be had raise their error, with where the same command goes on.
+    An engine or a judge that is lost and memory that cannot be had raise their error, with where the same command goes on.
     """
     while True:
         if found and (size := found.note.get("micro_batch")) and size < trainer.args.per_device_train_batch_size:
             take(trainer, size)
         try:
             return trainer.train(resume_from_checkpoint=str(found.folder) if found else None)
-        except (EngineLost, OutOfMemory) as error:
-            if isinstance(error, EngineLost) or trainer.args.world_size == 1:  # other processes may be anywhere
+        except (EngineLost, NoJudge, OutOfMemory) as error:
+            if isinstance(error, EngineLost) or trainer.args.world_size == 1:  # else the others may be anywhere
                 last.save(trainer)
             raise type(error)(f"{error}{going_on(last.run)}") from error
         except Exception as error:

@@ -242,8 +242,8 @@ def train(
 
     The trees of the first `episodes` questions of a step are kept (None: all); `tables` is the number of steps between
     tables of episodes for the tracker (0: none). Training ends at `algo.steps`, or at the first step that reaches one
-    of `limits`. Raises `Stopped` after a checkpoint where the process was asked to, and `EngineLost` or `OutOfMemory`
-    after one of the last finished step.
+    of `limits`. Raises `Stopped` after a checkpoint where the process was asked to, and `EngineLost`,
+    `NoJudge` or `OutOfMemory` after one of the last finished step.
     """
     ledger, limits, checkpoints = rollout.ledger, limits or {}, checkpoints or Checkpoints()
     recorder = Recorder(rollout, run, tracker, report, episodes, tables, limits, checkpoints.keep)

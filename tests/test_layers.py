@@ -7,8 +7,8 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "motif"
 LAYERS = [  # from the ground up; a module may import from layers below its own
-    {"checks", "vocabulary", "files", "stops", "cache", "card", "flops", "notation", "referee"},
-    {"prompts", "statistics", "fitting", "compute", "locks", "names", "exact", "shapes", "units", "memory"},
+    {"checks", "vocabulary", "files", "stops", "cache", "card", "flops", "notation"},
+    {"prompts", "statistics", "fitting", "compute", "locks", "names", "exact", "shapes", "units", "memory", "referee"},
     {"data", "generation", "screen", "tables", "policy", "loading", "budget", "comparison"},
     {"chain", "carry", "models", "results", "answers", "judge", "checkpoints", "lasting"},
     {"corpus", "episode", "tiny", "decoding", "serving", "tracking", "scores"},
