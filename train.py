@@ -6,10 +6,11 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from motif import entry, screen
+from motif import entry, launching, screen
 from motif.checks import UserError
+from motif.progress import objective, result_line
 from motif.runs import Run
-from motif.study import Job, objective, result_line
+from motif.study import Job
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
@@ -44,7 +45,4 @@ def experiment(config: DictConfig, job: Job | None) -> float | None:
 
 if __name__ == "__main__":
     sys.argv = entry.arguments(sys.argv)
-    try:
-        main()
-    finally:
-        entry.end_of_sweep()
+    launching.start(main)

@@ -21,7 +21,7 @@ from typing import Any
 
 from motif import screen
 from motif.checks import UserError, of_kind, one_of, whole
-from motif.files import size, sync, write_json
+from motif.files import sync, write_json
 
 SEAL = "motif.json"
 EXACT = ("torch", "transformers", "trl", "peft", "accelerate")  # packages whose minor version may change a step
@@ -154,11 +154,6 @@ def remove(place: Path) -> None:
     """Remove a checkpoint; what a kill leaves of it is not taken for one."""
     going = place.rename(place.with_name(f".removing-{place.name}"))
     shutil.rmtree(going)
-
-
-def disk_use(folder: Path) -> int:
-    """Bytes that checkpoints take."""
-    return size(folder) if folder.is_dir() else 0
 
 
 def steps(folder: Path) -> list[int]:

@@ -79,9 +79,7 @@ def decode(
         left = micro_batches(work, sampling.tokens, min(room, allowance.tokens), row_tokens)
         while left:
             batch = left[0]
-            found = unless_it_runs_out(
-                lambda batch=batch: _decode_batch(model, batch, sampling, end_ids, pad_id, stepper, watch)
-            )
+            found = unless_it_runs_out(_decode_batch, model, batch, sampling, end_ids, pad_id, stepper, watch)
             if found is None:
                 left = _halved(left, sampling.tokens, row_tokens, allowance, token_bytes(model))
                 continue
@@ -110,8 +108,8 @@ def _halved(left: Sequence[Work], new_tokens: int, row_tokens: int, allowance: A
         )
     allowance.tokens = rows // 2 * (longest + new_tokens + row_tokens)
     screen.say(
-        f"memory ran out while {rows} replies were generated together; they are begun again in halves, which changes no "
-        f"result (generation.cache_gib={allowance.tokens * size / 2**30:.2g} begins with halves)",
+        f"memory ran out while {rows} replies were generated together; they are begun again in halves, which changes "
+        f"no result (generation.cache_gib={allowance.tokens * size / 2**30:.2g} begins with halves)",
         style="yellow",
     )
     return micro_batches([item for batch in left for item in batch], new_tokens, allowance.tokens, row_tokens)

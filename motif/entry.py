@@ -1,27 +1,23 @@
 """What the entry points share: from a composed configuration to a built object, with one line for a mistake.
 
-The only module of the package that imports Hydra.
+With `launching`, which starts sweeps, the only module of the package that imports Hydra.
 """
 
-import hashlib
 import inspect
 import json
-import os
 import re
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from hydra import compose
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import CompactHydraException, InstantiationException
-from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -33,10 +29,13 @@ from motif.locks import Busy
 from motif.models import choices_of
 from motif.names import derived_name, identity, identity_hash
 from motif.stops import Stopped, at_once
-from motif.study import Job, last_screen, launch
+from motif.study import Job
 
 # conf/hydra/launcher has the plugins' own names, and is meant to be checked by their schemas
 warnings.filterwarnings("ignore", r"(?s).*is validated against ConfigStore schema with the same name")
+
+
+interrupted = threading.Event()  # set where Ctrl-C was let pass, or has stopped a job
 
 
 class Mistake(CompactHydraException):
@@ -115,6 +114,10 @@ def guarded(run: Callable[[], Any], job: Job | None = None) -> Any:
 
     What became of `job`, one of a sweep, is written down; a run that another process works on is left alone.
     """
+    if job and launched_by("LocalLauncher"):  # whose processes begin without it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if job and interrupted.is_set():  # as the job before it in this process was
+        return None
     try:
         with at_once():
             return run()
@@ -128,6 +131,9 @@ def guarded(run: Callable[[], Any], job: Job | None = None) -> Any:
         screen.say(f"{words}; the same command continues from the last checkpoint", style="yellow")
         if job:
             job.note("stopped", reason=words)
+            if launched_by("JoblibLauncher"):  # which would kill those that have not finished their step yet
+                interrupted.set()
+                return None
         number = getattr(stop, "signal", None)
         if number and number != signal.SIGINT and callable(signal.getsignal(number)):
             signal.raise_signal(number)  # a launcher's own: it puts the job into its queue again
@@ -160,50 +166,15 @@ def job() -> Job | None:
     return Job(Path(hydra.sweep.dir) / "jobs" / f"{hydra.job.num}.json", overrides())
 
 
+def launched_by(*names: str) -> bool:
+    """Whether the jobs of this sweep are run by one of these launchers."""
+    return HydraConfig.get().launcher._target_.endswith(names)
+
+
 def optimised() -> bool:
     """Whether an optimiser chooses the jobs, by what they return."""
     hydra = HydraConfig.get()
     return hydra.mode == RunMode.MULTIRUN and not hydra.sweeper._target_.endswith("BasicSweeper")
-
-
-class Plan(Callback):
-    """Writes down what a sweep is about to do, before its first job."""
-
-    launched: tuple[Path, ...] = ()  # of this process
-
-    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        hydra = config.hydra
-        words = [
-            *(f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items()),
-            *hydra.overrides.task,
-        ]
-        grid = hydra.sweeper._target_.endswith("BasicSweeper")
-        jobs = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(words), None)[0] if grid else []
-        preset = hydra.runtime.choices.get("sweeps")
-        extra = [word for word in hydra.overrides.hydra if word.startswith("hydra.searchpath")]
-        folder = Path(hydra.sweep.dir)
-        named = [(each, planned_name(each, extra)) for each in jobs]
-        launch(
-            folder,
-            preset or f"sweep-{hashlib.sha256(' '.join(sorted(words)).encode()).hexdigest()[:6]}",
-            sys.argv,
-            named,
-        )
-        Plan.launched = (folder,)
-        if hydra.launcher._target_.endswith("LocalLauncher"):  # all jobs at once; joblib divides threads by itself
-            os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // max(1, len(jobs)))))
-
-
-def planned_name(words: Sequence[str], extra: Sequence[str]) -> str | None:
-    """The name that the job of these overrides will have; None where it cannot be composed, as Hydra will say."""
-    try:
-        config = compose("config", [*words, *extra], return_hydra_config=True)
-        choices = config.hydra.runtime.choices
-        with open_dict(config):
-            del config["hydra"]
-        return config.name or run_name(config, choices, words, extra)
-    except Exception:
-        return None
 
 
 def run_name(config: DictConfig, choices: Any, words: Sequence[str], extra: Sequence[str] = ()) -> str:
@@ -219,12 +190,6 @@ def run_name(config: DictConfig, choices: Any, words: Sequence[str], extra: Sequ
     except UserError:  # what is needed has no default, so it was given
         special = identity_hash(mine)
     return derived_name(fields, words, special)
-
-
-def end_of_sweep() -> None:
-    """The last screen of what this process has launched."""
-    for folder in Plan.launched:
-        last_screen(folder)
 
 
 def take_from_run(config: DictConfig, keys: Sequence[str]) -> bool:

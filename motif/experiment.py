@@ -3,6 +3,7 @@
 Building one loads no weights and imports neither torch nor trl, so a bad value costs a second.
 """
 
+import json
 import os
 import shutil
 import time
@@ -242,7 +243,7 @@ class Experiment:
                 title = f"{which}, {name}, {rounds} round{'s' * (rounds > 1)}"
                 file = run.evaluation / f"{which}-{name}-r{rounds}.jsonl"
                 episode = settings.episode(self.flaws.measured_episode(self.episode, which, name), rounds)
-                before = ledger.seconds["evaluation"]
+                before = ledger.seconds["evaluation"] - seconds_of(file.with_suffix(".json"))
                 forget_peak()
                 with ledger.phase("evaluation"), screen.progress(title, len(test)) as report:
                     records = evaluate(
@@ -290,6 +291,11 @@ class Experiment:
             "seconds": spent["seconds"],
             "elapsed": round(elapsed, 1),
         }
+
+
+def seconds_of(result: Path) -> float:
+    """What the evaluation took whose result lies there, made before this process; 0 where none does."""
+    return json.loads(result.read_text()).get("compute", {}).get("seconds", 0.0) if result.is_file() else 0.0
 
 
 def stated(sampling: Sampling) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def reach(address: str, wait: float) -> None:
 
 
 def make_last(engine: Any, wait: float) -> None:
-    """Let all that TRL's `engine` asks of its server be asked in this way, and look for life before weights are sent."""
+    """Let all that TRL's `engine` asks of its server be asked so, and look for life before weights are sent."""
     from requests.adapters import HTTPAdapter
 
     client = engine.vllm_client
@@ -98,7 +98,8 @@ def make_last(engine: Any, wait: float) -> None:
     def back() -> None:
         if instance() != first:
             raise EngineLost(
-                f"the vLLM server at generation.base_url={address} was started again and has not the weights it was sent"
+                f"the vLLM server at generation.base_url={address} was started again and has not the weights that it was "
+                "sent"
             )
 
     sync = engine.sync_weights

@@ -2,9 +2,11 @@
 
 A lock is a folder of numbered files; the highest number holds. To take it is to link the next number, which one process
 alone can do; nothing is ever taken away from under its holder, so there is no moment without an owner to race for. The
-holder touches its file now and then. One that has not for `STALE` seconds, or whose process is seen to be gone, is
-replaced: `kill -9` blocks nobody. When it is released it keeps how the work ended. It is no queue: who does not get it
-is told who has it, and goes.
+holder touches its file now and then. On its own machine its process is seen to be there or gone, and no clock is
+asked. From another machine one that has not touched its file for `STALE` seconds looks dead, and whoever wants the lock
+watches the file for two beats, by a clock that nobody can set, before it is taken: a clock that jumps takes a lock from
+nobody. So `kill -9` blocks nobody for long. When a lock is released it keeps how the work ended. It is no queue: who
+does not get it is told who has it, and goes.
 """
 
 import json
@@ -15,7 +17,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from motif.checks import UserError
 from motif.stops import Stopped
 
 BEAT = 15.0  # seconds between touches
-STALE = 120.0  # seconds without one, by the clock of the file system, after which a holder counts as dead
+STALE = 120.0  # seconds without one, by the clock of the file system, after which a holder looks dead
 
 
 class Busy(UserError):
@@ -32,7 +34,11 @@ class Busy(UserError):
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lock, or held it: `ended` says how that ended, and is None where it has not or was cut short."""
+    """Who holds a lock, or held it: `ended` says how that ended, and is None where it has not or was cut short.
+
+    `alive` is what is seen at this moment; where it is False because of `silent` alone, the holder may be alive: it is
+    of another machine, and its last touch lies long ago, or ahead, by clocks that may have jumped.
+    """
 
     host: str
     pid: int
@@ -41,6 +47,7 @@ class Holder:
     process: str | None
     ended: str | None = None
     alive: bool = False
+    silent: bool = False
 
     def __str__(self) -> str:
         return f"{self.host}, pid {self.pid}, since {self.since}"
@@ -48,17 +55,27 @@ class Holder:
 
 class Lock:
     """`with Lock(folder):` holds it, or raises `Busy`. `lost` is called, from a thread, where another took it over
-    because this process had not touched it for too long; its default ends the process, which must write no more."""
+    because this process had not touched it for too long; its default ends the process, which must write no more.
+    `say` is told why taking it takes two beats."""
 
-    def __init__(self, folder: Path, what: str = "", lost: Callable[[], None] | None = None) -> None:
-        self.folder, self.what, self.lost = folder, what or str(folder), lost or abandon
+    def __init__(
+        self,
+        folder: Path,
+        what: str = "",
+        lost: Callable[[], None] | None = None,
+        say: Callable[[str], None] = lambda words: None,
+    ) -> None:
+        self.folder, self.what, self.lost, self.say = folder, what or str(folder), lost or abandon, say
         self.file: Path | None = None
         self.stop = threading.Event()
 
     def __enter__(self) -> "Lock":
         self.folder.mkdir(parents=True, exist_ok=True)
         newest = _newest(self.folder)
-        if (found := holder(self.folder)) and found.alive:
+        found = holder(self.folder)
+        if found and found.silent:
+            self.say(f"{self.what} was left by a process not heard of any more ({found}); {2 * BEAT:.0f} s to be sure")
+        if found and (found.alive or (found.silent and _touched(self.folder / str(newest)))):
             raise Busy(f"{self.what} is being worked on by another process ({found})")
         mine = self.folder / str(newest + 1)
         draft = self.folder / f".{uuid.uuid4().hex}"
@@ -113,9 +130,29 @@ def holder(folder: Path) -> Holder | None:
             found, touched = Holder(**json.loads(file.read_text())), file.stat().st_mtime
         except (OSError, ValueError, TypeError):
             continue
-        alive = found.ended is None and not _gone(found) and _now(folder) - touched < STALE
-        return Holder(**{**found.__dict__, "alive": alive})
+        seen = False if found.ended is not None else _seen(found)
+        silent = seen is None and abs(_now(folder) - touched) >= STALE
+        return replace(found, alive=not silent if seen is None else seen, silent=silent)
     return None
+
+
+def _touched(file: Path) -> bool:
+    """Whether the holder of the lock `file` shows itself within two beats, or another has come meanwhile. Waits for
+    that long."""
+
+    def stamp() -> int | None:
+        try:
+            with file.open() as opened:  # to open is what makes NFS ask its server
+                return os.fstat(opened.fileno()).st_mtime_ns
+        except OSError:
+            return None
+
+    before, until = stamp(), time.monotonic() + 2 * BEAT
+    while time.monotonic() < until:
+        time.sleep(BEAT / 10)
+        if stamp() != before:
+            return True
+    return before is None
 
 
 def abandon() -> None:
@@ -175,19 +212,19 @@ def _process(pid: int) -> str | None:
     return None if fields[0] == "Z" else fields[19]
 
 
-def _gone(found: Holder) -> bool:
-    """Whether the holder's process is known to have ended."""
+def _seen(found: Holder) -> bool | None:
+    """Whether the holder's process is there, where that can be seen from here; None where it cannot."""
     if found.machine != _machine():
-        return False
+        return None
     if found.process is not None:
-        return _process(found.pid) != found.process
-    try:
+        return _process(found.pid) == found.process
+    try:  # without /proc a number may be another process's by now, and a host's name another host's
         os.kill(found.pid, 0)
     except ProcessLookupError:
-        return True
-    except OSError:
         return False
-    return False
+    except OSError:
+        return None
+    return None
 
 
 def _outcome(error: BaseException | None) -> str:

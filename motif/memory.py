@@ -8,7 +8,7 @@ import errno
 import gc
 import re
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from motif.checks import UserError
 
@@ -22,7 +22,7 @@ class OutOfMemory(UserError):
 
 
 def ran_out(error: BaseException) -> bool:
-    """Whether `error` says that memory ran out: Python's, the kernel's, or torch's own words for it on either device."""
+    """Whether `error` says that memory ran out: Python's, the kernel's, or torch's words on either device."""
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     if isinstance(error, RuntimeError):  # torch.OutOfMemoryError is one
@@ -30,10 +30,10 @@ def ran_out(error: BaseException) -> bool:
     return isinstance(error, MemoryError)
 
 
-def unless_it_runs_out(work: Callable[[], T]) -> T | None:
-    """What `work` returns; None where memory ran out, whose error and all that it holds has then been let go."""
+def unless_it_runs_out(work: Callable[..., T], *arguments: Any) -> T | None:
+    """What `work` returns for `arguments`; None where memory ran out, whose error and all that it holds has then been let go."""
     try:
-        return work()
+        return work(*arguments)
     except Exception as error:
         if not ran_out(error):
             raise

@@ -1,7 +1,8 @@
 """The line to the process that does algebra (`motif.judge`): one per process, started when first asked.
 
 Threads take turns; a forked process gets its own. A judge that dies is replaced and asked once more; one that cannot be
-started, or dies again, is `NoJudge`: no verdict is made up. It ends with the process that started it, because its stdin does.
+started, or dies again, is `NoJudge`: no verdict is made up. It ends with the process that started it, because its stdin
+does.
 """
 
 import atexit

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from motif import screen
 from motif.budget import account_lines
+from motif.files import as_size, size
 
 RATES = ("truncated", "unparsable", "copied", "tokens", "budget")
 
@@ -76,11 +77,16 @@ def show_result(summary: Mapping[str, Any], folder: Path) -> None:
         screen.say(f"as published, flaws included: {', '.join(summary['flaws'])}", style="yellow")
     for line in (*spent_lines(summary), *account_lines(summary.get("budget", {}), summary.get("stopped_by", ""))):
         screen.say(line)
-    screen.say(f"folder  {folder}")
+    screen.say(f"folder  {folder} ({disk_words(folder)})")
     for place, command in enumerate(
         [*next_commands(summary["algo"], sys.argv[1:]), f"python evaluate.py policy={folder}"]
     ):
         screen.say(f"{'' if place else 'next':<8}{command}")
+
+
+def disk_words(folder: Path) -> str:
+    """What a run's folder takes on disk, and what of that can go: checkpoints are needed to continue only."""
+    return f"{as_size(size(folder))} on disk, {as_size(size(folder / 'checkpoints'))} of it checkpoints"
 
 
 def spent_lines(summary: Mapping[str, Any]) -> list[str]:

@@ -31,7 +31,7 @@ from typing import Any
 
 import yaml
 
-from motif import checkpoints
+from motif import checkpoints, screen
 from motif.checks import UserError, whole
 from motif.episode import Node, Tree
 from motif.files import append, sync
@@ -80,7 +80,8 @@ class Run:
         if not overwrite and run.has_recorded() and (keys := run.differs(config)):
             raise UserError(
                 f"{folder} holds a run with another configuration ({', '.join(keys)} differ; only "
-                f"{', '.join(PLUMBING)} may); choose another name=, or overwrite=true to lose that run"
+                f"{', '.join(PLUMBING)}, algo.micro_batch may); choose another name=, or overwrite=true to lose that "
+                "run"
             )
         return run
 
@@ -139,7 +140,8 @@ class Run:
 
         Of the processes of one training the first holds it for all.
         """
-        return Lock(self.lock, str(self.folder)) if os.environ.get("RANK", "0") == "0" else nullcontext()
+        first = os.environ.get("RANK", "0") == "0"
+        return Lock(self.lock, str(self.folder), say=screen.say) if first else nullcontext()
 
     def summary(self) -> dict[str, Any] | None:
         """The result where the run is finished, else None."""

@@ -124,7 +124,7 @@ def ask_server(
                 alive()
                 if time.monotonic() - heard > SILENCE:
                     raise EngineLost(
-                        f"the vLLM server says that it lives, but has not replied to any request for {SILENCE:g} seconds"
+                        f"the vLLM server says that it lives, but has replied to no request for {SILENCE:g} seconds"
                     ) from None
                 continue
             found[place], heard = written, time.monotonic()

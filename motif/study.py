@@ -12,7 +12,6 @@ import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import yaml
@@ -21,11 +20,11 @@ from rich.table import Table
 
 from motif import screen
 from motif.checks import UserError
-from motif.locks import holder, reason
-from motif.results import interval
+from motif.locks import reason
+from motif.progress import FINISHED, Status, status, with_guesses
 from motif.runs import Run, write_json
 
-FINISHED = ("done", "skipped", "finished")
+UNTOUCHED = (*FINISHED, "running", "running elsewhere")  # that the same command has nothing to do for
 
 
 @dataclass(frozen=True)
@@ -48,20 +47,6 @@ class Job:
         self.note("failed", reason=reason(error), traceback=trace)
 
 
-@dataclass(frozen=True)
-class Status:
-    """Where a run stands. `left` is an estimate in seconds, None where there is nothing to go by."""
-
-    name: str
-    state: str
-    detail: str = ""
-    step: int = 0
-    steps: int = 0
-    result: str = ""
-    left: float | None = None
-    overrides: Sequence[str] = ()
-
-
 def launch(folder: Path, study: str, command: Sequence[str], jobs: Sequence[tuple[Sequence[str], str | None]]) -> None:
     """Write down what a sweep is about to do: each job's overrides, and the name of its run where it is known.
 
@@ -75,88 +60,17 @@ def launch(folder: Path, study: str, command: Sequence[str], jobs: Sequence[tupl
 
 
 def jobs_of(folder: Path) -> list[dict[str, Any]]:
-    """What was noted of each job of the sweep launched in `folder`, in order."""
+    """What was noted of each job of the sweep launched in `folder`, in order. Their runs are looked for beside it,
+    wherever it lies now."""
     files = sorted((folder / "jobs").glob("[0-9]*.json"), key=lambda file: int(file.stem))
-    return [json.loads(file.read_text()) for file in files]
+    found = [json.loads(file.read_text()) for file in files]
+    outputs = folder.absolute().parent.parent
+    return [{**job, "folder": str(outputs / job["name"])} if job.get("name") else job for job in found]
 
 
-def headline(summary: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The one result a run is known by: the trained policy's, on its first data set, at the run's rounds."""
-    trained = [found for found in summary.get("evaluation", []) if found["policy"] == "trained"]
-    first = [found for found in trained if found["dataset"] == trained[0]["dataset"]]
-    return next((found for found in first if found["rounds"] == summary["rounds"]), first[-1] if first else None)
-
-
-def result_line(summary: Mapping[str, Any]) -> str:
-    """That result in words."""
-    if (found := headline(summary)) is None:
-        return ""
-    rounds = f"{found['rounds']} round" + "s" * (found["rounds"] > 1)
-    return (
-        f"{found['accuracy']:.1%} ({interval(found['interval'])}, n = {found['n']}) on {found['dataset']} in {rounds}"
-    )
-
-
-def objective(summary: Mapping[str, Any] | None) -> float | None:
-    """What an optimiser may see: the accuracy on validation questions; None where test questions were measured on."""
-    found = headline(summary) if summary else None
-    return found["accuracy"] if found and found.get("split") == "validation" else None
-
-
-def status(folder: Path) -> Status:
-    """Where the run at `folder` stands, from its files alone."""
-    run = Run(folder)
-    file = folder / "config.yaml"
-    config = yaml.safe_load(file.read_text()) if file.is_file() else {}
-    lines = metrics(run.metrics_file)
-    step, steps = int(lines[-1]["step"]) if lines else 0, int(config.get("algo", {}).get("steps", 0))
-    known = Status(folder.name, "", step=step, steps=steps)
-    held = holder(run.lock)
-    if held and held.alive:
-        return replace(known, state="running", detail=f"on {held}", left=time_left(run, lines, step, steps))
-    if summary := run.summary():
-        return replace(known, state="finished", result=result_line(summary))
-    if not run.is_run():
-        failed = held is not None and held.ended is not None and held.ended.startswith("failed")
-        return replace(
-            known, state="failed" if failed else "not begun", detail=words(held.ended) if failed and held else ""
-        )
-    left = time_left(run, lines, step, steps)
-    if held is None or held.ended in ("done", "stopped"):
-        return replace(known, state="stopped", left=left)
-    if held.ended is None:
-        return replace(known, state="killed", detail=f"was on {held}", left=left)
-    return replace(known, state="failed", detail=words(held.ended), left=left)
-
-
-def words(ended: str | None) -> str:
-    return (ended or "").removeprefix("failed: ")
-
-
-def metrics(file: Path) -> list[dict[str, Any]]:
-    """The whole lines of a run's metrics; the last one may be being written."""
-    text = file.read_text() if file.is_file() else ""
-    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
-
-
-def time_left(run: Run, lines: Sequence[Mapping[str, Any]], step: int, steps: int) -> float | None:
-    """Seconds that the rest of training takes at the pace of its last 20 steps, and the evaluation that follows at the
-    pace of the one before it."""
-    if not lines:
-        return None
-    pace = fmean(sum(value for key, value in line.items() if key.startswith("seconds/")) for line in lines[-20:])
-    return pace * (steps - step) + evaluation_time(run)
-
-
-def evaluation_time(run: Run) -> float:
-    """Seconds that the untrained policy's evaluation took; 0 where there was none."""
-    results = [file.stat().st_mtime for file in run.evaluation.glob("base-*.json")]
-    began = run.folder / "environment.json"
-    return max(0.0, max(results) - began.stat().st_mtime) if results and began.is_file() else 0.0
-
-
-def survey(paths: Iterable[Path]) -> list[Status]:
-    """The runs at `paths` and, of the newest launch of each study beside them, the jobs that have no folder yet.
+def survey(paths: Iterable[Path]) -> tuple[list[Status], list[Path]]:
+    """The runs at `paths`, and, of the newest launch of each study beside them, the jobs that have no folder yet; with
+    the folders of these launches.
 
     A path is a run's folder, a folder of runs, or one launch's folder below `.sweeps`.
     """
@@ -175,8 +89,9 @@ def survey(paths: Iterable[Path]) -> list[Status]:
     for folder in launches.values():
         for job in jobs_of(folder):
             place = job.get("folder", f"{folder}/{job['number']}")
-            runs.setdefault(place, of_job(job))
-    return list(runs.values())
+            if place not in runs:
+                runs[place] = of_job(job)
+    return with_guesses(list(runs.values())), list(launches.values())
 
 
 def of_job(job: Mapping[str, Any]) -> Status:
@@ -187,7 +102,8 @@ def of_job(job: Mapping[str, Any]) -> Status:
     here = replace(here, overrides=asked)
     state = job["state"]
     if state in ("done", "skipped", "failed"):
-        return replace(here, state=state, detail=job.get("reason", ""), result=job.get("result", ""), left=None)
+        left = None if state in FINISHED else here.left
+        return replace(here, state=state, detail=job.get("reason", ""), result=job.get("result", ""), left=left)
     if state == "running elsewhere":
         return replace(here, state=state, detail=job.get("reason", ""))
     if state == "begun" and here.state == "not begun":
@@ -235,20 +151,32 @@ def totals(found: Sequence[Status]) -> str:
     return f"{counts}; about {duration(sum(guesses))} of work left in {len(guesses)} of them{also}"
 
 
-def last_screen(folder: Path) -> None:
-    """What came of the sweep launched in `folder`, why jobs failed, and the commands that do what is left."""
-    told = json.loads((folder / "study.json").read_text())
-    found = [of_job(job) for job in jobs_of(folder)]
+def last_screen(folder: Path) -> bool:
+    """What came of the sweep launched in `folder`, why jobs failed, and the commands that do what is left. Whether
+    every job is finished, or being worked on."""
+    told, jobs = json.loads((folder / "study.json").read_text()), jobs_of(folder)
+    found = with_guesses([of_job(job) for job in jobs])
     if not found:
-        return
+        return True
     screen.show(table(found, f"{told['study']}: {totals(found)}"))
-    again = [each for each in found if each.state not in (*FINISHED, "running elsewhere", "running")]
+    if (best := folder / "optimization_results.yaml").is_file():
+        chosen = yaml.safe_load(best.read_text())
+        words = " ".join(f"{key}={value}" for key, value in chosen.get("best_params", {}).items())
+        screen.say(f"{'best':<8}{words}    # {chosen.get('best_value')} on validation questions")
+    how_to_go_on(folder, found)
+    if any(job.get("traceback") for job in jobs):
+        screen.say(f"{'why':<8}tracebacks lie in {folder / 'jobs'}")
+    return all(each.state in UNTOUCHED for each in found)
+
+
+def how_to_go_on(folder: Path, found: Sequence[Status]) -> None:
+    """Say the commands that do what is left of the sweep launched in `folder`, whose jobs stand as `found`."""
+    told = json.loads((folder / "study.json").read_text())
+    again = [each for each in found if each.state not in UNTOUCHED]
     if again:
         screen.say(f"{'again':<8}{shlex.join(['python', *told['command']])}    # skips what is finished")
         for each in again if told.get("grid", True) else []:
             screen.say(f"{'':<8}{shlex.join(['python', told['command'][0], *each.overrides])}    # this one alone")
-    if any(json.loads(file.read_text()).get("traceback") for file in (folder / "jobs").glob("*.json")):
-        screen.say(f"{'why':<8}tracebacks lie in {folder / 'jobs'}")
 
 
 def main() -> None:
@@ -258,12 +186,20 @@ def main() -> None:
     asked.add_argument(
         "paths", nargs="*", type=Path, default=[Path("outputs")], help="run folders, or a folder of them"
     )
-    arguments = parser.parse_args()
-    found = survey(path for path in arguments.paths if path.name != "evaluations")
+    paths = parser.parse_args().paths
+    if missing := [path for path in paths if not path.exists()]:
+        raise SystemExit(f"error: {str(missing[0])[:200]} is not there; name run folders, or a folder of them")
+    found, launches = survey(path for path in paths if path.name != "evaluations")
     if not found:
-        parser.error(f"no run in {', '.join(map(str, arguments.paths))[:200]}")
+        raise SystemExit(f"error: no run in {', '.join(map(str, paths))[:200]}; name run folders, or a folder of them")
     screen.show(table(found))
     screen.say(totals(found))
+    known = {each.name: each for each in found}
+    for folder in launches:
+        jobs = map(of_job, jobs_of(folder))
+        of_launch = [replace(known.get(each.name, each), overrides=each.overrides) for each in jobs]
+        if not any(each.state == "running" for each in of_launch):
+            how_to_go_on(folder, of_launch)
 
 
 if __name__ == "__main__":

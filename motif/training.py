@@ -22,7 +22,7 @@ from motif.algorithms import Algorithm
 from motif.budget import Limits, reached
 from motif.checkpoints import Checkpoints, check_made_with, drafts
 from motif.checks import UserError, hint, number, one_of
-from motif.compute import Ledger, forget_peak, together
+from motif.compute import forget_peak, together
 from motif.episode import Episode
 from motif.flops import Cost
 from motif.models import Policy

@@ -1,5 +1,9 @@
 """The ledger, on the trees of the measures' tests."""
 
+import time
+
+import pytest
+
 from motif.compute import Ledger, altogether
 from motif.evaluation import record
 from motif.flops import Cost
@@ -29,6 +33,18 @@ def test_the_ledger_counts_prompts_once_for_all_replies_drawn_from_them():
     first = sum(len(tree.roots[0].reply.prompt_ids) for tree in found)
     second = sum(len(root.children[0].reply.prompt_ids) for tree in found for root in tree.roots)
     assert ledger.counts["prompt_tokens"] == first + second
+
+
+@pytest.mark.parametrize("jump", [3600, -3600])
+def test_a_clock_that_is_set_makes_no_seconds(monkeypatch, jump):
+    ledger, real = Ledger(), time.time
+    ledger.begin_step()
+    with ledger.phase("rollout"):
+        monkeypatch.setattr(time, "time", lambda: real() + jump)
+    ledger.end_step([], lambda share: [share])
+    found = {name: value for name, value in ledger.metrics().items() if name.startswith("seconds/")}
+    assert {"seconds/rollout", "seconds/update", "seconds/training"} <= set(found)
+    assert all(0 <= value < 60 for value in found.values())
 
 
 def test_a_ledger_comes_back_as_it_was_saved():

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -54,14 +55,101 @@ def elsewhere(folder, **changes):
     (folder / "4").write_text(json.dumps(told))
 
 
-def test_of_another_machine_the_last_touch_decides(tmp_path):
+def test_of_another_machine_the_last_touch_decides(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "BEAT", 0.02)
     elsewhere(tmp_path)
     with pytest.raises(Busy, match="node7, pid 1, since then"), Lock(tmp_path):
         pass
-    old = time.time() - locks.STALE - 1
+    said, old = [], time.time() - locks.STALE - 1
     os.utime(tmp_path / "4", (old, old))
-    with Lock(tmp_path):
+    with Lock(tmp_path, "the run", say=said.append):
         assert sorted(name.name for name in tmp_path.iterdir()) == ["5"]
+    assert len(said) == 1 and said[0].startswith("the run was left by a process not heard of any more (node7, pid 1")
+
+
+class Touching:
+    """A living holder on another machine: its file is touched every beat."""
+
+    def __init__(self, file):
+        self.file, self.stop = file, threading.Event()
+        self.thread = threading.Thread(target=self.beat)
+
+    def beat(self):
+        while not self.stop.wait(locks.BEAT):
+            os.utime(self.file)
+
+    def __enter__(self):
+        self.thread.start()
+
+    def __exit__(self, *error):
+        self.stop.set()
+        self.thread.join()
+
+
+@pytest.mark.parametrize("jump", [3600, -3600])
+def test_a_clock_that_jumps_takes_a_lock_from_nobody_on_another_machine(tmp_path, monkeypatch, jump):
+    monkeypatch.setattr(locks, "BEAT", 0.05)
+    elsewhere(tmp_path)
+    now = locks._now
+    monkeypatch.setattr(locks, "_now", lambda folder: now(folder) + jump)
+    assert not holder(tmp_path).alive and holder(tmp_path).silent
+    with Touching(tmp_path / "4"), pytest.raises(Busy, match="node7"), Lock(tmp_path):
+        pass
+    with Lock(tmp_path):  # it is silent by a clock that nobody sets, too
+        assert holder(tmp_path).pid == os.getpid()
+
+
+@pytest.mark.parametrize("jump", [3600, -3600])
+def test_on_its_own_machine_a_process_is_there_or_gone_whatever_the_clock_says(tmp_path, other, monkeypatch, jump):
+    file = next(tmp_path.glob("[0-9]*"))
+    at = time.time() - jump
+    os.utime(file, (at, at))
+    monkeypatch.setattr(locks, "_now", lambda folder: pytest.fail("a clock was asked"))
+    assert holder(tmp_path).alive
+    with pytest.raises(Busy, match=f"pid {other.pid}"), Lock(tmp_path):
+        pass
+    other.kill()
+    other.wait()
+    assert not holder(tmp_path).alive and not holder(tmp_path).silent
+    monkeypatch.setattr(locks, "BEAT", 1e9)  # nobody has to be watched
+    with Lock(tmp_path):
+        assert holder(tmp_path).pid == os.getpid()
+
+
+def test_who_looks_at_a_lock_does_not_wait(tmp_path, monkeypatch):
+    elsewhere(tmp_path)
+    os.utime(tmp_path / "4", (0, 0))
+    monkeypatch.setattr(locks.time, "sleep", lambda seconds: pytest.fail("slept"))
+    assert holder(tmp_path).silent
+
+
+def test_one_who_watched_and_one_who_came_meanwhile_do_not_both_get_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "BEAT", 0.05)
+    elsewhere(tmp_path)
+    os.utime(tmp_path / "4", (0, 0))
+
+    def come(seconds, sleep=time.sleep):
+        elsewhere(tmp_path, host="node8")
+        (tmp_path / "4").rename(tmp_path / "5")
+        sleep(seconds)
+
+    monkeypatch.setattr(locks.time, "sleep", come)
+    with pytest.raises(Busy, match="node"), Lock(tmp_path):
+        pass
+    assert holder(tmp_path).host == "node8" and holder(tmp_path).alive
+
+
+@pytest.mark.parametrize("jump", [3600, -3600])
+def test_a_holder_keeps_its_lock_while_the_clock_jumps(tmp_path, monkeypatch, jump):
+    monkeypatch.setattr(locks, "BEAT", 0.01)
+    lost, real = [], time.time
+    with Lock(tmp_path, lost=lambda: lost.append(True)):
+        monkeypatch.setattr(time, "time", lambda: real() + jump)
+        os.utime(tmp_path / "1", (0, 0))
+        while (tmp_path / "1").stat().st_mtime == 0:  # it goes on touching
+            time.sleep(0.01)
+        assert holder(tmp_path).alive and not lost
+    assert holder(tmp_path).ended == "done"
 
 
 def test_a_number_that_was_given_to_another_process_since_is_no_sign_of_life(tmp_path):

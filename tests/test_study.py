@@ -9,54 +9,68 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
 
-from motif.locks import Lock
-from motif.runs import Run, write_json
-from motif.study import Job, duration, jobs_of, launch, objective, status, survey, totals
+from motif.study import Job, duration, jobs_of, last_screen, launch, survey, totals
+from tests.test_progress import run_folder
 
 ROOT = Path(__file__).parent.parent
-RESULT = {"policy": "trained", "dataset": "chain", "rounds": 3, "accuracy": 0.5, "interval": (0.2, 0.8), "n": 8}
-
-
-def run_folder(tmp_path, name, lines=0, finished=False):
-    run = Run(tmp_path / name)
-    write_json(run.folder / "run.json", {"format": 1, "id": name, "identity": "x"})
-    (run.folder / "config.yaml").write_text(yaml.safe_dump({"algo": {"steps": 10}}))
-    for step in range(1, lines + 1):
-        run.record({"step": step, "seconds/rollout": 1.5, "seconds/update": 0.5})
-    if finished:
-        run.finish({"rounds": 3, "evaluation": [RESULT]})
-    return run
-
-
-def test_a_run_is_finished_running_stopped_or_not_begun_and_what_is_left_is_told(tmp_path):
-    done = status(run_folder(tmp_path, "done", lines=10, finished=True).folder)
-    assert (done.state, done.result) == ("finished", "50.0% (20.0% – 80.0%, n = 8) on chain in 3 rounds")
-    held = run_folder(tmp_path, "held", lines=4)
-    with Lock(held.lock):
-        running = status(held.folder)
-        assert running.state == "running" and f"pid {os.getpid()}" in running.detail
-        assert (running.step, running.steps, running.left) == (4, 10, pytest.approx(12.0))
-    assert status(held.folder).state == "stopped"
-    (tmp_path / "nothing").mkdir()
-    assert status(tmp_path / "nothing").state == "not begun"
-
-
-def test_a_half_written_line_of_metrics_does_not_matter(tmp_path):
-    run = run_folder(tmp_path, "half", lines=3)
-    with run.metrics_file.open("a") as file:
-        file.write('{"step": 4, "sec')
-    assert status(run.folder).step == 3
 
 
 def test_the_survey_holds_jobs_without_a_folder_and_of_a_study_the_newest_launch(tmp_path):
     run_folder(tmp_path, "a", lines=10, finished=True)
     for stamp, jobs in (("1", ["old"]), ("2", ["a", "b"])):
         launch(tmp_path / ".sweeps" / stamp, "mine", ["train.py"], [([f"name={name}"], name) for name in jobs])
-    found = {each.name: each.state for each in survey([tmp_path])}
+    found = {each.name: each.state for each in survey([tmp_path])[0]}
     assert found == {"a": "finished", "b": "not begun"}
-    assert totals(survey([tmp_path])) == "1 finished, 1 not begun"
+    words = "1 finished, 1 not begun; about 27 s of work left in 1 of them"  # what the finished one took
+    assert totals(survey([tmp_path])[0]) == words
+
+
+def test_a_study_whose_folder_has_moved_finds_its_runs_beside_it(tmp_path):
+    run_folder(tmp_path / "old", "a", lines=10, finished=True)
+    launch(tmp_path / "old/.sweeps/1", "mine", ["train.py"], [(["seed=0"], "a"), (["seed=1"], "b")])
+    (tmp_path / "old").rename(tmp_path / "new")
+    assert [(each.name, each.state) for each in survey([tmp_path / "new"])[0]] == [
+        ("a", "finished"),
+        ("b", "not begun"),
+    ]
+
+
+def test_the_last_screen_says_whether_all_is_done_and_what_goes_on_with_what_is_not(tmp_path, capsys):
+    folder = tmp_path / ".sweeps/1"
+    launch(folder, "mine", ["train.py", "-m", "seed=0,1"], [(["seed=0"], "a"), (["seed=1"], "b")])
+    for number in (0, 1):
+        Job(folder / f"jobs/{number}.json", [f"seed={number}"]).note("done", result="50 %")
+    assert last_screen(folder) and "again" not in capsys.readouterr().out
+    Job(folder / "jobs/1.json", ["seed=1"]).failed(ValueError("no"))
+    assert not last_screen(folder)
+    said = capsys.readouterr().out
+    assert "python train.py -m seed=0,1 " in said and "python train.py seed=1 " in said
+    assert "python train.py seed=0 " not in said and "ValueError: no" in said and "tracebacks lie in" in said
+
+
+def look(*paths, folder=ROOT):
+    call = [sys.executable, "-m", "motif.study", "status", *map(str, paths)]
+    done = subprocess.run(
+        call, capture_output=True, text=True, timeout=60, cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_bad_path_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "empty").mkdir()
+    for paths in ([], ["nowhere"], ["file"], ["empty"], ["empty", "nowhere/*"]):
+        code, out, err = look(*paths, folder=tmp_path)
+        assert code == 1 and not out and err.startswith("error: ") and err.count("\n") == 1, err
+
+
+def test_what_is_not_a_run_beside_runs_does_not_matter(tmp_path):
+    run_folder(tmp_path, "a", lines=3)
+    (tmp_path / "report").mkdir()
+    (tmp_path / "notes.txt").write_text("x")
+    code, out, _ = look(*sorted(tmp_path.iterdir()))
+    assert code == 0 and "1 stopped; about 14 s of work left" in out
 
 
 def test_what_a_job_says_of_itself_is_kept_in_its_file(tmp_path):
@@ -67,11 +81,6 @@ def test_what_a_job_says_of_itself_is_kept_in_its_file(tmp_path):
     noted, other = jobs_of(tmp_path)
     assert noted["state"] == "failed" and "no" in noted["reason"] and "\n" not in noted["reason"]
     assert "RuntimeError" in noted["traceback"] and noted["name"] == "a" and other["state"] == "planned"
-
-
-def test_an_optimiser_sees_validation_questions_only():
-    assert objective({"rounds": 3, "evaluation": [RESULT]}) is None
-    assert objective({"rounds": 3, "evaluation": [RESULT | {"split": "validation"}]}) == 0.5
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(40, "40 s"), (720, "12 min"), (3900, "1 h 05 min"), (None, "")])

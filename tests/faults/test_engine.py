@@ -99,7 +99,7 @@ def test_a_server_that_was_started_again_has_other_weights_and_is_lost(server, p
     server.stop()
     server.instance = "second"
     threading.Timer(0.3, server.start).start()
-    lost(generate, "was started again and has not the weights it was sent")
+    lost(generate, "was started again and has not the weights that it was sent")
 
 
 @pytest.mark.parametrize("fault", ["500", "503", "reset", "half"])
@@ -151,7 +151,7 @@ def test_one_reply_that_never_comes_is_not_waited_for_where_the_others_say_that_
 def test_a_server_that_lives_and_never_replies_is_lost(server, policy, monkeypatch):
     monkeypatch.setattr(serving, "SILENCE", 0.5)
     server.faults = ["", "hang"]
-    lost(engine(server, policy), "says that it lives, but has not replied to any request for 0.5 seconds")
+    lost(engine(server, policy), "says that it lives, but has replied to no request for 0.5 seconds")
 
 
 @pytest.mark.parametrize("silent", [False, True])

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import threading
 from collections import Counter
+from contextlib import suppress
 
 import pytest
 
@@ -37,10 +38,8 @@ def children(pid):
 
 
 def kill(pid, number=signal.SIGKILL):
-    try:
+    with suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def the_judge():
@@ -67,7 +66,7 @@ def test_a_judges_child_that_is_killed_at_its_question_is_asked_once_more():
 
 
 def planted(policy, seen):
-    """A generator whose replies hold right and wrong answers that only algebra can tell apart, all of them different."""
+    """A generator whose replies hold right and wrong answers that only algebra can tell apart, none of them twice."""
 
     def generate(talks, sampling):
         replies = []
@@ -133,8 +132,6 @@ def test_workers_that_are_killed_in_a_training_change_no_reward(tmp_path, traine
 
 @pytest.mark.slow
 def test_nobody_to_grade_is_a_line_with_a_checkpoint_and_the_same_command_continues(tmp_path, trained, monkeypatch):
-    whole, undisturbed = trained(tmp_path / "whole")
-    _is_correct.cache_clear()
     with monkeypatch.context() as patch:
 
         def at_step(step, *_):
@@ -145,5 +142,5 @@ def test_nobody_to_grade_is_a_line_with_a_checkpoint_and_the_same_command_contin
         with pytest.raises(NoJudge, match=r"does not start; try: python -m motif\.judge .* from step 1$") as error:
             trained(tmp_path / "run", report=at_step)
     assert "\n" not in str(error.value) and Run(tmp_path / "run").checkpoint().step == 1
-    policy, run = trained(tmp_path / "run")
+    _, run = trained(tmp_path / "run")
     assert [line["train/accuracy"] for line in run.metrics()] == [0.5] * 3

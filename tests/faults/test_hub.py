@@ -11,7 +11,6 @@ import pytest
 from huggingface_hub import constants
 
 from motif import loading
-from motif.checks import UserError
 from motif.models import load_policy
 from tests.test_loading import COMMIT, Hub, hub, refused  # noqa: F401
 
@@ -29,9 +28,9 @@ def cut_off(request, body, headers):
     request.close_connection = True
 
 
-def goes_away(hub, name):
+def goes_away(there, name):
     """Have the hub send half of the file `name` and then be gone; what is returned has it back."""
-    plain, gone = hub.answer, threading.Event()
+    plain, gone = there.answer, threading.Event()
 
     def answer(request):
         if gone.is_set():
@@ -39,12 +38,12 @@ def goes_away(hub, name):
             return request.connection.close()
         if request.command == "GET" and request.path.split("?")[0].endswith("/" + name):
             gone.set()
-            body = hub.files[name]
+            body = there.files[name]
             return cut_off(request, body, {"ETag": f'"{hash(body) & 0xFFFFFFFFFFFF:040x}"'})
         return plain(request)
 
-    hub.answer = answer
-    return lambda: setattr(hub, "answer", plain)
+    there.answer = answer
+    return lambda: setattr(there, "answer", plain)
 
 
 @pytest.fixture

@@ -104,7 +104,9 @@ def test_the_cache_that_is_named_spares_the_attempts(policy, monkeypatch, said):
 def test_a_single_reply_without_memory_is_one_line(policy, monkeypatch, said):
     policy.model.train()
     Narrow(monkeypatch, policy.model, 0)
-    with pytest.raises(OutOfMemory, match=r"a single reply .* up to 30 new ones\); lower episode.tokens, to 15 say") as error:
+    with pytest.raises(
+        OutOfMemory, match=r"a single reply .* up to 30 new ones\); lower episode.tokens, to 15 say"
+    ) as error:
         Transformers().generator(policy)(talks(), Sampling(30, seed=7))
     assert isinstance(error.value, UserError) and "\n" not in str(error.value)
     assert policy.model.training
@@ -147,7 +149,7 @@ def trained(folder, policy=None, micro_batch=None, **settings):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("loss", ["grpo", "dapo", "dr_grpo", "cispo", "sapo", "luspo"])
+@pytest.mark.parametrize("loss", ["grpo", "dapo", "dr_grpo", "cispo", "sapo", "luspo", "vespo"])
 def test_an_update_without_memory_is_taken_again_in_halves_and_gives_the_same_up_to_rounding(
     tmp_path, monkeypatch, said, loss
 ):
@@ -161,8 +163,9 @@ def test_an_update_without_memory_is_taken_again_in_halves_and_gives_the_same_up
     assert same_up_to_rounding(policy, undisturbed) and not torch.allclose(vectors(policy), start, atol=2e-6)
     assert [line["step"] for line in narrowed.metrics()] == [1, 2, 3]
     assert [one["id"] for one in episodes(narrowed)] == [one["id"] for one in episodes(run)]
-    assert ["of 8 rows at a time; going on from step 0 with 4", "of 4 rows at a time; going on from step 0 with 2"] == [
-        line[line.index("of ") : line.index(",")] for line in said
+    assert [line[line.index("of ") : line.index(",")] for line in said] == [
+        "of 8 rows at a time; going on from step 0 with 4",
+        "of 4 rows at a time; going on from step 0 with 2",
     ]
     assert all("algo.micro_batch=" in line and "\n" not in line for line in said)
 
@@ -226,7 +229,9 @@ def test_where_halving_would_not_do_a_line_names_the_setting_and_a_checkpoint_is
     with monkeypatch.context() as patch:
         Hungry(patch, rows, when=lambda step: step == 2)
         said, kept = refused(tmp_path / "run", **settings)
-        assert re.search(words, said) and said.endswith("what is done is kept, and the same command continues from step 2")
+        assert re.search(words, said) and said.endswith(
+            "what is done is kept, and the same command continues from step 2"
+        )
         assert kept.checkpoint().step == 2
     policy, again = trained(tmp_path / "run", **settings)
     assert weights(policy) == weights(whole) and without_times(again) == without_times(run)

@@ -92,7 +92,10 @@ class VLLMServer:
             if fault.isdigit():
                 return self.send(request, {}, int(fault))
             return self.send(request, {"choices": self.choices(body)}, half=fault == "half")
-        said = {"model_config": {"logprobs_mode": "processed_logprobs", "max_model_len": 4096}, "instance_id": self.instance}
+        said = {
+            "model_config": {"logprobs_mode": "processed_logprobs", "max_model_len": 4096},
+            "instance_id": self.instance,
+        }
         known = {"/health": {}, "/v1/models": {"data": [{"id": "toy"}]}, "/server_info": {"vllm_config": said}}
         return self.send(request, known.get(path, {}), 200 if path in known else 404)
 

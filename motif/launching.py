@@ -1,0 +1,135 @@
+"""Starts sweeps: what is written down before the first job, and what a person sees after the last.
+
+With `entry` the only module that imports Hydra. The jobs are run by Hydra's launchers, in this process or in others;
+what came of them is read from the files that they leave.
+"""
+
+import hashlib
+import logging
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from hydra import compose
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import CompactHydraException
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, open_dict
+
+from motif import screen
+from motif.entry import interrupted, one_line, run_name
+from motif.study import jobs_of, last_screen, launch
+
+
+class Plan(Callback):
+    """Writes down what a sweep is about to do, before its first job."""
+
+    launched: tuple[Path, ...] = ()  # of this process
+    queued = False  # whether Slurm has its jobs
+    beside = False  # whether its jobs are processes that outlive each other's ends
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        hydra = config.hydra
+        words = [
+            *(f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items()),
+            *hydra.overrides.task,
+        ]
+        grid = hydra.sweeper._target_.endswith("BasicSweeper")
+        if "optuna" in hydra.sweeper._target_:
+            import_module("optuna").logging.set_verbosity(logging.WARNING)
+        jobs = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(words), None)[0] if grid else []
+        preset = hydra.runtime.choices.get("sweeps")
+        extra = [word for word in hydra.overrides.hydra if word.startswith("hydra.searchpath")]
+        folder = Path(hydra.sweep.dir)
+        named = [(each, planned_name(each, extra)) for each in jobs]
+        launch(
+            folder,
+            preset or f"sweep-{hashlib.sha256(' '.join(sorted(words)).encode()).hexdigest()[:6]}",
+            sys.argv,
+            named,
+        )
+        Plan.launched = (folder,)
+        if "submitit" in hydra.launcher._target_:
+            screen.say(f"logs in {folder / 'logs'}; progress: python -m motif.study status {config.outputs}")
+        os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # what ends the sweep reaches `start`
+        code = str(Path(__file__).parent.parent)  # that jobs in other processes run, whatever is installed there
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [code, os.environ.get("PYTHONPATH")]))
+        if hydra.launcher._target_.endswith("JoblibLauncher"):  # Ctrl-C reaches the jobs too, and they are waited for
+            signal.signal(signal.SIGINT, once)
+        Plan.queued = hydra.launcher._target_.endswith("SlurmLauncher")
+        if hydra.launcher._target_.endswith("LocalLauncher"):  # all jobs at once; joblib divides threads by itself
+            Plan.beside = True
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # or submitit would kill its jobs in the middle of a step
+            at_once = len(jobs) or hydra.sweeper.get("n_jobs") or 1
+            os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // at_once)))
+
+
+def cores() -> int:
+    """Cores of this machine that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def planned_name(words: Sequence[str], extra: Sequence[str]) -> str | None:
+    """The name that the job of these overrides will have; None where it cannot be composed, as Hydra will say."""
+    try:
+        config = compose("config", [*words, *extra], return_hydra_config=True)
+        choices = config.hydra.runtime.choices
+        with open_dict(config):
+            del config["hydra"]
+        return config.name or run_name(config, choices, words, extra)
+    except Exception:
+        return None
+
+
+def once(number: int, frame: Any) -> None:
+    """Let the first Ctrl-C pass, and the second end this process."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupted.set()
+    screen.say("stopping: jobs finish their step and write a checkpoint; Ctrl-C again ends at once", style="yellow")
+
+
+def tell(fault: Exception) -> None:
+    """Say what has ended a sweep: Hydra's own words, the end of a log of submitit's, else a traceback."""
+    if isinstance(fault, CompactHydraException):
+        screen.say(f"error: {one_line(fault)}", style="red")
+    elif type(fault).__module__.startswith("submitit."):
+        last = str(fault).strip().splitlines()[-1]
+        logs = ", ".join(str(folder / "logs") for folder in Plan.launched)
+        screen.say(f"error: a job's process ended before its work did: {last} (logs lie in {logs})", style="red")
+    else:
+        traceback.print_exception(fault)
+
+
+def start(main: Callable[[], Any]) -> None:
+    """Run a program of Hydra's. A sweep ends with its last screen, and with exit status 1 where a job did not come to
+    its end, whatever became of its process."""
+    try:
+        main()
+        fault = None
+    except (Exception, KeyboardInterrupt, SystemExit) as error:
+        if not Plan.launched:
+            raise
+        fault = error
+    if not Plan.launched:
+        return
+    with suppress(ChildProcessError, KeyboardInterrupt):
+        while Plan.beside:  # one that was killed ends no other
+            os.wait()
+    noted = [job for folder in Plan.launched for job in jobs_of(folder) if job["state"] in ("failed", "stopped")]
+    if isinstance(fault, Exception) and not noted:  # it comes of no job's own work
+        tell(fault)
+    whole = [last_screen(folder) for folder in Plan.launched]
+    if isinstance(fault, KeyboardInterrupt) and Plan.queued:
+        screen.say("jobs that Slurm has go on there, and can be ended by scancel", style="yellow")
+    if isinstance(fault, SystemExit) and fault.code != 0:
+        raise fault
+    if interrupted.is_set() or isinstance(fault, KeyboardInterrupt) or "stopped" in (job["state"] for job in noted):
+        sys.exit(130)
+    sys.exit(int(fault is not None or not all(whole)))

@@ -1,0 +1,50 @@
+"""A sweep on a real Slurm, where there is one: `python -m pytest -m slurm`. One node that gives two cores will do.
+
+The partition is the default one, or that of MOTIF_SLURM_PARTITION; the folder of the tests has to be seen by its nodes
+(`--basetemp=`).
+"""
+
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from tests.test_launching import begin, process_of, run, steps, sweep, until
+
+PARTITION = os.environ.get("MOTIF_SLURM_PARTITION", "null")
+
+
+def ask(*words):
+    return subprocess.run(words, capture_output=True, text=True, timeout=60)
+
+
+def up():
+    return shutil.which("sbatch") is not None and ask("sinfo", "-h").returncode == 0
+
+
+pytestmark = [pytest.mark.slow, pytest.mark.slurm, pytest.mark.skipif(not up(), reason="needs a running Slurm")]
+
+
+def test_a_job_that_slurm_preempts_writes_a_checkpoint_is_requeued_and_goes_on(tmp_path):
+    asked = {"timeout_min": 60, "mem_gb": 2, "cpus_per_task": 1, "gpus_per_node": "null", "partition": PARTITION}
+    where = ["hydra/launcher=submitit_slurm", *(f"hydra.launcher.{key}={value}" for key, value in asked.items())]
+    command = sweep("algo=grpo", "seed=0,1", "algo.steps=16", "checkpoint.every=100", *where)
+    process = begin(tmp_path, *command)
+    first = until(lambda: next(iter((tmp_path / "outputs").glob("grpo-*-s0-*")), None), process)
+    until(lambda: steps(first) >= 2, process)
+    (log,) = (tmp_path / "outputs/.sweeps").glob("*/logs/*_0")
+    before = process_of(first)
+    ask("scancel", "--signal=USR2", log.name)
+    until(lambda: "Requeued" in "".join(file.read_text() for file in log.glob("*log.out")), process)
+    stopped = steps(first)
+    assert 2 <= stopped < 16 and (first / f"checkpoints/checkpoint-{stopped}/motif.json").is_file()
+    assert json.loads((first / "environment.json").read_text())["threads"] == 1
+    until(lambda: ask("scontrol", "update", f"jobid={log.name}", "StartTime=now").returncode == 0, process)
+    said, _ = process.communicate(timeout=400)
+    assert process.returncode == 0 and "2 done" in said, said
+    assert [json.loads(line)["step"] for line in (first / "metrics.jsonl").open()] == list(range(1, 17))
+    assert process_of(first) != before
+    code, said = run(tmp_path, *command)
+    assert code == 0 and "2 skipped" in said, said
