@@ -75,8 +75,8 @@ class VLLM:
     `mode` colocate runs it in the training processes, on a share `memory` of each GPU, `tensor_parallel` processes an
     engine; server uses one started elsewhere at `base_url`. Where that does not answer, at the start or later, it is
     asked again after 1, 2, 4 … seconds, for `wait` seconds in all; then `EngineLost`. `max_length` bounds prompt and
-    reply together (null: what the model knows and memory holds). `sleep` frees the memory between calls, at the price of
-    moving the weights again before each.
+    reply together (null: what the model knows and memory holds). `sleep` frees the memory between calls, at the price
+    of moving the weights again before each.
     """
 
     name: str = "vllm"

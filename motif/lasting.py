@@ -98,8 +98,8 @@ def make_last(engine: Any, wait: float) -> None:
     def back() -> None:
         if instance() != first:
             raise EngineLost(
-                f"the vLLM server at generation.base_url={address} was started again and has not the weights that it was "
-                "sent"
+                f"the vLLM server at generation.base_url={address} was started again and has not the weights that "
+                "it was sent"
             )
 
     sync = engine.sync_weights

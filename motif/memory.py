@@ -31,7 +31,7 @@ def ran_out(error: BaseException) -> bool:
 
 
 def unless_it_runs_out(work: Callable[..., T], *arguments: Any) -> T | None:
-    """What `work` returns for `arguments`; None where memory ran out, whose error and all that it holds has then been let go."""
+    """What `work` returns for `arguments`; None where memory ran out: the error is let go, with all it holds."""
     try:
         return work(*arguments)
     except Exception as error:

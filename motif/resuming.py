@@ -53,8 +53,8 @@ class LastStep:
 def train_on(trainer: Any, last: LastStep, found: Checkpoint | None) -> None:
     """Train from `found`, in smaller micro-batches from where memory runs out.
 
-    An engine or a judge that is lost, and memory that cannot be had, raise their error, with where the same command goes
-    on.
+    An engine or a judge that is lost, and memory that cannot be had, raise their error, which says where the same command
+    goes on.
     """
     while True:
         if found and (size := found.note.get("micro_batch")) and size < trainer.args.per_device_train_batch_size:
@@ -107,7 +107,7 @@ def smaller(trainer: Any, last: LastStep) -> tuple[int, str]:
 
 
 def averaged(trainer: Any) -> str:
-    """What makes the objective depend on how a step is cut, a mean over the tokens of each part; '' where nothing does."""
+    """What makes the objective depend on how a step is cut: a mean over the tokens of each part; '' for nothing."""
     if trainer.loss_type == "bnpo":  # the others divide by rows, of which each part has as many, or by all of a step
         return "algo.trainer.loss_type=bnpo is a mean over the tokens of each part"
     if trainer._entropy_bonus_enabled:

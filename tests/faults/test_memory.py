@@ -1,4 +1,4 @@
-"""Memory that runs out, injected: a model that has none for more rows than so many, and a process that may have no more."""
+"""Memory that runs out: injected, for more than so many rows, and real, in a process that may have no more."""
 
 import re
 import subprocess
