@@ -5,23 +5,35 @@ the key-value cache is written in place and grows by doubling; batches are cut t
 by length; and each row has random numbers of its own.
 """
 
+import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from transformers.cache_utils import Cache
 
+from motif import screen
 from motif.cache import FIRST_ROOM, Captured, Room, Stepper, capturable
 from motif.checks import UserError
 from motif.generation import Sampling
+from motif.memory import OutOfMemory, unless_it_runs_out
 
 Written = tuple[list[int], list[float], bool]  # token ids, their log-probabilities, finished
+Work = Sequence[tuple[list[int], list[int]]]  # prompts (token ids), each with the rows that have it
 Watch = Callable[[int, int], None]  # told (row, token) as tokens come
 
 DROP_AT = {Stepper: 0.85, Captured: 0.5}  # ended rows leave once the live ones are no more than this share of the batch
 PREFILL_TOKENS = 16_384  # of prompts in one forward pass
 ROW_BYTES = 40  # a row and word of the vocabulary: logits, log-probabilities, chances and their sums
+
+
+@dataclass
+class Allowance:
+    """How many tokens of key-value cache a micro-batch may hold; less, from call to call, where memory ran out."""
+
+    tokens: int = sys.maxsize
 
 
 @torch.inference_mode()
@@ -34,11 +46,15 @@ def decode(
     cache_gib: float | None = None,
     capture: bool = True,
     watch: Watch | None = None,
+    allowance: Allowance | None = None,
 ) -> list[Written]:
     """One reply for each row of `prompts` (token ids), in their order.
 
     Rows with equal prompts share one prefill; under greedy sampling they share one reply. `cache_gib` bounds the
     key-value cache in GiB. `capture` set to false takes plain steps on a GPU too. `watch` is told each token.
+
+    Where memory runs out, a micro-batch is halved and begun again, `watch` included; `allowance` keeps the smaller size
+    for later calls. A single row for which there is no memory raises `OutOfMemory`.
     """
     shared: dict[tuple[int, ...], list[int]] = {}
     for row, prompt in enumerate(prompts):
@@ -58,9 +74,18 @@ def decode(
     was_training = model.training
     model.eval()
     try:
-        for batch in micro_batches(work, sampling.tokens, *cache_tokens(model, cache_gib)):
-            for row, result in _decode_batch(model, batch, sampling, end_ids, pad_id, stepper, watch):
+        allowance = allowance or Allowance()
+        room, row_tokens = cache_tokens(model, cache_gib)
+        left = micro_batches(work, sampling.tokens, min(room, allowance.tokens), row_tokens)
+        while left:
+            batch = left[0]
+            found = unless_it_runs_out(_decode_batch, model, batch, sampling, end_ids, pad_id, stepper, watch)
+            if found is None:
+                left = _halved(left, sampling.tokens, row_tokens, allowance, token_bytes(model))
+                continue
+            for row, result in found:
                 written[row] = result
+            left = left[1:]
     finally:
         model.train(was_training)
     if greedy:
@@ -70,15 +95,33 @@ def decode(
     return written  # type: ignore[return-value]
 
 
-def micro_batches(
-    work: Sequence[tuple[list[int], list[int]]], new_tokens: int, room: int, row_tokens: int = 0
-) -> list[list[tuple[list[int], list[int]]]]:
+def _halved(left: Sequence[Work], new_tokens: int, row_tokens: int, allowance: Allowance, size: int) -> list[Work]:
+    """The micro-batches that are `left`, cut anew to half of what memory ran out for in the first of them.
+
+    A token of cache takes `size` bytes.
+    """
+    rows, longest = sum(len(rows) for _, rows in left[0]), len(left[0][-1][0])
+    if rows == 1:
+        raise OutOfMemory(
+            f"memory ran out while a single reply was generated (a prompt of {longest} tokens, up to {new_tokens} new "
+            f"ones); lower episode.tokens, to {max(1, new_tokens // 2)} say, or take a smaller model"
+        )
+    allowance.tokens = rows // 2 * (longest + new_tokens + row_tokens)
+    screen.say(
+        f"memory ran out while {rows} replies were generated together; they are begun again in halves, which changes "
+        f"no result (generation.cache_gib={allowance.tokens * size / 2**30:.2g} begins with halves)",
+        style="yellow",
+    )
+    return micro_batches([item for batch in left for item in batch], new_tokens, allowance.tokens, row_tokens)
+
+
+def micro_batches(work: Work, new_tokens: int, room: int, row_tokens: int = 0) -> list[Work]:
     """Cut `work`, (prompt, rows) sorted by prompt length, so that rows × (longest prompt + `new_tokens` +
     `row_tokens`) ≤ `room`.
 
     The rows of one prompt may be split over batches. A single row that does not fit gets a batch of its own.
     """
-    batches: list[list[tuple[list[int], list[int]]]] = []
+    batches: list[Work] = []
     batch: list[tuple[list[int], list[int]]] = []
     held = 0
     for prompt, rows in work:
@@ -97,11 +140,7 @@ def micro_batches(
 def cache_tokens(model: Any, cache_gib: float | None) -> tuple[int, int]:
     """How many tokens of key-value cache fit the budget, at the model's own shape and type, and how many of them the
     logits of a row are worth."""
-    config = model.config.get_text_config()
-    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    a_token = 2 * config.num_hidden_layers * heads * size * torch.finfo(model.dtype).bits // 8
-    a_token *= 2  # the cache stands twice while it grows
+    a_token = token_bytes(model)
     if cache_gib is not None:
         budget = cache_gib * 2**30
     elif model.device.type == "cuda":
@@ -110,12 +149,20 @@ def cache_tokens(model: Any, cache_gib: float | None) -> tuple[int, int]:
         budget = 0.8 * (free + held)
     else:
         budget = 2**30
-    return int(budget // a_token), config.vocab_size * ROW_BYTES // a_token
+    return int(budget // a_token), model.config.get_text_config().vocab_size * ROW_BYTES // a_token
+
+
+def token_bytes(model: Any) -> int:
+    """Bytes of the key-value cache of one token; twice what it holds, for it stands twice while it grows."""
+    config = model.config.get_text_config()
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return 2 * 2 * config.num_hidden_layers * heads * size * torch.finfo(model.dtype).bits // 8
 
 
 def _decode_batch(
     model: Any,
-    batch: list[tuple[list[int], list[int]]],
+    batch: Work,
     sampling: Sampling,
     end_ids: Sequence[int],
     pad_id: int,

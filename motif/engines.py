@@ -13,14 +13,10 @@ from typing import Any, ClassVar, Protocol
 
 from motif.checks import UserError, number, one_of, whole
 from motif.generation import Generate, Reply, Sampling
+from motif.lasting import check_alive, gone, make_last, reach
 from motif.models import Policy
 from motif.prompts import Conversation
 from motif.serving import Ask, ask_engine, ask_server, exact, grouped, pooled, requests, settings
-
-SERVE = (
-    'VLLM_SERVER_DEV_MODE=1 vllm serve MODEL --weight-transfer-config \'{"backend": "nccl"}\' '
-    "--logprobs-mode processed_logprobs"
-)
 
 
 class Engine(Protocol):
@@ -40,7 +36,7 @@ class Transformers:
     """Generation with the training model itself, in this process (`generation=transformers`).
 
     `cache_gib` bounds the key-value cache of one micro-batch; null takes 0.8 of the free memory of a GPU, or 1 GiB on
-    a CPU. Results do not depend on it.
+    a CPU. Results do not depend on it; where memory runs out all the same, the micro-batch is halved.
     """
 
     name: str = "transformers"
@@ -54,11 +50,15 @@ class Transformers:
     def check(self) -> None: ...
 
     def generator(self, policy: Policy, trainer: Any = None) -> Generate:
-        from motif.decoding import decode
+        from motif.decoding import Allowance, decode
+
+        allowance = Allowance()
 
         def generate(conversations: Sequence[Conversation], sampling: Sampling) -> list[Reply]:
             prompts = policy.render(conversations)
-            written = decode(policy.model, prompts, sampling, policy.end_ids, policy.pad_id, self.cache_gib)
+            written = decode(
+                *(policy.model, prompts, sampling, policy.end_ids, policy.pad_id, self.cache_gib), allowance=allowance
+            )
             texts = policy.tokenizer.batch_decode([policy.without_end(ids) for ids, _, _ in written])
             return [
                 Reply(text, ids, prompt, finished, logprobs)
@@ -73,9 +73,10 @@ class VLLM:
     """Generation with vLLM (`generation=vllm`), through TRL's own `VLLMGeneration`, which moves the weights.
 
     `mode` colocate runs it in the training processes, on a share `memory` of each GPU, `tensor_parallel` processes an
-    engine; server uses one started elsewhere at `base_url`, which has `wait` seconds to answer. `max_length` bounds
-    prompt and reply together (null: what the model knows and memory holds). `sleep` frees the memory between calls,
-    at the price of moving the weights again before each.
+    engine; server uses one started elsewhere at `base_url`. Where that does not answer, at the start or later, it is
+    asked again after 1, 2, 4 … seconds, for `wait` seconds in all; then `EngineLost`. `max_length` bounds prompt and
+    reply together (null: what the model knows and memory holds). `sleep` frees the memory between calls, at the price
+    of moving the weights again before each.
     """
 
     name: str = "vllm"
@@ -149,10 +150,14 @@ class VLLM:
         if trainer and trainer.loss_type == "vespo" and trainer.vllm_importance_sampling_correction:
             modes = ("token_truncate", "token_mask")  # as TRL has it
             one_of("algo.trainer.vllm_importance_sampling_mode", trainer.vllm_importance_sampling_mode, modes)
+        accelerator = trainer.accelerator if trainer else Accelerator(cpu=policy.model.device.type == "cpu")
+        asks = self.mode == "server" and accelerator.is_main_process
+        if asks:  # TRL itself would wait for ever for one that takes the connection and says nothing
+            reach(self.base_url.rstrip("/"), self.wait)
         try:
             engine = VLLMGeneration(
                 model=trainer.model if trainer else policy.model,
-                accelerator=trainer.accelerator if trainer else Accelerator(cpu=policy.model.device.type == "cpu"),
+                accelerator=accelerator,
                 processing_class=policy.tokenizer,
                 mode=self.mode,
                 server_base_url=self.base_url.rstrip("/"),
@@ -168,10 +173,12 @@ class VLLM:
         except (OSError, RuntimeError) as error:
             if self.mode == "colocate":
                 raise
-            away = f"no vLLM server answers at generation.base_url={self.base_url}; start one with: {SERVE}"
-            raise UserError(away if isinstance(error, OSError) else first_line(error)) from error
+            words = first_line(error)
+            raise UserError(gone(self.base_url, words) if isinstance(error, OSError) else words) from error
         if engine.accelerator.distributed_type.value in ("NO", "MULTI_GPU"):  # weights lie whole on each
             engine.sync_weights = exact(engine.sync_weights, engine.model)  # type: ignore[method-assign]
+        if asks:
+            make_last(engine, self.wait)
         if trainer:
             trainer.use_vllm, trainer.vllm_generation, trainer._last_loaded_step = True, engine, -1
         else:
@@ -190,7 +197,8 @@ class VLLM:
                 f"the vLLM server at {self.base_url} reports {model['logprobs_mode']}; "
                 "start it with --logprobs-mode processed_logprobs"
             )
-        return model["max_model_len"], partial(ask_server, engine.vllm_client)
+        alive = partial(check_alive, engine.vllm_client)
+        return model["max_model_len"], partial(ask_server, engine.vllm_client, alive=alive)
 
 
 def first_line(error: Exception) -> str:

@@ -8,7 +8,7 @@ to fit memory, or what was generated before.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from motif.checks import number, whole
+from motif.checks import UserError, number, whole
 from motif.prompts import Conversation
 
 
@@ -51,3 +51,7 @@ class Reply:
 
 
 Generate = Callable[[Sequence[Conversation], Sampling], list[Reply]]
+
+
+class EngineLost(UserError):
+    """What generates is gone and did not come back in time; the message says how to have it again."""

@@ -144,23 +144,25 @@ class Child:
         os.close(there)
         os.close(back)
 
-    def ask(self, line: bytes) -> bytes | None:
-        """The verdict on a question, None where the child did not live to say it in time."""
+    def ask(self, line: bytes, until: float) -> bytes | None:
+        """The verdict on a question; b'' where the child died of it, None where it says nothing `until` then."""
         try:
             os.write(self.questions, line)
         except BrokenPipeError:
-            return None
-        until = time.monotonic() + WALL
+            return b""
         while (left := until - time.monotonic()) > 0:
             if select.select([self.verdicts], [], [], left)[0]:
-                return os.read(self.verdicts, 16) or None
+                return os.read(self.verdicts, 16)
         return None
 
-    def end(self) -> None:
+    def end(self, dead: bool = False) -> bool:
+        """End it, or bury it; whether it was killed by somebody else, and not by its limits."""
         os.close(self.questions)
         os.close(self.verdicts)
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
+        if not dead:
+            os.kill(self.pid, signal.SIGKILL)
+        _, status = os.waitpid(self.pid, 0)
+        return dead and os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGKILL, signal.SIGTERM)
 
 
 def main(source: IO[bytes], verdicts: IO[bytes]) -> None:
@@ -168,10 +170,16 @@ def main(source: IO[bytes], verdicts: IO[bytes]) -> None:
     worker = Child()
     verdicts.write(b"ready\n"), verdicts.flush()
     for line in source:
-        verdict = worker.ask(line)
-        if verdict is None:
-            worker.end()
+        until = time.monotonic() + WALL
+        for left in range(3, -1, -1):
+            if verdict := worker.ask(line, until):
+                break
+            killed = worker.end(dead=verdict is not None)
+            if killed and not left:
+                return  # something ends every child, and no verdict is made up
             worker = Child()
+            if not killed:
+                break
         verdicts.write(verdict or b"null\n"), verdicts.flush()
     worker.end()
 

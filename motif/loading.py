@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from motif.checks import UserError
+from motif.memory import ran_out
 
 if TYPE_CHECKING:
     import torch
@@ -235,8 +236,8 @@ def load_model(
             local_files_only=True,
             **options,
         )
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not re.search(r"out of memory|allocate memory", str(error), re.I):
+    except (MemoryError, RuntimeError) as error:
+        if not ran_out(error):
             raise
         raise UserError(
             f"{key}={path}: memory ran out while loading ({one_line(error)}); free some, take a smaller model, "

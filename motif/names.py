@@ -1,8 +1,8 @@
 """What a run is, and what it is called.
 
-The identity of a run is its resolved configuration without plumbing: where things lie, who watches, what generates and
-how often a checkpoint is written change no result. Where a name is not given it is derived, so that another identity
-has another name.
+The identity of a run is its resolved configuration without plumbing: where things lie, who watches, what generates, how
+often a checkpoint is written and in how many parts an update is computed change no result. Where a name is not given it
+is derived, so that another identity has another name.
 """
 
 import hashlib
@@ -23,10 +23,18 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     kept = {
         key: without_copy(value) if key == "dataset" else value for key, value in config.items() if key not in PLUMBING
     }
+    algo = kept.get("algo")
+    if isinstance(algo, Mapping) and not by_parts(algo.get("trainer") or {}):
+        kept["algo"] = {key: value for key, value in algo.items() if key != "micro_batch"}
     evaluation = kept.get("evaluation")
     if isinstance(evaluation, Mapping) and evaluation.get("datasets"):
         kept["evaluation"] = {**evaluation, "datasets": [without_copy(each) for each in evaluation["datasets"]]}
     return kept
+
+
+def by_parts(trainer: Mapping[str, Any]) -> bool:
+    """Whether these keys of TRL's make an objective of which each part of an update takes a mean of its own."""
+    return trainer.get("loss_type") == "bnpo" or any("entropy" in key for key in trainer)
 
 
 def without_copy(dataset: Any) -> Any:
@@ -71,6 +79,7 @@ def derived_name(fields: Mapping[str, object], overrides: Sequence[str] = (), sp
         text
         for text in stripped
         if re.split("[.=@]", text)[0] not in plumbing or ("." in text.split("=")[0] and text.split(".")[0] in fields)
+        if not text.startswith("algo.micro_batch=")
     )
     others = others or [text.split("=", 1)[1] for text in stripped if text.startswith("sweeps=")]
     words = "-".join(

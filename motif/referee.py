@@ -1,7 +1,8 @@
 """The line to the process that does algebra (`motif.judge`): one per process, started when first asked.
 
 Threads take turns; a forked process gets its own. A judge that dies is replaced and asked once more; one that cannot be
-started is an error. It ends with the process that started it, because its stdin does.
+started, or dies again, is `NoJudge`: no verdict is made up. It ends with the process that started it, because its stdin
+does.
 """
 
 import atexit
@@ -14,8 +15,14 @@ import threading
 import time
 from pathlib import Path
 
+from motif.checks import UserError
+
 START = 120.0  # seconds for the libraries to load
 PATIENCE = 1.8  # seconds for a verdict; the judge itself gives up before
+
+
+class NoJudge(UserError):
+    """There is nobody to grade answers."""
 
 
 class Referee:
@@ -47,8 +54,9 @@ class Referee:
                     return json.loads(verdict)
                 self.end()
                 if attempt == 2:
-                    raise RuntimeError(
-                        "the process that grades answers (python -m motif.judge) died twice on a question"
+                    raise NoJudge(
+                        "the process that grades answers (python -m motif.judge) was killed twice at one question; see "
+                        "whether something ends processes here, or memory is short"
                     )
         raise AssertionError
 
@@ -66,7 +74,7 @@ class Referee:
         )
         if self.heard(process, START) != b"ready":
             self.end()
-            raise RuntimeError("the process that grades answers does not start; try: python -m motif.judge < /dev/null")
+            raise NoJudge("the process that grades answers does not start; try: python -m motif.judge < /dev/null")
         return process
 
     def heard(self, process: "subprocess.Popen[bytes]", seconds: float) -> bytes | None:

@@ -81,7 +81,8 @@ class Run:
         if not overwrite and run.has_recorded() and (keys := run.differs(config)):
             raise UserError(
                 f"{folder} holds a run with another configuration ({', '.join(keys)} differ; only "
-                f"{', '.join(PLUMBING)} may); choose another name=, or overwrite=true to lose that run"
+                f"{', '.join(PLUMBING)}, algo.micro_batch may); choose another name=, or overwrite=true to lose that "
+                "run"
             )
         return run
 

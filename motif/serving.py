@@ -1,17 +1,21 @@
 """What vLLM is asked for and how it answers, in this process or through a server. No weights and no policy.
 
 Equal prompts in a row are one request for n replies, so that the prompt is computed once; a row has the seed it would
-have had alone.
+have had alone. A request that fails is made again, which gives the same replies; how often, `motif.lasting` says.
 """
 
 import math
+import multiprocessing
+import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from itertools import accumulate, groupby
+from multiprocessing.pool import ThreadPool
 from typing import Any, NamedTuple
 
-from motif.generation import Sampling
+from motif.generation import EngineLost, Sampling
+from motif.lasting import BEAT, PLACES, SILENCE
+from motif.memory import OutOfMemory, ran_out
 
 
 class Request(NamedTuple):
@@ -59,18 +63,28 @@ def ask_engine(engine: Any, asked: Sequence[Request], keywords: dict[str, Any]) 
     """Replies of the engine in this process."""
     from vllm import SamplingParams
 
-    if engine.enable_sleep_mode:
-        if engine._llm_weights_sleeping:
-            engine.sync_weights()
-        engine.llm.wake_up(tags=["kv_cache"])
-    outputs = engine.llm.generate(
-        [{"prompt_token_ids": request.prompt} for request in asked],
-        sampling_params=[SamplingParams(n=request.n, seed=request.seed, **keywords) for request in asked],
-        use_tqdm=False,
-    )
-    if engine.enable_sleep_mode:
-        engine.llm.sleep(level=2)
-        engine._llm_weights_sleeping = True
+    try:
+        if engine.enable_sleep_mode:
+            if engine._llm_weights_sleeping:
+                engine.sync_weights()
+            engine.llm.wake_up(tags=["kv_cache"])
+        outputs = engine.llm.generate(
+            [{"prompt_token_ids": request.prompt} for request in asked],
+            sampling_params=[SamplingParams(n=request.n, seed=request.seed, **keywords) for request in asked],
+            use_tqdm=False,
+        )
+        if engine.enable_sleep_mode:
+            engine.llm.sleep(level=2)
+            engine._llm_weights_sleeping = True
+    except Exception as error:
+        if type(error).__name__ in ("EngineDeadError", "EngineGenerateError"):  # vLLM's, whose module moves about
+            raise EngineLost(f"vLLM, which generates in this process, died: {error}") from error
+        if ran_out(error):
+            raise OutOfMemory(
+                f"memory ran out in vLLM ({type(error).__name__}); lower generation.memory, generation.max_length or "
+                "algo.micro_batch, or set generation.sleep=true"
+            ) from error
+        raise
     return [
         [
             (
@@ -83,18 +97,38 @@ def ask_engine(engine: Any, asked: Sequence[Request], keywords: dict[str, Any]) 
     ]
 
 
-def ask_server(client: Any, asked: Sequence[Request], keywords: dict[str, Any]) -> list[list[Tokens]]:
-    """Replies of a server, through TRL's client; a call a request, since a call has one seed."""
+def ask_server(
+    client: Any, asked: Sequence[Request], keywords: dict[str, Any], alive: Callable[[], object] = lambda: None
+) -> list[list[Tokens]]:
+    """Replies of a server, through TRL's client; a call a request, since a call has one seed.
+
+    However long they take, they are waited for while `alive`, called now and then, raises nothing, and some reply came
+    within `SILENCE` seconds.
+    """
     named = {key: value for key, value in keywords.items() if key != "stop_token_ids"}
 
-    def ask(request: Request) -> list[Tokens]:
+    def ask(numbered: tuple[int, Request]) -> tuple[int, list[Tokens]]:
+        place, request = numbered
         others = {"seed": request.seed, "stop_token_ids": keywords["stop_token_ids"]}
         output = client.generate([request.prompt], n=request.n, generation_kwargs=others, **named)
-        scores = [[math.nan if place[0] is None else place[0] for place in reply] for reply in output["logprobs"]]
-        return list(zip(output["completion_ids"], scores, strict=True))
+        scores = [[math.nan if one[0] is None else one[0] for one in reply] for reply in output["logprobs"]]
+        return place, list(zip(output["completion_ids"], scores, strict=True))
 
-    with ThreadPoolExecutor(max_workers=64) as threads:  # as many as the client holds connections
-        return list(threads.map(ask, asked))
+    found: dict[int, list[Tokens]] = {}
+    with ThreadPool(max(1, min(PLACES, len(asked)))) as threads:  # not waited for where one of them hangs
+        replies, heard = threads.imap_unordered(ask, enumerate(asked)), time.monotonic()
+        while len(found) < len(asked):
+            try:
+                place, written = replies.next(BEAT)
+            except multiprocessing.TimeoutError:
+                alive()
+                if time.monotonic() - heard > SILENCE:
+                    raise EngineLost(
+                        f"the vLLM server says that it lives, but has replied to no request for {SILENCE:g} seconds"
+                    ) from None
+                continue
+            found[place], heard = written, time.monotonic()
+    return [found[place] for place in range(len(asked))]
 
 
 def pooled(engine: Any, asked: list[Request], ask: Callable[[list[Request]], list[list[Tokens]]]) -> list[list[Tokens]]:
@@ -104,8 +138,15 @@ def pooled(engine: Any, asked: list[Request], ask: Callable[[list[Request]], lis
         from accelerate.utils import broadcast_object_list, gather_object
 
         parts, place = gather_object([asked]), accelerator.process_index
-        found = [ask([request for part in parts for request in part]) if accelerator.is_main_process else None]
+        found: list[Any] = [None]
+        if accelerator.is_main_process:
+            try:
+                found = [ask([request for part in parts for request in part])]
+            except EngineLost as error:  # for all of them, or the others would wait for ever
+                found = [error]
         written = broadcast_object_list(found, from_process=0)[0]
+        if isinstance(written, EngineLost):
+            raise written
     elif engine.mode == "colocate" and engine.tensor_parallel_size > 1:
         from torch import distributed
 
@@ -137,10 +178,15 @@ def exact(sync: Callable[[], None], model: Any) -> Callable[[], None]:
     ]
 
     def synced() -> None:
-        sync()
-        for module, parameter, copy in kept:
-            module.weight = parameter
-            if copy is not None:
-                parameter.data.copy_(copy)
+        try:
+            sync()
+        except BaseException:  # half way, and so merged
+            model.unmerge_adapter()
+            raise
+        finally:
+            for module, parameter, copy in kept:
+                module.weight = parameter
+                if copy is not None:
+                    parameter.data.copy_(copy)
 
     return synced

@@ -4,7 +4,6 @@ TRL asks a `Rollout` for completions and for the values of the reward's terms, m
 step. `Recorder` writes down what happened.
 """
 
-import json
 import os
 from collections.abc import Mapping
 from contextlib import contextmanager
@@ -15,20 +14,19 @@ from typing import Any, cast
 
 import torch
 from accelerate import PartialState
-from accelerate.utils import broadcast_object_list
 from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from motif.algorithms import Algorithm
 from motif.budget import Limits, reached
-from motif.checkpoints import Checkpoint, Checkpoints, check_made_with, drafts
+from motif.checkpoints import Checkpoints, check_made_with, drafts
 from motif.checks import UserError, hint, number, one_of
-from motif.compute import Ledger, forget_peak, together
+from motif.compute import forget_peak, together
 from motif.episode import Episode
-from motif.files import write_json
 from motif.flops import Cost
 from motif.models import Policy
+from motif.resuming import LastStep, lost, newest, train_on
 from motif.rewards import Reward
 from motif.rollout import Rollout
 from motif.runs import Run, as_record
@@ -85,14 +83,24 @@ class Recorder(TrainerCallback):
     ):
         self.rollout, self.run, self.tracker, self.report = rollout, run, tracker, report
         self.episodes, self.tables, self.limits, self.keep = episodes, tables, limits or {}, keep
+        self.last = LastStep(run, rollout.ledger)
+        self.micro_batch: int | None = None  # that was chosen; the trainer's may be smaller
         self.stopping = False
         self.signal: int | None = None  # that asked for it
 
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.last.finished(state)
+
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.rollout.ledger.begin_step()
+        self.last.begun()
+
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.last.updating()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.rollout.ledger.end_step(self.rollout.trained, partial(together, args.world_size))
+        self.last.finished(state)
         if self.stopping or reached(self.limits, self.rollout.ledger):  # by the ledger, which is the same on all ranks
             control.should_save = control.should_training_stop = True
         self.run.check_there()
@@ -127,6 +135,8 @@ class Recorder(TrainerCallback):
         PartialState().wait_for_everyone()  # all have written their part
         if state.is_world_process_zero:
             note = {"step": state.global_step, "ledger": self.rollout.ledger.as_dict(), "limits": self.limits}
+            if args.per_device_train_batch_size != self.micro_batch:
+                note["micro_batch"] = args.per_device_train_batch_size
             self.run.seal(note, self.keep)
 
 
@@ -232,10 +242,12 @@ def train(
 
     The trees of the first `episodes` questions of a step are kept (None: all); `tables` is the number of steps between
     tables of episodes for the tracker (0: none). Training ends at `algo.steps`, or at the first step that reaches one
-    of `limits`. Raises `Stopped` after a checkpoint where the process was asked to.
+    of `limits`. Raises `Stopped` after a checkpoint where the process was asked to, and `EngineLost`,
+    `NoJudge` or `OutOfMemory` after one of the last finished step.
     """
     ledger, limits, checkpoints = rollout.ledger, limits or {}, checkpoints or Checkpoints()
     recorder = Recorder(rollout, run, tracker, report, episodes, tables, limits, checkpoints.keep)
+    recorder.micro_batch = trainer.args.per_device_train_batch_size
     trainer.add_callback(recorder)
     found = newest(trainer, run)
     if found:
@@ -258,32 +270,11 @@ def train(
         model.eval()
         return
     with stoppable(recorder):
-        trainer.train(resume_from_checkpoint=str(found.folder) if found else None)
+        train_on(trainer, recorder.last, found)
     if recorder.stopping and trainer.state.global_step < steps and not reached(limits, ledger):
         words = f"stopped after step {trainer.state.global_step} of {steps}; a checkpoint is written"
         raise Stopped(words, recorder.signal)
     model.eval()
-
-
-def newest(trainer: GRPOTrainer, run: Run) -> Checkpoint | None:
-    """The checkpoint to go on from; the first process chooses for all."""
-    if trainer.args.world_size == 1:
-        return run.checkpoint()
-    chosen = [run.checkpoint() if trainer.is_world_process_zero() else None]
-    return broadcast_object_list(chosen)[0]
-
-
-def lost(run: Run, ledger: Ledger) -> dict[str, float]:
-    """What killed processes of this run had spent after the checkpoints that were gone on from, by whole lines of its
-    metrics."""
-    file = run.checkpoints / "redone.json"
-    before: dict[str, float] = json.loads(file.read_text()) if file.is_file() else {}
-    lines = run.metrics_file.read_bytes().split(b"\n")[:-1] if run.metrics_file.is_file() else []
-    if not lines or not (more := ledger.beyond(json.loads(lines[-1]))):
-        return before
-    found = {name: before.get(name, 0) + more.get(name, 0) for name in {**before, **more}}
-    write_json(file, found)
-    return found
 
 
 @contextmanager

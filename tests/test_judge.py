@@ -1,3 +1,4 @@
+import io
 import json
 import subprocess
 import sys
@@ -5,7 +6,7 @@ import time
 
 import pytest
 
-from motif.judge import Child, answer, main
+from motif.judge import WALL, Child, answer, main
 
 
 @pytest.mark.parametrize(
@@ -28,12 +29,26 @@ def test_algebra_decides_the_parts(prediction, gold, verdict):
 def test_a_child_that_takes_too_long_is_ended_and_the_next_one_answers():
     child = Child()
     started = time.process_time()
-    assert child.ask(json.dumps(["\\binom{10^9}{10^8}", "3\\pi"]).encode() + b"\n") is None
+    assert not child.ask(json.dumps(["\\binom{10^9}{10^8}", "3\\pi"]).encode() + b"\n", time.monotonic() + WALL)
     child.end()
     child = Child()
-    assert child.ask(json.dumps(["\\sqrt{8}", "2\\sqrt{2}"]).encode() + b"\n") == b"true\n"
+    assert child.ask(json.dumps(["\\sqrt{8}", "2\\sqrt{2}"]).encode() + b"\n", time.monotonic() + WALL) == b"true\n"
     child.end()
     assert time.process_time() - started < 5
+
+
+def test_where_every_child_is_killed_the_judge_ends_and_makes_no_verdict_up(monkeypatch):
+    class Killed:
+        def ask(self, line, until):
+            return b""
+
+        def end(self, dead=False):
+            return dead
+
+    monkeypatch.setattr("motif.judge.Child", Killed)
+    verdicts = io.BytesIO()
+    main([b'["1", "1"]\n', b'["2", "2"]\n'], verdicts)
+    assert verdicts.getvalue() == b"ready\n"
 
 
 def test_the_end_of_its_questions_ends_the_judge():

@@ -7,13 +7,13 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "motif"
 LAYERS = [  # from the ground up; a module may import from layers below its own
-    {"checks", "vocabulary", "files", "stops", "cache", "card", "flops", "notation", "referee"},
-    {"prompts", "statistics", "fitting", "compute", "locks", "names", "exact", "shapes", "units"},
+    {"checks", "vocabulary", "files", "stops", "cache", "card", "flops", "notation"},
+    {"prompts", "statistics", "fitting", "compute", "locks", "names", "exact", "shapes", "units", "memory", "referee"},
     {"data", "generation", "screen", "tables", "policy", "loading", "budget", "comparison"},
-    {"chain", "carry", "models", "results", "answers", "judge", "checkpoints"},
+    {"chain", "carry", "models", "results", "answers", "judge", "checkpoints", "lasting"},
     {"corpus", "episode", "tiny", "decoding", "serving", "tracking", "scores"},
     {"rewards", "algorithms", "measures", "runs", "reading", "engines", "guard"},
-    {"evaluation", "rollout", "lm_eval", "arms", "progress", "flaws", "probes"},
+    {"evaluation", "rollout", "lm_eval", "arms", "progress", "flaws", "probes", "resuming"},
     {"training", "evaluator", "solver", "verdicts", "study", "rules"},
     {"preflight", "report"},
     {"experiment"},

@@ -53,3 +53,17 @@ def test_names_that_cannot_be_folders_everywhere_are_refused(name):
 
 def test_differing_names_nested_keys_on_either_side():
     assert differing({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 2, "c": 2}, "e": 4}) == ["a.b", "d", "e"]
+
+
+def test_the_parts_in_which_an_update_is_computed_are_no_part_of_a_run_where_the_objective_is_the_same():
+    def run(micro_batch, **trainer):
+        return {"algo": {"m": 8, "micro_batch": micro_batch, "trainer": trainer}}
+
+    assert identity(run(None)) == identity(run(4)) == identity(run(4)) != identity({"algo": {"m": 4}})
+    assert identity(run(None, loss_type="grpo")) == identity(run(4, loss_type="grpo"))
+    for means in ({"loss_type": "bnpo"}, {"entropy_coef": 0.01}, {"top_entropy_quantile": 0.2}):
+        assert identity(run(None, **means)) != identity(run(4, **means))
+    fields = {"algo": "grpo", "dataset": "chain", "model": "tiny", "rounds": 3, "seed": 0}
+    assert derived_name(fields, ["algo.k=4", "algo.micro_batch=4"], "abcdef") == derived_name(
+        fields, ["algo.k=4"], "abcdef"
+    )

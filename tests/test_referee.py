@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from motif.referee import Referee
+from motif.referee import NoJudge, Referee
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_a_judge_killed_at_its_question_is_asked_once_more(referee):
 
 def test_no_judge_is_an_error_and_not_a_verdict(referee, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(RuntimeError, match=r"does not start.*motif\.judge"):
+    with pytest.raises(NoJudge, match=r"does not start.*motif\.judge"):
         referee.ask("x", "y")
 
 

@@ -1,0 +1,1 @@
+"""Faults, injected: what a person sees, and that nothing is lost."""

@@ -109,6 +109,6 @@ def test_a_server_that_cannot_be_sent_weights_is_refused_in_a_line(address, poli
 
 def test_a_server_that_is_not_there_is_named(policy):
     with pytest.raises(
-        UserError, match="no vLLM server answers at generation.base_url=http://127.0.0.1:9; .*vllm serve"
+        UserError, match="no vLLM server answers at generation.base_url=http://127.0.0.1:9 .*vllm serve"
     ):
         VLLM(mode="server", base_url="http://127.0.0.1:9", wait=0).generator(policy)

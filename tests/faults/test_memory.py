@@ -1,0 +1,311 @@
+"""Memory that runs out: injected, for more than so many rows, and real, in a process that may have no more."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from trl import GRPOTrainer
+
+from motif import screen
+from motif.algorithms import GRPO, MOTIF
+from motif.checks import UserError
+from motif.engines import Transformers
+from motif.generation import Sampling
+from motif.memory import OutOfMemory, ran_out
+from motif.prompts import Prompts
+from motif.runs import Run
+from motif.tiny import Tiny
+from tests.test_training import TRAINER, episodes, run_training, small, weights, without_times
+
+ROOT = Path(__file__).parent.parent.parent
+ERRORS = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has"),
+    MemoryError(),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried to"),
+    OSError(12, "Cannot allocate memory"),
+]
+
+
+@pytest.fixture
+def policy():
+    return Tiny().load()
+
+
+@pytest.fixture
+def said(monkeypatch):
+    heard = []
+    monkeypatch.setattr(screen, "say", lambda text="", style=None: heard.append(text))
+    return heard
+
+
+class Narrow:
+    """Has `model` fail with `error` wherever a pass has more than `rows` rows; `seen` are the rows of each pass."""
+
+    def __init__(self, monkeypatch, model, rows, error=ERRORS[0], when=lambda: True):
+        self.seen, plain = [], model.forward
+
+        def forward(*args, input_ids, **options):
+            self.seen.append(len(input_ids))
+            if len(input_ids) > rows and when():
+                raise error
+            return plain(*args, input_ids=input_ids, **options)
+
+        monkeypatch.setattr(model, "forward", forward)
+
+
+def talks(number=12):
+    from motif.chain import Chain
+
+    prompts = Prompts(wording="terse")
+    return [prompts.conversation(question.text, 1, 3, None) for question in Chain(test_size=number).test()]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_memory_that_ran_out_is_known_by_whatever_says_so(error):
+    assert ran_out(error)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), OSError(28, "No space left on device"), ValueError("memory")])
+def test_what_is_another_error_is_not_taken_for_it(error, policy, monkeypatch):
+    assert not ran_out(error)
+    Narrow(monkeypatch, policy.model, 2, error)
+    with pytest.raises(type(error)):
+        Transformers().generator(policy)(talks(), Sampling(9, seed=1))
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("temperature", [0.0, 1.3])
+def test_generation_goes_on_in_halves_and_writes_the_same(policy, monkeypatch, said, error, temperature):
+    sampling = Sampling(12, temperature=temperature, seed=7)
+    whole = Transformers().generator(policy)(talks(), sampling)
+    generate = Transformers().generator(policy)
+    narrow = Narrow(monkeypatch, policy.model, 3, error)
+    narrowed = generate(talks(), sampling)
+    assert [(one.token_ids, one.text) for one in narrowed] == [(one.token_ids, one.text) for one in whole]
+    assert 2 <= len(said) <= 4 and "12 replies were generated together" in said[0]
+    assert all("\n" not in line and "generation.cache_gib=" in line for line in said)
+    narrow.seen.clear()
+    generate(talks(), sampling)
+    assert max(narrow.seen) <= 3 and len(said) <= 4  # what was learned is kept
+
+
+def test_the_cache_that_is_named_spares_the_attempts(policy, monkeypatch, said):
+    narrow = Narrow(monkeypatch, policy.model, 5)
+    Transformers().generator(policy)(talks(), Sampling(30, seed=7))
+    named = float(said[-1].split("generation.cache_gib=")[1].split(" ")[0])
+    said.clear(), narrow.seen.clear()
+    Transformers(cache_gib=named).generator(policy)(talks(), Sampling(30, seed=7))
+    assert not said and max(narrow.seen) <= 5
+
+
+def test_a_single_reply_without_memory_is_one_line(policy, monkeypatch, said):
+    policy.model.train()
+    Narrow(monkeypatch, policy.model, 0)
+    with pytest.raises(
+        OutOfMemory, match=r"a single reply .* up to 30 new ones\); lower episode.tokens, to 15 say"
+    ) as error:
+        Transformers().generator(policy)(talks(), Sampling(30, seed=7))
+    assert isinstance(error.value, UserError) and "\n" not in str(error.value)
+    assert policy.model.training
+
+
+# updates
+
+
+class Hungry:
+    """Has the trainer's loss fail with `error` for more than `rows` rows while `when(step)`; `seen` are the sizes."""
+
+    def __init__(self, monkeypatch, rows, error=ERRORS[0], when=lambda step: True):
+        self.seen, plain = [], GRPOTrainer.compute_loss
+
+        def compute(trainer, model, inputs, *args, **kwargs):
+            size = len(inputs["completion_ids"])
+            self.seen.append(size)
+            loss = plain(trainer, model, inputs, *args, **kwargs)
+            if size > rows and when(trainer.state.global_step):
+                raise error
+            return loss
+
+        monkeypatch.setattr(GRPOTrainer, "compute_loss", compute)
+
+
+def vectors(policy):
+    return torch.cat([parameter.detach().flatten() for parameter in policy.model.parameters()])
+
+
+def same_up_to_rounding(one, other):
+    return torch.allclose(vectors(one), vectors(other), atol=2e-6)
+
+
+def trained(folder, policy=None, micro_batch=None, **settings):
+    """Three steps of MOTIF from the tiny policy; the policy and its run."""
+    policy = policy or Tiny().load()
+    loss = settings.pop("loss_type", "grpo")
+    algorithm = small(MOTIF, steps=3, k=2, micro_batch=micro_batch, trainer={**TRAINER, "loss_type": loss})
+    return policy, run_training(policy, algorithm, folder, **settings)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", ["grpo", "dapo", "dr_grpo", "cispo", "sapo", "luspo", "vespo"])
+def test_an_update_without_memory_is_taken_again_in_halves_and_gives_the_same_up_to_rounding(
+    tmp_path, monkeypatch, said, loss
+):
+    start = vectors(Tiny().load())
+    level = {"luspo": "sequence"}
+    monkeypatch.setitem(TRAINER, "importance_sampling_level", level.get(loss, "token"))
+    undisturbed, run = trained(tmp_path / "undisturbed", micro_batch=2, loss_type=loss)
+    hungry = Hungry(monkeypatch, 2)
+    policy, narrowed = trained(tmp_path / "narrowed", loss_type=loss)
+    assert hungry.seen[:2] == [8, 4] and set(hungry.seen[2:]) == {2} and len(hungry.seen) == 2 + 3 * 4
+    assert same_up_to_rounding(policy, undisturbed) and not torch.allclose(vectors(policy), start, atol=2e-6)
+    assert [line["step"] for line in narrowed.metrics()] == [1, 2, 3]
+    assert [one["id"] for one in episodes(narrowed)] == [one["id"] for one in episodes(run)]
+    assert [line[line.index("of ") : line.index(",")] for line in said] == [
+        "of 8 rows at a time; going on from step 0 with 4",
+        "of 4 rows at a time; going on from step 0 with 2",
+    ]
+    assert all("algo.micro_batch=" in line and "\n" not in line for line in said)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("every", [100, 1])
+def test_what_follows_is_bit_for_bit_a_run_that_continues_with_that_micro_batch(tmp_path, monkeypatch, said, every):
+    """Memory runs out in step 2; the other run is killed, and continues from step 1 with half the micro-batch."""
+
+    def die(step, steps, metrics):
+        if step == 2:
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        trained(tmp_path / "other", every=1, report=die)
+    other, run = trained(tmp_path / "other", micro_batch=4, every=100)
+    with monkeypatch.context() as patch:
+        Hungry(patch, 4, when=lambda step: step == 1)
+        policy, narrowed = trained(tmp_path / "narrowed", every=every)
+    assert "going on from step 1 with 4" in said[0] and len(said) == 1
+    assert weights(policy) == weights(other)
+    assert without_times(narrowed) == without_times(run) and episodes(narrowed) == episodes(run)
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_afterwards_continues_with_the_smaller_micro_batch(tmp_path, monkeypatch, said):
+    Hungry(monkeypatch, 4)
+    whole, _ = trained(tmp_path / "whole", every=1)
+
+    def die(step, steps, metrics):
+        if step == 2:
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        trained(tmp_path / "killed", every=1, report=die)
+    again = Hungry(monkeypatch, 4)
+    policy, _ = trained(tmp_path / "killed", every=1)
+    assert set(again.seen) == {4} and weights(policy) == weights(whole)
+
+
+def refused(folder, **settings):
+    """The error of a training, and what lies in its folder."""
+    with pytest.raises(OutOfMemory) as error:
+        trained(folder, **settings)
+    assert "\n" not in str(error.value)
+    return str(error.value), Run(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("settings", "rows", "words"),
+    [
+        ({"loss_type": "bnpo"}, 4, "of 8 rows at a time; set algo.micro_batch=4, which is another objective: .*bnpo"),
+        ({"micro_batch": 1}, 0, "a single row; set model.gradient_checkpointing=true, or lower episode.tokens, to 22"),
+    ],
+)
+def test_where_halving_would_not_do_a_line_names_the_setting_and_a_checkpoint_is_kept(
+    tmp_path, monkeypatch, settings, rows, words
+):
+    whole, run = trained(tmp_path / "whole", **settings)
+    with monkeypatch.context() as patch:
+        Hungry(patch, rows, when=lambda step: step == 2)
+        said, kept = refused(tmp_path / "run", **settings)
+        assert re.search(words, said) and said.endswith(
+            "what is done is kept, and the same command continues from step 2"
+        )
+        assert kept.checkpoint().step == 2
+    policy, again = trained(tmp_path / "run", **settings)
+    assert weights(policy) == weights(whole) and without_times(again) == without_times(run)
+    assert episodes(again) == episodes(run)
+
+
+@pytest.mark.slow
+def test_an_update_that_was_cut_short_is_not_kept(tmp_path, monkeypatch):
+    """Memory runs out between two weights: step 2 is torn, and the checkpoint of step 1 is what there is."""
+    plain, calls = torch.optim.AdamW.step, []
+
+    def step(self, *args, **kwargs):
+        calls.append(1)
+        if len(calls) == 2:
+            self.param_groups[0]["params"][0].data.add_(1.0)
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return plain(self, *args, **kwargs)
+
+    whole, _ = trained(tmp_path / "whole", every=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.optim.AdamW, "step", step)
+        said, kept = refused(tmp_path / "run", every=1)
+    assert "when the weights were changed" in said and "from step 1" in said and kept.checkpoint().step == 1
+    policy, _ = trained(tmp_path / "run", every=1)
+    assert weights(policy) == weights(whole)
+
+
+@pytest.mark.slow
+def test_a_rollout_without_memory_for_one_reply_leaves_a_checkpoint_and_a_line(tmp_path, monkeypatch, said):
+    policy = Tiny().load()
+    step = []
+    with monkeypatch.context() as patch:
+        Narrow(patch, policy.model, 0, when=lambda: len(step) == 2)
+        words, kept = refused(tmp_path / "run", policy=policy, report=lambda *_: step.append(1))
+    assert "lower episode.tokens, to 22 say" in words and "continues from step 2" in words
+    assert kept.checkpoint().step == 2
+    whole, run = trained(tmp_path / "whole")
+    again, narrowed = trained(tmp_path / "run")
+    assert weights(again) == weights(whole) and without_times(narrowed) == without_times(run)
+
+
+@pytest.mark.slow
+def test_vanilla_grpo_is_carried_through_too(tmp_path, monkeypatch, said):
+    hungry = Hungry(monkeypatch, 3, MemoryError())
+    run_training(Tiny().load(), small(GRPO, steps=2, questions=1, m=6), tmp_path / "run")
+    assert hungry.seen == [6, 3, 3, 3, 3] and len(said) == 1
+
+
+# limits of the system
+
+LIMITED = """
+import resource, sys
+import torch
+torch.set_num_threads(1)
+from motif.engines import Transformers
+from motif.generation import Sampling
+from motif.tiny import Tiny
+
+policy = Tiny().load()
+generate = Transformers(cache_gib=64.0).generator(policy)
+generate([[{"role": "user", "content": "1/1 9a-5"}]], Sampling(2, seed=1))
+pages = int(open("/proc/self/statm").read().split()[0])
+talks = [[{"role": "user", "content": f"1/1 {n}a-5b*8"}] for n in range(512)]
+alone = generate(talks[:4], Sampling(400, temperature=1.5, seed=1))
+room = int(sys.argv[1]) * 2**20
+resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + room,) * 2)
+found = generate(talks, Sampling(400, temperature=1.5, seed=1))
+assert [one.token_ids for one in found[:4]] == [one.token_ids for one in alone] and len(found) == 512
+"""
+
+
+@pytest.mark.slow
+def test_a_process_that_may_have_no_more_memory_generates_in_smaller_parts():
+    call = [sys.executable, "-c", LIMITED, "100"]
+    done = subprocess.run(call, capture_output=True, text=True, cwd=ROOT, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "memory ran out while 512 replies were generated together" in " ".join(done.stdout.split())
