@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,11 @@ import yaml
 
 from motif import preflight, screen
 from motif.algorithms import Algorithm
-from motif.budget import Budget, Limits, reached
+from motif.budget import Budget
 from motif.card import write_card
 from motif.checkpoints import Checkpoints, drafts
 from motif.checks import UserError, of_kind, whole
-from motif.compute import Ledger, altogether, forget_peak, memory_kind, of_evaluation
+from motif.compute import Ledger, forget_peak, of_evaluation
 from motif.data import Dataset, Question, fingerprint, without
 from motif.episode import Episode
 from motif.evaluation import Evaluation, evaluate
@@ -37,6 +37,7 @@ from motif.rewards import Reward
 from motif.rollout import Rollout
 from motif.runs import Record, Run, environment
 from motif.scores import disagreements, summarise
+from motif.summary import summary_of
 from motif.tracking import Silent
 
 NODES = {
@@ -194,7 +195,7 @@ class Experiment:
                 kept = self.record.questions, self.tracking.episodes_every
                 train(trainer, rollout, run, tracker, report, *kept, limits, self.checkpoint)
             after = self._measure("trained", tests, policy, generate, run, ledger)
-            measured = self._summary([*before, *after], ledger, time.monotonic() - started, limits)
+            measured = summary_of(self, [*before, *after], ledger, time.monotonic() - started, limits)
             self._save(policy, run, config, measured)
             summary = measured
         finally:
@@ -275,40 +276,7 @@ class Experiment:
                 found.append(result)
         return found
 
-    def _summary(self, results: list[dict[str, Any]], ledger: Ledger, elapsed: float, limits: Limits) -> dict[str, Any]:
-        measured, spent = self.evaluation.sampling(self.episode, self.seed), ledger.as_dict()
-        trained = self.flaws.training_episode(self.episode)
-        return {
-            "name": self.name,
-            "algo": self.algo.name,
-            "model": self.model.name,
-            "dataset": self.dataset.name,
-            "rounds": self.rounds,
-            "seed": self.seed,
-            "sampling": {
-                "training": [stated(trained.sampling(round)) for round in (1, 2)],
-                "evaluation": [stated(measured(round)) for round in (1, 2)],
-            },
-            "evaluation": results,
-            "flaws": self.flaws.on(),
-            "compute": {
-                "training": ledger.totals(),
-                "redone": ledger.redone,
-                "evaluation": altogether(found["compute"] for found in results),
-                "peak_memory_of": memory_kind(),
-            },
-            "budget": self.budget.account(limits, ledger),
-            "stopped_by": reached(limits, ledger) or "algo.steps",
-            "seconds": spent["seconds"],
-            "elapsed": round(elapsed, 1),
-        }
-
 
 def seconds_of(result: Path) -> float:
     """What the evaluation took whose result lies there, made before this process; 0 where none does."""
     return json.loads(result.read_text()).get("compute", {}).get("seconds", 0.0) if result.is_file() else 0.0
-
-
-def stated(sampling: Sampling) -> dict[str, Any]:
-    """How tokens were drawn, without the seed, which is keyed by step and round."""
-    return {key: value for key, value in asdict(sampling).items() if key not in ("seed", "first")}

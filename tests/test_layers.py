@@ -10,7 +10,7 @@ LAYERS = [  # from the ground up; a module may import from layers below its own
     {"checks", "vocabulary", "files", "stops", "cache", "card", "flops", "notation"},
     {"prompts", "statistics", "fitting", "compute", "locks", "names", "exact", "shapes", "units", "memory", "referee"},
     {"data", "generation", "screen", "tables", "policy", "loading", "budget", "comparison"},
-    {"chain", "carry", "models", "results", "answers", "judge", "checkpoints", "lasting"},
+    {"chain", "carry", "models", "results", "answers", "judge", "checkpoints", "lasting", "summary"},
     {"corpus", "episode", "tiny", "decoding", "serving", "tracking", "scores"},
     {"rewards", "algorithms", "measures", "runs", "reading", "engines", "guard"},
     {"evaluation", "rollout", "lm_eval", "arms", "progress", "flaws", "probes", "resuming"},
