@@ -8,11 +8,11 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "motif"
 LAYERS = [  # from the ground up; a module may import from layers below its own
     {"checks", "vocabulary", "cache", "card", "flops", "notation", "referee"},
-    {"prompts", "statistics", "fitting", "compute", "locks", "names", "exact", "shapes", "units"},
+    {"prompts", "statistics", "fitting", "compute", "locks", "names", "exact", "shapes", "units", "courier"},
     {"data", "generation", "screen", "tables", "policy", "loading", "budget", "comparison"},
     {"chain", "carry", "models", "results", "answers", "judge"},
-    {"corpus", "episode", "tiny", "decoding", "serving", "tracking", "scores"},
-    {"rewards", "algorithms", "measures", "runs", "engines", "flaws", "guard"},
+    {"corpus", "episode", "tiny", "decoding", "serving", "watched", "scores"},
+    {"rewards", "algorithms", "measures", "runs", "engines", "flaws", "guard", "tracking"},
     {"evaluation", "rollout", "lm_eval", "arms", "study"},
     {"training", "evaluator", "solver", "verdicts"},
     {"experiment", "report"},

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from motif.tracking import AXES, Silent, TensorBoard, WandB
+from motif.compute import AXES
+from motif.tracking import Silent, TensorBoard, WandB
 
 SUMMARY = {
     "evaluation": [
@@ -64,7 +65,7 @@ def test_nobody_is_asked_and_nothing_blocks_without_a_key(tmp_path, monkeypatch,
     told(tracker)
     tracker.finish(SUMMARY, None)
     said = capsys.readouterr().out
-    assert said.count("\n") == 1 and "wandb sync" in said
+    assert said.count("\n") == 1 and "make sync" in said
 
 
 def test_an_unreachable_server_means_offline_and_one_line(tmp_path, monkeypatch, capsys):
