@@ -15,6 +15,7 @@ from pathlib import Path
 from motif.tracking import WandB
 from motif.watched import UNSENT
 
+HEADER = 7  # bytes of a file without a record, which would keep `wandb sync` from the run's other parts
 PART = re.compile(r"(?:offline-)?run-(\d{8}_\d{6})-(.+)")
 
 
@@ -27,7 +28,7 @@ def pending(folders: Iterable[Path]) -> list[list[Path]]:
     runs: dict[str, list[tuple[str, Path]]] = {}
     for part in (part for folder in folders for part in (folder / "wandb").glob("*run-*-*")):
         found = PART.fullmatch(part.name)
-        if not found or not part.is_dir() or not any(file.stat().st_size for file in part.glob("*.wandb")):
+        if not found or not part.is_dir() or not any(file.stat().st_size > HEADER for file in part.glob("*.wandb")):
             continue
         if (part / UNSENT).exists() or (part.name.startswith("offline-") and not list(part.glob("*.wandb.synced"))):
             runs.setdefault(found[2], []).append((found[1], part))
@@ -41,7 +42,8 @@ def send(parts: Sequence[Path]) -> str | None:
             for mark in part.glob("*.wandb.synced"):
                 mark.unlink()
     call = [sys.executable, "-m", "wandb", "sync", "--include-online", *map(str, parts)]
-    done = subprocess.run(call, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    env = {name: value for name, value in os.environ.items() if name not in ("WANDB_MODE", "WANDB_SILENT")}
+    done = subprocess.run(call, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=env)
     if all(list(part.glob("*.wandb.synced")) for part in parts):
         for part in parts:
             (part / UNSENT).unlink(missing_ok=True)
@@ -61,7 +63,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not WandB.has_key():
         print(f"{len(waiting)} to upload, but no W&B key: wandb login, or set WANDB_API_KEY.", file=sys.stderr)
         return 2
-    os.environ.pop("WANDB_MODE", None)  # that runs are offline does not make this
     failed = 0
     for parts in waiting:
         wrong = send(parts)

@@ -21,6 +21,8 @@ PATIENCE, FINISH, GRACE = 10.0, 10.0, 15.0  # seconds at the end: for what waits
 SYNC = "make sync, or python -m motif.uploads"
 UNSENT = "unsent"  # lies in the folder of an online part that W&B has not got the whole of
 STEP = AXES[0]
+LATEST = "episodes/latest"  # the newest table of episodes, for dashboards
+Cells = tuple[Sequence[str], Sequence[Sequence[Any]]]  # columns and rows
 
 
 class Watched:
@@ -55,13 +57,27 @@ class Watched:
             self.run.log({**metrics, STEP: step})
 
     def table(self, key: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int) -> None:
-        copied = [list(row) for row in rows]
+        copied = cells(rows)
         self.courier.send(partial(self._table, f"{key}/step_{step:06d}", list(columns), copied, step), can_wait=True)
 
     def _table(self, name: str, columns: list[str], rows: list[list[Any]], step: int) -> None:
         import wandb
 
-        self.run.log({name: wandb.Table(columns=columns, data=rows), STEP: step})
+        latest = f"{name.rsplit('/', 1)[0]}/latest"
+        tables = {key: wandb.Table(columns=columns, data=rows) for key in (name, latest)}
+        self.run.log({**tables, STEP: step})
+
+    def attach(self, tables: Mapping[str, Cells], images: Mapping[str, tuple[Path, str]]) -> None:
+        """Tell tables, and pictures with their captions, that belong to no step."""
+        self.courier.send(partial(self._attach, dict(tables), dict(images)))
+
+    def _attach(self, tables: Mapping[str, Cells], images: Mapping[str, tuple[Path, str]]) -> None:
+        import wandb
+
+        told: dict[str, Any] = {key: wandb.Image(str(file), caption=words) for key, (file, words) in images.items()}
+        for key, (columns, rows) in tables.items():
+            told[key] = wandb.Table(columns=list(columns), data=cells(rows))
+        self.run.log(told)
 
     def finish(self, summary: Mapping[str, Any], policy: Path | None) -> None:
         """Returns after PATIENCE + GRACE seconds and some, whatever W&B does."""
@@ -86,6 +102,8 @@ class Watched:
         for entry in summary.get("evaluation", []):
             for key in ("accuracy", "interval", "truncated", "unparsable", "tokens", "n"):
                 self.run.summary[evaluation_key(entry, key)] = entry[key]
+            for t, found in enumerate(entry.get("accuracy_by_round", []), 1):
+                self.run.summary[evaluation_key(entry, f"accuracy_after_round_{t}")] = found["value"]
         self.run.summary["compute"] = summary.get("compute", {})
         if self.artifact and policy is not None:
             artifact = wandb.Artifact(f"policy-{self.run.id}", type="model", metadata=dict(summary))
@@ -97,6 +115,13 @@ class Watched:
             self.said = True
             words = f"W&B has not got all: {first_line(error)}; everything lies in {self.folder}; to upload: {SYNC}"
             screen.say(words, style="yellow")
+
+
+def cells(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """A copy of a table's rows, without the lone surrogates that no file in UTF-8 can hold."""
+    return [
+        [cell.encode("utf-8", "replace").decode() if isinstance(cell, str) else cell for cell in row] for row in rows
+    ]
 
 
 def evaluation_key(entry: Mapping[str, Any], key: str) -> str:

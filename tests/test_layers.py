@@ -13,7 +13,7 @@ LAYERS = [  # from the ground up; a module may import from layers below its own
     {"chain", "carry", "models", "results", "answers", "judge"},
     {"corpus", "episode", "tiny", "decoding", "serving", "watched", "scores"},
     {"rewards", "algorithms", "measures", "runs", "engines", "flaws", "guard", "tracking"},
-    {"evaluation", "rollout", "lm_eval", "arms", "study"},
+    {"evaluation", "rollout", "lm_eval", "arms", "study", "uploads", "dashboard"},
     {"training", "evaluator", "solver", "verdicts"},
     {"experiment", "report"},
     {"entry"},

@@ -7,7 +7,7 @@ from motif.tracking import WandB
 from tests.test_watched import CONFIG, SUMMARY, logs, server, steps  # noqa: F401
 
 
-def part(folder, name, size=1, synced=False):
+def part(folder, name, size=8, synced=False):
     place = folder / "wandb" / name
     place.mkdir(parents=True)
     file = place / f"run-{name.split('-')[-1]}.wandb"
@@ -22,7 +22,7 @@ def test_runs_are_in_the_order_in_which_they_began_and_parts_in_theirs(tmp_path)
     b = part(tmp_path / "b", "offline-run-20260102_000000-bb")
     a1 = part(tmp_path / "a", "offline-run-20260101_000000-aa")
     part(tmp_path / "c", "offline-run-20260101_000000-cc", synced=True)
-    part(tmp_path / "d", "offline-run-20260101_000000-dd", size=0)  # killed before anything was written
+    part(tmp_path / "d", "offline-run-20260101_000000-dd", size=7)  # killed before anything was written
     part(tmp_path / "e", "run-20260101_000000-ee")  # online, and nothing is missing
     lost = part(tmp_path / "f", "run-20260104_000000-ff", synced=True)
     (lost / "unsent").touch()

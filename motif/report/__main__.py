@@ -1,4 +1,4 @@
-"""`python -m motif.report outputs/* [--against ARM] [--to FOLDER]`: prints the table of results and writes the report.
+"""`python -m motif.report outputs/* [--against ARM] [--to FOLDER] [--wandb]`: prints the table of results and writes the report.
 
 The report is written to report/ beside the runs unless told otherwise, never into a run's folder. `build` does the same
 without the terminal.
@@ -15,6 +15,7 @@ from typing import Any
 from motif.checks import UserError, whole
 from motif.report import tables
 from motif.report.arms import arms, groups
+from motif.report.attach import attach
 from motif.report.episodes import MOST, write_episodes
 from motif.report.page import clear, page, report_md, tables_tex, write_page
 from motif.report.paper import references
@@ -30,10 +31,12 @@ class Said:
     outcome: str = "none"
 
 
-def build(runs: Sequence[Recorded], to: Path, against: str = "grpo", episodes: int = MOST) -> Path:
+def build(
+    runs: Sequence[Recorded], to: Path, against: str = "grpo", episodes: int = MOST, wandb: bool = False
+) -> Path:
     """Write the report on `runs` into `to`; returns its page.
 
-    Of a file at most `episodes` questions are kept for the browser. Raises `UserError` where `to` lies in a run.
+    Of a file at most `episodes` questions are kept for the browser. With `wandb` it is attached to the group's run. Raises `UserError` where `to` lies in a run.
     """
     for place in (to.absolute(), *to.absolute().parents):
         if (place / "run.json").is_file() or (place / "summary.json").is_file():
@@ -59,6 +62,8 @@ def build(runs: Sequence[Recorded], to: Path, against: str = "grpo", episodes: i
     footer = f"Written by python -m motif.report on {time.strftime('%Y-%m-%d %H:%M')}."
     index = page(title, subtitle, judged, kinds, pictures, sources, footer)
     write_page(to, index, report_md(title, subtitle, judged, kinds, pictures), tables_tex(kinds))
+    if wandb:
+        attach(to, runs, judged, kinds["results"], pictures)
     return to / "index.html"
 
 
@@ -78,6 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--against", default="grpo", help="the baseline of the verdicts (grpo)")
     parser.add_argument("--to", type=Path, help="where the report is written (report/ beside the runs)")
     parser.add_argument("--episodes", type=int, default=MOST, help=f"most questions kept of one file ({MOST})")
+    parser.add_argument("--wandb", action="store_true", help="attach verdicts and pictures to the group's W&B run")
     given = parser.parse_args(arguments)
     runs, others = read_runs(given.runs)
     if not runs:
@@ -88,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unfinished:
         print(f"\n{unfinished} of {len(runs) + others} folders hold no finished run.")
     try:
-        index = build(runs, folder, given.against, given.episodes)
+        index = build(runs, folder, given.against, given.episodes, given.wandb)
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
