@@ -1,7 +1,7 @@
 """`python -m motif.dashboard --entity E --project P [--group G]` saves a W&B workspace for runs of this suite.
 
-Curves with bands over seeds against steps and tokens, accuracy by round and against tokens, parallel coordinates, tables
-of episodes. `--print` shows the specification as JSON and needs neither server nor key. It reads no run and logs
+Curves with bands over seeds against steps and tokens, accuracy by round and against tokens, parallel coordinates and a
+table of episodes. `--print` shows the specification as JSON and needs neither server nor key. It reads no run and logs
 nothing: it names what `motif.watched` tells W&B. wandb-workspaces makes the panels.
 """
 

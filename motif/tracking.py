@@ -17,7 +17,6 @@ from motif import screen
 from motif.checks import UserError, one_of, whole
 from motif.watched import FINISH, SYNC, Watched, first_line
 
-
 ENVIRONMENT = {
     "WANDB_HTTP_TIMEOUT": "5",  # seconds that a table may take to be announced; 19 unless it is said
     "WANDB_ERROR_REPORTING": "false",  # nothing goes to anybody but W&B

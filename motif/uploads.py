@@ -1,6 +1,6 @@
 """`python -m motif.uploads outputs/*` sends to W&B what it has not got of runs; `make sync` calls it.
 
-Runs go in the order in which they began, the parts of a run that was continued in theirs; `wandb sync` does the sending.
+Runs go in the order in which they began, the parts of a run that was continued in theirs; `wandb sync` sends them.
 Nothing is removed, and what was sent is marked, so that the same command again sends what is left.
 """
 

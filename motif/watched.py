@@ -17,7 +17,11 @@ from motif import screen
 from motif.compute import AXES
 from motif.courier import Courier
 
-PATIENCE, FINISH, GRACE = 10.0, 10.0, 15.0  # seconds at the end: for what waits, for W&B's upload, for that and its call
+PATIENCE, FINISH, GRACE = (
+    10.0,
+    10.0,
+    15.0,
+)  # seconds at the end: for what waits, for W&B's upload, for that and its call
 SYNC = "make sync, or python -m motif.uploads"
 UNSENT = "unsent"  # lies in the folder of an online part that W&B has not got the whole of
 STEP = AXES[0]
@@ -60,7 +64,7 @@ class Watched:
         copied = cells(rows)
         self.courier.send(partial(self._table, f"{key}/step_{step:06d}", list(columns), copied, step), can_wait=True)
 
-    def _table(self, name: str, columns: list[str], rows: list[list[Any]], step: int) -> None:
+    def _table(self, name: str, columns: list[Any], rows: list[list[Any]], step: int) -> None:
         import wandb
 
         latest = f"{name.rsplit('/', 1)[0]}/latest"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from motif import uploads
 from motif.checks import UserError
 from motif.report.__main__ import main
 from motif.report.attach import summary_run
@@ -36,6 +37,21 @@ def test_verdicts_and_pictures_are_attached_to_one_run_of_the_group(tmp_path, se
         f"pictures/{file.stem}" for file in (home / "report" / "pictures").glob("*.png")
     }
     assert "report  " in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_report_attached_offline_is_uploaded_as_the_same_run(tmp_path, server, monkeypatch, capsys):  # noqa: F811
+    home = tmp_path / "outputs"
+    runs = study(home, "baseline", "baseline")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    assert main([*map(str, (run.folder for run in runs)), "--wandb"]) == 0
+    assert not server.runs and "make sync" in capsys.readouterr().out
+    monkeypatch.delenv("WANDB_MODE")
+    while not uploads.pending([home / "report"]):  # W&B's service closes its file in its own time
+        pass
+    assert uploads.main([str(folder) for folder in home.iterdir()]) == 0
+    (run,) = server.runs.values()
+    assert list(server.runs) == [summary_run(runs)[0]] and "report/verdicts" in run["summary"]
 
 
 def test_the_run_of_a_group_is_the_same_for_the_same_runs_and_another_for_others(tmp_path):

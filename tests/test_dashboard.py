@@ -81,7 +81,10 @@ def test_accuracy_against_tokens_is_of_the_data_sets_and_rounds_asked_for():
     found = panels(spec(datasets=["math500", "aime24"], rounds=[1, 3]), "Scatter Plot")["Results"]
     shown = {(panel["config"]["xAxis"], panel["config"]["yAxis"]) for panel in found}
     assert shown == {
-        (f"summary:evaluation/{name}/rounds_{r}/trained/tokens", f"summary:evaluation/{name}/rounds_{r}/trained/accuracy")
+        (
+            f"summary:evaluation/{name}/rounds_{r}/trained/tokens",
+            f"summary:evaluation/{name}/rounds_{r}/trained/accuracy",
+        )
         for name in ("math500", "aime24")
         for r in (1, 3)
     }

@@ -47,6 +47,8 @@ def offline(folder, id):
     tracker = WandB(mode="offline").start(folder, id, folder.name, CONFIG)
     logs(tracker, [1, 2])
     tracker.finish(SUMMARY, None)
+    while not uploads.pending([folder]):  # W&B's service closes its file in its own time
+        pass
 
 
 def test_offline_runs_are_uploaded_once_and_a_line_each(tmp_path, server, capsys):  # noqa: F811

@@ -1,6 +1,6 @@
 """A small W&B server: enough of the GraphQL and file-stream protocols that wandb 0.31 takes it for one.
 
-It keeps what it is sent, and can be told to refuse keys or to go away. `history(run)` is what a chart would be drawn from.
+It keeps what it is sent, and can be told to refuse keys or to go away. `history(run)` is what charts are drawn from.
 """
 
 import gzip
@@ -25,7 +25,7 @@ class Server:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
-                status, found = server.answer(self.command, self.path, body)
+                status, found = server.answer(self.path, body)
                 text = json.dumps(found).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
@@ -67,8 +67,7 @@ class Server:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
-    def answer(self, method, path, body):
-        print(method, path, body[:300], flush=True) if getattr(self, "debug", False) else None
+    def answer(self, path, body):
         if self.status != 200:
             return self.status, {"error": "refused", "errors": [{"message": "refused"}]}
         if path.endswith("/graphql"):
@@ -103,7 +102,17 @@ class Server:
         name = query.split("(")[0].split("{")[0].split()[-1]
         self.queries.append((name, variables))
         if name == "Viewer":
-            return {"viewer": {"id": "u", "entity": "us", "username": "us", "email": "", "admin": False, "flags": "{}", "teams": {"edges": []}}}
+            return {
+                "viewer": {
+                    "id": "u",
+                    "entity": "us",
+                    "username": "us",
+                    "email": "",
+                    "admin": False,
+                    "flags": "{}",
+                    "teams": {"edges": []},
+                }
+            }
         if name == "UpsertBucket":
             run = self.run(variables["name"])
             inserted = not run["upserts"]
@@ -111,13 +120,24 @@ class Server:
             if variables.get("config"):
                 run["config"] = json.loads(variables["config"])
             bucket = {
-                **{"id": variables["name"], "name": variables["name"], "displayName": variables.get("displayName") or ""},
+                **{
+                    "id": variables["name"],
+                    "name": variables["name"],
+                    "displayName": variables.get("displayName") or "",
+                },
                 **{"description": "", "config": "{}", "sweepName": None, "historyLineCount": len(run["history"])},
                 "project": {"id": "p", "name": variables.get("project") or "p", "entity": {"id": "e", "name": "us"}},
             }
             return {"upsertBucket": {"bucket": bucket, "inserted": inserted}}
         if name == "RunResumeStatus":
-            return {"model": {"id": "m", "name": "p", "entity": {"id": "e", "name": "us"}, "bucket": self.resumed(variables["name"])}}
+            return {
+                "model": {
+                    "id": "m",
+                    "name": "p",
+                    "entity": {"id": "e", "name": "us"},
+                    "bucket": self.resumed(variables["name"]),
+                }
+            }
         if name == "CreateRunFiles":
             run = variables["run"]
             files = [{"name": f, "uploadUrl": f"{self.url}/storage/{run}/{f}"} for f in variables["files"]]
@@ -126,7 +146,11 @@ class Server:
             return {"project": {"artifact": None}}
         if name == "CreateArtifact":  # as if all of it were there already
             self.artifacts.append(variables["input"])
-            artifact = {"id": str(len(self.artifacts)), "state": "COMMITTED", "artifactSequence": {"latestArtifact": None}}
+            artifact = {
+                "id": str(len(self.artifacts)),
+                "state": "COMMITTED",
+                "artifactSequence": {"latestArtifact": None},
+            }
             return {"createArtifact": {"artifact": artifact}}
         if name == "UpsertView2":
             self.views.append(variables)
@@ -139,7 +163,13 @@ class Server:
             return None
         last = self.history(name)[-1:]
         return {
-            **{"id": name, "name": name, "historyLineCount": len(run["history"]), "eventsLineCount": 0, "logLineCount": 0},
+            **{
+                "id": name,
+                "name": name,
+                "historyLineCount": len(run["history"]),
+                "eventsLineCount": 0,
+                "logLineCount": 0,
+            },
             **{"historyTail": json.dumps([json.dumps(line) for line in last]), "eventsTail": "[]"},
             **{"summaryMetrics": json.dumps(run["summary"]), "config": json.dumps(run["config"]), "tags": []},
             "wandbConfig": json.dumps({"t": 1}),

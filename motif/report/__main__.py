@@ -1,4 +1,4 @@
-"""`python -m motif.report outputs/* [--against ARM] [--to FOLDER] [--wandb]`: prints the table of results and writes the report.
+"""`python -m motif.report outputs/* [--against ARM] [--to FOLDER] [--wandb]`: prints results and writes the report.
 
 The report is written to report/ beside the runs unless told otherwise, never into a run's folder. `build` does the same
 without the terminal.
@@ -31,12 +31,11 @@ class Said:
     outcome: str = "none"
 
 
-def build(
-    runs: Sequence[Recorded], to: Path, against: str = "grpo", episodes: int = MOST, wandb: bool = False
-) -> Path:
+def build(runs: Sequence[Recorded], to: Path, against: str = "grpo", episodes: int = MOST, wandb: bool = False) -> Path:
     """Write the report on `runs` into `to`; returns its page.
 
-    Of a file at most `episodes` questions are kept for the browser. With `wandb` it is attached to the group's run. Raises `UserError` where `to` lies in a run.
+    Of a file at most `episodes` questions are kept for the browser. With `wandb` it is attached to the group's run.
+    Raises `UserError` where `to` lies in a run.
     """
     for place in (to.absolute(), *to.absolute().parents):
         if (place / "run.json").is_file() or (place / "summary.json").is_file():

@@ -1,7 +1,7 @@
 """The report's verdicts, table of results and pictures as a W&B run of the study's group: `--wandb`.
 
-The run's id follows from the group, so that another report on it updates the same run. What cannot be sent is said in one
-line, and lies in the report's folder anyway.
+The run's id follows from the group, so that another report on it updates the same run. What cannot be sent is said in
+one line, and lies in the report's folder anyway.
 """
 
 import hashlib
