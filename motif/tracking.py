@@ -142,7 +142,10 @@ class WandB:
         if os.environ.get("WANDB_API_KEY"):
             return True
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
-            return bool(wandb.login(prompt=False, verify=False))
+            try:
+                return bool(wandb.login(prompt=False, verify=False))
+            except Exception:  # a file of keys that cannot be read, a key that cannot be one
+                return False
 
 
 @dataclass(frozen=True)

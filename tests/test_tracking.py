@@ -68,6 +68,17 @@ def test_nobody_is_asked_and_nothing_blocks_without_a_key(tmp_path, monkeypatch,
     assert said.count("\n") == 1 and "make sync" in said
 
 
+def test_keys_that_cannot_be_read_are_no_key(monkeypatch):
+    import wandb
+
+    def login(**_):
+        raise OSError("a folder in place of a file")
+
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setattr(wandb, "login", login)
+    assert not WandB.has_key()
+
+
 def test_an_unreachable_server_means_offline_and_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("WANDB_MODE", raising=False)
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -214,6 +215,31 @@ def test_online_a_kill_and_a_continuation_are_one_run_with_every_step_once(tmp_p
     part(tmp_path, "online", 5, 6, 12)
     assert list(server.runs) == ["id1"] and steps(server) == list(range(1, 13))
     assert server.runs["id1"]["exit"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["offline", "online"])
+def test_the_command_killed_and_given_again_is_one_wandb_run_with_every_step_once(tmp_path, server, mode):
+    small = ["experiment=smoke", "algo.steps=6", "evaluation.questions=8", "evaluation.before=false", "algo.m=2"]
+    call = [sys.executable, "train.py", *small, "checkpoint.every=2", f"outputs={tmp_path}", "name=one"]
+    env = {**os.environ, "WANDB_MODE": mode}
+    metrics_file = tmp_path / "one" / "metrics.jsonl"
+    process = subprocess.Popen(call, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+    while process.poll() is None and (not metrics_file.is_file() or metrics_file.read_text().count("\n") < 3):
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    done = subprocess.run(call, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    if mode == "offline":
+        upload = [sys.executable, "-m", "motif.uploads", str(tmp_path / "one")]
+        assert subprocess.run(upload, cwd=ROOT, timeout=200).returncode == 0
+    (run,) = server.runs
+    assert steps(server, run) == [1, 2, 3, 4, 5, 6] and run == json.loads((tmp_path / "one/run.json").read_text())["id"]
+    held = [json.loads(line) for line in metrics_file.read_text().splitlines()]
+    told = [line for line in server.history(run) if "train/reward" in line]
+    for name in ("train/reward", "train/accuracy", "train/generated_tokens", "train/flops"):
+        assert [line[name] for line in told] == [line[name] for line in held]
 
 
 def test_the_last_step_of_parts_that_cannot_be_read_is_none(tmp_path):
