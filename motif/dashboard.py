@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from motif.checks import UserError
-from motif.tracking import WandB
+from motif.tracking import WandB, prepare
 from motif.watched import LATEST, STEP, evaluation_key, first_line
 
 TOKENS = "train/generated_tokens"
@@ -47,6 +47,7 @@ class Dashboard:
 
     def workspace(self, entity: str, project: str) -> Any:
         """A `wandb_workspaces` workspace, not saved. Raises `UserError` where that library is missing."""
+        prepare()
         try:
             import wandb_workspaces.reports.v2 as wr
             import wandb_workspaces.workspaces as ws

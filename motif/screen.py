@@ -99,9 +99,8 @@ def quiet(verbose: bool = False) -> None:
     os.environ.setdefault("WANDB_SILENT", "true")
     warnings.filterwarnings("ignore")
     for library in ("transformers", "trl", "accelerate", "peft", "datasets", "torch", "wandb", "opentelemetry"):
-        logging.getLogger(library).setLevel(
-            logging.CRITICAL if library in ("wandb", "opentelemetry") else logging.ERROR
-        )
+        told_by_us = library in ("wandb", "opentelemetry")
+        logging.getLogger(library).setLevel(logging.CRITICAL if told_by_us else logging.ERROR)
 
 
 def quiet_bars(verbose: bool = False) -> None:

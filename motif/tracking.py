@@ -20,7 +20,14 @@ from motif.watched import FINISH, SYNC, Watched, first_line
 ENVIRONMENT = {
     "WANDB_HTTP_TIMEOUT": "5",  # seconds that a table may take to be announced; 19 unless it is said
     "WANDB_ERROR_REPORTING": "false",  # nothing goes to anybody but W&B
+    "WANDB_SILENT": "true",  # what there is to say is said by us, in a line
 }
+
+
+def prepare() -> None:
+    """Set what W&B reads from the environment, where nobody else has. To be called before it is imported."""
+    for variable, value in ENVIRONMENT.items():
+        os.environ.setdefault(variable, value)
 
 
 class Tracker(Protocol):
@@ -89,8 +96,7 @@ class WandB:
 
     def start(self, folder: Path, id: str, name: str, config: Mapping[str, Any]) -> Tracker:
         """The run with this stable `id`, new or resumed, kept under `folder`/wandb."""
-        for variable, value in ENVIRONMENT.items():
-            os.environ.setdefault(variable, value)
+        prepare()
         import wandb
 
         wanted: Any = self.mode or os.environ.get("WANDB_MODE") or ("online" if self.has_key() else "offline")
@@ -137,6 +143,8 @@ class WandB:
 
     @staticmethod
     def has_key() -> bool:
+        """Whether W&B could go online, as far as can be told without asking anybody."""
+        prepare()
         import wandb
 
         if os.environ.get("WANDB_API_KEY"):

@@ -25,8 +25,9 @@ def summary_run(runs: Sequence[Recorded]) -> tuple[str, WandB]:
     Runs of several groups have one of their own; those of none are called by the folder that they lie in. Raises
     `UserError` where they are of several projects.
     """
-    told = [found if isinstance(found := run.config.get("tracking"), Mapping) else {} for run in runs]
-    found = {(one.get("entity"), one.get("project") or "motif") for one in told if one.get("project")}
+    given = [run.config.get("tracking") for run in runs]
+    told = [one for one in given if isinstance(one, Mapping)]
+    found = {(one.get("entity"), one["project"]) for one in told if one.get("project")}
     if len(found) > 1:
         names = ", ".join(sorted(f"{entity or ''}/{project}".strip("/") for entity, project in found))
         raise UserError(f"--wandb: the runs are of several W&B projects ({names}); report on one at a time")
