@@ -1,10 +1,11 @@
 # make train   set up .venv and run the first experiment
 # make test    set up .venv and run the tests
 # make test-vllm   set up .venv-vllm, which has vLLM for a CPU, and run the tests of that engine
+# make sync    send to W&B what it has not got of the runs in outputs/
 PYTHON ?= python3
 PIP = .venv/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: train test test-vllm lint bench clean
+.PHONY: train test test-vllm lint bench sync clean
 
 train: .venv/installed
 	.venv/bin/python train.py rounds=3 algo=motif
@@ -22,6 +23,9 @@ lint: .venv/installed-dev
 
 bench: .venv/installed
 	.venv/bin/python -m benchmarks.rollout
+
+sync: .venv/installed
+	.venv/bin/python -m motif.uploads outputs/*
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

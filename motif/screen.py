@@ -98,8 +98,9 @@ def quiet(verbose: bool = False) -> None:
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("WANDB_SILENT", "true")
     warnings.filterwarnings("ignore")
-    for library in ("transformers", "trl", "accelerate", "peft", "datasets", "torch", "wandb"):
-        logging.getLogger(library).setLevel(logging.CRITICAL if library == "wandb" else logging.ERROR)
+    for library in ("transformers", "trl", "accelerate", "peft", "datasets", "torch", "wandb", "opentelemetry"):
+        told_by_us = library in ("wandb", "opentelemetry")
+        logging.getLogger(library).setLevel(logging.CRITICAL if told_by_us else logging.ERROR)
 
 
 def quiet_bars(verbose: bool = False) -> None:

@@ -1,11 +1,12 @@
 """Where a run is watched: Weights & Biases, TensorBoard, or nowhere but its own folder.
 
-A tracker is an object with `log`, `table` and `finish`. It is told what the run folder holds anyway, never asks, and
-never stops a run: where W&B cannot be reached it goes offline and says so in one line.
+A tracker is an object with `log`, `table`, `resume` and `finish`. It is told what the run folder holds anyway, never
+asks, and never stops a run or makes it wait (`motif.watched` is W&B's). Where W&B cannot be reached it goes offline and
+says so in one line.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
@@ -14,7 +15,19 @@ from typing import Any, Protocol
 
 from motif import screen
 from motif.checks import UserError, one_of, whole
-from motif.compute import AXES
+from motif.watched import FINISH, SYNC, Watched, first_line
+
+ENVIRONMENT = {
+    "WANDB_HTTP_TIMEOUT": "5",  # seconds that a table may take to be announced; 19 unless it is said
+    "WANDB_ERROR_REPORTING": "false",  # nothing goes to anybody but W&B
+    "WANDB_SILENT": "true",  # what there is to say is said by us, in a line
+}
+
+
+def prepare() -> None:
+    """Set what W&B reads from the environment, where nobody else has. To be called before it is imported."""
+    for variable, value in ENVIRONMENT.items():
+        os.environ.setdefault(variable, value)
 
 
 class Tracker(Protocol):
@@ -25,6 +38,9 @@ class Tracker(Protocol):
     def log(self, metrics: Mapping[str, float], step: int) -> None: ...
 
     def table(self, key: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int) -> None: ...
+
+    def resume(self, lines: Iterable[Mapping[str, Any]]) -> None:
+        """Training goes on from where the folder's metrics end; `lines` are these, each with its `step`."""
 
     def finish(self, summary: Mapping[str, Any], policy: Path | None) -> None: ...
 
@@ -37,6 +53,8 @@ class Nowhere:
     def log(self, metrics: Mapping[str, float], step: int) -> None: ...
 
     def table(self, key: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int) -> None: ...
+
+    def resume(self, lines: Iterable[Mapping[str, Any]]) -> None: ...
 
     def finish(self, summary: Mapping[str, Any], policy: Path | None) -> None: ...
 
@@ -78,9 +96,10 @@ class WandB:
 
     def start(self, folder: Path, id: str, name: str, config: Mapping[str, Any]) -> Tracker:
         """The run with this stable `id`, new or resumed, kept under `folder`/wandb."""
+        prepare()
         import wandb
 
-        mode: Any = self.mode or os.environ.get("WANDB_MODE") or ("online" if self._has_key() else "offline")
+        wanted: Any = self.mode or os.environ.get("WANDB_MODE") or ("online" if self.has_key() else "offline")
         options: dict[str, Any] = {
             "project": self.project,
             "entity": self.entity,
@@ -93,64 +112,48 @@ class WandB:
             "dir": str(folder),
             "config": dict(config),
         }
-        settings: dict[str, Any] = {"console": "off", "silent": True, "init_timeout": self.init_timeout}
+        settings = wandb.Settings(
+            console="off",
+            silent=True,
+            init_timeout=self.init_timeout,
+            finish_timeout=FINISH,
+            finish_timeout_raises=True,
+            x_transaction_log_flush_interval=1.0,  # what a kill takes from wandb/; 15 s unless it is said
+        )
         reason = ""
-        try:
-            run = wandb.init(**options, mode=mode, settings=wandb.Settings(**settings))
-        except wandb.errors.Error as error:
-            if mode == "offline":
-                raise UserError(f"tracking: wandb cannot start offline: {error}; tracking=none goes without") from error
-            reason = f"{str(error).strip().splitlines()[0]}; "
-            wandb.teardown()  # the failed attempt holds the run's id
-            mode, run = "offline", wandb.init(**options, mode="offline", settings=wandb.Settings(**settings))
+        for mode in dict.fromkeys((wanted, "offline")):
+            try:
+                run = wandb.init(**options, mode=mode, settings=settings)
+            except Exception as error:
+                if mode == "offline" and isinstance(error, wandb.errors.UsageError):
+                    raise UserError(f"tracking: {first_line(error)}; tracking=none goes without") from error
+                reason = f"{first_line(error)}; "
+                wandb.teardown()  # the failed attempt holds the run's id
+            else:
+                break
+        else:
+            screen.say(f"W&B: {reason}the run goes on without; everything lies in {folder}", style="dim")
+            return Nowhere()
         url = run.url if mode == "online" else None
         if mode == "offline":
-            screen.say(
-                f"W&B: {reason}tracking offline; to upload: wandb sync {folder / 'wandb'}/offline-run-*", style="dim"
-            )
+            screen.say(f"W&B: {reason}tracking offline; to upload: {SYNC}", style="dim")
         if url:
             screen.say(f"W&B: {url}", style="dim")
-        return _WandBRun(run, self.artifact, url)
+        return Watched(run, folder, self.artifact, url)
 
     @staticmethod
-    def _has_key() -> bool:
+    def has_key() -> bool:
+        """Whether W&B could go online, as far as can be told without asking anybody."""
+        prepare()
         import wandb
 
         if os.environ.get("WANDB_API_KEY"):
             return True
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
-            return bool(wandb.login(prompt=False, verify=False))
-
-
-class _WandBRun:
-    def __init__(self, run: Any, artifact: bool, url: str | None) -> None:
-        self.run, self.artifact, self.url = run, artifact, url
-        for axis in AXES:
-            run.define_metric(axis, hidden=True)
-        run.define_metric("*", step_metric=AXES[0])
-
-    def log(self, metrics: Mapping[str, float], step: int) -> None:
-        self.run.log({**metrics, AXES[0]: step})
-
-    def table(self, key: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int) -> None:
-        import wandb
-
-        table = wandb.Table(columns=list(columns), data=[list(row) for row in rows])
-        self.run.log({f"{key}/step_{step:06d}": table, AXES[0]: step})
-
-    def finish(self, summary: Mapping[str, Any], policy: Path | None) -> None:
-        import wandb
-
-        for entry in summary.get("evaluation", []):
-            for key in ("accuracy", "interval", "truncated", "unparsable", "tokens", "n"):
-                name = f"evaluation/{entry['dataset']}/rounds_{entry['rounds']}/{entry['policy']}/{key}"
-                self.run.summary[name] = entry[key]
-        self.run.summary["compute"] = summary.get("compute", {})
-        if self.artifact and policy is not None:
-            artifact = wandb.Artifact(f"policy-{self.run.id}", type="model", metadata=dict(summary))
-            artifact.add_dir(str(policy))
-            self.run.log_artifact(artifact)
-        self.run.finish(exit_code=0 if summary else 1)
+            try:
+                return bool(wandb.login(prompt=False, verify=False))
+            except Exception:  # a file of keys that cannot be read, a key that cannot be one
+                return False
 
 
 @dataclass(frozen=True)
@@ -184,6 +187,8 @@ class _TensorBoardRun:
     def table(self, key: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int) -> None:
         lines = ["\n".join(f"{column}: {value}" for column, value in zip(columns, row, strict=True)) for row in rows]
         self.writer.add_text(key, "\n\n".join("    " + line.replace("\n", "\n    ") for line in lines), step)
+
+    def resume(self, lines: Iterable[Mapping[str, Any]]) -> None: ...
 
     def finish(self, summary: Mapping[str, Any], policy: Path | None) -> None:
         for entry in summary.get("evaluation", []):

@@ -261,6 +261,7 @@ def train(
     if trainer.is_world_process_zero():
         ledger.redone = lost(run, ledger)
         run.cut(found.note["positions"] if found else {})
+        tracker.resume(run.metrics())
     ledger.cost = Cost.of_trainer(trainer)
     forget_peak()
     steps, model = trainer.args.max_steps, cast(torch.nn.Module, trainer.model)

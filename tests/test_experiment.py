@@ -85,6 +85,24 @@ def test_the_last_screen_says_what_happened_where_it_lies_and_what_is_next(finis
     assert len(said.splitlines()) < 40
 
 
+def test_wandb_is_told_every_metric_and_key_that_the_dashboard_shows(finished):
+    from motif.dashboard import Dashboard, specification
+    from tests.test_dashboard import named, panels
+
+    folder, _ = finished
+    (part,) = (folder / "outputs/one/wandb").glob("offline-run-*")
+    call = [sys.executable, "-m", "wandb", "leet", "inspect", "--summary", "--json", str(part)]
+    told = json.loads(subprocess.run(call, capture_output=True, text=True, check=True, timeout=100).stdout)
+    names, config = {*told["summary"]}, told["config"]
+    keys = {*config, *(f"{key}.{name}" for key in config if isinstance(config[key], dict) for name in config[key])}
+    assert {"algo.name", "dataset.name", "rounds", "seed"} <= keys
+    for own in panels(specification(Dashboard().workspace("e", "p"))).values():
+        for name in {name for panel in own for name in named(panel)}:
+            if config["algo"]["name"] == "grpo" and name.endswith(("algo.value.k", "round_2", "round_3")):
+                continue  # it trains on one round, without futures
+            assert name in names or (".value" in name and name.replace(".value", "") in keys), name
+
+
 def test_the_same_command_again_shows_the_result_and_does_nothing(finished, train):
     folder, _ = finished
     algorithm = json.loads((folder / "outputs/one/summary.json").read_text())["algo"]

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from motif.tracking import AXES, Silent, TensorBoard, WandB
+from motif.compute import AXES
+from motif.tracking import Silent, TensorBoard, WandB
 
 SUMMARY = {
     "evaluation": [
@@ -64,7 +65,18 @@ def test_nobody_is_asked_and_nothing_blocks_without_a_key(tmp_path, monkeypatch,
     told(tracker)
     tracker.finish(SUMMARY, None)
     said = capsys.readouterr().out
-    assert said.count("\n") == 1 and "wandb sync" in said
+    assert said.count("\n") == 1 and "make sync" in said
+
+
+def test_keys_that_cannot_be_read_are_no_key(monkeypatch):
+    import wandb
+
+    def login(**_):
+        raise OSError("a folder in place of a file")
+
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setattr(wandb, "login", login)
+    assert not WandB.has_key()
 
 
 def test_an_unreachable_server_means_offline_and_one_line(tmp_path, monkeypatch, capsys):

@@ -51,7 +51,8 @@ def run_training(policy, algorithm, folder, generate=None, seed=0, every=100, gu
     rollout = Rollout(algorithm, episode, REWARD, questions, generate, policy.tokenizer, Ledger(), seed, check=check)
     arguments = trainer_arguments(algorithm, episode, REWARD, seed, run.checkpoints, Checkpoints(every, 2))
     trainer = make_trainer(policy, arguments, rollout)
-    train(trainer, rollout, run, Nowhere(), settings.get("report", lambda *_: None), limits=settings.get("limits"))
+    tracker, report = settings.get("tracker", Nowhere()), settings.get("report", lambda *_: None)
+    train(trainer, rollout, run, tracker, report, limits=settings.get("limits"))
     return run
 
 
@@ -184,6 +185,23 @@ def test_lines_written_after_the_last_checkpoint_are_written_once(policy, tmp_pa
     assert [tree["step"] for tree in episodes(run)] == [1, 1, 2, 2, 3, 3]
     redone = json.loads((run.checkpoints / "redone.json").read_text())
     assert redone["optimiser_steps"] == 1 and redone["generated_tokens"] == run.metrics()[-1]["step/generated_tokens"]
+
+
+def test_a_tracker_is_told_what_the_folder_holds_and_then_every_step_that_follows(policy, tmp_path):
+    class Told(Nowhere):
+        def __init__(self):
+            self.held, self.logged = [], []
+
+        def resume(self, lines):
+            self.held += [line["step"] for line in lines]
+
+        def log(self, metrics, step):
+            self.logged.append(step)
+
+    first, second = Told(), Told()
+    run_training(policy, small(GRPO, steps=2), tmp_path / "run", every=2, tracker=first)
+    run_training(Tiny().load(), small(GRPO, steps=3), tmp_path / "run", every=2, tracker=second)
+    assert (first.held, first.logged) == ([], [1, 2]) and (second.held, second.logged) == ([1, 2], [3])
 
 
 def test_metrics_say_what_futures_did_and_where_time_went(policy, tmp_path):

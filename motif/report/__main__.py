@@ -1,4 +1,4 @@
-"""`python -m motif.report outputs/* [--against ARM] [--axis COUNT] [--to FOLDER]`: prints results, writes the report.
+"""`python -m motif.report outputs/* [--against ARM] [--axis COUNT] [--to FOLDER] [--wandb]`: tables, pictures, a page.
 
 The report is written to report/ beside the runs unless told otherwise, never into a run's folder. `build` does the same
 without the terminal.
@@ -16,6 +16,7 @@ from motif.arms import Arm, arms
 from motif.checks import UserError, whole
 from motif.reading import Recorded, read_runs
 from motif.report import tables
+from motif.report.attach import attach
 from motif.report.curves import AXES
 from motif.report.episodes import MOST, write_episodes
 from motif.report.groups import groups
@@ -33,12 +34,18 @@ class Said:
 
 
 def build(
-    runs: Sequence[Recorded], to: Path, against: str = "grpo", episodes: int = MOST, axes: Sequence[str] = ()
+    runs: Sequence[Recorded],
+    to: Path,
+    against: str = "grpo",
+    episodes: int = MOST,
+    axes: Sequence[str] = (),
+    wandb: bool = False,
 ) -> Path:
     """Write the report on `runs` into `to`; returns its page.
 
     Pictures are drawn against steps, tokens and the `axes`, names of `motif.report.curves.AXES`. Of a file at most
-    `episodes` questions are kept for the browser. Raises `UserError` where `to` lies in a run.
+    `episodes` questions are kept for the browser. With `wandb` it is attached to the group's run. Raises `UserError`
+    where `to` lies in a run.
     """
     for place in (to.absolute(), *to.absolute().parents):
         if (place / "run.json").is_file() or (place / "summary.json").is_file():
@@ -64,6 +71,8 @@ def build(
     subtitle = counted_in_words(runs, len(trained))
     index = page(title, subtitle, judged, kinds, pictures, sources, footer)
     write_page(to, index, report_md(title, subtitle, judged, kinds, pictures), tables_tex(kinds))
+    if wandb:
+        attach(to, runs, judged, kinds["results"], pictures)
     return to / "index.html"
 
 
@@ -99,6 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--axis", action="append", default=[], choices=axes, metavar="COUNT", help=said)
     parser.add_argument("--to", type=Path, help="where the report is written (report/ beside the runs)")
     parser.add_argument("--episodes", type=int, default=MOST, help=f"most questions kept of one file ({MOST})")
+    parser.add_argument("--wandb", action="store_true", help="attach verdicts and pictures to the group's W&B run")
     given = parser.parse_args(arguments)
     runs, others = read_runs(given.runs)
     for complaint in (line for run in runs for line in run.complaints):
@@ -112,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unfinished:
         print(f"\n{unfinished} of {len(runs) + others} folders hold no finished run.")
     try:
-        index = build(runs, folder, given.against, given.episodes, given.axis)
+        index = build(runs, folder, given.against, given.episodes, given.axis, given.wandb)
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
