@@ -1,10 +1,10 @@
 """The report as a W&B run: what it holds, and that a second report updates it."""
 
 import pytest
-from motif.reading import read_runs
 
 from motif import uploads
 from motif.checks import UserError
+from motif.reading import read_runs
 from motif.report.__main__ import main
 from motif.report.attach import summary_run
 from tests.test_report import make_run
