@@ -127,7 +127,11 @@ def test_a_sweep_that_is_killed_and_asked_for_again_redoes_nothing_that_was_fini
     call = [sys.executable, "-m", "motif.study", "status", str(tmp_path / "outputs")]
     shown = subprocess.run(call, capture_output=True, text=True, timeout=60, cwd=ROOT).stdout
     assert "1 finished" in shown and "1 killed" in shown
+    results = sorted(metrics.parent.glob("evaluation/base-*.json"))
+    took = [json.loads(file.read_text())["compute"]["seconds"] for file in results]
     said, _ = sweep(tmp_path, *arguments).communicate(timeout=200)
     assert "1 skipped" in said and "1 done" in said and summary.stat().st_mtime_ns == before
+    again = [json.loads(file.read_text())["compute"]["seconds"] for file in results]
+    assert len(took) == 2 and all(old <= new for old, new in zip(took, again, strict=True))  # no process's time is lost
     steps = [json.loads(line)["step"] for line in metrics.read_text().splitlines()]
     assert steps == list(range(1, 13))
