@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from motif import screen
@@ -59,7 +60,7 @@ def lasting(request: Request, address: str, wait: float, back: Callable[[], None
             pause = min(2 * pause, LONGEST)
         if begun is not None:
             back()
-            if said.locked():
+            with suppress(RuntimeError):  # another thread has come back before
                 said.release()
         return response
 
@@ -90,7 +91,8 @@ def make_last(engine: Any, wait: float) -> None:
 
     def instance() -> Any:
         """vLLM's own mark of one start of a server; None where it tells none."""
-        response = plain("GET", f"{address}/server_info", params={"config_format": "json"}, timeout=PROBE)
+        ask = lasting(plain, address, wait)
+        response = ask("GET", f"{address}/server_info", params={"config_format": "json"}, timeout=PROBE)
         return response.json()["vllm_config"].get("instance_id") if response.status_code == 200 else None
 
     first = instance()

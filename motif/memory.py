@@ -1,6 +1,6 @@
 """Memory that runs out: how it is told from other errors, on a CPU and on a GPU, and how what is spare is given back.
 
-What to make smaller is known where it ran out: `decoding` and `training` try again with less where the result stays
+What to make smaller is known where it ran out: `decoding` and `resuming` try again with less where the result stays
 the same, and else raise `OutOfMemory`. A process that the kernel kills for its memory cannot be helped here.
 """
 

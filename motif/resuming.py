@@ -2,7 +2,7 @@
 
 Within a step the weights change last. Until then they, the optimiser and the step's number are those of the last
 finished step; random states and the ledger, which have moved on, are put back, and a checkpoint of that step is exact.
-So an engine that is lost, or memory that runs out, costs the step it happened in, and no more. Where memory ran out in
+So an engine or a judge that is lost, or memory that runs out, costs the step it happened in. Where memory ran out in
 the update, it is taken again in smaller micro-batches if that is the same objective. An update that was cut short has
 torn the weights; then the newest checkpoint that lies there is all there is.
 """
@@ -53,7 +53,7 @@ class LastStep:
 def train_on(trainer: Any, last: LastStep, found: Checkpoint | None) -> None:
     """Train from `found`, in smaller micro-batches from where memory runs out.
 
-    An engine or a judge that is lost, and memory that cannot be had, raise their error, which says where the same
+    An engine or a judge that is lost, and memory that cannot be had, raise their error, which says from where the same
     command goes on.
     """
     while True:

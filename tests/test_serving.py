@@ -1,13 +1,15 @@
 """Requests to vLLM, and replies of a server, without either."""
 
 import math
+import sys
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from motif.generation import Sampling
-from motif.serving import Request, ask_server, exact, grouped, pooled, requests, settings
+from motif.generation import EngineLost, Sampling
+from motif.memory import OutOfMemory
+from motif.serving import Request, ask_engine, ask_server, exact, grouped, pooled, requests, settings
 from tests.toys import random_qwen
 
 A, B = [1, 2], [3]
@@ -93,6 +95,46 @@ def test_sending_the_weights_leaves_a_model_with_adapters_bit_for_bit_as_it_was(
     exact(sync, model)()
     assert not torch.equal(sent[0], before["base_model.model.model.layers.0.mlp.up_proj.base_layer.weight"])
     assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
+
+
+def test_a_sending_that_fails_half_way_leaves_the_model_as_it_was():
+    from peft import LoraConfig, get_peft_model
+
+    model = get_peft_model(random_qwen().model, LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False))
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+
+    def sync():
+        model.merge_adapter()
+        raise EngineLost("gone")
+
+    with pytest.raises(EngineLost):
+        exact(sync, model)()
+    assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
+    model.merge_adapter()  # as it is at the next sending, which merges anew
+    name = "base_model.model.model.layers.0.mlp.up_proj.base_layer.weight"
+    assert not torch.equal(model.state_dict()[name], before[name])
+
+
+class EngineDeadError(Exception):
+    """Named as vLLM's."""
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "words"),
+    [
+        (EngineDeadError("EngineCore encountered an issue"), EngineLost, "vLLM, which generates in this process, died"),
+        (torch.OutOfMemoryError("CUDA out of memory"), OutOfMemory, "lower generation.memory, generation.max_length"),
+        (RuntimeError("a bug"), RuntimeError, "a bug"),
+    ],
+)
+def test_an_engine_in_this_process_that_dies_is_lost_and_its_bugs_are_bugs(monkeypatch, raised, kind, words):
+    def generate(*_, **__):
+        raise raised
+
+    monkeypatch.setitem(sys.modules, "vllm", SimpleNamespace(SamplingParams=lambda **_: None))
+    engine = SimpleNamespace(enable_sleep_mode=False, llm=SimpleNamespace(generate=generate))
+    with pytest.raises(kind, match=words):
+        ask_engine(engine, [Request(A, 1, 0)], {})
 
 
 def test_a_model_without_adapters_is_sent_as_trl_does_it():
