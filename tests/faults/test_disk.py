@@ -97,10 +97,13 @@ def test_a_disk_that_fills_up_is_a_line_and_after_making_room_the_same_command_c
     if not mounted or subprocess.call(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", disk], stderr=-3):
         pytest.skip("mounting needs to be allowed")
     try:
-        line = refused(train("checkpoint.keep=5", "algo.steps=8"))  # a checkpoint takes 12 MB
+        words = ["checkpoint.keep=5", "algo.steps=8"]  # a checkpoint takes 12 MB
+        assert re.search(r"preflight: outputs/run needs .*5 \+ 1 checkpoints .* free some", refused(train(*words)))
+        assert not (disk / "run").exists()
+        line = refused(train(*words, "preflight=false"))
         assert re.search(r"No space left on device \(.* free\); make room, .* continues from step 2$", line)
         subprocess.check_call(["mount", "-o", "remount,size=200m", disk])
-        status, said = train("checkpoint.keep=5", "algo.steps=8").wait()
+        status, said = train(*words).wait()
         assert status == 0 and steps(disk / "run") == list(range(1, 9)), said
     finally:
         subprocess.check_call(["umount", "-l", disk])
