@@ -2,12 +2,14 @@
 
 W&B is offline; online with a server on this machine; online with that server gone from the second step on; and online
 with a key that the server refuses from there on. All take the same steps from the same seed, so that each step is held
-against the same one without tracking; tables of episodes are told every five steps. Printed are the median ratio of a
-step's time, the range of the turns' medians, and the share of the time that the training thread spends on telling. A
-second run without tracking shows what is chance.
+against the same one without tracking; tables of episodes are told every five steps. Printed are the median ratios of a
+step's CPU time in this process (all of its threads) and of its time on the clock, each with the range of the turns'
+medians, and the share of the time that the training thread spends on telling. A second run without tracking shows what
+is chance: time on the clock says nothing on a machine that is busy otherwise.
 """
 
 import argparse
+import itertools
 import os
 import platform
 import statistics
@@ -30,13 +32,13 @@ class Watch:
     """When steps were recorded, and the seconds that telling took."""
 
     def __init__(self, after_first: Callable[[], None]) -> None:
-        self.times: list[float] = []
+        self.times: list[tuple[float, float]] = []  # CPU and clock
         self.telling, self.after_first = 0.0, after_first
 
     def record(self, original: Callable[..., None]) -> Callable[..., None]:
         def record(run: Run, metrics: Any) -> None:
             original(run, metrics)
-            self.times.append(time.perf_counter())
+            self.times.append((time.process_time(), time.perf_counter()))
             if len(self.times) == 2:
                 self.after_first()
 
@@ -70,8 +72,8 @@ class Timed:
         return call
 
 
-def run(arm: str, steps: int, seed: int, server: Any) -> tuple[list[float], float]:
-    """Seconds of each step but the first, and of telling, of a training with `arm`'s tracking."""
+def run(arm: str, steps: int, seed: int, server: Any) -> tuple[list[list[float]], float]:
+    """CPU and clock seconds of each step but the first, and of telling, of a training with `arm`'s tracking."""
     server.status = 200
     events = {"server gone": server.stop, "key refused": lambda: setattr(server, "status", 401)}
     mode = "tracking.mode=offline" if arm == "offline" else "tracking.mode=online"
@@ -87,7 +89,8 @@ def run(arm: str, steps: int, seed: int, server: Any) -> tuple[list[float], floa
             experiment.run(plain)
         finally:
             Run.record, Recorder.on_log = record, on_log  # type: ignore[method-assign]
-    return [after - before for before, after in zip(watch.times, watch.times[1:], strict=False)], watch.telling
+    both = [[b - a for a, b in itertools.pairwise(own)] for own in zip(*watch.times, strict=True)]
+    return both, watch.telling
 
 
 def main() -> None:
@@ -99,12 +102,11 @@ def main() -> None:
 
     screen.quiet()
     os.environ["WANDB_API_KEY"] = "0" * 40
-    medians: dict[str, list[float]] = {arm: [] for arm in ARMS}
-    pooled: dict[str, list[float]] = {arm: [] for arm in ARMS}
+    ratios: dict[str, list[list[list[float]]]] = {arm: [] for arm in ARMS}  # by turn, kind of time, step
     share: dict[str, list[float]] = {arm: [] for arm in ARMS}
     with initialize(version_base="1.3", config_path=os.path.relpath(Path("conf"), Path(__file__).parent)):
         for turn in range(given.turns):
-            plain: list[float] = []
+            plain: list[list[float]] = []
             for arm in ARMS:
                 import wandb
 
@@ -114,15 +116,17 @@ def main() -> None:
                     with screen.console.capture():
                         seconds, telling = run(arm, given.steps, turn, server)
                 plain = plain or seconds
-                ratios = [mine / theirs for mine, theirs in zip(seconds, plain, strict=True)]
-                medians[arm].append(statistics.median(ratios))
-                pooled[arm] += ratios
-                share[arm].append(telling / sum(seconds))
+                pairs = zip(seconds, plain, strict=True)
+                ratios[arm].append([[a / b for a, b in zip(mine, theirs, strict=True)] for mine, theirs in pairs])
+                share[arm].append(telling / sum(seconds[1]))
     print(f"{given.turns} turns of {given.steps} steps, {platform.machine()}, load {os.getloadavg()[0]:.1f}")
     for arm in ARMS[1:]:
-        own = medians[arm]
-        spread = f"{min(own):.3f} to {max(own):.3f}"
-        print(f"{arm:12} {statistics.median(pooled[arm]):.3f} ({spread}) of a step, telling {max(share[arm]):.2%}")
+        words = []
+        for place, kind in enumerate(("CPU", "clock")):
+            own = [statistics.median(turn[place]) for turn in ratios[arm]]
+            middle = statistics.median(ratio for turn in ratios[arm] for ratio in turn[place])
+            words.append(f"{kind} {middle:.3f} ({min(own):.3f} to {max(own):.3f})")
+        print(f"{arm:12} {', '.join(words)}, telling at most {max(share[arm]):.2%} of the time")
 
 
 if __name__ == "__main__":
