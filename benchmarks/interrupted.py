@@ -22,6 +22,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.kills import ROOT, result
+from motif.arms import arms
+from motif.reading import read_runs
 from motif.verdicts import survey
 
 
@@ -35,7 +37,7 @@ def finished(outputs: Path) -> dict[str, tuple[int, int]]:
 
 def sentences(outputs: Path) -> list[str]:
     """The verdicts on the runs that lie there."""
-    return [verdict.sentence for verdict in survey(sorted(outputs.glob("*")))[0]]
+    return [verdict.sentence for verdict in survey(arms(read_runs(sorted(outputs.glob("*")))[0]))[0]]
 
 
 def main() -> None:

@@ -198,7 +198,13 @@ def survey(found: Sequence[Arm], against: str = "grpo") -> tuple[list[Verdict], 
         refused.append(f"no arm is called {against}; arms: {', '.join(arm.name for arm in found)}")
     trained, bases = [arm for arm in found if arm.trained], [arm for arm in found if not arm.trained and arm.settings]
     pairs = [(arm, nearest(arm, baselines)) for arm in found if arm not in [*baselines, *bases]]
-    pairs += [(arm, base) for arm in trained for base in bases if base.settings == before_training(arm.settings)]
+    met = [(id(arm), id(baseline)) for arm, baseline in pairs]  # where the baseline is what they began from
+    pairs += [
+        (arm, base)
+        for arm in trained
+        for base in bases
+        if base.settings == before_training(arm.settings) and (id(arm), id(base)) not in met
+    ]
     families: dict[tuple[Any, ...], list[Verdict]] = {}
     for arm, baseline in pairs:
         if baseline is None:

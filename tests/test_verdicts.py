@@ -230,3 +230,13 @@ def test_the_command_says_in_one_line_that_there_is_nothing_to_compare(tmp_path)
 def test_verdicts_need_no_torch():
     code = "import sys, motif.verdicts; sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'trl')))"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_against_the_policy_that_they_began_from_each_arm_is_compared_once(tmp_path):
+    folders = [
+        run(tmp_path / "m", trained=answers(70), base=answers(40)),
+        run(tmp_path / "g", "grpo", trained=answers(55), base=answers(40)),
+    ]
+    found = verdicts(folders, against="base")
+    assert sorted(verdict.arm for verdict in found) == ["grpo", "motif"]
+    assert {verdict.family for verdict in found} == {2}
