@@ -55,5 +55,10 @@ class Reward:
         values = {name: fmean(term(future) for future in futures) for name, term in self.outcome.items()}
         return values | {name: term(path) for name, term in self.reply.items()}
 
+    def parts(self, values: Mapping[str, float]) -> tuple[float, float]:
+        """The part of the total that is the outcome's, and the reply's own."""
+        outcome, own = ({name: values[name] for name in names} for names in (self.outcome, self.reply))
+        return self.total(outcome), self.total(own)
+
     def total(self, values: Mapping[str, float]) -> float:
         return sum(self.weights[name] * value for name, value in values.items())

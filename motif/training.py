@@ -1,7 +1,7 @@
-"""Training by TRL's GRPOTrainer. No trainer subclass and no placeholder reward.
+"""Training by TRL's GRPOTrainer. No placeholder reward.
 
 TRL asks a `Rollout` for completions and for the values of the reward's terms, makes advantages of them, and takes the
-step. `Recorder` writes down what happened.
+step. `Recorder` writes down what happened. Where an algorithm's advantages are not TRL's, they take their place.
 """
 
 from collections.abc import Mapping
@@ -156,7 +156,8 @@ def trl_metrics(logs: Mapping[str, Any]) -> dict[str, float]:
 
 
 OWN_METRICS = {
-    *("accuracy", "unparsable", "truncated", "copied", "zero_spread", "well_formed", "no_answer", "tokens"),
+    *("accuracy", "unparsable", "truncated", "copied", "rounds_used", "zero_spread", "well_formed", "no_answer"),
+    "tokens",
     *("progress", "progress_cut", "progress_cleaned", "guard", "sampling"),
 }
 
@@ -175,13 +176,14 @@ def trainer_arguments(
             number(f"algo.trainer.{key}", value)
         if key in CHOICES:
             one_of(f"algo.trainer.{key}", value, CHOICES[key])
-    rows = algorithm.questions * algorithm.m
+    replies = algorithm.m * algorithm.trained_rounds(episode.rounds)
+    rows = algorithm.questions * replies
     shares = processes.count()
     micro = algorithm.micro_batch or rows // shares
     if rows % (micro * shares):
         raise UserError(
             f"algo.micro_batch={micro} times {shares} processes must divide the {rows} rows of a step "
-            f"(algo.questions={algorithm.questions} × algo.m={algorithm.m})"
+            f"(algo.questions={algorithm.questions} × {replies} trained replies a question)"
         )
     sampling = episode.sampling(1)
     if sampling.temperature == 0:
@@ -189,6 +191,14 @@ def trainer_arguments(
             "episode.temperature must be above 0 for training: greedy replies to a question are all the same"
         )
     options = {key: value for key, value in algorithm.trainer.items() if value is not None}
+    if (
+        not algorithm.by_trl
+        and options.get("multi_objective_aggregation", "sum_then_normalize") != "sum_then_normalize"
+    ):
+        raise UserError(
+            "algo.trainer.multi_objective_aggregation is of advantages that TRL makes (algo=grpo, algo=motif); "
+            f"algo={algorithm.name} makes its own"
+        )
     passes = options.get("num_iterations", 1)
     if isinstance(passes, int) and passes > 0 and checkpoints.every % passes:
         raise UserError(
@@ -199,7 +209,7 @@ def trainer_arguments(
         return GRPOConfig(
             output_dir=str(drafts(folder)),
             max_steps=algorithm.steps,
-            num_generations=algorithm.m,
+            num_generations=replies,
             per_device_train_batch_size=micro,
             gradient_accumulation_steps=rows // (micro * shares),
             max_completion_length=sampling.tokens,
@@ -221,9 +231,20 @@ def trainer_arguments(
         raise UserError(f"algo.trainer: {str(error).strip().splitlines()[0]}") from error
 
 
+class OwnAdvantages(GRPOTrainer):
+    """TRL's trainer, but for the advantages of the rollout's algorithm in the place of those that TRL made."""
+
+    def _generate_and_score_completions(self, inputs: Any) -> dict[str, Any]:
+        output = super()._generate_and_score_completions(inputs)
+        made = cast(Rollout, self.rollout_func).advantages
+        assert made is not None and len(made) == len(output["advantages"])
+        output["advantages"] = torch.tensor(made).to(output["advantages"])
+        return output
+
+
 def make_trainer(policy: Policy, arguments: GRPOConfig, rollout: Rollout) -> GRPOTrainer:
     """TRL's trainer of `policy`, which has done nothing yet."""
-    trainer = GRPOTrainer(
+    trainer = (GRPOTrainer if rollout.algorithm.by_trl else OwnAdvantages)(
         model=policy.model,
         reward_funcs=rollout.reward_functions(),  # type: ignore[arg-type]
         args=arguments,
