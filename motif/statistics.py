@@ -9,13 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, comb, inf, sqrt
 from statistics import fmean, stdev, variance
-from typing import Any
+from typing import Any, NamedTuple
 
 from motif.checks import UserError, whole
 
 LEVEL = 0.05  # two-sided, of every test
 POWER = 0.8  # of what is said about differences that could be seen
 LEAST = 6  # questions: with fewer no exact paired test comes below LEVEL
+STUDIES = 2000  # simulated, to say how often a difference would be seen
+ENDLESS = 10**9  # questions
+MCNEMAR = "exact McNemar test"
 TINY = 1e-12  # what rounding makes of nothing
 
 
@@ -150,13 +153,23 @@ def outcome(effect: float, p: float) -> str:
     return "not distinguishable" if p >= LEVEL else "better" if effect > 0 else "worse"
 
 
+class Drawn(NamedTuple):
+    """An arm whose policies are drawn from training seeds, so many `seeds`. `lasting` is the variance between them that
+    endless questions would leave, `chance` what chance on one question adds to that of a seed's answer to it."""
+
+    seeds: int
+    lasting: float
+    chance: float
+
+
 @dataclass(frozen=True)
 class Difference:
     """A mean difference of two arms' shares, `interval` its 95 % interval, `p` two-sided.
 
-    `variance` is that of the effect, of which `seeds_variance` would stay with endless questions; with one seed in
-    each of the `drawn` arms (those that are not fixed) it would be `seed_variance`. `dof` are the degrees of freedom of
-    the t that it is held against; `n` questions, `seeds` rows of each arm.
+    `variance` is that of the effect, `dof` are the degrees of freedom of the t that it is held against; `n` questions,
+    `seeds` rows of each arm. `values` are the differences by question, those that occur, and `shares` of the questions
+    have them; `drawn` are the arms that are held to be of drawn seeds. From these, and with its own test, studies
+    like this one are simulated to say what they would see.
     """
 
     effect: float
@@ -165,48 +178,112 @@ class Difference:
     test: str
     n: int
     seeds: tuple[int, int]
+    values: tuple[float, ...]
+    shares: tuple[float, ...]
     variance: float
-    seeds_variance: float = 0.0
     dof: float = inf
-    seed_variance: float | None = None
-    drawn: int = 2
+    drawn: tuple[Drawn, ...] = ()
+
+    def power(self, n: int, effect: float | None = None, seeds: int | None = None) -> float:
+        """How often a study of `n` questions (and so many `seeds` an arm, if not those at hand) finds a true difference
+        of `effect` (if not the one found) and its direction: the share of STUDIES simulated ones, always the same.
+
+        Questions are drawn from those at hand. For a smaller difference some change sides, which keeps how much the
+        arms disagree; for a larger one there are some more that the better arm alone gets right.
+        """
+        import numpy as np
+
+        generator = np.random.default_rng(0)
+        values, shares = self._with(abs(self.effect) if effect is None else effect)
+        counts = generator.multinomial(n, shares, STUDIES)
+        found, square = counts @ values / n, counts @ values**2 / n
+        if self.test == MCNEMAR:
+            p = exact_p(counts[:, values > 0].sum(1), counts[:, values < 0].sum(1))
+        elif not self.drawn:
+            p = flipped_p(found, square, n, counts[:, values != 0].sum(1))
+        else:
+            drawn = [arm._replace(seeds=seeds or arm.seeds) for arm in self.drawn]
+            found = found + generator.normal(0, sqrt(sum(arm.lasting / arm.seeds for arm in drawn)), STUDIES)
+            questions = np.maximum(0, square - (counts @ values / n) ** 2) / max(1, n - 1)
+            p = mixed_p(found, questions, self._spreads(drawn, n, generator), n)[0]
+        return float(((p < LEVEL) & (found > 0)).mean())
+
+    def _with(self, effect: float) -> tuple[Any, Any]:
+        """The differences that occur, the better arm's the larger, and their shares at a true difference of `effect`."""
+        import numpy as np
+
+        values, shares, size = np.array(self.values), np.array(self.shares), abs(self.effect)
+        if self.effect < 0:
+            values, shares = -values[::-1], shares[::-1]
+        if effect <= size:
+            changed = (1 - effect / size) / 2 if size else 0.0
+            return np.append(values, -values), np.append((1 - changed) * shares, changed * shares)
+        more = (effect - size) / (1 - size)
+        return np.append(values, 1.0), np.append((1 - more) * shares, more)
+
+    def _spreads(self, drawn: Sequence[Drawn], n: int, generator: Any) -> list[tuple[Any, float, int]]:
+        """As `mixed_p` takes them: what the spread between seeds is found to be in the simulated studies. An arm of one
+        seed has the other's."""
+        known, alone = [arm for arm in drawn if arm.seeds > 1], sum(1 / arm.seeds for arm in drawn if arm.seeds == 1)
+        found = []
+        for arm in known:
+            weight, free = 1 / arm.seeds + alone, arm.seeds - 1
+            variance = (arm.lasting + arm.chance / n) * generator.chisquare(free, STUDIES) / free
+            found.append((weight * variance, weight * arm.chance / n, free))
+        return found
 
     @property
-    def detectable(self) -> float:
-        """The smallest true difference that such a study tells from none in 80 % of cases; 1 at most."""
-        if self.variance <= TINY:
-            return wilson(0, self.n)[1]
-        return min(1.0, quantiles(self.dof) * sqrt(self.variance))
+    def detectable(self) -> float | None:
+        """The smallest true difference that such a study tells from none in 80 % of cases; None where there are too few
+        questions or seeds for any."""
+        if self.power(self.n, 1.0) < POWER:
+            return None
+        low, high = 0.0, 1.0
+        while high - low > max(0.0005, 0.01 * high):
+            middle = (low + high) / 2
+            low, high = (low, middle) if self.power(self.n, middle) >= POWER else (middle, high)
+        return high
 
     @property
     def needed_n(self) -> int | None:
-        """Questions with which a true difference of this effect's size is seen in 80 % of cases; None where the
-        effect is zero, or the spread between so few seeds hides it on any number of questions."""
-        room = (self.effect / quantiles(self.dof)) ** 2 - self.seeds_variance
-        if room <= 0 or not self.effect:
+        """Questions with which a true difference of this effect's size is seen in 80 % of cases, to two digits from 100
+        on; None where the effect is zero, or the spread between so few seeds hides it on any number of questions."""
+        if not self.effect or self.power(ENDLESS) < POWER:
             return None
-        return max(LEAST, ceil(self.n * (self.variance - self.seeds_variance) / room))
+        low, high = LEAST - 1, LEAST
+        while self.power(high) < POWER:
+            low, high = high, 2 * high
+        while high - low > max(1, high // 100):
+            middle = (low + high) // 2
+            low, high = (low, middle) if self.power(middle) >= POWER else (middle, high)
+        unit = 10 ** max(0, len(str(high)) - 2) if high >= 100 else 1
+        return ceil(high / unit) * unit
 
     @property
     def needed_seeds(self) -> int | None:
-        """Training seeds an arm with which a true difference of this effect's size is seen on these questions in
-        80 % of cases; None where the spread between seeds is unknown, or a hundred would not do."""
-        if self.seed_variance is None or not self.effect:
+        """Training seeds an arm with which a true difference of this effect's size is seen on these questions in 80 % of
+        cases; None where the spread between seeds is unknown, or a hundred would not do."""
+        if not self.drawn or not self.effect:
             return None
-        rest = self.variance - self.seeds_variance
-        for seeds in range(2, 101):
-            marks = quantiles(self.drawn * (seeds - 1))
-            if marks**2 * (self.seed_variance / seeds + rest) <= self.effect**2:
-                return seeds
-        return None
+        return next((seeds for seeds in range(2, 101) if self.power(self.n, seeds=seeds) >= POWER), None)
 
 
-def quantiles(dof: float) -> float:
-    """How many standard errors a true difference must be, to be seen at LEVEL with POWER."""
-    from scipy.stats import norm, t
+def exact_p(first_only: Any, second_only: Any) -> Any:
+    """`mcnemar` of whole arrays."""
+    import numpy as np
+    from scipy.stats import binom
 
-    marks = (1 - LEVEL / 2, POWER)
-    return float(sum(norm.ppf(mark) if dof == inf else t.ppf(mark, dof) for mark in marks))
+    return np.minimum(1.0, 2 * binom.cdf(np.minimum(first_only, second_only), first_only + second_only, 0.5))
+
+
+def flipped_p(mean: Any, square: Any, n: int, differing: Any) -> Any:
+    """About what `sign_flip` gives, of means and mean squares: flipped sums are normal, and of `differing` questions no
+    flip is less likely than 2 ** -differing."""
+    import numpy as np
+    from scipy.stats import norm
+
+    marks = np.abs(mean) / np.sqrt(np.maximum(square, TINY) / n)
+    return np.minimum(1.0, np.maximum(2 * norm.sf(marks), 2.0 ** (1 - differing)))
 
 
 Shares = Sequence[Sequence[float]]
@@ -229,14 +306,13 @@ def difference(first: Shares, second: Shares, fixed: tuple[bool, bool] = (False,
     if len(one) > 1 or len(other) > 1:
         return nested(one, other, fixed)
     d = one[0] - other[0]
-    n, effect, spread = len(d), float(d.mean()), float((d * d).mean()) / len(d)
+    n, effect, variance = len(d), float(d.mean()), float((d * d).mean()) / len(d)
     if np.isin(one, (0, 1)).all() and np.isin(other, (0, 1)).all():
         up, down = int((d > 0).sum()), int((d < 0).sum())
-        return Difference(
-            effect, discordant_interval(up, down, n), mcnemar(up, down), "exact McNemar test", n, (1, 1), spread
-        )
-    p, interval = sign_flip(d)
-    return Difference(effect, interval, p, "sign-flip test over questions", n, (1, 1), spread)
+        p, interval, name = mcnemar(up, down), discordant_interval(up, down, n), MCNEMAR
+    else:
+        (p, interval), name = sign_flip(d), "sign-flip test over questions"
+    return Difference(effect, interval, p, name, n, (1, 1), *occurring(d), variance)
 
 
 def nested(one: Any, other: Any, fixed: tuple[bool, bool] = (False, False)) -> Difference:
@@ -252,26 +328,53 @@ def nested(one: Any, other: Any, fixed: tuple[bool, bool] = (False, False)) -> D
     n, tables = one.shape[1], (one, other)
     d = one.mean(0) - other.mean(0)
     effect, questions = float(d.mean()), float(d.var(ddof=1)) / n if d.max() - d.min() > TINY else 0.0
-    between: dict[int, float] = {}  # of the arms' means, by the arm whose spread is used
-    twice = single = 0.0
+    between: dict[int, tuple[float, float]] = {}  # of the arms' means and by chance, by the arm whose spread is used
+    drawn = []
     for place, table in enumerate(tables):
         if not fixed[place]:
             source = place if len(table) > 1 else 1 - place
             of_means, of_chance = spread(tables[source])
-            between[source] = between.get(source, 0.0) + of_means / len(table)
-            twice += of_chance / len(table)
-            single += max(0.0, of_means - of_chance)
-    parts = [(part, len(tables[source]) - 1) for source, part in between.items()]
-    parts.append((max(0.0, questions - twice), max(1, n - 1)))
-    total, seeds = sum(part for part, _ in parts), sum(between.values())
-    dof = total**2 / sum(part**2 / free for part, free in parts) if total else 1.0
-    p, half = t_test(effect, total, dof)
-    alone = t_test(effect, questions, n - 1) if questions else None
-    other_p, (low, high) = (alone[0], (effect - alone[1], effect + alone[1])) if alone else sign_flip(d)
+            means, chance = between.get(source, (0.0, 0.0))
+            between[source] = means + of_means / len(table), chance + of_chance / len(table)
+            drawn.append(Drawn(len(table), max(0.0, of_means - of_chance), of_chance * n))
+    spreads = [(*parts, len(tables[source]) - 1) for source, parts in between.items()]
+    p, total, dof = (float(found) for found in mixed_p(effect, questions, spreads, n))
+    half = t_half(total, dof)
+    if questions:
+        low, high = effect - t_half(questions, n - 1), effect + t_half(questions, n - 1)
+    else:
+        low, high = sign_flip(d)[1]
     interval = max(-1.0, min(low, effect - half)), min(1.0, max(high, effect + half))
-    p, name = max(p, other_p), "t test over seeds and questions" + (f" ({dof:.1f} degrees of freedom)" if total else "")
-    lasting, drawn = max(0.0, seeds - twice), 2 - sum(fixed)
-    return Difference(effect, interval, p, name, n, (len(one), len(other)), total, lasting, dof, single, drawn)
+    name = "t test over seeds and questions" + (f" ({dof:.1f} degrees of freedom)" if total else "")
+    return Difference(effect, interval, p, name, n, (len(one), len(other)), *occurring(d), total, dof, tuple(drawn))
+
+
+def mixed_p(effect: Any, questions: Any, spreads: Sequence[tuple[Any, Any, int]], n: int) -> tuple[Any, Any, Any]:
+    """Two-sided p, the variance of `effect`, and its degrees of freedom; of numbers, or of arrays of studies.
+
+    `questions` is the variance that the questions give to the effect; `spreads` are, of each independent spread of
+    seeds, the variance that it gives, the part of it that `questions` holds too, and its degrees of freedom.
+    """
+    import numpy as np
+    from scipy.stats import t
+
+    rest = np.maximum(0.0, questions - sum(twice for _, twice, _ in spreads))
+    parts = [(part, free) for part, _, free in spreads] + [(rest, max(1, n - 1))]
+    total = sum(part for part, _ in parts)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        dof = np.where(total > 0, total**2 / sum(part**2 / free for part, free in parts), 1.0)
+        p = np.where(total > 0, 2 * t.sf(np.abs(effect) / np.sqrt(total), dof), effect == 0)
+        alone = 2 * t.sf(np.abs(effect) / np.sqrt(questions), max(1, n - 1))
+    alike = np.where(np.abs(effect) > TINY, 2.0 ** (1 - n), 1.0)  # of questions that all differ by as much
+    return np.maximum(p, np.where(questions > TINY / n, alone, alike)), total, dof
+
+
+def occurring(d: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The values in `d`, and their shares."""
+    import numpy as np
+
+    values, counts = np.unique(d.round(9), return_counts=True)
+    return tuple(values.tolist()), tuple((counts / len(d)).tolist())
 
 
 def spread(table: Any) -> tuple[float, float]:
@@ -282,10 +385,8 @@ def spread(table: Any) -> tuple[float, float]:
     return float(means.var(ddof=1)), float((rest**2).sum()) / ((seeds - 1) * max(1, n - 1) * n)
 
 
-def t_test(effect: float, variance: float, dof: float) -> tuple[float, float]:
-    """Two-sided p, and half the 95 % interval."""
+def t_half(variance: float, dof: float) -> float:
+    """Half the 95 % interval."""
     from scipy.stats import t
 
-    if not variance:
-        return float(effect == 0), 0.0
-    return float(2 * t.sf(abs(effect) / sqrt(variance), dof)), float(t.ppf(1 - LEVEL / 2, dof)) * sqrt(variance)
+    return float(t.ppf(1 - LEVEL / 2, dof)) * sqrt(variance)

@@ -52,7 +52,7 @@ class Verdict:
     budget_ratio: BudgetRatio
     needed_n: int | None
     needed_seeds: int | None
-    detectable: float
+    detectable: float | None
     p_holm: float | None = None
     family: int = 1
     warnings: tuple[str, ...] = ()
@@ -101,7 +101,8 @@ class Verdict:
         return f"It took {' and '.join(spent)}." if spent else "Token budgets are not known."
 
     def _needed(self) -> str:
-        sees = f"this study would see {100 * self.detectable:.1f} points or more"
+        least = "no difference" if self.detectable is None else f"{100 * self.detectable:.1f} points or more"
+        sees = f"this study would see {least}"
         if not self.effect:
             return f"In 80 % of cases {sees}."
         if self.needed_n is not None:
