@@ -70,7 +70,7 @@ class Study:
         found = []
         for _ in range(self.arms):
             chance = self.chances(generator, difficulty, self.between[0], self.seeds)
-            chance += self.effect / missed * (1 - chance)  # so that the mean rises by the effect
+            chance += min(1.0, self.effect / missed) * (1 - chance)  # so that the mean rises by the effect
             answers = generator.binomial(self.samples, chance) / self.samples
             found.append(difference(answers, baseline, (not self.nested, self.base or not self.nested)))
         return found

@@ -182,7 +182,7 @@ def results(folder: Path, bad: list[str], run: Recorded) -> Iterator[Result]:
     settings, sampling = run.config.get("evaluation"), run.summary.get("sampling", {})
     own = settings if isinstance(settings, Mapping) else {}
     for file, result in kept:
-        drawn = (result.get("sampling") or sampling.get("evaluation") or [own])[0]
+        drawn = (result.get("sampling") or sampling.get("evaluation") or [own])[: result["rounds"]]
         records = file.with_suffix(".jsonl")
         yield Result(
             folder=run.folder,
@@ -192,10 +192,15 @@ def results(folder: Path, bad: list[str], run: Recorded) -> Iterator[Result]:
             settings={
                 **{"dataset rows": result.get("rows"), "grader": result.get("grader")},
                 **{"evaluation budget": result.get("budget"), "samples": result["samples"]},
-                **{"temperature": drawn.get("temperature"), "top_p": drawn.get("top_p")},
+                **{key: of_rounds([each.get(key) for each in drawn]) for key in ("temperature", "top_p")},
             },
             records=records if records.is_file() else None,
         )
+
+
+def of_rounds(values: Sequence[Any]) -> Any:
+    """One value where all rounds have it, else all of them."""
+    return values[0] if all(value == values[0] for value in values) else ", then ".join(map(str, values))
 
 
 def whole(result: Any) -> bool:

@@ -209,7 +209,7 @@ class Difference:
         return float(((p < LEVEL) & (found > 0)).mean())
 
     def _with(self, effect: float) -> tuple[Any, Any]:
-        """The differences that occur, the better arm's the larger, and their shares at a true difference of `effect`."""
+        """The differences that occur, up where the better arm is, and their shares at a true difference of `effect`."""
         import numpy as np
 
         values, shares, size = np.array(self.values), np.array(self.shares), abs(self.effect)
@@ -261,8 +261,8 @@ class Difference:
 
     @property
     def needed_seeds(self) -> int | None:
-        """Training seeds an arm with which a true difference of this effect's size is seen on these questions in 80 % of
-        cases; None where the spread between seeds is unknown, or a hundred would not do."""
+        """Training seeds an arm with which a true difference of this effect's size is seen on these questions in 80 %
+        of cases; None where the spread between seeds is unknown, or a hundred would not do."""
         if not self.drawn or not self.effect:
             return None
         return next((seeds for seeds in range(2, 101) if self.power(self.n, seeds=seeds) >= POWER), None)

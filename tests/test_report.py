@@ -206,7 +206,7 @@ def test_arms_differ_in_more_than_their_seed_and_are_named_by_what_differs(tmp_p
     make_run(tmp_path / "d", reward=other, evaluation={"questions": 4})
     found = arms(reading.read_runs(sorted(tmp_path.iterdir()))[0])
     assert {(arm.name, len(arm.runs)) for arm in found if arm.trained} == {
-        ("grpo", 1), ("motif reward=usual", 2), ("motif reward=other", 1)
+        ("grpo", 1), ("motif", 2), ("motif reward=other", 1)
     }  # fmt: skip
     table = tables.differences([arm for arm in found if arm.trained])
     columns, rows = table.columns, table.rows
