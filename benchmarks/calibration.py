@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from motif.statistics import Difference, difference, holm, outcome, wilson
+from motif.differences import Difference, difference
+from motif.statistics import holm, outcome, wilson
 
 QUESTIONWISE = 0.5  # standard deviation of what a training seed adds to the log-odds of one question
 PILOTS = 20

@@ -169,8 +169,8 @@ def together(processes: int, share: Share) -> list[Share]:
 
 
 def of_evaluation(records: Sequence[Mapping[str, Any]], model: Any, seconds: float) -> dict[str, Any]:
-    """What an evaluation of `model` that left these records spent, counts at zero too; peak memory is of this process, so of what it
-    measured itself where it took over records."""
+    """What an evaluation of `model` that left these records spent, with counts at zero; peak memory is of this process,
+    so of what it measured itself where it took over records."""
     ledger = Ledger(cost=Cost.of(model))
     ledger.count_records(records)
     names = [name for name in ledger.names() if name not in ("trained_tokens", "optimiser_steps")]

@@ -238,8 +238,8 @@ def answered(file: Path) -> Iterator[dict[str, Any]]:
         for line in stream:
             item = parsed(line) or {}
             samples = item.get("samples")
-            known = "id" in item and isinstance(samples, list) and samples
-            if known and all(isinstance(sample, Mapping) and "correct" in sample for sample in samples):
+            samples = samples if isinstance(samples, list) and "id" in item else []
+            if samples and all(isinstance(sample, Mapping) and "correct" in sample for sample in samples):
                 yield item
 
 

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 from motif.arms import Arm, alike, arms, before_training, confounded, finished, left_out, of_seeds, unlike
 from motif.checks import UserError
+from motif.differences import difference
 from motif.names import differing
 from motif.reading import read_runs
-from motif.statistics import difference, holm, outcome, over_seeds
+from motif.statistics import holm, outcome, over_seeds
 
 
 class BudgetRatio(NamedTuple):
