@@ -172,24 +172,23 @@ def of_seeds(sides: tuple[Arm, Arm], seeds: tuple[int, int]) -> list[str]:
 
 
 def confounded(arm: Arm, baseline: Arm) -> list[str]:
-    """What two trained arms differ in besides what their comparison is about: the algorithm, with what it alone has and
-    its rounds, or within an algorithm the one setting that differs."""
+    """What two trained arms differ in besides what their comparison is about: the algorithm, with what it alone has, its
+    rounds and its match, or within an algorithm the one setting that differs. Words that follow others are left out."""
     if not (arm.trained and baseline.trained):
         return []
-    one, other = arm.settings, baseline.settings
-    keys = [key for key in telling(differing(one, other), but="algo") if not key.split(".")[-1].startswith("_")]
-    if arm.algo != baseline.algo:
-        own = {key for key in keys if (key in one) != (key in other) and not key.startswith("algo.trainer.")}
-        keys = [
-            key for key in keys if key not in ("algo.name", "rounds") and not (key.startswith("algo.") and key in own)
-        ]
-    elif len(keys) == 1:
+    one, other, alike = arm.settings, baseline.settings, arm.algo == baseline.algo
+    told: dict[Any, str] = {}
+    for key in sorted(telling(differing(one, other), but="algo")):
+        single = key.startswith("algo.") and not key.startswith("algo.trainer.") and (key in one) != (key in other)
+        about = single or key in ("algo.name", "rounds", "budget.match", "budget.on")
+        if not key.split(".")[-1].startswith("_") and (alike or not about):
+            values = one.get(key, MISSING), other.get(key, MISSING)
+            words = all(isinstance(value, str) and value != MISSING for value in values)
+            told.setdefault(values if words else key, f"{key} {short(values[0])} against {short(values[1])}")
+    if not told or (alike and len(told) == 1):
         return []
-    told = [f"{key} {short(one.get(key, MISSING))} against {short(other.get(key, MISSING))}" for key in sorted(keys)]
     more = f" and {len(told) - 4} more" if len(told) > 4 else ""
-    if arm.algo == baseline.algo:
-        return [f"the arms differ in several settings: {'; '.join(told[:4])}{more}"] if told else []
-    return [f"the arms also differ in: {'; '.join(told[:4])}{more}"] if told else []
+    return [f"the arms {'differ in' if alike else 'also differ in:'} {'; '.join([*told.values()][:4])}{more}"]
 
 
 def trained_by(run: Recorded) -> dict[str, Any]:

@@ -228,7 +228,7 @@ def test_of_one_algorithm_a_single_setting_is_what_the_comparison_is_about_and_s
     assert found == {
         "grpo": (),
         "motif k=4": (),
-        "motif k=8 steps=9": ("the arms differ in several settings: algo.k 8 against 2; algo.steps 9 against –",),
+        "motif k=8 steps=9": ("the arms differ in algo.k 8 against 2; algo.steps 9 against –",),
     }
 
 
