@@ -25,7 +25,7 @@ from motif.differences import Difference, difference
 from motif.statistics import holm, outcome, wilson
 
 QUESTIONWISE = 0.5  # standard deviation of what a training seed adds to the log-odds of one question
-PILOTS = 20
+PILOTS, MOST = 20, 20_000  # studies that name an n, and the n up to which that is tried
 PEERS = 1.0  # a + b of the beta distribution of difficulties; small: questions are easy or hard
 
 
@@ -139,7 +139,7 @@ def promises(studies: Sequence[Study], pairs: int) -> None:
     for place, study in enumerate(studies):
         generator = np.random.default_rng(place)
         pilots = [study.difference(generator) for _ in range(PILOTS)]
-        named = [(pilot.effect, n) for pilot in pilots if pilot.effect > 0 and (n := pilot.needed_n)]
+        named = [(pilot.effect, n) for pilot in pilots if pilot.effect > 0 and (n := pilot.needed_n) and n <= MOST]
         seen = [(detectable, study.n) for pilot in pilots if (detectable := pilot.detectable)]
         rates = [
             [
@@ -149,7 +149,7 @@ def promises(studies: Sequence[Study], pairs: int) -> None:
             for told in (named, seen)
         ]
         ns, points = [n for _, n in named], [100 * effect for effect, _ in seen]
-        silent = f" ({PILOTS - len(ns)} of {PILOTS}: none)" if len(ns) < PILOTS else ""
+        silent = f" ({PILOTS - len(ns)} of {PILOTS}: none up to {MOST:,})" if len(ns) < PILOTS else ""
         said = f"{median(ns):,.0f} ({min(ns):,} – {max(ns):,}){silent}"
         said += f" | {fmean(rates[0]):.0%} ({min(rates[0]):.0%} – {max(rates[0]):.0%})"
         said += f" | {median(points):.1f} ({min(points):.1f} – {max(points):.1f})"

@@ -172,8 +172,9 @@ def of_seeds(sides: tuple[Arm, Arm], seeds: tuple[int, int]) -> list[str]:
 
 
 def confounded(arm: Arm, baseline: Arm) -> list[str]:
-    """What two trained arms differ in besides what their comparison is about: the algorithm, with what it alone has, its
-    rounds and its match, or within an algorithm the one setting that differs. Words that follow others are left out."""
+    """What two trained arms differ in besides what their comparison is about: the algorithm, with what it alone has,
+    its rounds and its match, or within an algorithm the one setting that differs. Words that follow others' are left
+    out."""
     if not (arm.trained and baseline.trained):
         return []
     one, other, alike = arm.settings, baseline.settings, arm.algo == baseline.algo
