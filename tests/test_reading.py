@@ -1,4 +1,3 @@
-
 import pytest
 
 from motif.reading import read_run, read_runs
