@@ -19,7 +19,6 @@ import gzip
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import time
@@ -33,10 +32,10 @@ from typing import Any
 
 import yaml
 
-from motif import checkpoints, screen
+from motif import checkpoints, processes, screen
 from motif.checks import UserError, whole
 from motif.episode import Node, Tree
-from motif.files import append, sync
+from motif.files import append, left_of, remove, sync
 from motif.files import write_json as write_json
 from motif.files import write_text as write_text
 from motif.locks import Lock
@@ -78,8 +77,13 @@ class Run:
         ground = next(place for place in (folder, *folder.absolute().parents) if place.exists())
         if not ground.is_dir() or not os.access(ground, os.W_OK):
             raise UserError(f"{folder} cannot be written, because {ground} cannot; choose another outputs=")
-        if folder.exists() and not run.is_run() and any(folder.iterdir()):
+        if folder.exists() and not run.is_run() and any(not left_of(path, "run.json") for path in folder.iterdir()):
             raise UserError(f"{folder} exists and is not a run; choose another name=")
+        if not overwrite and run.has_recorded() and not (folder / "config.yaml").is_file():
+            raise UserError(
+                f"{folder} holds records, but no config.yaml says of what; put it back, choose another name=, or "
+                "overwrite=true to lose that run"
+            )
         if not overwrite and run.has_recorded() and (keys := run.differs(config)):
             raise UserError(
                 f"{folder} holds a run with another configuration ({', '.join(keys)} differ; only "
@@ -97,12 +101,13 @@ class Run:
         """Make the folder, or take up what lies there; `overwrite` empties it first.
 
         `rows` is the fingerprint of the questions. A run that has recorded on others is refused: where its files lie
-        is no part of what a run is, what is in them is.
+        is no part of what a run is, what is in them is. The job of a queue that began it by `overwrite` is noted.
         """
         if self.is_run() and (overwrite or self.differs(config) or (rows != self.rows and not self.has_recorded())):
-            shutil.rmtree(self.folder)
+            remove(self.folder)
         if not self.is_run():  # first of all, for a folder without it is not a run and is left alone
             meta = {"format": 1, "id": uuid.uuid4().hex[:12], "identity": identity_hash(config), "rows": rows}
+            meta |= {"overwritten_by": queued_job()} if overwrite else {}
             write_json(self.folder / "run.json", meta)
         elif self.rows not in (None, rows):
             raise UserError(
@@ -111,6 +116,11 @@ class Run:
             )
         if not (self.folder / "config.yaml").is_file():
             write_text(self.folder / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
+
+    def begun_by_this_job(self) -> bool:
+        """Whether this job of a queue began the run by overwriting another: then it was put into its queue again, and
+        goes on."""
+        return self.is_run() and None is not self.meta.get("overwritten_by") == queued_job()
 
     def is_run(self) -> bool:
         return (self.folder / "run.json").is_file()
@@ -143,8 +153,7 @@ class Run:
 
         Of the processes of one training the first holds it for all.
         """
-        first = os.environ.get("RANK", "0") == "0"
-        return Lock(self.lock, str(self.folder), say=screen.say) if first else nullcontext()
+        return Lock(self.lock, str(self.folder), say=screen.say) if processes.first() else nullcontext()
 
     def summary(self) -> dict[str, Any] | None:
         """The result where the run is finished, else None."""
@@ -215,6 +224,11 @@ class Run:
         here = self.positions()
         short = [name for name, length in note["positions"].items() if here.get(name, 0) < length]
         return f"{short[0]} has lost lines that it counts on" if short else None
+
+
+def queued_job() -> str | None:
+    """Slurm's number of this job, the same after it was put into the queue again; None outside of Slurm."""
+    return os.environ.get("SLURM_JOB_ID")
 
 
 def environment(seed: int, before: Path | None = None) -> dict[str, Any]:

@@ -4,11 +4,9 @@ TRL asks a `Rollout` for completions and for the values of the reward's terms, m
 step. `Recorder` writes down what happened.
 """
 
-import os
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import fields
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,11 +16,12 @@ from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
+from motif import processes
 from motif.algorithms import Algorithm
 from motif.budget import Limits, reached
 from motif.checkpoints import Checkpoints, check_made_with, drafts
 from motif.checks import UserError, hint, number, one_of
-from motif.compute import forget_peak, together
+from motif.compute import forget_peak
 from motif.episode import Episode
 from motif.flops import Cost
 from motif.models import Policy
@@ -85,8 +84,8 @@ class Recorder(TrainerCallback):
         self.episodes, self.tables, self.limits, self.keep = episodes, tables, limits or {}, keep
         self.last = LastStep(run, rollout.ledger)
         self.micro_batch: int | None = None  # that was chosen; the trainer's may be smaller
-        self.stopping = False
-        self.signal: int | None = None  # that asked for it
+        self.signal: int | None = None  # that asks this process to stop
+        self.stopped: int | None = None  # the one that all stop for
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.last.finished(state)
@@ -99,9 +98,11 @@ class Recorder(TrainerCallback):
         self.last.updating()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.rollout.ledger.end_step(self.rollout.trained, partial(together, args.world_size))
+        self.rollout.ledger.end_step(self.rollout.trained, processes.of_all)
         self.last.finished(state)
-        if self.stopping or reached(self.limits, self.rollout.ledger):  # by the ledger, which is the same on all ranks
+        asked = next(filter(None, processes.of_all(self.signal)), None)  # one that a single process was sent stops all
+        self.stopped = asked if state.global_step % args.num_iterations == 0 else None
+        if self.stopped or reached(self.limits, self.rollout.ledger):  # by the ledger, which is the same on all ranks
             control.should_save = control.should_training_stop = True
         self.run.check_there()
 
@@ -112,13 +113,14 @@ class Recorder(TrainerCallback):
         metrics |= self.rollout.ledger.metrics()
         self.run.record({"step": state.global_step, **metrics})
         self.tracker.log(metrics, state.global_step)
-        self._write_episodes(state.global_step)
-        shown = {"reward": metrics["train/reward"], "accuracy": metrics["train/accuracy"]}
+        again = (state.global_step - 1) % args.num_iterations  # an update on the replies of a step before
+        self._write_episodes(state.global_step, new=not again)
+        shown = {name: metrics[f"train/{name}"] for name in ("reward", "accuracy") if f"train/{name}" in metrics}
         self.report(state.global_step, state.max_steps, shown)
 
-    def _write_episodes(self, step: int) -> None:
+    def _write_episodes(self, step: int, new: bool) -> None:
         trees = self.rollout.trees[: self.episodes]
-        if trees:
+        if trees and new:
             self.run.write_episodes({"step": step, **as_record(tree, self.rollout.notes)} for tree in trees)
         if self.tables and (step == 1 or step % self.tables == 0):
             columns = ("question", "gold", "reply", "carried", "reward", "advantage", "correct futures", "futures")
@@ -174,11 +176,11 @@ def trainer_arguments(
         if key in CHOICES:
             one_of(f"algo.trainer.{key}", value, CHOICES[key])
     rows = algorithm.questions * algorithm.m
-    processes = int(os.environ.get("WORLD_SIZE", 1))
-    micro = algorithm.micro_batch or rows // processes
-    if rows % (micro * processes):
+    shares = processes.count()
+    micro = algorithm.micro_batch or rows // shares
+    if rows % (micro * shares):
         raise UserError(
-            f"algo.micro_batch={micro} times {processes} processes must divide the {rows} rows of a step "
+            f"algo.micro_batch={micro} times {shares} processes must divide the {rows} rows of a step "
             f"(algo.questions={algorithm.questions} × algo.m={algorithm.m})"
         )
     sampling = episode.sampling(1)
@@ -187,13 +189,19 @@ def trainer_arguments(
             "episode.temperature must be above 0 for training: greedy replies to a question are all the same"
         )
     options = {key: value for key, value in algorithm.trainer.items() if value is not None}
+    passes = options.get("num_iterations", 1)
+    if isinstance(passes, int) and passes > 0 and checkpoints.every % passes:
+        raise UserError(
+            f"checkpoint.every={checkpoints.every} must be a multiple of algo.trainer.num_iterations={passes}: between "
+            "the updates on the same replies no checkpoint could be gone on from exactly"
+        )
     try:
         return GRPOConfig(
             output_dir=str(drafts(folder)),
             max_steps=algorithm.steps,
             num_generations=algorithm.m,
             per_device_train_batch_size=micro,
-            gradient_accumulation_steps=rows // (micro * processes),
+            gradient_accumulation_steps=rows // (micro * shares),
             max_completion_length=sampling.tokens,
             temperature=sampling.temperature,
             top_p=sampling.top_p,
@@ -249,7 +257,7 @@ def train(
     recorder = Recorder(rollout, run, tracker, report, episodes, tables, limits, checkpoints.keep)
     recorder.micro_batch = trainer.args.per_device_train_batch_size
     trainer.add_callback(recorder)
-    found = newest(trainer, run)
+    found = newest(run)
     if found:
         check_made_with(found, checkpoints.accept)
         if found.note["limits"] != limits:
@@ -272,9 +280,8 @@ def train(
         return
     with stoppable(recorder):
         train_on(trainer, recorder.last, found)
-    if recorder.stopping and trainer.state.global_step < steps and not reached(limits, ledger):
-        words = f"stopped after step {trainer.state.global_step} of {steps}; a checkpoint is written"
-        raise Stopped(words, recorder.signal)
+    if asked := recorder.stopped or recorder.signal:
+        raise Stopped(f"stopped after step {trainer.state.global_step} of {steps}; a checkpoint is written", asked)
     model.eval()
 
 
@@ -283,9 +290,9 @@ def stoppable(recorder: Recorder) -> Any:
     """Within the block the first Ctrl-C, SIGTERM or SIGUSR2 ends training after its step, the second at once."""
 
     def stop(number: int, frame: Any) -> None:
-        if recorder.stopping:
+        if recorder.signal:
             raise KeyboardInterrupt
-        recorder.stopping, recorder.signal = True, number
+        recorder.signal = number
 
     with handled(stop):
         yield

@@ -102,8 +102,9 @@ class Watched:
         if self.url and not self.said and (reason := refused(self.run.settings.log_internal)):
             self._failed(ConnectionError(reason))
         if self.said:
-            if self.url and self.part.is_dir():
-                (self.part / UNSENT).touch()
+            with suppress(OSError):
+                if self.url and self.part.is_dir():
+                    (self.part / UNSENT).touch()
             with suppress(Exception):
                 import wandb
 
@@ -175,5 +176,6 @@ def end_service() -> None:
     import psutil
 
     for child in psutil.Process().children():
-        if child.name() == "wandb-core":
-            child.kill()
+        with suppress(psutil.Error):
+            if child.name() == "wandb-core":
+                child.kill()

@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "motif"
 LAYERS = [  # from the ground up; a module may import from layers below its own
-    {"checks", "vocabulary", "files", "stops", "cache", "card", "flops", "notation"},
+    {"checks", "vocabulary", "files", "processes", "stops", "cache", "card", "flops", "notation"},
     {"prompts", "statistics", "fitting", "compute", "locks", "names", "exact", "shapes", "units"},
     {"memory", "referee", "courier"},
     {"data", "generation", "screen", "tables", "policy", "loading", "budget", "comparison"},
