@@ -17,15 +17,16 @@ class NotFinite(UserError):
     """A training has come to numbers that are none."""
 
 
-def finite(tensors: Iterable[Any]) -> bool:
-    """Whether the norm of all `tensors` is a number: none holds nan or infinity, or is so large that its square does.
+def check_finite(what: str, tensors: Iterable[Any], run: Run, arguments: Any, step: int) -> None:
+    """Raise `NotFinite` where one of `tensors` (None: there is none) holds nan, infinity, or what has no finite square.
 
-    One pass over them, one number handed over by the device.
+    One pass over them, and one number handed over by the device.
     """
     import torch
 
-    found = torch.nn.utils.get_total_norm(list(tensors))
-    return bool(torch.isfinite(found))
+    norm = torch.nn.utils.get_total_norm([tensor for tensor in tensors if tensor is not None])
+    if not torch.isfinite(norm):
+        raise not_finite(what, run, arguments, step)
 
 
 def trained(model: Any) -> list[Any]:
@@ -34,14 +35,14 @@ def trained(model: Any) -> list[Any]:
 
 
 @contextmanager
-def within_range(run: Run, arguments: Any, state: Any) -> Any:
+def within_range(trainer: Any, run: Run) -> Any:
     """An update whose step is too large for torch to write down becomes a `NotFinite`."""
     try:
         yield
     except RuntimeError as error:
         if "without overflow" not in str(error):
             raise
-        raise not_finite("the weights", run, arguments, state.global_step + 1) from error
+        raise not_finite("the weights are", run, trainer.args, trainer.state.global_step + 1) from error
 
 
 def not_finite(what: str, run: Run, arguments: Any, step: int) -> NotFinite:

@@ -54,8 +54,8 @@ class Guard:
         seed: int = 0,
         rounds: Iterable[int] | None = None,
     ) -> dict[str, float]:
-        """The step's `guard/difference`, in all and as `…/round_t`, and, of a PEFT model, `guard/difference_base`, in nats
-        a token.
+        """The step's `guard/difference`, also by round (`…/round_t`), and, of a PEFT model, `guard/difference_base`, in
+        nats a token.
 
         `sampling(round)` is how replies were drawn, `cut` whether the engine's log-probabilities are those of the
         distribution that top-k and top-p left. Only `rounds` are looked at where given. Raises `UserError` where a

@@ -1,9 +1,16 @@
-"""Readings of trees as numbers, the same for training and evaluation."""
+"""Readings of trees as numbers, the same for training and evaluation; and which of TRL's own are kept beside them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
+from typing import Any
 
 from motif.episode import Node, Tree, copied
+
+KEPT = ("loss", "grad_norm", "learning_rate", "entropy", "kl", "reward", "reward_std")  # of TRL's own log
+OWN_METRICS = {
+    *("accuracy", "unparsable", "truncated", "copied", "zero_spread", "well_formed", "no_answer", "tokens"),
+    *("progress", "progress_cut", "progress_cleaned", "guard", "sampling"),
+}
 
 
 def by_round(trees: Sequence[Tree]) -> dict[str, float]:
@@ -39,3 +46,16 @@ def of_episodes(trees: Sequence[Tree]) -> dict[str, float]:
         "truncated": fmean(not path[-1].reply.finished for path in paths),
         "copied": fmean(copied(path) for path in paths),
     }
+
+
+def trl_metrics(logs: Mapping[str, Any]) -> dict[str, float]:
+    """What is kept of TRL's log: its own key figures, each reward's mean, the clipped share, and everything of ours."""
+    kept = {}
+    for name, value in logs.items():
+        if name.startswith("rewards/") and name.endswith("/mean"):
+            kept[f"reward/{name.split('/')[1]}"] = value
+        elif name == "clip_ratio/region_mean":
+            kept["clipped"] = value
+        elif name in KEPT or name.split("/")[0] in OWN_METRICS:
+            kept[name] = value
+    return {name: float(value) for name, value in kept.items() if value is not None}

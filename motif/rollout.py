@@ -119,6 +119,18 @@ class Rollout:
             "zero_spread": fmean(pstdev(group) < 1e-8 for group in groups),
         }
 
+    def table(self) -> tuple[Sequence[str], list[Sequence[Any]]]:
+        """Columns and rows that show the trained replies, for whoever tracks the run."""
+        columns = ("question", "gold", "reply", "carried", "reward", "advantage", "correct futures", "futures")
+        rows: list[Sequence[Any]] = []
+        for tree in self.trees:
+            for row in self.algorithm.rows(tree):
+                node, right = row.path[-1], sum(future[-1].correct for future in row.futures)
+                note = self.notes[id(node)]
+                texts = (tree.question.text, tree.question.gold, node.reply.text, node.carried or "")
+                rows.append((*texts, note["reward"], note["advantage"], right, len(row.futures)))
+        return columns, rows
+
     def reward_functions(self) -> list[Callable[..., list[float]]]:
         """TRL's reward functions, one a term, so that TRL weighs and logs each; the first reports metrics."""
 

@@ -62,7 +62,6 @@ class Run:
         self.folder = folder
         self.metrics_file = folder / "metrics.jsonl"
         self.episodes_file = folder / "episodes.jsonl.gz"
-        self.warnings_file = folder / "warnings.json"
         self.checkpoints = folder / "checkpoints"
         self.policy = folder / "policy"
         self.evaluation = folder / "evaluation"
@@ -171,14 +170,6 @@ class Run:
         if not self.metrics_file.is_file():
             return []
         return [json.loads(line) for line in self.metrics_file.read_text().splitlines()]
-
-    def warnings(self) -> list[dict[str, Any]]:
-        """What the watchdogs have said so far: `step`, `name`, `words`."""
-        return json.loads(self.warnings_file.read_text()) if self.warnings_file.is_file() else []
-
-    def write_warnings(self, said: list[dict[str, Any]]) -> None:
-        if said != self.warnings():
-            write_json(self.warnings_file, said)
 
     def write_episodes(self, lines: Iterable[Mapping[str, Any]]) -> None:
         """Append lines to the episodes, as one gzip member, so that the file can be cut at any call."""

@@ -1,8 +1,8 @@
 """Where a run is watched: Weights & Biases, TensorBoard, or nowhere but its own folder.
 
-A tracker is an object with `log`, `table`, `alert`, `resume` and `finish`. It is told what the run folder holds anyway, never
-asks, and never stops a run or makes it wait (`motif.watched` is W&B's). Where W&B cannot be reached it goes offline and
-says so in one line.
+A tracker is an object with `log`, `table`, `alert`, `resume` and `finish`. It is told what the run folder holds
+anyway, never asks, and never stops a run or makes it wait (`motif.watched` is W&B's). Where W&B cannot be reached it
+goes offline and says so in one line.
 """
 
 import os

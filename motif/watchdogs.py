@@ -5,16 +5,19 @@ one that was never stopped does. A watchdog speaks when its trouble begins, and 
 a warning means and what to do is a section of the guide by its name. Nothing here stops a run; `motif.finite` does.
 """
 
+import json
 import math
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from motif.checks import number, whole
 
 GUIDE = "docs/guide.md"
+FILE = "warnings.json"  # in a run's folder
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,12 @@ class Watch:
 def place(name: str) -> str:
     """Where the guide speaks of the trouble called `name`."""
     return f"{GUIDE}#{name.replace(' ', '-')}"
+
+
+def said(folder: Path) -> list[dict[str, Any]]:
+    """What the watchdogs of the run at `folder` have said so far: `step`, `name`, `words`."""
+    file = folder / FILE
+    return json.loads(file.read_text()) if file.is_file() else []
 
 
 class Watchdogs:
