@@ -8,7 +8,7 @@ a warning means and what to do is a section of the guide by its name. Nothing he
 import json
 import math
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from statistics import fmean
@@ -59,6 +59,11 @@ def said(folder: Path) -> list[dict[str, Any]]:
     """What the watchdogs of the run at `folder` have said so far: `step`, `name`, `words`."""
     file = folder / FILE
     return json.loads(file.read_text()) if file.is_file() else []
+
+
+def names(warnings: Iterable[Mapping[str, Any]]) -> str:
+    """What `warnings` are of, each once."""
+    return ", ".join(dict.fromkeys(each["name"] for each in warnings))
 
 
 class Watchdogs:
