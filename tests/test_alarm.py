@@ -1,16 +1,17 @@
-"""What the watchdogs say reaches the screen, the run's folder and whoever tracks it, once, whatever stops in between."""
+"""What the watchdogs say reaches the screen, the run's folder and whoever tracks it: once, whatever stops between."""
 
 import json
 
 import pytest
 
 from motif.alarm import Alarm
-from motif.algorithms import MOTIF
+from motif.algorithms import GRPO, MOTIF
+from motif.finite import NotFinite
 from motif.runs import Run
 from motif.tiny import Tiny
 from motif.tracking import Nowhere
 from motif.watchdogs import Watch, said
-from tests.test_training import run_training, small
+from tests.test_training import TRAINER, run_training, small
 
 COPIED = [{"step": step, "train/copied": float(step > 3)} for step in range(1, 8)]
 
@@ -86,6 +87,13 @@ def test_a_run_that_is_killed_and_continued_warns_as_one_that_is_not(tmp_path):
     assert said(part.folder) == said(whole.folder)
     told = [(step, name) for step, name, _ in first.alerts + second.alerts]
     assert told == [(each["step"], each["name"]) for each in said(whole.folder)]
+
+
+def test_a_training_that_stops_on_an_error_is_told_too(tmp_path):
+    tracker, wild = Told(), small(GRPO, trainer={**TRAINER, "learning_rate": 1e38})
+    with pytest.raises(NotFinite) as error:
+        run_training(Tiny().load(), wild, tmp_path / "run", tracker=tracker)
+    assert [each[1:] for each in tracker.alerts] == [("training stopped", str(error.value))]
 
 
 def test_a_reward_that_is_constant_and_a_window_that_is_too_small_are_warned_of(tmp_path, forks):

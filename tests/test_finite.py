@@ -28,7 +28,8 @@ def test_numbers_pass_whatever_their_type_and_where_there_is_no_gradient():
 def test_one_that_is_none_among_many_is_found(value, kind):
     tensor = torch.zeros(1000, dtype=kind)
     tensor[567] = value
-    with pytest.raises(NotFinite, match="step 7: the weights are not finite, .*there is no checkpoint.* rate .0.1. or"):
+    words = "step 7: the weights are not finite, .*there is no checkpoint.*learning_rate .0.1. or"
+    with pytest.raises(NotFinite, match=words):
         check(torch.ones(3), tensor)
 
 
@@ -64,3 +65,12 @@ def test_the_last_good_checkpoint_stays_and_the_same_command_says_the_same(tmp_p
     assert json.loads((checkpoint / "motif.json").read_text())["step"] == 1
     lines = (tmp_path / "outputs/run/metrics.jsonl").read_text().splitlines()
     assert [json.loads(each)["step"] for each in lines] == [1]
+
+
+def test_a_loss_that_is_none_is_found_before_anything_is_written():
+    """With a loss scale, whose gradients are not looked at."""
+    from motif.training import Recorder
+
+    recorder, state = SimpleNamespace(run=Run(Path("nowhere"))), SimpleNamespace(global_step=3)
+    with pytest.raises(NotFinite, match="step 3: the loss is not finite"):
+        Recorder.on_log(recorder, ARGUMENTS, state, None, {"loss": float("nan")})
