@@ -1,16 +1,9 @@
-"""Readings of trees as numbers, the same for training and evaluation; and which of TRL's own are kept beside them."""
+"""Readings of trees as numbers, the same for training and evaluation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import fmean
-from typing import Any
 
 from motif.episode import Node, Tree, copied
-
-KEPT = ("loss", "grad_norm", "learning_rate", "entropy", "kl", "reward", "reward_std")  # of TRL's own log
-OWN_METRICS = {
-    *("accuracy", "unparsable", "truncated", "copied", "zero_spread", "well_formed", "no_answer", "tokens"),
-    *("progress", "progress_cut", "progress_cleaned", "guard", "sampling"),
-}
 
 
 def by_round(trees: Sequence[Tree]) -> dict[str, float]:
@@ -30,32 +23,21 @@ def by_round(trees: Sequence[Tree]) -> dict[str, float]:
         values[f"well_formed/round_{round}"] = fmean(node.well_formed for node in nodes)
         values[f"no_answer/round_{round}"] = fmean("no_answer" in node.events for node in nodes)
         values[f"tokens/round_{round}"] = fmean(len(node.reply.token_ids) for node in nodes)
-        if not nodes[0].last:
-            values[f"progress/round_{round}"] = fmean(node.carried is not None for node in nodes)
-            values[f"progress_cut/round_{round}"] = fmean("progress_cut" in node.events for node in nodes)
-            values[f"progress_cleaned/round_{round}"] = fmean("progress_cleaned" in node.events for node in nodes)
+        if onward := [node for node in nodes if not node.ended]:
+            values[f"progress/round_{round}"] = fmean(node.carried is not None for node in onward)
+            values[f"progress_cut/round_{round}"] = fmean("progress_cut" in node.events for node in onward)
+            values[f"progress_cleaned/round_{round}"] = fmean("progress_cleaned" in node.events for node in onward)
     return values
 
 
 def of_episodes(trees: Sequence[Tree]) -> dict[str, float]:
-    """Over all trajectories: accuracy of the final answer, and the shares unparsable, truncated at the end, copied."""
+    """Over all trajectories: accuracy of the final answer, the shares unparsable, truncated at the end, copied, and the
+    mean number of rounds used."""
     paths = [path for tree in trees for path in tree.paths()]
     return {
         "accuracy": fmean(path[-1].correct for path in paths),
         "unparsable": fmean(path[-1].prediction is None for path in paths),
         "truncated": fmean(not path[-1].reply.finished for path in paths),
         "copied": fmean(copied(path) for path in paths),
+        "rounds_used": fmean(map(len, paths)),
     }
-
-
-def trl_metrics(logs: Mapping[str, Any]) -> dict[str, float]:
-    """What is kept of TRL's log: its own key figures, each reward's mean, the clipped share, and everything of ours."""
-    kept = {}
-    for name, value in logs.items():
-        if name.startswith("rewards/") and name.endswith("/mean"):
-            kept[f"reward/{name.split('/')[1]}"] = value
-        elif name == "clip_ratio/region_mean":
-            kept["clipped"] = value
-        elif name in KEPT or name.split("/")[0] in OWN_METRICS:
-            kept[name] = value
-    return {name: float(value) for name, value in kept.items() if value is not None}
