@@ -20,6 +20,7 @@ from motif.checks import UserError
 from motif.locks import Holder, holder, reason
 from motif.results import interval
 from motif.runs import Run
+from motif.watchdogs import names, said
 
 FINISHED = ("done", "skipped", "finished")
 RECENT = 20  # steps whose mean is the pace
@@ -28,7 +29,7 @@ RECENT = 20  # steps whose mean is the pace
 @dataclass(frozen=True)
 class Status:
     """Where a run stands. `spent` and `left` are seconds of training and evaluation, done and estimated to come; `left`
-    is None where there is nothing to go by."""
+    is None where there is nothing to go by. `warned` names what its watchdogs have warned of."""
 
     name: str
     state: str
@@ -39,12 +40,13 @@ class Status:
     spent: float = 0.0
     left: float | None = None
     overrides: Sequence[str] = ()
+    warned: str = ""
 
 
 def status(folder: Path) -> Status:
     """Where the run at `folder` stands; one whose files cannot be read is said to be unreadable, and why."""
     try:
-        return _status(Run(folder))
+        return replace(_status(Run(folder)), warned=names(said(folder)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         return Status(folder.name, "unreadable", reason(error))
 

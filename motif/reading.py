@@ -15,12 +15,14 @@ from typing import Any
 
 import yaml
 
+from motif.watchdogs import FILE, names, said
+
 BASE = "base"  # the policy before training, as results and arms name it
 MISSING = "–"
 EVALUATIONS = "evaluations"  # where `evaluate.py` puts what it measures of a policy that is no run
 NO_RUNS = {EVALUATIONS, "report"}  # what else lies in outputs/
 RESULT = ("dataset", "rounds", "n", "samples", "accuracy", "interval", "truncated", "tokens")
-PHASES = ("load", "rollout", "future_rollout", "guard", "reward", "update", "evaluation")
+PHASES = ("load", "rollout", "future_rollout", "guard", "reward", "update", "evaluation", "held_out")
 
 
 @dataclass(eq=False)
@@ -71,7 +73,8 @@ class Result:
 @dataclass(eq=False)
 class Recorded:
     """What a run has left so far; `summary` is empty until it is finished. Or what was `measured` of a policy that is
-    no run, which has results alone. `complaints` are lines on its files that cannot be read."""
+    no run, which has results alone. `complaints` are lines on its files that cannot be read, `warned` names what its
+    watchdogs have warned of."""
 
     folder: Path
     config: Mapping[str, Any]
@@ -81,6 +84,7 @@ class Recorded:
     complaints: Sequence[str] = ()
     measured: bool = False
     name: str = ""
+    warned: str = ""
 
     def __post_init__(self) -> None:
         self.name = self.name or self.folder.name
@@ -158,6 +162,10 @@ def read_run(folder: Path) -> Recorded:
     config = config if isinstance(config, Mapping) else {}
     run = Recorded(folder, config, summary, [line for line in lines(folder / "metrics.jsonl") if "step" in line], [])
     run.results = list(results(folder / "evaluation", bad, run))
+    try:
+        run.warned = names(said(folder))
+    except (OSError, ValueError, KeyError, TypeError):
+        bad.append(f"{folder / FILE} cannot be read: what the run warned of is not known")
     run.complaints = bad
     return run
 

@@ -6,6 +6,7 @@ outputs/<name>/
   environment.json   versions, git commit, device, seed, command
   preflight.json     what was checked before the first step
   metrics.jsonl      one line a training step
+  warnings.json      what the watchdogs said, where they did
   episodes.jsonl.gz  trees as they were grown, one line a question
   checkpoints/       of training, the newest two (motif.checkpoints)
   evaluation/        one JSONL a policy, data set and number of rounds; one line a question

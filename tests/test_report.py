@@ -120,6 +120,7 @@ def written(tmp_path_factory):
             finished=not seed,
             right=(True, True, True, seed == 0),
         )
+    write_json(home / "motif-1" / "warnings.json", [{"step": 2, "name": "answers copied", "words": "step 2: ..."}])
     for name in ("evaluations", ".studies", "something"):
         (home / name).mkdir()
     call = [sys.executable, "-m", "motif.report", *map(str, sorted(home.iterdir()))]
@@ -151,6 +152,12 @@ def test_a_report_is_never_written_into_a_run(tmp_path):
     runs, _ = reading.read_runs([run])
     with pytest.raises(UserError, match="a report belongs beside runs"):
         build(runs, run / "evaluation" / "report")
+
+
+def test_what_a_run_warned_of_stands_beside_it(written):
+    home, _ = written
+    rows = [line for line in (home / "report/report.md").read_text().splitlines() if "| answers copied |" in line]
+    assert len(rows) == 1 and rows[0].startswith("| motif-1 |")
 
 
 def test_an_unfinished_run_is_shown_as_far_as_it_is(tmp_path):

@@ -224,10 +224,14 @@ def runs_table(arms: Sequence[Arm]) -> Table:
                 [
                     *(run.name, arm.name, str(run.seed), state, f"{taken} of {asked}" if asked else str(taken)),
                     *(spent(run, count) for count in SPENT),
+                    run.warned or MISSING,
                 ]
             )
-    columns = ["run", "arm", "seed", "state", "steps", *SPENT.values()]
-    note = "What training has spent so far. Tokens are of all rounds, FLOPs estimated, seconds those of training steps."
+    columns = ["run", "arm", "seed", "state", "steps", *SPENT.values(), "warned of"]
+    note = (
+        "What training has spent so far. Tokens are of all rounds, FLOPs estimated, seconds those of training steps. "
+        "What a warning means stands in the guide."
+    )
     return Table("runs", "Runs and what they spent", columns, rows, note, frozenset({2, *range(4, 5 + len(SPENT))}))
 
 
