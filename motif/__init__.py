@@ -1,3 +1,5 @@
-"""motif: experiments with language models that think in rounds."""
+"""Experiments with language models that think in rounds. `train.py` and `conf/` are the way in."""
 
-__version__ = "0.1.0"
+import os
+
+os.environ.setdefault("USE_HUB_KERNELS", "NO")  # transformers would fetch code for attention where `kernels` is installed

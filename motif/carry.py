@@ -5,6 +5,7 @@ from typing import Any
 
 from motif.checks import one_of, whole
 from motif.generation import Reply
+from motif.untrusted import encodable
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Summary:
 
     def carry(self, reply: Reply, answer: str | None, tokenizer: Any) -> Carried:
         if answer:
-            ids = tokenizer(answer, add_special_tokens=False)["input_ids"]
+            ids = tokenizer(encodable(answer), add_special_tokens=False)["input_ids"]
             if len(ids) <= self.tokens:
                 return Carried(answer)
             return Carried(tokenizer.decode(ids[: self.tokens]), cut=True)

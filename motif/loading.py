@@ -100,7 +100,8 @@ def missing(folder: Path) -> str | None:
     """What a folder lacks of a model or an adapter, in words; None where it is whole."""
     if not (folder / "config.json").is_file() and not (folder / "adapter_config.json").is_file():
         return "config.json"
-    if not (files := weights(folder)):
+    adapter = (folder / "adapter_config.json").is_file()
+    if not (files := weights(folder)) or (adapter and not (folder / "adapter_model.safetensors").is_file()):
         return "safetensors weights (save_pretrained of a current transformers writes them)"
     return next((file.name for file in files if not file.is_file()), None)
 

@@ -131,7 +131,7 @@ def windows(experiment: "Experiment", policy: Policy, plans: Sequence[Plan], num
     for what, episode, questions in plans:
         if not questions:
             continue
-        longest = sorted(questions, key=lambda question: len(question.text.encode()))[-LONGEST:]
+        longest = sorted(questions, key=lambda question: len(question.text.encode("utf-8", "surrogatepass")))[-LONGEST:]
         for round in sorted({1, 2, episode.rounds} & set(range(1, episode.rounds + 1))):
             room, key = episode.sampling(round).tokens, window_key(experiment, what, episode, round)
             least = minimal(episode, round, questions, policy.tokenizer)

@@ -38,6 +38,7 @@ from motif.files import append, left_of, remove, sync
 from motif.files import write_json as write_json
 from motif.files import write_text as write_text
 from motif.locks import Lock
+from motif.masking import masked
 from motif.names import PLUMBING, differing, identity, identity_hash
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "hydra-core", "wandb", "math-verify")
@@ -239,7 +240,7 @@ def environment(seed: int, before: Path | None = None) -> dict[str, Any]:
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
     return {
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "command": sys.argv,
+        "command": masked(sys.argv),
         "seed": seed,
         "motif": version("motif"),
         "git": git_commit(),

@@ -20,7 +20,7 @@ def summarise(records: Records) -> dict[str, Any]:
     question has several samples; accuracy by each fact that takes a few values.
 
     `strict` is the accuracy under the strict grader, `disagreements` the samples that the two graders judge
-    differently. `tokens` are means per episode.
+    differently, `grader_gave_up` those that are wrong because the grader gave up. `tokens` are means per episode.
     """
     samples = [sample for item in records for sample in item["samples"]]
     k = len(records[0]["samples"])
@@ -35,6 +35,7 @@ def summarise(records: Records) -> dict[str, Any]:
         "truncated": fmean(sample["truncated"] for sample in samples),
         "unparsable": fmean(sample["unparsable"] for sample in samples),
         "copied": fmean(sample["copied"] for sample in samples),
+        "grader_gave_up": sum(sample.get("grader_gave_up", False) for sample in samples),
         "tokens": fmean(sum(sample["tokens_by_round"]) for sample in samples),
         "tokens_by_round": [fmean(sample["tokens_by_round"][t] for sample in samples) for t in rounds],
         "accuracy_by_round": [

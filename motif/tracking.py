@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from motif import screen
 from motif.checks import UserError, one_of, whole
+from motif.untrusted import visible
 from motif.watched import FINISH, SYNC, Watched, first_line
 
 ENVIRONMENT = {
@@ -185,7 +186,9 @@ class _TensorBoardRun:
             self.writer.add_scalar(name, value, step)
 
     def table(self, key: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int) -> None:
-        lines = ["\n".join(f"{column}: {value}" for column, value in zip(columns, row, strict=True)) for row in rows]
+        lines = [
+            "\n".join(visible(f"{column}: {value}") for column, value in zip(columns, row, strict=True)) for row in rows
+        ]
         self.writer.add_text(key, "\n\n".join("    " + line.replace("\n", "\n    ") for line in lines), step)
 
     def resume(self, lines: Iterable[Mapping[str, Any]]) -> None: ...

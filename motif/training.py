@@ -157,6 +157,7 @@ def trl_metrics(logs: Mapping[str, Any]) -> dict[str, float]:
 
 OWN_METRICS = {
     *("accuracy", "unparsable", "truncated", "copied", "zero_spread", "well_formed", "no_answer", "tokens"),
+    "grader_gave_up",
     *("progress", "progress_cut", "progress_cleaned", "guard", "sampling"),
 }
 

@@ -42,7 +42,9 @@ def markdown(text: str) -> str:
     """`text` within a line of Markdown, or a cell of a table: neither markup, link, image, formula nor HTML."""
     text = " ".join(visible(text).split())
     text = re.sub(r"[\\`*\[\]|$~]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", text)
-    text = re.sub(r"^(\d*)(?=[.)](?:\s|$)|[#+=-]+(?:\s|$)|>)", r"\1\\", text)  # what begins a list, a heading, a quotation
+    text = re.sub(
+        r"^(\d*)(?=[.)](?:\s|$)|[#+=-]+(?:\s|$)|>)", r"\1\\", text
+    )  # what begins a list, a heading, a quotation
     return text.replace("&", "&amp;").replace("<", "&lt;")
 
 

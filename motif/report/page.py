@@ -15,6 +15,7 @@ from motif.report.episodes import Source
 from motif.report.style import Picture
 from motif.report.tables import Table
 from motif.runs import write_text
+from motif.untrusted import markdown, visible
 
 HERE = Path(__file__).parent
 TITLES = {
@@ -37,7 +38,13 @@ def page(
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: visible(value) if type(value) is str else value,  # and then escaped
+    )
     template = environment.from_string((HERE / "page.html.j2").read_text(encoding="utf-8"))
     return template.render(
         title=title,
@@ -63,22 +70,18 @@ def report_md(
     pictures: Sequence[Picture],
 ) -> str:
     """The text of report.md."""
-    parts = [f"# {title}", subtitle, "## Verdicts"]
-    parts.append("\n".join(f"- {plain(verdict.sentence)}" for verdict in verdicts) or UNJUDGED)
+    parts = [f"# {markdown(title)}", markdown(subtitle), "## Verdicts"]
+    parts.append("\n".join(f"- {markdown(verdict.sentence)}" for verdict in verdicts) or UNJUDGED)
     sections = {"results": "results", "training": "", "time": "runs", "configuration": "configuration"}
     for section, kind in sections.items():
         parts.append(f"## {TITLES[section]}")
-        parts += [f"### {plain(table.title)}\n\n{table.markdown()}" for table in tables.get(kind, [])]
+        parts += [f"### {markdown(table.title)}\n\n{table.markdown()}" for table in tables.get(kind, [])]
         parts += [
-            f"![{picture.name}](pictures/{picture.name}.png)\n\n{picture.caption}"
+            f"![{picture.name}](pictures/{picture.name}.png)\n\n{markdown(picture.caption)}"
             for picture in pictures
             if picture.section == section
         ]
     return "\n\n".join(parts) + "\n"
-
-
-def plain(text: str) -> str:
-    return " ".join(text.split()).replace("<", "&lt;")
 
 
 def clear(folder: Path) -> None:
@@ -96,7 +99,7 @@ def tables_tex(tables: Mapping[str, Sequence[Table]]) -> str:
     return f"% \\usepackage{{booktabs,graphicx}}\n\n{found}\n"
 
 
-def write_page(folder: Path, index: str, markdown: str, tex: str) -> None:
+def write_page(folder: Path, index: str, plain: str, tex: str) -> None:
     write_text(folder / "index.html", index)
-    write_text(folder / "report.md", markdown)
+    write_text(folder / "report.md", plain)
     write_text(folder / "tables.tex", tex)
