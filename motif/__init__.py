@@ -1,5 +1,6 @@
-"""Experiments with language models that think in rounds. `train.py` and `conf/` are the way in."""
+"""motif: experiments with language models that think in rounds."""
 
 import os
 
-os.environ.setdefault("USE_HUB_KERNELS", "NO")  # transformers would fetch code for attention where `kernels` is installed
+__version__ = "0.1.0"
+os.environ.setdefault("USE_HUB_KERNELS", "NO")  # or transformers would fetch code, where `kernels` is there

@@ -18,6 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra import compose
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -83,9 +84,9 @@ class Plan(Callback):
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         file = Path(config.hydra.sweep.dir) / "multirun.yaml"  # that Hydra's own sweeper has written
         if config.hydra.mode == RunMode.MULTIRUN and file.is_file():
-            raw = file.read_text()
-            if (text := masked(raw)) != raw:
-                write_text(file, text)
+            raw = yaml.safe_load(file.read_text())
+            if (clean := masked(raw)) != raw:
+                write_text(file, yaml.safe_dump(clean, sort_keys=False))
 
 
 def installed(module: str) -> bool:

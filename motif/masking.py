@@ -12,7 +12,7 @@ from typing import Any
 
 HIDDEN = "[hidden]"
 SHORTEST = 8  # signs of a secret of the environment; a shorter one would be found in ordinary words
-NAME = r"(?:api_?|access_?|private_?|secret_?)?key|token|secret|password|passwd|passphrase|credentials?"
+NAME = r"(?<=[_-])key|(?:api|access)key|token|secret|password|passwd|passphrase|credentials?"
 NAMED = re.compile(rf"(?:^|.*[._-])(?:{NAME})", re.IGNORECASE)
 FORMS = (
     r"\bhf_[A-Za-z0-9]{16,}",
@@ -27,7 +27,7 @@ FORMS = (
     r"(?<=://)[^/\s@?#]+(?=@)",
 )
 KNOWN = re.compile("|".join(FORMS))
-SETTING = re.compile(rf"(?i)((?:^|[?&\s,{{.])[\w.@/+~-]*?(?:\b|_)(?:{NAME})=)([^&\s,}}]+)")
+SETTING = re.compile(rf"(?i)((?:^|[?&\s,{{.])[\w.@/+~-]*?(?:\b|_)(?:{NAME})=)(?!\[hidden\])[^&\s,}}'\"]+")
 
 
 def in_environment() -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from motif import screen
 from motif.checks import UserError, one_of, whole
+from motif.masking import masked
 from motif.untrusted import visible
 from motif.watched import FINISH, SYNC, Watched, first_line
 
@@ -101,18 +102,16 @@ class WandB:
         import wandb
 
         wanted: Any = self.mode or os.environ.get("WANDB_MODE") or ("online" if self.has_key() else "offline")
-        options: dict[str, Any] = {
+        told = {
             "project": self.project,
             "entity": self.entity,
             "group": self.group,
             "job_type": self.job_type,
             "tags": list(self.tags),
             "name": name,
-            "id": id,
-            "resume": "allow",
-            "dir": str(folder),
             "config": dict(config),
         }
+        options: dict[str, Any] = {**masked(told), "id": id, "resume": "allow", "dir": str(folder)}
         settings = wandb.Settings(
             console="off",
             silent=True,

@@ -139,6 +139,8 @@ class Recorder(TrainerCallback):
             note = {"step": state.global_step, "ledger": self.rollout.ledger.as_dict(), "limits": self.limits}
             if args.per_device_train_batch_size != self.micro_batch:
                 note["micro_batch"] = args.per_device_train_batch_size
+            draft = drafts(self.run.checkpoints) / f"checkpoint-{state.global_step}"
+            (draft / "training_args.bin").unlink(missing_ok=True)  # a pickle that nobody reads, with whatever was typed
             self.run.seal(note, self.keep)
 
 
