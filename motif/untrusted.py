@@ -5,6 +5,8 @@ joiners where a script or an emoji needs them, stay as they are.
 """
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 MARKS = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls but for tab and line end: terminals obey them
@@ -33,6 +35,15 @@ def visible(text: str) -> str:
     return MARK.sub(lambda found: found[0] if found.start() in kept else f"‹U+{ord(found[0]):04X}›", text)
 
 
+def all_visible(value: Any) -> Any:
+    """Nested mappings and lists with every text in them `visible`, keys too."""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, Mapping):
+        return {visible(key) if isinstance(key, str) else key: all_visible(each) for key, each in value.items()}
+    return [all_visible(each) for each in value] if isinstance(value, list | tuple) else value
+
+
 def encodable(text: str) -> str:
     """`text` with � for lone surrogates, which no file in UTF-8 holds and no tokenizer reads."""
     return text.encode("utf-8", "replace").decode() if re.search("[\ud800-\udfff]", text) else text
@@ -49,7 +60,7 @@ def markdown(text: str) -> str:
 
 
 def cell(text: str, most: int) -> str:
-    """`text` for a table that ends up in a spreadsheet: no formula, and at most `most` signs, of which it says so."""
-    shown = visible(text)
-    shown = f"'{shown}" if FORMULA.match(text) and not NUMBER.fullmatch(text.strip()) else shown
-    return shown if len(shown) <= most else f"{shown[:most]}… ({len(shown) - most:,} signs more)"
+    """`text` for a table that ends up in a spreadsheet: no formula, and the first `most` signs, which it says."""
+    shown, left = visible(text[:most]), len(text) - most
+    shown = f"'{shown}" if FORMULA.match(text) and not NUMBER.fullmatch(shown.strip()) else shown
+    return shown if left <= 0 else f"{shown}… ({left:,} signs more)"

@@ -6,7 +6,7 @@ import sys
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 from rich.table import Table
@@ -15,32 +15,7 @@ from motif import screen
 from motif.report.tables import latex
 from motif.report.tables import markdown as table
 from motif.untrusted import MARK, cell, encodable, markdown, visible
-
-ANY = st.text(st.characters(codec=None, exclude_categories=()), max_size=200)  # lone surrogates too
-EVIL = st.lists(
-    st.sampled_from(
-        [
-            *"|*_`[]()<>&$#~\\!=+-@\t\r\n{}%^ a1",
-            "\x1b[31m",
-            "\x1b]0;x\x07",
-            "\u202e",
-            "\u061c",
-            "\ud800",
-            "\0",
-            "[red]",
-            "```",
-            "![x](http://h/p.png)",
-            "<script>",
-            "\\input{/etc/passwd}",
-            "$$",
-            ":smile:",
-            "\U000e0041",
-            "\u200d",
-            "\ufe0f",
-        ]
-    ),
-    max_size=20,
-).map("".join)
+from tests.hostile import ANY, TEXT
 
 
 def test_every_sign_without_a_letter_is_shown_but_numbers_of_scripts():
@@ -95,7 +70,6 @@ def test_what_turns_hides_or_commands_is_shown_by_its_number(text, shown):
 
 
 @given(ANY)
-@settings(deadline=None, max_examples=200, derandomize=True)
 def test_any_text_becomes_one_that_can_be_written_and_commands_nothing(text):
     shown = visible(text)
     shown.encode(), encodable(text).encode()  # raises no error
@@ -105,8 +79,7 @@ def test_any_text_becomes_one_that_can_be_written_and_commands_nothing(text):
         assert shown == text
 
 
-@given(st.one_of(ANY, EVIL))
-@settings(deadline=None, max_examples=200, derandomize=True)
+@given(TEXT)
 def test_a_terminal_is_given_no_escape_and_no_markup(text):
     heard = io.StringIO()
     whole, screen.console = screen.console, Console(file=heard, markup=False, emoji=False, width=10_000, soft_wrap=True)
@@ -139,8 +112,7 @@ def cells(line):
     return found[1:-1]
 
 
-@given(st.lists(st.one_of(ANY, EVIL), min_size=2, max_size=2))
-@settings(deadline=None, max_examples=300, derandomize=True)
+@given(st.lists(TEXT, min_size=2, max_size=2))
 def test_a_cell_stays_a_cell_in_markdown_and_in_latex(texts):
     lines = table(["a", "b"], [texts]).split("\n")
     assert len(lines) == 3 and len(cells(lines[2])) == 2

@@ -18,7 +18,7 @@ from typing import Any
 from motif.reading import BASE, Recorded, Result, parsed
 from motif.report.tables import decoded
 from motif.runs import write_text
-from motif.untrusted import visible
+from motif.untrusted import all_visible, visible
 
 MOST = 1000  # questions kept of one file
 MOST_BYTES = 32_000_000  # of them together
@@ -85,7 +85,7 @@ def write_source(folder: Path, id: str, run: str, title: str, records: Iterator[
     for item in records:
         counts.update(item.pop("flags", ()))
         if kept.wants_next():
-            kept.keep(json.dumps(shown(item), separators=(",", ":")))
+            kept.keep(json.dumps(all_visible(item), separators=(",", ":")))
     chunks: list[list[str]] = []
     size = CHUNK_BYTES
     for text in kept.items:
@@ -97,15 +97,6 @@ def write_source(folder: Path, id: str, run: str, title: str, records: Iterator[
     for place, texts in enumerate(chunks):
         write_text(folder / f"{id}-{place:03}.js", script(id, place, texts))
     return Source(id, visible(run), visible(title), len(kept.items), kept.seen, len(chunks), dict(counts))
-
-
-def shown(value: Any) -> Any:
-    """What a record holds with its texts as the page shows them."""
-    if isinstance(value, str):
-        return visible(value)
-    if isinstance(value, Mapping):
-        return {visible(str(key)): shown(each) for key, each in value.items()}
-    return [shown(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def script(id: str, place: int, texts: Sequence[str]) -> str:

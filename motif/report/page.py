@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -35,18 +36,9 @@ def page(
     footer: str,
 ) -> str:
     """The text of index.html. `verdicts` have a `sentence` and an `outcome`."""
-    from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: visible(value) if type(value) is str else value,  # and then escaped
-    )
-    template = environment.from_string((HERE / "page.html.j2").read_text(encoding="utf-8"))
-    return template.render(
+    return template().render(
         title=title,
         subtitle=subtitle,
         verdicts=verdicts,
@@ -60,6 +52,21 @@ def page(
         css=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         js=Markup((HERE / "page.js").read_text(encoding="utf-8")),
     )
+
+
+@lru_cache
+def template() -> Any:
+    """The page's template, in which every text is made visible and escaped."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: visible(value) if type(value) is str else value,  # and then escaped
+    )
+    return environment.from_string((HERE / "page.html.j2").read_text(encoding="utf-8"))
 
 
 def report_md(

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from motif.runs import write_text
-from motif.untrusted import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,11 +44,8 @@ class Picture:
 def save(folder: Path, name: str, section: str, caption: str, figure: "Figure") -> Picture:
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.text import Text
 
     FigureCanvasAgg(figure)
-    for text in figure.findobj(Text):
-        text.set_text(visible(text.get_text()))
     figure.savefig(folder / f"{name}.png", metadata={"Software": None})
     figure.set_layout_engine("none")  # it is laid out now
     held = io.StringIO()

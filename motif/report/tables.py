@@ -41,7 +41,7 @@ class Table:
     right: frozenset[int] = frozenset()
 
     def markdown(self) -> str:
-        return markdown(self.columns, self.rows) + (f"\n\n{self.note}" if self.note else "")
+        return markdown(self.columns, self.rows) + (f"\n\n{untrusted.markdown(self.note)}" if self.note else "")
 
     def latex(self) -> str:
         """A `table` that needs the packages booktabs and graphicx, no wider than the text."""
