@@ -3,7 +3,10 @@ import pytest
 from motif.carry import Summary
 from motif.checks import UserError
 from motif.episode import Episode, copied, futures, grade, grow
+from motif.evaluation import record
 from motif.generation import Sampling
+from motif.measures import of_episodes
+from motif.scores import summarise
 from tests.toys import Words, good, question, says
 
 
@@ -122,7 +125,7 @@ def test_impossible_settings_are_refused(bad):
         Episode(**{"rounds": 3, "tokens": 10, **bad})
 
 
-def test_what_the_grader_gives_up_on_is_wrong_and_counted(tmp_path):
+def test_what_the_grader_gives_up_on_is_wrong_and_counted():
     words, asked = Words(), question(gold="3\\pi")
     for text, gave_up in (("\\binom{10^9}{10^8}", True), ("9^{9^{9^{9}}}", True), ("x+1", False)):
         (tree,) = trees = grow_one(asked, words, f"\\boxed{{{text}}}")
