@@ -259,8 +259,8 @@ def check_attention(folder: Path, path: str, key: str, attention: str) -> None:
         if "/" in asked or (asked.startswith("flash_attention_") and absent):
             where = beside(key, "attention") if asked == attention else f"attn_implementation in {path}/config.json"
             raise UserError(
-                f"{where} asks for {asked}, which would be code from the hub and is not fetched; take sdpa or eager, or "
-                "install flash-attn for flash_attention_2"
+                f"{where} asks for {asked}, which would be code from the hub and is not fetched; take sdpa or eager, "
+                "or install flash-attn for flash_attention_2"
             )
 
 

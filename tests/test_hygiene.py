@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import pickle
+import re
 import shutil
 import socket
 import subprocess
@@ -49,7 +50,7 @@ def worked(tmp_path_factory):
         try:
             for program, *words in (
                 ["train.py", *QUICK, *FEW, *TYPED, "name=one"],
-                ["train.py", *QUICK, *FEW, *TYPED, "-m", "algo=grpo,motif", "algo.steps=1"],
+                ["train.py", "-m", *QUICK, *FEW, *TYPED, "algo=grpo,motif", "algo.steps=1"],
                 ["train.py", *FEW, "generation=vllm", "generation.base_url=ftp://me:Planted05@host", "name=bad"],
                 ["evaluate.py", "policy=outputs/one", "rounds=1", "questions=8", "format=lm_eval"],
                 ["solve.py", "policy=outputs/one", "1a+1"],
@@ -70,6 +71,9 @@ def test_no_planted_secret_is_in_any_file_or_in_what_was_said(worked):
     for file in worked.rglob("*"):
         if file.is_file():
             content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+            content = re.sub(
+                rb"Error executing job with overrides: .*", b"", content
+            )  # what was typed, by Hydra itself
             names = str(file.relative_to(worked)).encode()
             found += [(str(file), secret) for secret in secrets if secret.encode() in content + names]
             kinds.add("said" if file.name.startswith("said-") else file.suffix)
@@ -78,6 +82,10 @@ def test_no_planted_secret_is_in_any_file_or_in_what_was_said(worked):
     config = (worked / "outputs/one/config.yaml").read_text()
     assert "hub_token: '[hidden]'" in config and "- '[hidden]'" in config and "- toy" in config
     assert "[hidden]" in (worked / "outputs/one/environment.json").read_text()
+    assert (
+        "error: generation.base_url must be an http address, got 'ftp://[hidden]@host'"
+        in (worked / "said-3.txt").read_text()
+    )
 
 
 @pytest.mark.slow
