@@ -101,19 +101,22 @@ def newest(folder: Path, fits: Callable[[Mapping[str, Any]], str | None] = lambd
         if fault := damage(place, note) or fits(note):
             faults[place] = fault
             continue
-        for bad in faults:
-            aside = folder / bad.name.replace("checkpoint", "damaged")
-            if aside.exists():
-                remove(aside)
-            bad.rename(aside)
-        if faults:
-            words = "; ".join(f"{bad} is damaged ({fault}) and set aside" for bad, fault in faults.items())
-            screen.say(f"{words}; going on from step {note['step']}", style="yellow")
+        said = [f"{bad} is damaged ({fault}) and set aside as {set_aside(bad)}" for bad, fault in faults.items()]
+        if said:
+            screen.say(f"{'; '.join(said)}; going on from step {note['step']}", style="yellow")
         return Checkpoint(place, note)
     if faults:
         words = "; ".join(f"{bad} ({fault})" for bad, fault in faults.items())
         raise UserError(f"no checkpoint is as it was written: {words}; put them back, or overwrite=true begins again")
     return None
+
+
+def set_aside(place: Path) -> str:
+    """Give a damaged checkpoint another name, which is returned, in place of an earlier one of the same step."""
+    aside = place.with_name(place.name.replace("checkpoint", "damaged"))
+    if aside.exists():
+        remove(aside)
+    return place.rename(aside).name
 
 
 def damage(place: Path, note: Mapping[str, Any]) -> str | None:

@@ -151,7 +151,8 @@ class Experiment:
         screen.quiet_bars()
         from transformers import set_seed
 
-        from motif.training import make_trainer, train, trainer_arguments
+        from motif.arguments import trainer_arguments
+        from motif.training import make_trainer, train
 
         settings = (training_episode, self.reward, self.seed, run.checkpoints, self.checkpoint)
         arguments = trainer_arguments(self.algo, *settings)
@@ -227,8 +228,10 @@ class Experiment:
         """The algorithm with the micro-batch that fits the memory of a GPU."""
         longest = sorted(questions, key=lambda question: len(question.text))[-8:]
         prompts = policy.render([episode.conversation(question, 1, None) for question in longest])
-        rows = self.algo.questions * self.algo.m // processes.count()
-        lengths = max(map(len, prompts)), episode.sampling(1).tokens
+        trained = self.algo.trained_rounds(episode.rounds)
+        rooms = [episode.sampling(round).tokens for round in range(1, trained + 1)]
+        rows = self.algo.questions * self.algo.m * trained // processes.count()
+        lengths = max(map(len, prompts)) + (episode.carry.most(rooms[:-1]) if trained > 1 else 0), max(rooms)
         size = micro_batch(policy.model, rows, *lengths, arguments.bf16, arguments.gradient_checkpointing)
         return replace(self.algo, micro_batch=size)
 

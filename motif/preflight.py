@@ -19,6 +19,7 @@ from motif.policy import Policy
 from motif.probes import RIGHT, Check, Marks, Paid, golds_check, pay, sample
 from motif.rewards import Reward
 from motif.rules import rule_checks
+from motif.untrusted import encodable
 
 if TYPE_CHECKING:
     from motif.experiment import Experiment
@@ -173,16 +174,13 @@ def minimal(episode: Episode, round: int, questions: Sequence[Question], tokeniz
     last = round == episode.rounds
     answers = [f"\\boxed{{{question.gold}}}" for question in sample(questions)] if last else ["-"]
     texts = [f"{open_reasoning}{end_reasoning}{open_answer}{answer}{end_answer}" for answer in answers]
-    sizes = sorted(map(len, tokenizer(texts, add_special_tokens=False)["input_ids"]))
+    sizes = sorted(map(len, tokenizer(list(map(encodable, texts)), add_special_tokens=False)["input_ids"]))
     return sizes[int(RIGHT * (len(sizes) - 1))] + 1
 
 
 def carried(episode: Episode, round: int) -> int:
     """Tokens that reach `round` from the one before, at most."""
-    written = episode.sampling(round - 1).tokens
-    if getattr(episode.carry, "missing", None) == "whole":
-        return written
-    return min(written, getattr(episode.carry, "tokens", written))
+    return int(episode.carry.most([episode.sampling(before).tokens for before in range(1, round)]))
 
 
 def positions(experiment: "Experiment", policy: Policy) -> tuple[int | None, str]:
@@ -264,10 +262,10 @@ def moments(experiment: "Experiment", model: Any) -> int:
 def records(experiment: "Experiment", tests: Tests) -> int:
     """Bytes of episodes and evaluations where every reply is as long as its window."""
     algo, episode = experiment.algo, experiment.episode
-    rows, trained = 1, 0
+    replies, trained = 0, 0
     for round, width in enumerate(algo.branching(algo.rounds(experiment.rounds)), 1):
-        rows *= width
-        trained += rows * episode.sampling(round).tokens
+        replies += width if round == 1 else algo.m * (width - 1)
+        trained += replies * episode.sampling(round).tokens
     kept = min(algo.questions, algo.questions if experiment.record.questions is None else experiment.record.questions)
     asked = sum(map(len, tests.values())) * experiment.evaluation.samples * (1 + experiment.evaluation.before)
     measured = asked * sum(experiment.measured("trained", "", each).budget() for each in experiment.evaluated_rounds())

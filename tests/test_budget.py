@@ -130,3 +130,5 @@ def test_two_processes_count_the_whole_job_and_stop_at_the_same_step(tmp_path):
     assert [line["train/questions"] for line in lines] == [2, 4]
     assert [line["train/optimiser_steps"] for line in lines] == [1, 2]
     assert lines[-1]["train/first_round_replies"] == 8
+    records = [file.read_text().splitlines() for file in (tmp_path / "two/evaluation").glob("*.jsonl")]
+    assert records and all(len(kept) == 2 for kept in records)  # all measure, one writes

@@ -3,11 +3,13 @@
 import gzip
 import hashlib
 import json
+import signal
 
 import pytest
 from trl import GRPOTrainer
 
 from motif.algorithms import GRPO, MOTIF
+from motif.arguments import trainer_arguments
 from motif.budget import COUNTED
 from motif.chain import Chain
 from motif.checkpoints import Checkpoints
@@ -23,7 +25,7 @@ from motif.runs import Run
 from motif.stops import Stopped
 from motif.tiny import Tiny
 from motif.tracking import Nowhere
-from motif.training import Recorder, make_trainer, train, trainer_arguments
+from motif.training import Recorder, make_trainer, train
 from tests.toys import good
 
 TRAINER = {"learning_rate": 1e-4, "loss_type": "grpo", "beta": 0.0, "bf16": False, "gradient_checkpointing": False}
@@ -151,7 +153,7 @@ def test_a_stopped_run_continues_where_it_was_and_ends_as_if_it_had_not_stopped(
     monkeypatch.setattr(Recorder, "__init__", lambda self, *a, **k: (create(self, *a, **k), recorders.append(self))[0])
 
     def stop_at_two(step, steps, metrics):
-        recorders[-1].stopping |= step == 2
+        recorders[-1].signal = signal.SIGTERM if step == 2 else recorders[-1].signal
 
     part = Tiny().load()
     with pytest.raises(Stopped, match="after step 3 of 4"):
@@ -160,6 +162,37 @@ def test_a_stopped_run_continues_where_it_was_and_ends_as_if_it_had_not_stopped(
     resumed = run_training(again, algorithm, tmp_path / "part")
     assert without_times(resumed) == without_times(whole) and episodes(resumed) == episodes(whole)
     assert weights(again) == weights(policy)
+
+
+def test_a_stop_asked_for_during_the_last_step_is_not_forgotten(policy, tmp_path):
+    def stop_at_the_end(step, steps, metrics):
+        if step == steps:
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(Stopped, match="after step 2 of 2; a checkpoint is written"):
+        run_training(policy, small(GRPO), tmp_path / "run", report=stop_at_the_end)
+    again = Tiny().load()
+    run = run_training(again, small(GRPO), tmp_path / "run")
+    assert len(run.metrics()) == 2 and weights(again) == weights(policy)
+
+
+def test_several_updates_on_the_same_replies_stop_between_generations_and_continue_exactly(policy, tmp_path):
+    algorithm = small(MOTIF, steps=6, trainer={**TRAINER, "num_iterations": 2})
+    whole = run_training(policy, algorithm, tmp_path / "whole")
+    assert [tree["step"] for tree in episodes(whole)] == [1, 1, 3, 3, 5, 5]  # each once
+
+    def stop_at_three(step, steps, metrics):
+        if step == 3:
+            signal.raise_signal(signal.SIGTERM)
+
+    part, again = Tiny().load(), Tiny().load()
+    with pytest.raises(Stopped, match="after step 4 of 6"):
+        run_training(part, algorithm, tmp_path / "part", report=stop_at_three)
+    resumed = run_training(again, algorithm, tmp_path / "part")
+    assert without_times(resumed) == without_times(whole) and episodes(resumed) == episodes(whole)
+    assert weights(again) == weights(policy)
+    with pytest.raises(UserError, match=r"checkpoint.every=5 must be a multiple of algo.trainer.num_iterations=2"):
+        run_training(Tiny().load(), algorithm, tmp_path / "odd", every=5)
 
 
 def test_a_run_killed_after_its_last_step_trains_no_more(policy, tmp_path):
