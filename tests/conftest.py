@@ -13,7 +13,7 @@ from hypothesis import settings
 from tests.forks import Forks
 
 settings.register_profile("suite", max_examples=100, deadline=None, derandomize=True)  # the same examples each time
-settings.register_profile("fuzz", max_examples=10_000, deadline=None)  # --hypothesis-profile=fuzz
+settings.register_profile("fuzz", max_examples=2000, deadline=None)  # --hypothesis-profile=fuzz
 settings.load_profile("suite")
 
 
