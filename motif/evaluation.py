@@ -170,6 +170,7 @@ def sample(path: Trajectory, gold: str) -> Mapping[str, Any]:
         "truncated": not end.reply.finished,
         "unparsable": end.prediction is None,
         "copied": copied(path),
+        "grader_gave_up": "grader_gave_up" in end.events,
         "tokens_by_round": [len(node.reply.token_ids) for node in path],
         "prompt_tokens_by_round": [len(node.reply.prompt_ids) for node in path],
         "correct_by_round": [node.correct for node in path],

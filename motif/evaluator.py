@@ -22,6 +22,7 @@ from motif.evaluation import Evaluation, evaluate
 from motif.flaws import Flaws
 from motif.generation import Generate
 from motif.lm_eval import export
+from motif.masking import masked
 from motif.models import Policy, open_policy, policy_name
 from motif.results import by_round_lines, results_table, sample_lines
 from motif.runs import Run, write_json
@@ -110,7 +111,7 @@ class Evaluator:
             screen.say(f"measured before, in {records_file}; overwrite=true measures again", style="yellow")
         else:
             result = self._measure(questions, episode, settings, records_file)
-            write_json(result_file, {**identity, **result})
+            write_json(result_file, masked({**identity, **result}))
             result = json.loads(result_file.read_text())
         made = [export(records_file, result, stem.parent)] if self.format == "lm_eval" else []
         show({**result, "policy": policy_name(self.policy)}, [records_file, *made])

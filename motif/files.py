@@ -30,7 +30,7 @@ def write_text(file: Path, text: str, durable: bool = False) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        beside.write_text(text)
+        beside.write_text(text, encoding="utf-8")
         if durable:
             sync(beside)
         beside.replace(file)

@@ -18,15 +18,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra import compose
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import CompactHydraException
 from hydra.experimental.callback import Callback
+from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict
 
 from motif import screen
 from motif.entry import interrupted, one_line, run_name
+from motif.files import write_text
+from motif.masking import masked
 from motif.study import jobs_of, last_screen, launch
 
 NEEDED = {"ray": "hydra-ray-launcher", None: "'motif[sweeps]'"}  # by launchers, that they can be installed with
@@ -77,6 +81,13 @@ class Plan(Callback):
             at_once = len(jobs) or hydra.sweeper.get("n_jobs") or 1
             os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // at_once)))
 
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        file = Path(config.hydra.sweep.dir) / "multirun.yaml"  # that Hydra's own sweeper has written
+        if config.hydra.mode == RunMode.MULTIRUN and file.is_file():
+            raw = yaml.safe_load(file.read_text())
+            if (clean := masked(raw)) != raw:
+                write_text(file, yaml.safe_dump(clean, sort_keys=False))
+
 
 def installed(module: str) -> bool:
     try:
@@ -97,7 +108,7 @@ def planned_name(words: Sequence[str], extra: Sequence[str]) -> str | None:
         choices = config.hydra.runtime.choices
         with open_dict(config):
             del config["hydra"]
-        return config.name or run_name(config, choices, words, extra)
+        return config.name or run_name(config, choices, masked(words), extra)
     except Exception:
         return None
 

@@ -100,7 +100,8 @@ def missing(folder: Path) -> str | None:
     """What a folder lacks of a model or an adapter, in words; None where it is whole."""
     if not (folder / "config.json").is_file() and not (folder / "adapter_config.json").is_file():
         return "config.json"
-    if not (files := weights(folder)):
+    adapter = (folder / "adapter_config.json").is_file()
+    if not (files := weights(folder)) or (adapter and not (folder / "adapter_model.safetensors").is_file()):
         return "safetensors weights (save_pretrained of a current transformers writes them)"
     return next((file.name for file in files if not file.is_file()), None)
 
@@ -212,6 +213,7 @@ def load_model(
     folder: Path, path: str, key: str, dtype: str, attention: str, quantization: str | None, device: "torch.device"
 ) -> Any:
     """The model in `folder`, on `device`."""
+    check_attention(folder, path, key, attention)
     import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
@@ -245,6 +247,21 @@ def load_model(
         ) from error
     except (OSError, ValueError, ImportError, KeyError, SafetensorError) as error:
         raise UserError(f"{key}={path} cannot be loaded: {one_line(error)}") from error
+
+
+def check_attention(folder: Path, path: str, key: str, attention: str) -> None:
+    """Refuse attention that transformers would fetch from the hub as code: a kernel, asked for by its hub id here or in
+    the model's own config.json, or flash attention that is not installed where the package `kernels` is."""
+    config = json.loads((folder / "config.json").read_text())
+    own = [config.get(name) for name in ("attn_implementation", "_attn_implementation")]
+    for asked in (attention, *map(str, own)):
+        absent = importlib.util.find_spec("flash_attn") is None and importlib.util.find_spec("kernels") is not None
+        if "/" in asked or (asked.startswith("flash_attention_") and absent):
+            where = beside(key, "attention") if asked == attention else f"attn_implementation in {path}/config.json"
+            raise UserError(
+                f"{where} asks for {asked}, which would be code from the hub and is not fetched; take sdpa or eager, "
+                "or install flash-attn for flash_attention_2"
+            )
 
 
 def load_tokenizer(folder: Path, path: str, key: str) -> Any:

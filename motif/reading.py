@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from motif.untrusted import all_visible
 from motif.watchdogs import FILE, names, said
 
 BASE = "base"  # the policy before training, as results and arms name it
@@ -159,7 +160,7 @@ def read_run(folder: Path) -> Recorded:
         config = yaml.safe_load(text(folder / "config.yaml")) if (folder / "config.yaml").is_file() else {}
     except yaml.YAMLError:
         bad.append(f"{folder / 'config.yaml'} cannot be read: the run's settings are not known")
-    config = config if isinstance(config, Mapping) else {}
+    config = all_visible(config) if isinstance(config, Mapping) else {}
     run = Recorded(folder, config, summary, [line for line in lines(folder / "metrics.jsonl") if "step" in line], [])
     run.results = list(results(folder / "evaluation", bad, run))
     try:
@@ -223,13 +224,14 @@ def whole(result: Any) -> bool:
 
 
 def load(file: Path, bad: list[str], so: str) -> dict[str, Any]:
-    """The mapping in a JSON file; nothing where there is none. Of one that is no JSON a line is added to `bad`."""
+    """The mapping in a JSON file, its texts made visible; nothing where there is none. Of one that is no JSON a line
+    is added to `bad`."""
     try:
         found = json.loads(text(file)) if file.is_file() else {}
     except (OSError, ValueError):
         bad.append(f"{file} cannot be read: {so}")
         return {}
-    return found if isinstance(found, dict) else {}
+    return all_visible(found) if isinstance(found, dict) else {}
 
 
 def lines(file: Path) -> Iterator[dict[str, Any]]:

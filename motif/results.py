@@ -26,7 +26,8 @@ def results_table(title: str, results: Sequence[Mapping[str, Any]]) -> Table:
         table.add_column(column, justify="left" if column in ("dataset", "policy") else "right")
     for found in results:
         k = found["samples"]
-        table.add_row(
+        screen.add_row(
+            table,
             found["dataset"],
             str(found["rounds"]),
             found["policy"],

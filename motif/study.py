@@ -21,6 +21,7 @@ from rich.table import Table
 from motif import screen
 from motif.checks import UserError
 from motif.locks import reason
+from motif.masking import masked
 from motif.progress import FINISHED, Status, status, with_guesses
 from motif.runs import Run, write_json
 
@@ -39,7 +40,9 @@ class Job:
         known = json.loads(self.file.read_text()) if self.file.is_file() else {}
         kept = {key: known[key] for key in ("name", "folder") if key in known}
         number = int(self.file.stem)
-        write_json(self.file, {"number": number, "overrides": list(self.overrides), **kept, "state": state, **more})
+        write_json(
+            self.file, masked({"number": number, "overrides": list(self.overrides), **kept, "state": state, **more})
+        )
 
     def failed(self, error: BaseException) -> None:
         """Write down why; the traceback of what is not a person's mistake is kept, for the last screen has no room."""
@@ -52,7 +55,8 @@ def launch(folder: Path, study: str, command: Sequence[str], jobs: Sequence[tupl
 
     `jobs` is empty where an optimiser will choose them.
     """
-    write_json(folder / "study.json", {"study": study, "command": list(command), "grid": bool(jobs)})
+    told = {"study": study, "command": list(command), "grid": bool(jobs)}
+    write_json(folder / "study.json", masked(told))
     outputs = folder.parent.parent
     for number, (overrides, name) in enumerate(jobs):
         known = {} if name is None else {"name": name, "folder": str((outputs / name).absolute())}
@@ -131,7 +135,7 @@ def table(found: Sequence[Status], title: str | None = None) -> Table:
         steps = f"{each.step}/{each.steps}" if each.steps else ""
         warned = f"warned of {each.warned}" if each.warned else ""
         words = "; ".join(filter(None, (each.result or each.detail, warned)))
-        made.add_row(each.name, each.state, steps, duration(each.left), words)
+        screen.add_row(made, each.name, each.state, steps, duration(each.left), words)
     return made
 
 

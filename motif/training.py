@@ -18,7 +18,7 @@ from trl import GRPOConfig, GRPOTrainer
 from motif import processes
 from motif.alarm import Alarm
 from motif.budget import Limits, reached
-from motif.checkpoints import Checkpoints, check_made_with
+from motif.checkpoints import Checkpoints, check_made_with, drafts
 from motif.checks import UserError
 from motif.compute import forget_peak
 from motif.finite import check_finite, not_finite, trained, within_range
@@ -127,6 +127,8 @@ class Recorder(TrainerCallback):
             note = {"step": state.global_step, "ledger": self.rollout.ledger.as_dict(), "limits": self.limits}
             if args.per_device_train_batch_size != self.micro_batch:
                 note["micro_batch"] = args.per_device_train_batch_size
+            draft = drafts(self.run.checkpoints) / f"checkpoint-{state.global_step}"
+            (draft / "training_args.bin").unlink(missing_ok=True)  # a pickle that nobody reads, with whatever was typed
             self.run.seal(note, self.keep)
 
 
@@ -145,7 +147,7 @@ def trl_metrics(logs: Mapping[str, Any]) -> dict[str, float]:
 
 OWN_METRICS = {
     *("accuracy", "unparsable", "truncated", "copied", "rounds_used", "zero_spread", "well_formed", "no_answer"),
-    "tokens",
+    *("tokens", "grader_gave_up"),
     *("progress", "progress_cut", "progress_cleaned", "guard", "sampling"),
 }
 

@@ -18,6 +18,7 @@ from motif.differences import difference
 from motif.names import differing
 from motif.reading import read_runs
 from motif.statistics import holm, outcome, over_seeds
+from motif.untrusted import visible
 
 
 class BudgetRatio(NamedTuple):
@@ -278,15 +279,15 @@ def main() -> None:
     runs, _ = read_runs(arguments.runs)
     known = arms(runs)
     for complaint in (line for run in runs for line in run.complaints):
-        print(complaint, file=sys.stderr)
+        print(visible(complaint), file=sys.stderr)
     found, refused = survey(known, arguments.against)
     for verdict in found:
-        print(f"{verdict.sentence}\n")
+        print(visible(f"{verdict.sentence}\n"))
     for line in dict.fromkeys(refused):
-        print(f"Not compared: {line}.")
+        print(visible(f"Not compared: {line}."))
     if not found and not refused:
         named = ", ".join(arm.name for arm in finished(known))
-        print(f"Nothing to compare: {f'{named} alone' if named else 'no finished run in these folders'}.")
+        print(visible(f"Nothing to compare: {f'{named} alone' if named else 'no finished run in these folders'}."))
 
 
 if __name__ == "__main__":

@@ -51,10 +51,17 @@ class Forks:
 
     def train(self, folder: Path, *words: str, limit: int | None = None, environment: Any = None) -> Forked:
         """Begin `python train.py` with `words` in `folder`; its files may have at most `limit` bytes."""
+        return self.begin(folder, "train.py", *words, limit=limit, environment=environment)
+
+    def begin(
+        self, folder: Path, program: str, *words: str, limit: int | None = None, environment: Any = None
+    ) -> Forked:
+        """Begin `program`, a script of the root or a module, likewise."""
         self.runs += 1
         output = folder / f"said-{self.runs}.txt"
         output.touch()
-        self._ask(folder=str(folder), words=list(words), limit=limit, output=str(output), environment=environment or {})
+        asked = {"folder": str(folder), "program": program, "words": list(words), "output": str(output)}
+        self._ask(**asked, limit=limit, environment=environment or {})
         while (told := self._hear())[0] != "begun":
             self.ended[told[1]] = told[2]
         return Forked(self, told[1], output)
@@ -116,7 +123,8 @@ def serve() -> None:
                 if asked["limit"]:
                     resource.setrlimit(resource.RLIMIT_FSIZE, (asked["limit"], asked["limit"]))
 
-            tell("begun", begin(Path(asked["folder"]), asked["words"], prepare, output=Path(asked["output"])), 0)
+            where = {"output": Path(asked["output"]), "program": asked["program"]}
+            tell("begun", begin(Path(asked["folder"]), asked["words"], prepare, **where), 0)
             open_ones += 1
         while open_ones:
             pid, status = os.waitpid(-1, os.WNOHANG)

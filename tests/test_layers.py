@@ -7,6 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "motif"
 LAYERS = [  # from the ground up; a module may import from layers below its own
+    "masking untrusted",
     "checks advantages environment vocabulary files processes stops cache card flops notation",
     "prompts statistics fitting compute locks names exact shapes units",
     "memory referee courier differences",

@@ -23,6 +23,7 @@ from motif.report.groups import groups
 from motif.report.page import clear, page, report_md, tables_tex, write_page
 from motif.report.paper import references
 from motif.report.pictures import draw_all
+from motif.untrusted import visible
 
 
 @dataclass(frozen=True)
@@ -115,9 +116,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     runs, others = read_runs(given.runs)
     for complaint in (line for run in runs for line in run.complaints):
-        print(complaint, file=sys.stderr)
+        print(visible(complaint), file=sys.stderr)
     if not runs:
-        print(f"no run (run.json) in {', '.join(map(str, given.runs))[:200]}; try outputs/*", file=sys.stderr)
+        print(visible(f"no run (run.json) in {', '.join(map(str, given.runs))[:200]}; try outputs/*"), file=sys.stderr)
         return 2
     folder = given.to or beside(runs[0])
     print(tables.markdown(tables.LINES, tables.lines(runs)))
@@ -127,9 +128,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         index = build(runs, folder, given.against, given.episodes, given.axis, given.wandb, print)
     except UserError as error:
-        print(error, file=sys.stderr)
+        print(visible(str(error)), file=sys.stderr)
         return 2
-    print(f"\nreport  {index}")
+    print(visible(f"\nreport  {index}"))
     return 0
 
 
