@@ -17,7 +17,7 @@ from motif.study import Job
 def main(config: DictConfig) -> float | None:
     screen.quiet(entry.verbose())
     job = entry.job()
-    return entry.guarded(lambda: experiment(config, job), job)
+    return entry.guarded(lambda: experiment(config, job), job, config=config)
 
 
 def experiment(config: DictConfig, job: Job | None) -> float | None:

@@ -5,6 +5,7 @@ and the rest of its folder read; a folder that is no run is counted or, where it
 """
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ from statistics import fmean
 from typing import Any
 
 import yaml
+
+from motif.checks import UserError
+from motif.files import shortened
 
 BASE = "base"  # the policy before training, as results and arms name it
 MISSING = "–"
@@ -123,6 +127,18 @@ class Recorded:
         last = self.metrics[-1] if self.metrics else {}
         counts = {key.removeprefix("train/"): value for key, value in last.items() if key.startswith("train/")}
         return {**counts, "seconds": last.get("seconds/training"), "peak_memory": last.get("memory/peak")}
+
+
+def there(paths: Sequence[Path]) -> Sequence[Path]:
+    """`paths` as typed; a `UserError` where one of them is not there."""
+    if missing := [path for path in paths if not os.path.lexists(path)]:
+        raise UserError(f"{named(missing)} is not there; name run folders, as in outputs/*")
+    return paths
+
+
+def named(paths: Sequence[Path]) -> str:
+    """`paths` as a message shows them."""
+    return shortened(", ".join(map(str, paths)))
 
 
 def read_runs(folders: Iterable[Path]) -> tuple[list[Recorded], int]:

@@ -7,8 +7,9 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "motif"
 LAYERS = [  # from the ground up; a module may import from layers below its own
-    {"checks", "vocabulary", "files", "stops", "cache", "card", "flops", "notation"},
-    {"prompts", "statistics", "fitting", "compute", "locks", "names", "exact", "shapes", "units"},
+    {"checks", "vocabulary", "stops", "cache", "card", "flops", "notation"},
+    {"files"},
+    {"prompts", "statistics", "fitting", "compute", "locks", "names", "exact", "shapes", "units", "ends"},
     {"memory", "referee", "courier"},
     {"data", "generation", "screen", "tables", "policy", "loading", "budget", "comparison"},
     {"chain", "carry", "models", "results", "answers", "judge", "checkpoints", "lasting", "summary"},
