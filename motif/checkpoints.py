@@ -21,7 +21,7 @@ from typing import Any
 
 from motif import screen
 from motif.checks import UserError, of_kind, one_of, whole
-from motif.files import sync, write_json
+from motif.files import FORMAT, check_format, sync, write_json
 
 SEAL = "motif.json"
 EXACT = ("torch", "transformers", "trl", "peft", "accelerate")  # packages whose minor version may change a step
@@ -78,7 +78,7 @@ def seal(folder: Path, note: Mapping[str, Any], keep: int) -> None:
     for file in files:
         sync(file)
     seals = {str(file.relative_to(draft)): {"size": file.stat().st_size, "sha256": digest(file)} for file in files}
-    write_json(draft / SEAL, {**note, "made_with": made_with(), "files": seals})
+    write_json(draft / SEAL, {**note, "format": FORMAT, "made_with": made_with(), "files": seals})
     sync(draft)
     draft.rename(place)
     sync(folder)
@@ -98,6 +98,12 @@ def newest(folder: Path, fits: Callable[[Mapping[str, Any]], str | None] = lambd
     found, faults = None, list[str]()
     for place in _numbered(folder, "checkpoint"):
         note = _note(place)
+        check_format(place / SEAL, note)
+        if note and "files" not in note:
+            raise UserError(
+                f"{place / SEAL} is of an older format, without the hashes of its files; go back to the motif that "
+                "wrote it, or overwrite=true begins again"
+            )
         if (fault := damage(place, note) or fits(note)) is None:
             found = Checkpoint(place, note)
             break
@@ -113,6 +119,15 @@ def newest(folder: Path, fits: Callable[[Mapping[str, Any]], str | None] = lambd
 
 def damage(place: Path, note: Mapping[str, Any]) -> str | None:
     """What is wrong with a checkpoint, in a few words; None where every file is as it was sealed."""
+    try:
+        return _damage(place, note)
+    except OSError as error:
+        return f"{Path(str(error.filename)).name} cannot be read: {error.strerror}"
+    except (AttributeError, KeyError, TypeError):
+        return f"its {SEAL} is not what was sealed"
+
+
+def _damage(place: Path, note: Mapping[str, Any]) -> str | None:
     if not note.get("files"):
         return f"its {SEAL} is missing or torn"
     for name, sealed in note["files"].items():

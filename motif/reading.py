@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from motif.checks import UserError
-from motif.files import shortened
+from motif.files import check_format, shortened
 
 BASE = "base"  # the policy before training, as results and arms name it
 MISSING = "–"
@@ -122,8 +122,9 @@ class Recorded:
     @cached_property
     def spent(self) -> Mapping[str, Any]:
         """The ledger of training, by `motif.compute`'s names: of the summary, or of the steps so far."""
-        if self.summary.get("compute"):
-            return self.summary["compute"]["training"]
+        compute = self.summary.get("compute")
+        if isinstance(compute, Mapping) and isinstance(compute.get("training"), Mapping):
+            return compute["training"]
         last = self.metrics[-1] if self.metrics else {}
         counts = {key.removeprefix("train/"): value for key, value in last.items() if key.startswith("train/")}
         return {**counts, "seconds": last.get("seconds/training"), "peak_memory": last.get("memory/peak")}
@@ -168,6 +169,8 @@ def read_run(folder: Path) -> Recorded:
     except yaml.YAMLError:
         bad.append(f"{folder / 'config.yaml'} cannot be read: the run's settings are not known")
     config = config if isinstance(config, Mapping) else {}
+    for file in (folder / "run.json", folder / "summary.json"):
+        check_format(file, load(file, [], ""))
     run = Recorded(folder, config, summary, [line for line in lines(folder / "metrics.jsonl") if "step" in line], [])
     run.results = list(results(folder / "evaluation", bad, run))
     run.complaints = bad
