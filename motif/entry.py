@@ -173,7 +173,7 @@ def note(job: Job, state: str, **more: Any) -> None:
 def place(config: DictConfig) -> Path | None:
     """The folder of the run that `config` trains or is about."""
     with suppress(OmegaConfBaseException):
-        return Path(config.policy) if "policy" in config else Path(config.outputs) / config.name
+        return Path(str(config.policy)) if "policy" in config else Path(str(config.outputs)) / str(config.name)
     return None
 
 

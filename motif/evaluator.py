@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from motif import loading, screen
-from motif.checks import UserError, of_kind, one_of, whole
+from motif.checks import UserError, of_kind, one_of, text, whole
 from motif.compute import forget_peak, of_evaluation
 from motif.data import Dataset, Question, fingerprint
 from motif.episode import Episode
@@ -64,6 +64,7 @@ class Evaluator:
             raise UserError("dataset must be chosen, as in dataset=math500")
         whole("rounds", self.rounds)
         whole("seed", self.seed, at_least=0, at_most=2**31 - 1)
+        text("outputs", self.outputs)
         one_of("format", self.format, ("jsonl", "lm_eval"))
         if not isinstance(self.policy, str) or not self.policy:
             raise UserError(f"policy must be a run folder, a hub id or a model's folder, got {self.policy!r}")

@@ -19,7 +19,7 @@ from motif.algorithms import Algorithm
 from motif.budget import Budget
 from motif.card import write_card
 from motif.checkpoints import Checkpoints, drafts
-from motif.checks import UserError, of_kind, whole
+from motif.checks import UserError, of_kind, text, whole
 from motif.compute import Ledger, forget_peak, of_evaluation
 from motif.data import Dataset, Question, fingerprint, without
 from motif.episode import Episode
@@ -77,6 +77,7 @@ class Experiment:
         whole("rounds", self.rounds)
         whole("seed", self.seed, at_least=0, at_most=2**31 - 1)
         check_name(self.name)
+        text("outputs", self.outputs)
         if self.flaws.futures == "base" and self.generation.name != "transformers":
             raise UserError("flaws.futures=base needs generation=transformers, whose weights can go without adapters")
         if self.episode.rounds != self.rounds:

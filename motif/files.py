@@ -25,6 +25,7 @@ WRITING = {  # that a person can do something about, and what
     errno.EROFS: "make it writable",
     errno.EACCES: "make it writable",
     errno.EPERM: "make it writable",
+    errno.EEXIST: "move away what lies there",
     errno.ENAMETOOLONG: "choose a shorter name",
     errno.EIO: "see to the disk",
     errno.ESTALE: "mount it again",
@@ -146,7 +147,8 @@ def unwritable(error: BaseException, folder: Path) -> str | None:
 def unusable(error: BaseException) -> str | None:
     """Why the file that a system's error names cannot be used, and what to do, in one line; None where `error` is of
     another kind, as where a file is missing, which may be a fault of ours."""
-    if not isinstance(error, OSError) or error.errno not in WRITING or error.errno in (errno.ENOENT, errno.ENOTDIR):
+    ours = (errno.ENOENT, errno.ENOTDIR, errno.EEXIST)
+    if not isinstance(error, OSError) or error.errno not in WRITING or error.errno in ours:
         return None
     where = "a file" if error.filename is None else shortened(os.fsdecode(error.filename))
     return f"{where} cannot be used: {os.strerror(error.errno)}; {WRITING[error.errno]}"

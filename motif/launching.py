@@ -11,6 +11,7 @@ import re
 import shutil
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -22,7 +23,7 @@ from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
@@ -32,6 +33,7 @@ from motif.checks import hint, shown
 from motif.entry import Mistake, interrupted, one_line, run_name
 from motif.study import jobs_of, last_screen, launch
 
+CONF = Path(__file__).parent.parent / "conf"
 NEEDED = {"ray": "hydra-ray-launcher", None: "'motif[sweeps]'"}  # by launchers, that they can be installed with
 
 
@@ -114,7 +116,7 @@ def once(number: int, frame: Any) -> None:
 def tell(fault: Exception) -> None:
     """Say in a line what has ended a program or a sweep: Hydra's own words, a launcher's, the end of its log, or where
     the traceback of a fault of ours lies."""
-    if isinstance(fault, HydraException | OmegaConfBaseException):
+    if isinstance(fault, HydraException | OmegaConfBaseException) or raised_in_hydra(fault):
         told = composing(fault)
     elif type(fault).__module__.startswith(("submitit.", "joblib.")):
         logs = ", ".join(str(folder / "logs") for folder in Plan.launched if (folder / "logs").is_dir())
@@ -127,13 +129,32 @@ def tell(fault: Exception) -> None:
 
 def composing(fault: Exception) -> str:
     """Hydra's words for what cannot be composed, in one line that says what is valid."""
-    said = one_line(fault)
+    said = re.split(r" Config search path| See https?:| full_key: ", one_line(fault))[0]
     if isinstance(fault, MissingConfigException) and fault.options and fault.missing_cfg_file:
         group, _, option = str(fault.missing_cfg_file).rpartition("/")
-        return f"{group} must be one of {', '.join(fault.options)}, got {shown(option)}{hint(option, fault.options)}"
+        return one_option(group, option, fault.options)
+    if isinstance(fault, OverrideParseException):
+        why = said.partition(" expecting {")[0].removeprefix(f"Error parsing override '{fault.override}' ")
+        return (
+            f"{shown(fault.override)} is no KEY=VALUE ({why}); values with spaces or commas are quoted: 'KEY=\"A, B\"'"
+        )
     if found := re.match(r"Could not override '([^']+)'", said):
         return f"unknown key {found[1]}{near(found[1])}"
-    return re.split(r" Config search path| See https?:| full_key: ", said)[0]
+    for group, _, option in (word.partition("=") for word in sys.argv[1:]):
+        options = [file.stem for file in (CONF / group).glob("*.yaml")] if "Config group" in said else []
+        if options and option not in options:
+            return one_option(group, option, sorted(options))
+    return said
+
+
+def one_option(group: str, option: str, options: Sequence[str]) -> str:
+    return f"{group} must be one of {', '.join(options)}, got {shown(option)}{hint(option, options)}"
+
+
+def raised_in_hydra(fault: BaseException) -> bool:
+    """Whether Hydra itself met `fault`, which then comes of what was typed."""
+    *_, (last, _) = traceback.walk_tb(fault.__traceback__)
+    return last.f_globals.get("__name__", "").startswith(("hydra.", "omegaconf."))
 
 
 def near(key: str) -> str:
@@ -141,7 +162,7 @@ def near(key: str) -> str:
     groups = [word for word in sys.argv[1:] if "." not in word.split("=")[0] and word.split("=")[0] != key]
     name = Path(sys.argv[0]).stem
     try:
-        with initialize_config_dir(str(Path(__file__).parent.parent / "conf"), version_base="1.3"):
+        with initialize_config_dir(str(CONF), version_base="1.3"):
             made = compose("config" if name == "train" else name, [word for word in groups if "=" in word])
         above, _, last = key.rpartition(".")
         known = [str(each) for each in (OmegaConf.select(made, above) if above else made) if each != "_target_"]
