@@ -57,7 +57,7 @@ def resolved(config: DictConfig) -> dict[str, Any]:
     if isinstance(evaluation, dict):
         path, names = evaluation.pop("path", None), evaluation.get("datasets")
         own = (plain.get("dataset") or {}).get("path")
-        if path is None and own and Path(own).is_dir():
+        if path is None and isinstance(own, str) and own and Path(own).is_dir():
             path = own
         if isinstance(names, list):
             evaluation["datasets"] = [dataset(name, path) for name in names]

@@ -9,7 +9,8 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,17 @@ def unwritable(error: BaseException, folder: Path) -> str | None:
         return None  # something in it is missing, and that is a fault of ours
     there = f" ({as_size(free(folder))} free)" if number in (errno.ENOSPC, errno.EDQUOT) else ""
     return f"{folder} cannot be written: {os.strerror(number)}{there}; {WRITING[number]}"
+
+
+@contextmanager
+def explained(folder: Path, help: str) -> Iterator[None]:
+    """Within it, `folder` that cannot be written is a `UserError` that ends with `help`."""
+    try:
+        yield
+    except Exception as error:
+        if words := unwritable(error, folder):
+            raise UserError(f"{words}, {help}") from error
+        raise
 
 
 def unusable(error: BaseException) -> str | None:

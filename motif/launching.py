@@ -27,6 +27,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from motif import ends, screen
 from motif.checks import hint, shown
@@ -116,7 +117,7 @@ def once(number: int, frame: Any) -> None:
 def tell(fault: Exception) -> None:
     """Say in a line what has ended a program or a sweep: Hydra's own words, a launcher's, the end of its log, or where
     the traceback of a fault of ours lies."""
-    if isinstance(fault, HydraException | OmegaConfBaseException) or raised_in_hydra(fault):
+    if isinstance(fault, HydraException | OmegaConfBaseException | YAMLError) or raised_in_hydra(fault):
         told = composing(fault)
     elif type(fault).__module__.startswith(("submitit.", "joblib.")):
         logs = ", ".join(str(folder / "logs") for folder in Plan.launched if (folder / "logs").is_dir())
@@ -210,6 +211,9 @@ def start(main: Callable[[], Any]) -> None:
         if not any((folder / "logs").is_dir() for folder in Plan.launched) and {*noted} <= {"planned"}:
             for folder in Plan.launched:  # a mistake in the command: nothing was begun
                 shutil.rmtree(folder)
+                with suppress(OSError):  # they hold something else
+                    folder.parent.rmdir()
+                    folder.parent.parent.rmdir()
             sys.exit(1)
     whole = [last_screen(folder) for folder in Plan.launched]
     if isinstance(fault, KeyboardInterrupt) and Plan.queued:

@@ -21,9 +21,9 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from motif.chain import Chain, written_step
-from motif.checks import UserError, number, one_of, whole
+from motif.checks import number, one_of, whole
 from motif.data import Question
-from motif.files import unwritable
+from motif.files import explained
 from motif.prompts import Conversation, Prompts
 from motif.vocabulary import END, TEMPLATE, build_tokenizer, check_reloaded, tokens
 
@@ -121,17 +121,11 @@ class Tiny:
 
         folder = self.folder()
         if not folder.is_dir():
-            try:
+            with explained(folder.parent, "or set MOTIF_CACHE to where made policies may lie"):
                 folder.parent.mkdir(parents=True, exist_ok=True)
                 with FileLock(f"{folder}.lock"):
                     if not folder.is_dir():
                         self.make(folder, report)
-            except Exception as error:
-                shutil.rmtree(making(folder), ignore_errors=True)
-                if words := unwritable(error, folder.parent):
-                    kept = "policies that are made are kept there, or where MOTIF_CACHE says"
-                    raise UserError(f"{words} ({kept})") from error
-                raise
         return load_policy(str(folder))
 
     def demonstrations(self) -> Iterator[tuple[Conversation, str]]:
@@ -181,14 +175,14 @@ class Tiny:
         model = self._model(tokenizer)
         curve = self._imitate(model, tokenizer, report)
         torch.set_rng_state(generator_state)
-        draft = making(folder)
-        shutil.rmtree(draft, ignore_errors=True)
-        model.save_pretrained(draft)
-        tokenizer.save_pretrained(draft)
-        check_reloaded(draft, tokenizer, [text for _, text in zip(range(64), self._texts(tokenizer), strict=False)])
+        making = folder.with_name(f"{folder.name}.making")
+        shutil.rmtree(making, ignore_errors=True)
+        model.save_pretrained(making)
+        tokenizer.save_pretrained(making)
+        check_reloaded(making, tokenizer, [text for _, text in zip(range(64), self._texts(tokenizer), strict=False)])
         record = {"recipe": self.recipe(), "seconds": round(time.monotonic() - started, 1), "curve": curve}
-        (draft / "warm_start.json").write_text(json.dumps(record, indent=1))
-        draft.rename(folder)
+        (making / "warm_start.json").write_text(json.dumps(record, indent=1))
+        making.rename(folder)
 
     def _model(self, tokenizer: Any) -> Any:
         from transformers import Qwen2Config, Qwen2ForCausalLM
@@ -276,11 +270,6 @@ class Tiny:
                     report(step, self.imitation_steps, {"loss": mean})
         model.eval()
         return curve
-
-
-def making(folder: Path) -> Path:
-    """Where this process makes what will lie at `folder`."""
-    return folder.with_name(f"{folder.name}.making-{os.getpid()}")
 
 
 def cache_folder() -> Path:

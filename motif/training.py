@@ -5,6 +5,7 @@ step. `Recorder` writes down what happened.
 """
 
 import os
+import signal
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import fields
@@ -285,6 +286,8 @@ def stoppable(recorder: Recorder) -> Any:
     def stop(number: int, frame: Any) -> None:
         if recorder.stopping:
             raise KeyboardInterrupt
+        if number == signal.SIGINT and os.environ.get("RANK", "0") == "0":
+            os.write(2, b"\nfinishing this step; Ctrl-C again ends at once\n")  # print() may have been interrupted
         recorder.stopping, recorder.signal = True, number
 
     with handled(stop):

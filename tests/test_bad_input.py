@@ -17,7 +17,7 @@ from motif.tiny import SHIPPED
 TRAIN, EVALUATE, SOLVE = "train.py", "evaluate.py", "solve.py"
 REPORT, STUDY, DASHBOARD = "motif.report", "motif.study", "motif.dashboard"
 VERDICTS, UPLOADS = "motif.verdicts", "motif.uploads"
-LOCAL = ("dataset=local", "experiment=smoke", "name=x")
+LOCAL = ("dataset=local", "experiment=smoke")
 SHORT = ("experiment=smoke", "tracking=none", "preflight=false")
 
 
@@ -36,6 +36,9 @@ class Case:
 
 
 def train(*words, says=(), **environment):
+    """Of a run that has a name, for to derive one takes as long as all the rest."""
+    if "name=" not in " ".join(words) and "-m" not in words:
+        words += ("name=x",)
     return Case(TRAIN, words, tuple(says), tuple(environment.items()))
 
 
@@ -75,11 +78,13 @@ CASES = [
         "experiment=inner_typo",
         says=["unknown key algo.stepz", "did you mean steps?"],
     ),
-    train("--config-dir", "{world}/presets", "experiment=torn", says=["torn"]),
+    train("--config-dir", "{world}/presets", "experiment=torn", says=["torn.yaml", "line 3"]),
     train("--config-dir", "{world}/nowhere", says=["nowhere"]),
     case(EVALUATE, "polciy=x", says=["unknown key polciy", "did you mean policy?", "valid: "]),
     case(EVALUATE, "policy=x", "dataset=chain", "options.dtpe=auto", says=["options.dtpe", "did you mean dtype?"]),
     case(SOLVE, "polciy=x", "What is it?", says=["unknown key polciy", "did you mean policy?"]),
+    train("algo._target_=motif.algorithms.Motiv", says=["algo._target_", "Motiv"]),
+    train("algo._target_=os.getcwd", says=["unknown key algo.", "valid: "]),
     # what is no setting at all
     train("rounds", says=["'rounds'", "KEY=VALUE"]),
     train("rounds==3", says=["'rounds==3'", "KEY=VALUE"]),
@@ -127,7 +132,7 @@ CASES = [
     case(EVALUATE, "policy=x", "dataset=chain", "temperature=-1", says=["temperature", "at least 0", "got -1"]),
     case(EVALUATE, "policy=x", "dataset=chain", "format=csv", says=["format", "jsonl, lm_eval", "got 'csv'"]),
     case(EVALUATE, "policy=3", "dataset=chain", says=["policy", "got 3"]),
-    case(SOLVE, "policy=x", "rounds=0", "What is it?", says=["rounds", "at least 1", "got 0"]),
+    case(SOLVE, "policy=x", "rounds=0", "What is it?", says=["rounds", "from 1 to", "got 0"]),
     case(SOLVE, "policy=x", "temperature=warm", "What is it?", says=["temperature", "number", "got 'warm'"]),
     case(SOLVE, "policy=x", "question=", says=["question is empty", "solve.py policy="]),
     # what is missing
@@ -177,7 +182,12 @@ CASES = [
     train("model=local", "model.path={world}/no_template", *SHORT, says=["no_template", "no chat template"]),
     case(EVALUATE, "policy={world}/no_template", "dataset=chain", says=["policy=", "no chat template"]),
     case(EVALUATE, "policy={world}/no_tokenizer", "dataset=chain", says=["policy=", "has no tokenizer"]),
-    case(EVALUATE, "policy={world}/torn_weights", "dataset=chain", says=["policy=", "torn_weights"]),
+    case(
+        EVALUATE,
+        "policy={world}/torn_weights",
+        "dataset=chain",
+        says=["torn_weights/model.safetensors", "torn or no safetensors"],
+    ),
     case(EVALUATE, "policy={world}/torn_config", "dataset=chain", says=["policy=", "torn_config"]),
     case(EVALUATE, "policy={world}/unfinished", "dataset=chain", says=["unfinished", "not finished"]),
     case(EVALUATE, "policy={world}/newer", "dataset=chain", says=["newer/run.json has format 99", "newer motif"]),
@@ -208,7 +218,7 @@ CASES = [
     train("name='\U0001f600'", says=["name", "letters, digits", "got "]),
     train("name=" + "n" * 300, says=["name", "up to 200", "got 'nnn"]),
     train("name=3", says=["name", "letters, digits", "got 3"]),
-    train("+model.imitation_steps=1", *SHORT, says=["MOTIF_CACHE", "notes.txt"], MOTIF_CACHE="{world}/notes.txt"),
+    train("model.imitation_steps=1", *SHORT, says=["MOTIF_CACHE", "notes.txt"], MOTIF_CACHE="{world}/notes.txt"),
     # sweeps
     train("-m", "roundz=1,2", says=["unknown key roundz", "did you mean rounds?"]),
     train("-m", "algo=grpo,motf", says=["algo", "grpo, motif", "'motf'"]),
@@ -324,7 +334,7 @@ def there(*roots):
         path: (path.lstat().st_size, path.lstat().st_mtime_ns) if path.is_file() else None
         for root in roots
         for path in root.rglob("*")
-        if ".locks" not in path.parts and not path.name.startswith("said-") and any(path.rglob("*"))
+        if not (".locks" in path.parts or path.name.startswith("said-") or [*path.glob("*")] == [path / ".locks"])
     }
 
 
