@@ -170,7 +170,9 @@ CASES = [
     train(*LOCAL, "dataset.path={world}/columns.jsonl", says=["dataset.question=question", "columns: problem, gold"]),
     train(*LOCAL, "dataset.path={world}/nulls.jsonl", says=["2 of 2 rows", "dataset.gold=field"]),
     train(*LOCAL, "dataset.path={world}/one.jsonl", says=["dataset.validation_share", "1 questions"]),
-    train(*LOCAL, "dataset.path={world}/huge.jsonl", says=["huge", "tokens"]),
+    train(
+        *LOCAL, "dataset.path={world}/huge.jsonl", says=["a prompt of 80", "do not fit 4096", "lower episode.tokens"]
+    ),
     train(*LOCAL, "dataset.path={world}/notes.txt", says=["notes.txt", "no known kind", ".jsonl"]),
     train(*LOCAL, "dataset.path={world}/folder", says=["folder", "holds none of", "local_train"]),
     train(*LOCAL, "dataset.path=3", says=["dataset.path", "must be text", "got 3"]),
@@ -271,8 +273,9 @@ def bad_data(root):
     (root / "columns.jsonl").write_text('{"problem": "What is 1 + 1?", "gold": "2"}\n')
     (root / "nulls.jsonl").write_text('{"question": "a?", "answer": null}\n{"question": "b?", "answer": " "}\n')
     (root / "one.jsonl").write_text(row)
-    long = ({"question": f"What is {'1 + ' * 50_000}{number}?", "answer": str(50_000 + number)} for number in range(40))
-    (root / "huge.jsonl").write_text("".join(json.dumps(line) + "\n" for line in long))
+    rows = [{"question": f"What is {number} + 1?", "answer": str(number + 1)} for number in range(40)]
+    rows[7] = {"question": f"What is {'1 + ' * 20_000}1?", "answer": "20001"}
+    (root / "huge.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows))
     (root / "notes.txt").write_text("nothing")
     (root / "folder").mkdir()
     (root / "folder/notes.txt").write_text("nothing")
