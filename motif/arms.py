@@ -43,7 +43,7 @@ class Arm:
     @property
     def comparable(self) -> list[Result]:
         """Its results by question."""
-        return [found for found in self.results if found.records]
+        return [found for found in self.results if found.records and found.shares]
 
     @property
     def seeds(self) -> tuple[Any, ...]:

@@ -68,7 +68,7 @@ class Result:
     @cached_property
     def shares(self) -> dict[str, float]:
         """The share of right samples of each question, by its id."""
-        found = lines(self.records) if self.records else ()
+        found = (item for item in lines(self.records) if is_record(item, "correct")) if self.records else ()
         return {str(item["id"]): fmean(sample["correct"] for sample in item["samples"]) for item in found}
 
 
@@ -237,6 +237,13 @@ def lines(file: Path) -> Iterator[dict[str, Any]]:
         for line in text(file).splitlines():
             if (found := parsed(line)) is not None:
                 yield found
+
+
+def is_record(item: Mapping[str, Any], *keys: str) -> bool:
+    """Whether a line of an evaluation holds a question with samples that have `keys`."""
+    samples = item.get("samples")
+    whole = isinstance(samples, list) and all(isinstance(each, Mapping) and each.keys() >= {*keys} for each in samples)
+    return whole and bool(samples) and "id" in item
 
 
 def parsed(line: str | bytes) -> dict[str, Any] | None:

@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from motif.reading import BASE, Recorded, Result, parsed
+from motif.reading import BASE, Recorded, Result, is_record, parsed
 from motif.report.tables import decoded
 from motif.runs import write_text
 
 MOST = 1000  # questions kept of one file
 MOST_BYTES = 32_000_000  # of them together
 CHUNK_BYTES = 1_000_000  # a script's size, about
+NEEDED = ("prediction", "correct", "correct_by_round", "tokens_by_round", "replies")  # of a sample
 FLAGS = ("wrong", "truncated", "unparsable", "copied", "disagree")
 
 
@@ -112,7 +113,7 @@ def evaluated(result: Result) -> Iterator[dict[str, Any]]:
     with result.records.open("rb") as file:
         for line in file:
             item = parsed(line)
-            if item is None or not item.get("samples"):
+            if item is None or not is_record(item, *NEEDED):
                 continue
             samples, id = item["samples"], str(item["id"])
             whole[id] = sum(bool(sample["correct"]) for sample in samples) / len(samples)
