@@ -4,7 +4,7 @@ checkpoints/
   checkpoint-<step>/  policy, optimiser, scheduler and random states as transformers saves them, and
     motif.json        the rest: ledger, lengths of the files that grow, W&B id, versions; the seal, written last
   writing/            one that is being made
-  damaged-<step>/     the last one that did not verify
+  damaged-<step>/     one that did not verify
 
 Nothing here knows what is in a checkpoint; whoever trains says when one is complete.
 """
@@ -21,7 +21,7 @@ from typing import Any
 
 from motif import screen
 from motif.checks import UserError, of_kind, one_of, whole
-from motif.files import FORMAT, check_format, sync, write_json
+from motif.files import FORMAT, check_format, remove, sync, sync_all, write_json
 
 SEAL = "motif.json"
 EXACT = ("torch", "transformers", "trl", "peft", "accelerate")  # packages whose minor version may change a step
@@ -74,15 +74,14 @@ def seal(folder: Path, note: Mapping[str, Any], keep: int) -> None:
     if place.exists():  # of the same step in the same process
         shutil.rmtree(draft)
         return
-    files = sorted(file for file in draft.rglob("*") if file.is_file())
-    for file in files:
-        sync(file)
+    files = sync_all(draft)
     seals = {str(file.relative_to(draft)): {"size": file.stat().st_size, "sha256": digest(file)} for file in files}
-    write_json(draft / SEAL, {**note, "format": FORMAT, "made_with": made_with(), "files": seals})
+    whole_note = {**note, "format": FORMAT, "made_with": made_with(), "files": seals}
+    write_json(draft / SEAL, {**whole_note, "sha256": digest_of(whole_note)})
     sync(draft)
     draft.rename(place)
     sync(folder)
-    for old in _numbered(folder, "checkpoint")[keep:]:
+    for old in (*_numbered(folder, "checkpoint")[keep:], *_numbered(folder, "damaged")[1:]):
         remove(old)
 
 
@@ -90,31 +89,40 @@ def newest(folder: Path, fits: Callable[[Mapping[str, Any]], str | None] = lambd
     """The newest checkpoint that verifies, or None.
 
     `fits` says why a note does not go with the run as it lies there now. One that does not verify is set aside with a
-    line, and the one before it is taken. Leftovers of a process that was killed are removed.
+    line, and the one before it is taken; where there are some and none verifies, that is a `UserError`, and they stay.
+    Leftovers of a process that was killed are removed.
     """
     shutil.rmtree(drafts(folder), ignore_errors=True)
     for left in folder.glob(".removing-*"):
         shutil.rmtree(left, ignore_errors=True)
-    found, faults = None, list[str]()
+    faults: dict[Path, str] = {}
     for place in _numbered(folder, "checkpoint"):
         note = _note(place)
         check_format(place / SEAL, note)
-        if note and "files" not in note:
+        if note and not {"files", "sha256"} & note.keys():
             raise UserError(
                 f"{place / SEAL} is of an older format, without the hashes of its files; go back to the motif that "
                 "wrote it, or overwrite=true begins again"
             )
-        if (fault := damage(place, note) or fits(note)) is None:
-            found = Checkpoint(place, note)
-            break
-        for old in _numbered(folder, "damaged"):
-            remove(old)
-        aside = place.rename(folder / place.name.replace("checkpoint", "damaged"))
-        faults.append(f"{place} is damaged ({fault}) and set aside as {aside.name}")
+        if fault := damage(place, note) or fits(note):
+            faults[place] = fault
+            continue
+        said = [f"{bad} is damaged ({fault}) and set aside as {set_aside(bad)}" for bad, fault in faults.items()]
+        if said:
+            screen.say(f"{'; '.join(said)}; going on from step {note['step']}", style="yellow")
+        return Checkpoint(place, note)
     if faults:
-        on = f"going on from step {found.step}" if found else "there is no other, training begins again"
-        screen.say(f"{'; '.join(faults)}; {on}", style="yellow")
-    return found
+        words = "; ".join(f"{bad} ({fault})" for bad, fault in faults.items())
+        raise UserError(f"no checkpoint is as it was written: {words}; put them back, or overwrite=true begins again")
+    return None
+
+
+def set_aside(place: Path) -> str:
+    """Give a damaged checkpoint another name, which is returned, in place of an earlier one of the same step."""
+    aside = place.with_name(place.name.replace("checkpoint", "damaged"))
+    if aside.exists():
+        remove(aside)
+    return place.rename(aside).name
 
 
 def damage(place: Path, note: Mapping[str, Any]) -> str | None:
@@ -123,13 +131,13 @@ def damage(place: Path, note: Mapping[str, Any]) -> str | None:
         return _damage(place, note)
     except OSError as error:
         return f"{Path(str(error.filename)).name} cannot be read: {error.strerror}"
-    except (AttributeError, KeyError, TypeError):
-        return f"its {SEAL} is not what was sealed"
 
 
 def _damage(place: Path, note: Mapping[str, Any]) -> str | None:
-    if not note.get("files"):
+    if not note:
         return f"its {SEAL} is missing or torn"
+    if note.get("sha256") != digest_of({key: value for key, value in note.items() if key != "sha256"}):
+        return f"the contents of {SEAL} have changed"
     for name, sealed in note["files"].items():
         file = place / name
         if not file.is_file():
@@ -165,12 +173,6 @@ def made_with() -> dict[str, str]:
     }
 
 
-def remove(place: Path) -> None:
-    """Remove a checkpoint; what a kill leaves of it is not taken for one."""
-    going = place.rename(place.with_name(f".removing-{place.name}"))
-    shutil.rmtree(going)
-
-
 def steps(folder: Path) -> list[int]:
     """Steps of which there are checkpoints, the newest first, unverified."""
     return [int(place.name.split("-")[1]) for place in _numbered(folder, "checkpoint")]
@@ -179,6 +181,10 @@ def steps(folder: Path) -> list[int]:
 def digest(file: Path) -> str:
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def digest_of(note: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(note, sort_keys=True).encode()).hexdigest()
 
 
 def _numbered(folder: Path, kind: str) -> list[Path]:
@@ -191,5 +197,5 @@ def _note(place: Path) -> dict[str, Any]:
     try:
         found = json.loads((place / SEAL).read_text())
         return found if isinstance(found, dict) else {}
-    except (OSError, ValueError):
+    except (FileNotFoundError, ValueError):
         return {}

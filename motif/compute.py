@@ -159,21 +159,13 @@ class Ledger:
         self.peak_memory = max(self.peak_memory, saved.get("peak_memory", 0))
 
 
-def together(processes: int, share: Share) -> list[Share]:
-    """The shares of all processes, in their order."""
-    if processes == 1:
-        return [share]
-    from accelerate.utils import gather_object
-
-    return list(gather_object([share]))
-
-
 def of_evaluation(records: Sequence[Mapping[str, Any]], model: Any, seconds: float) -> dict[str, Any]:
-    """What an evaluation of `model` that left these records spent; peak memory is of this process, so of what it
-    measured itself where it took over records."""
+    """What an evaluation of `model` that left these records spent, with counts at zero; peak memory is of this process,
+    so of what it measured itself where it took over records."""
     ledger = Ledger(cost=Cost.of(model))
     ledger.count_records(records)
-    counts = {name: plain(value) for name, value in ledger.counts.items()}
+    names = [name for name in ledger.names() if name not in ("trained_tokens", "optimiser_steps")]
+    counts = {name: plain(ledger.counts[name]) for name in names}
     return {**counts, "seconds": round(seconds, 3), "peak_memory": measured_peak()}
 
 

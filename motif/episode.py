@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from motif.answers import final_answer, is_correct
-from motif.carry import Summary
-from motif.checks import UserError, of_kind, whole
+from motif.carry import Summary, Turn
+from motif.checks import UserError, of_kind, one_of, whole
 from motif.data import Question
 from motif.generation import Generate, Reply, Sampling
 from motif.prompts import Conversation, Prompts
@@ -22,7 +22,7 @@ class Node:
 
     `carried` is what it hands to the next round (None: nothing). `events` name what went wrong in handing over:
     no_answer, progress_cut, progress_cleaned. `prediction` is the boxed result, `correct` whether it is right; `rounds`
-    and `round` count from 1. A node of the last round has no children.
+    and `round` count from 1. A node that ended its episode, in the last round or before, has no children.
     """
 
     round: int
@@ -34,11 +34,8 @@ class Node:
     events: tuple[str, ...] = ()
     prediction: str | None = None
     correct: bool = False
+    ended: bool = False
     children: list["Node"] = field(default_factory=list)
-
-    @property
-    def last(self) -> bool:
-        return self.round == self.rounds
 
 
 Path = tuple[Node, ...]  # from a first-round reply down to some node
@@ -71,6 +68,15 @@ def futures(path: Path) -> list[Path]:
     return [future for child in children for future in futures((*path, child))] if children else [path]
 
 
+def main_line(root: Node) -> Path:
+    """The trajectory of a first-round reply and first continuations; other branches of a tree only say what it is
+    worth."""
+    line = [root]
+    while line[-1].children:
+        line.append(line[-1].children[0])
+    return tuple(line)
+
+
 def copied(path: Path) -> bool:
     """Whether the final answer was boxed in an earlier round of this trajectory already (collapse of the rounds)."""
     return path[-1].prediction is not None and any(node.prediction == path[-1].prediction for node in path[:-1])
@@ -81,7 +87,8 @@ class Episode:
     """How a policy thinks in `rounds` rounds of at most `tokens` new tokens each.
 
     `temperature`, `top_p`, `top_k` are for training, the same in all rounds; `later` may give other values of these
-    and of `tokens` for round 2 and on (null: the same). `carry` is what is handed over, `prompts` the wording.
+    and of `tokens` for round 2 and on (null: the same). `carry` is what is handed over, `prompts` the wording. An
+    episode takes all its rounds (`stop=rounds`), or ends with the first complete final answer (`stop=answered`).
     """
 
     rounds: int
@@ -91,11 +98,13 @@ class Episode:
     top_p: float = 1.0
     top_k: int = 0
     later: dict[str, Any] = field(default_factory=dict)
-    carry: Summary = field(default_factory=Summary)
+    carry: Any = field(default_factory=Summary)
     prompts: Prompts = field(default_factory=Prompts)
+    stop: str = "rounds"
 
     def __post_init__(self) -> None:
         whole("rounds", self.rounds, at_most=1000)
+        one_of("episode.stop", self.stop, ("rounds", "answered"))
         of_kind("episode.later", self.later, Mapping)
         of_kind("episode.prompts", self.prompts, Prompts)
         if unknown := set(self.later) - {"tokens", "temperature", "top_p", "top_k"}:
@@ -128,22 +137,56 @@ class Episode:
         return replace(self, tokens=windows[0], later={**self.later, "tokens": windows[1]})
 
     def conversation(self, question: Question, round: int, carried: str | None) -> Conversation:
-        return self.prompts.conversation(question.text, round, self.rounds, carried)
+        early = self.stop == "answered"
+        return self.prompts.conversation(question.text, round, self.rounds, carried, self.carry, early)
 
-    def node(self, reply: Reply, round: int, tokenizer: Any) -> Node:
-        """Read `reply` as the reply of `round`: its parts, and what it carries over."""
-        answer = self.prompts.answer_of(reply.text)
+    def node(self, reply: Reply, before: Path, tokenizer: Any) -> Node:
+        """Read `reply` as what follows on the replies `before`: its parts, and what it carries over.
+
+        Before the end of an episode an answer tag is asked for only where it is what is carried; where it is not, any
+        reply there is well formed.
+        """
+        round, answer = len(before) + 1, self.prompts.answer_of(reply.text)
         node = Node(round, self.rounds, reply, self.prompts.well_formed(reply.text), answer)
-        if answer is None:
-            node.events += ("no_answer",)
-        if not node.last:
-            carried = self.carry.carry(reply, answer, tokenizer)
+        node.ended = round == self.rounds or (self.stop == "answered" and self.answered(reply, answer))
+        if node.ended or self.carry.tagged:
+            node.events += ("no_answer",) * (answer is None)
+        else:
+            node.well_formed = True
+        if not node.ended:
+            replies = [each.reply for each in before]
+            carried = self.carry.carry(Turn(reply, answer, replies, self.sampling(round).tokens, tokenizer))
             node.events += ("progress_cut",) * carried.cut
             if carried.text is not None:
                 clean = self.prompts.harmless(carried.text, tokenizer.all_special_tokens).strip()
-                node.events += ("progress_cleaned",) * (clean != carried.text.strip())
+                node.events += ("progress_cleaned",) * (self.carry.tagged and clean != carried.text.strip())
                 node.carried = clean or None
         return node
+
+    @staticmethod
+    def answered(reply: Reply, answer: str | None) -> bool:
+        """Whether `reply` gives a complete final answer: it came to its own end, and its answer tag holds a box."""
+        return reply.finished and answer is not None and final_answer(answer, tag=None) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Where a tree grows: replies to `path`, which may be a main line's beginning; `replies` is the list they go to."""
+
+    question: Question
+    path: Path
+    replies: list[Node]
+    main: bool
+
+    def width(self, branching: Sequence[int]) -> int:
+        return branching[len(self.path)] if self.main else 1
+
+    def further(self) -> Iterator["Branch"]:
+        """Where it grows from here: of the replies that did not end their episode."""
+        for place, node in enumerate(self.replies):
+            if not node.ended:
+                main = self.main and (place == 0 or not self.path)
+                yield Branch(self.question, (*self.path, node), node.children, main)
 
 
 def grow(
@@ -153,21 +196,29 @@ def grow(
     generate: Generate,
     tokenizer: Any,
     sampling: Callable[[int], Sampling],
+    handed: Callable[[Question, Path], str | None] = lambda question, path: path[-1].carried,
 ) -> list[Tree]:
-    """One tree per question, of `episode.rounds` rounds; a reply of round t has `branching[t]` continuations.
+    """One tree per question, of at most `episode.rounds` rounds; a reply of round t that a main line passes through has
+    `branching[t]` continuations, of which the first carries the line on, and every other has one.
 
-    `branching[0]` is the number of first-round replies. `sampling(round)` gives how a round is drawn; the calls are
-    one per round. Continuations of one reply are rows with one prompt.
+    `branching[0]` is the number of first-round replies, each of which begins a main line. `sampling(round)` gives how a
+    round is drawn; the calls are one per round. Continuations of one reply are rows with one prompt. `handed` gives
+    what the next round gets in place of what a reply hands over, from (question, path).
     """
     trees = [Tree(question) for question in questions]
-    frontier: list[tuple[Question, str | None, list[Node]]] = [(tree.question, None, tree.roots) for tree in trees]
+    frontier = [Branch(tree.question, (), tree.roots, True) for tree in trees]
     for round in range(1, episode.rounds + 1):
-        talks = [episode.conversation(question, round, carried) for question, carried, _ in frontier]
-        width = branching[round - 1]
-        replies = iter(generate([talk for talk in talks for _ in range(width)], sampling(round)))
-        for _, _, siblings in frontier:
-            siblings.extend(episode.node(next(replies), round, tokenizer) for _ in range(width))
-        frontier = [(question, node.carried, node.children) for question, _, made in frontier for node in made]
+        talks = [
+            talk
+            for branch in frontier
+            for carried in [handed(branch.question, branch.path) if branch.path else None]
+            for talk in [episode.conversation(branch.question, round, carried)] * branch.width(branching)
+        ]
+        replies = iter(generate(talks, sampling(round)) if talks else ())
+        for branch in frontier:
+            made = (episode.node(next(replies), branch.path, tokenizer) for _ in range(branch.width(branching)))
+            branch.replies.extend(made)
+        frontier = [further for branch in frontier for further in branch.further()]
     return trees
 
 

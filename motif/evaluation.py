@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from motif import processes
 from motif.answers import is_correct_strictly
 from motif.checks import UserError, number, of_kind, one_of, shown, whole
 from motif.data import Dataset, Question
@@ -113,8 +114,11 @@ def evaluate(
     report: Report | None = None,
     grade: Grade = grade,
 ) -> list[dict[str, Any]]:
-    """One record a question, appended to `file` (JSONL) batch by batch; what it holds already is read."""
-    records = read_whole(file)
+    """One record a question, appended to `file` (JSONL) batch by batch; what it holds already is read.
+
+    Several processes measure the same, and the first writes.
+    """
+    records = processes.of_first(read_whole(file) if processes.first() else None)
     if [item["id"] for item in records] != [question.id for question in questions[: len(records)]]:
         raise UserError(f"{file} holds the records of other questions; move it away to measure anew")
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -126,7 +130,8 @@ def evaluate(
         trees = grow(batch, episode, branching, generate, tokenizer, sampling)
         grade(trees)
         made = [record(tree, seed) for tree in trees]
-        append(file, "".join(json.dumps(item) + "\n" for item in made).encode())
+        if processes.first():
+            append(file, "".join(json.dumps(item) + "\n" for item in made).encode())
         records += made
         if report:
             right = (sample["correct"] for item in records for sample in item["samples"])

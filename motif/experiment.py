@@ -3,8 +3,6 @@
 Building one loads no weights and imports neither torch nor trl, so a bad value costs a second.
 """
 
-import json
-import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -14,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from motif import preflight, screen
+from motif import preflight, processes, screen
 from motif.algorithms import Algorithm
 from motif.budget import Budget
 from motif.card import write_card
@@ -22,9 +20,10 @@ from motif.checkpoints import Checkpoints, drafts
 from motif.checks import UserError, of_kind, text, whole
 from motif.compute import Ledger, forget_peak, of_evaluation
 from motif.data import Dataset, Question, fingerprint, without
+from motif.environment import environment
 from motif.episode import Episode
 from motif.evaluation import Evaluation, evaluate
-from motif.files import unwritable, write_json, write_text
+from motif.files import sync_all, unwritable, write_json, write_text
 from motif.fitting import micro_batch
 from motif.flaws import Flaws
 from motif.generation import Generate, Reply, Sampling
@@ -35,7 +34,7 @@ from motif.prompts import Conversation
 from motif.results import show_result
 from motif.rewards import Reward
 from motif.rollout import Rollout
-from motif.runs import Record, Run, environment
+from motif.runs import Record, Run
 from motif.scores import disagreements, summarise
 from motif.summary import summary_of
 from motif.tracking import Silent
@@ -123,24 +122,27 @@ class Experiment:
         A finished run is shown, not redone. Raises `UserError` for a person's mistake, `Stopped` after a
         stop that wrote a checkpoint.
         """
-        run = Run.open(self.folder, config, self.overwrite)
-        if (found := run.summary()) and not self.overwrite:
+        run = Run(self.folder)
+        overwrite = self.overwrite and not run.begun_by_this_job()
+        run = Run.open(self.folder, config, overwrite)
+        if (found := run.summary()) and not overwrite:
             screen.say(f"{self.folder} is finished already; overwrite=true runs it again.", style="yellow")
             show_result(found, self.folder)
             return found
-        try:
-            with run.held():
-                run = Run.open(self.folder, config, self.overwrite)  # as the one who held it before has left it
-                return (not self.overwrite and run.summary()) or self._run(run, config)
-        except Exception as error:
-            words = unwritable(error, self.folder)
-            shutil.rmtree(drafts(run.checkpoints), ignore_errors=True)  # takes the room that the person has to make
-            if words:
-                raise UserError(f"{words}, and the same command continues{run.from_where()}") from error
-            raise
+        with run.held():
+            run = Run.open(self.folder, config, overwrite)  # as the one who held it before has left it
+            try:
+                return (not overwrite and run.summary()) or self._run(run, config, overwrite)
+            except Exception as error:
+                words = unwritable(error, self.folder)
+                shutil.rmtree(drafts(run.checkpoints), ignore_errors=True)  # takes the room that has to be made
+                if words:
+                    same = "the same command without overwrite=true" if self.overwrite else "the same command"
+                    raise UserError(f"{words}, and {same} continues{run.from_where()}") from error
+                raise
 
-    def _run(self, run: Run, config: Mapping[str, Any]) -> dict[str, Any]:
-        limits = self.budget.limits()
+    def _run(self, run: Run, config: Mapping[str, Any], overwrite: bool) -> dict[str, Any]:
+        limits = (not overwrite and run.has_recorded() and run.limits) or self.budget.limits()
         screen.say(f"{self.name}  →  {self.folder}", style="bold")
         questions, tests = self.questions()
         episode = self.flaws.training_episode(self.episode)
@@ -150,7 +152,8 @@ class Experiment:
         screen.quiet_bars()
         from transformers import set_seed
 
-        from motif.training import make_trainer, train, trainer_arguments
+        from motif.arguments import trainer_arguments
+        from motif.training import make_trainer, train
 
         settings = (training_episode, self.reward, self.seed, run.checkpoints, self.checkpoint)
         arguments = trainer_arguments(self.algo, *settings)
@@ -161,17 +164,16 @@ class Experiment:
             if self.algo.micro_batch is None:
                 arguments = trainer_arguments(self._fitted(policy, training_episode, questions, arguments), *settings)
 
-        continues = run.has_recorded() and not self.overwrite
+        continues = run.has_recorded() and not overwrite
         checked = preflight.check(self, policy, questions, tests, continues) if self.preflight else None
-        run.begin(
-            config,
-            self.overwrite,
-            fingerprint([*questions, *(question for test in tests.values() for question in test)]),
-        )
-        where = run.folder / "environment.json"
-        write_json(where, environment(self.seed, where))
-        if checked and not continues:
-            write_json(run.folder / "preflight.json", checked)
+        if processes.first():
+            rows = fingerprint([*questions, *(question for test in tests.values() for question in test)])
+            run.begin(config, overwrite, rows, limits)
+            where = run.folder / "environment.json"
+            write_json(where, environment(self.seed, where))
+            if checked and not continues:
+                write_json(run.folder / "preflight.json", checked)
+        processes.wait()
         rollout = Rollout(
             self.algo,
             training_episode,
@@ -189,20 +191,24 @@ class Experiment:
         rollout.generate = generate = self.generation.generator(policy, trainer)
         if self.flaws.futures == "base":
             rollout.futures = self._from_base(policy, generate)
-        tracker = self.tracking.start(run.folder, run.id, self.name, config)
+        tracking = self.tracking if processes.first() else Silent()
+        tracker = tracking.start(run.folder, run.id, self.name, config)
         try:
             before = self._measure("base", tests, policy, generate, run, ledger) if self.evaluation.before else []
             with screen.progress("training", self.algo.steps) as report:
-                kept = self.record.questions, self.tracking.episodes_every
+                kept = self.record.questions, tracking.episodes_every
                 train(trainer, rollout, run, tracker, report, *kept, limits, self.checkpoint)
             after = self._measure("trained", tests, policy, generate, run, ledger)
             measured = summary_of(self, [*before, *after], ledger, time.monotonic() - started, limits)
-            self._save(policy, run, config, measured)
+            if processes.first():
+                self._save(policy, run, config, measured)
             summary = measured
         finally:
             tracker.finish(summary, run.policy if summary else None)
-        run.finish(summary)
-        show_result(summary, self.folder)
+        if processes.first():
+            run.finish(summary)
+            show_result(summary, self.folder)
+        processes.wait()
         return summary
 
     def _save(self, policy: Policy, run: Run, config: Mapping[str, Any], summary: Mapping[str, Any]) -> None:
@@ -216,14 +222,17 @@ class Experiment:
         choices = {key: config[key] for key in ("model", "episode", "rounds", "flaws") if key in config}
         write_text(draft / CHOICES, yaml.safe_dump(choices, sort_keys=False))
         write_card(draft, config, summary, environment(self.seed))
+        sync_all(draft)
         draft.rename(run.policy)
 
     def _fitted(self, policy: Policy, episode: Episode, questions: Sequence[Question], arguments: Any) -> Algorithm:
         """The algorithm with the micro-batch that fits the memory of a GPU."""
         longest = sorted(questions, key=lambda question: len(question.text))[-8:]
         prompts = policy.render([episode.conversation(question, 1, None) for question in longest])
-        rows = self.algo.questions * self.algo.m // int(os.environ.get("WORLD_SIZE", 1))
-        lengths = max(map(len, prompts)), episode.sampling(1).tokens
+        trained = self.algo.trained_rounds(episode.rounds)
+        rooms = [episode.sampling(round).tokens for round in range(1, trained + 1)]
+        rows = self.algo.questions * self.algo.m * trained // processes.count()
+        lengths = max(map(len, prompts)) + (episode.carry.most(rooms[:-1]) if trained > 1 else 0), max(rooms)
         size = micro_batch(policy.model, rows, *lengths, arguments.bf16, arguments.gradient_checkpointing)
         return replace(self.algo, micro_batch=size)
 
@@ -273,11 +282,12 @@ class Experiment:
                     **summarise(records),
                     "compute": of_evaluation(records, policy.model, ledger.seconds["evaluation"] - before),
                 }
-                write_json(file.with_suffix(".json"), {**result, "disagreeing": disagreements(records)})
+                if processes.first():
+                    write_json(file.with_suffix(".json"), {**result, "disagreeing": disagreements(records)})
                 found.append(result)
         return found
 
 
 def seconds_of(result: Path) -> float:
     """What the evaluation took whose result lies there, made before this process; 0 where none does."""
-    return json.loads(result.read_text()).get("compute", {}).get("seconds", 0.0) if result.is_file() else 0.0
+    return read_json(result).get("compute", {}).get("seconds", 0.0) if result.is_file() else 0.0

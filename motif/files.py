@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +44,14 @@ def write_text(file: Path, text: str, durable: bool = False) -> None:
         if durable:
             sync(beside)
         beside.replace(file)
-    except OSError:
+    except BaseException:
         beside.unlink(missing_ok=True)
         raise
+
+
+def left_of(path: Path, name: str) -> bool:
+    """Whether `path` is what a kill left of writing a file called `name`."""
+    return path.name.startswith(f".{name}.")
 
 
 def write_json(file: Path, value: Any) -> None:
@@ -90,9 +95,9 @@ def append(file: Path, content: bytes) -> None:
             written = 0
             while written < len(content):
                 written += opened.write(content[written:])
-        except OSError:
-            if file.is_file():
-                os.truncate(file, before)
+        except BaseException:
+            with suppress(OSError):
+                os.ftruncate(opened.fileno(), before)
             raise
 
 
@@ -106,6 +111,22 @@ def sync(path: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def sync_all(folder: Path) -> list[Path]:
+    """Have all that is in a folder on disk before going on; its files, in order."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    for path in (*files, *(path for path in folder.rglob("*") if path.is_dir()), folder):
+        sync(path)
+    return files
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder; what a kill leaves of it, or a disk that refuses, has a name that nobody looks for."""
+    going = folder.with_name(f".removing-{folder.name}")
+    shutil.rmtree(going, ignore_errors=True)
+    folder.rename(going)
+    shutil.rmtree(going, ignore_errors=True)
 
 
 def size(folder: Path) -> int:

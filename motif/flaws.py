@@ -10,7 +10,8 @@ from dataclasses import dataclass, fields, replace
 from functools import partial
 
 from motif.answers import final_answer, grader_id
-from motif.checks import one_of
+from motif.carry import Summary
+from motif.checks import UserError, one_of
 from motif.episode import Episode, Path, Tree, grade
 from motif.rewards import Reward, Term
 
@@ -62,6 +63,8 @@ class Flaws:
     def training_episode(self, episode: Episode) -> Episode:
         """`episode` with the flaws that concern how a rollout goes (5, 10)."""
         if self.carry == "whole_text":
+            if not isinstance(episode.carry, Summary):
+                raise UserError("flaws.carry=whole_text is a flaw of episode=summary")
             episode = replace(episode, carry=replace(episode.carry, missing="whole"))
         if self.sampling == "unequal":
             episode = replace(episode, later={**episode.later, "temperature": 0.8, "top_p": 0.95})

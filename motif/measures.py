@@ -23,19 +23,21 @@ def by_round(trees: Sequence[Tree]) -> dict[str, float]:
         values[f"well_formed/round_{round}"] = fmean(node.well_formed for node in nodes)
         values[f"no_answer/round_{round}"] = fmean("no_answer" in node.events for node in nodes)
         values[f"tokens/round_{round}"] = fmean(len(node.reply.token_ids) for node in nodes)
-        if not nodes[0].last:
-            values[f"progress/round_{round}"] = fmean(node.carried is not None for node in nodes)
-            values[f"progress_cut/round_{round}"] = fmean("progress_cut" in node.events for node in nodes)
-            values[f"progress_cleaned/round_{round}"] = fmean("progress_cleaned" in node.events for node in nodes)
+        if onward := [node for node in nodes if not node.ended]:
+            values[f"progress/round_{round}"] = fmean(node.carried is not None for node in onward)
+            values[f"progress_cut/round_{round}"] = fmean("progress_cut" in node.events for node in onward)
+            values[f"progress_cleaned/round_{round}"] = fmean("progress_cleaned" in node.events for node in onward)
     return values
 
 
 def of_episodes(trees: Sequence[Tree]) -> dict[str, float]:
-    """Over all trajectories: accuracy of the final answer, and the shares unparsable, truncated at the end, copied."""
+    """Over all trajectories: accuracy of the final answer, the shares unparsable, truncated at the end, copied, and the
+    mean number of rounds used."""
     paths = [path for tree in trees for path in tree.paths()]
     return {
         "accuracy": fmean(path[-1].correct for path in paths),
         "unparsable": fmean(path[-1].prediction is None for path in paths),
         "truncated": fmean(not path[-1].reply.finished for path in paths),
         "copied": fmean(copied(path) for path in paths),
+        "rounds_used": fmean(map(len, paths)),
     }

@@ -179,10 +179,7 @@ def minimal(episode: Episode, round: int, questions: Sequence[Question], tokeniz
 
 def carried(episode: Episode, round: int) -> int:
     """Tokens that reach `round` from the one before, at most."""
-    written = episode.sampling(round - 1).tokens
-    if getattr(episode.carry, "missing", None) == "whole":
-        return written
-    return min(written, getattr(episode.carry, "tokens", written))
+    return int(episode.carry.most([episode.sampling(before).tokens for before in range(1, round)]))
 
 
 def positions(experiment: "Experiment", policy: Policy) -> tuple[int | None, str]:
@@ -264,10 +261,10 @@ def moments(experiment: "Experiment", model: Any) -> int:
 def records(experiment: "Experiment", tests: Tests) -> int:
     """Bytes of episodes and evaluations where every reply is as long as its window."""
     algo, episode = experiment.algo, experiment.episode
-    rows, trained = 1, 0
+    replies, trained = 0, 0
     for round, width in enumerate(algo.branching(algo.rounds(experiment.rounds)), 1):
-        rows *= width
-        trained += rows * episode.sampling(round).tokens
+        replies += width if round == 1 else algo.m * (width - 1)
+        trained += replies * episode.sampling(round).tokens
     kept = min(algo.questions, algo.questions if experiment.record.questions is None else experiment.record.questions)
     asked = sum(map(len, tests.values())) * experiment.evaluation.samples * (1 + experiment.evaluation.before)
     measured = asked * sum(experiment.measured("trained", "", each).budget() for each in experiment.evaluated_rounds())

@@ -7,6 +7,7 @@ past. Two wordings: `full` for models that read prose, `terse` for models whose 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from typing import Protocol
 
 from motif.checks import UserError, one_of
 
@@ -16,20 +17,48 @@ SINGLE = (
     "You solve problems by reasoning step by step. Write your reasoning inside <{reasoning}></{reasoning}>, "
     "then your final answer inside <{answer}></{answer}>, with the result itself in \\boxed{{}}."
 )
-MULTI = (
-    "You solve a problem over {rounds} rounds. A round has little room, and all that reaches the next one is what you "
-    "write inside <{answer}></{answer}>. In every round, reason inside <{reasoning}></{reasoning}>, then fill "
-    "<{answer}></{answer}>: in rounds 1 to {before} with the progress made so far, complete enough to go on from it "
-    "without your reasoning; in round {rounds} with the final answer, the result itself in \\boxed{{}}."
+ROUNDS = "You solve a problem over {rounds} rounds. A round has little room, and {told}. "
+MULTI = ROUNDS + (
+    "In every round, reason inside <{reasoning}></{reasoning}>, then fill <{answer}></{answer}>: in rounds 1 to "
+    "{before} with the progress made so far, complete enough to go on from it without your reasoning; in round "
+    "{rounds} with the final answer, the result itself in \\boxed{{}}."
 )
+UNTAGGED = ROUNDS + (
+    "Reason inside <{reasoning}></{reasoning}>. In round {rounds} write the final answer inside <{answer}></{answer}>, "
+    "the result itself in \\boxed{{}}."
+)
+EARLY = " As soon as you have the final answer, write it so, in whatever round: that ends the work."
 PROBLEM = "Problem:\n{question}"
 PROGRESS = "Progress handed over from round {previous}:\n<{progress}>\n{carried}\n</{progress}>"
 NO_PROGRESS = "No progress was handed over from round {previous}: start from the problem."
+SEEN = "What you see of your work so far:\n<{progress}>\n{carried}\n</{progress}>"
 GO_ON = "This is round {round} of {rounds}. Work on, then write your progress inside <{answer}></{answer}>."
+WORK_ON = "This is round {round} of {rounds}. Work on."
 FINISH = (
     "This is round {round} of {rounds}, the last one. Finish, and write the final answer inside "
     "<{answer}></{answer}>, with the result in \\boxed{{}}."
 )
+
+
+class Way(Protocol):
+    """Of carrying over: how the policy is told of it, and whether it is what stands in the answer tag."""
+
+    @property
+    def told(self) -> str: ...
+
+    @property
+    def tagged(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """The text of the answer tag."""
+
+    told: str = "all that reaches the next one is what you write inside <{answer}></{answer}>"
+    tagged: bool = True
+
+
+TAGGED = Tagged()
 
 
 @dataclass(frozen=True)
@@ -59,8 +88,11 @@ class Prompts:
         if len({self.reasoning, self.answer, self.progress}) < 3:
             raise UserError("episode.prompts: the tags reasoning, answer and progress must differ")
 
-    def conversation(self, question: str, round: int, rounds: int, carried: str | None) -> Conversation:
-        """The messages of `round` (from 1) of `rounds`, given what the round before carried over (None: nothing)."""
+    def conversation(
+        self, question: str, round: int, rounds: int, carried: str | None, way: Way = TAGGED, early: bool = False
+    ) -> Conversation:
+        """The messages of `round` (from 1) of `rounds`, given what the round before carried over (None: nothing) in
+        which way, and whether a final answer may come `early`."""
         if self.wording == "terse":
             text = f"{round}/{rounds} {question}"
             if carried is not None:
@@ -76,13 +108,15 @@ class Prompts:
             "previous": round - 1,
             "question": question,
             "carried": carried,
+            "told": way.told.format(answer=self.answer),
         }
-        system = (SINGLE if rounds == 1 else MULTI).format(**words)
+        multi = (MULTI if way.tagged else UNTAGGED) + EARLY * early
+        system = (SINGLE if rounds == 1 else multi).format(**words)
         parts = [PROBLEM]
         if round > 1:
-            parts.append(NO_PROGRESS if carried is None else PROGRESS)
+            parts.append(NO_PROGRESS if carried is None else PROGRESS if way.tagged else SEEN)
         if rounds > 1:
-            parts.append(FINISH if round == rounds else GO_ON)
+            parts.append(FINISH if round == rounds else GO_ON if way.tagged else WORK_ON)
         user = "\n\n".join(part.format(**words) for part in parts)
         if self.system == "none":
             return [{"role": "user", "content": user}]

@@ -11,10 +11,10 @@ import json
 import random
 from typing import Any
 
-from motif import checkpoints, screen
+from motif import checkpoints, processes, screen
 from motif.checkpoints import Checkpoint
 from motif.compute import Ledger
-from motif.files import write_json
+from motif.files import read_json, write_json
 from motif.generation import EngineLost
 from motif.memory import OutOfMemory, ran_out, release
 from motif.referee import NoJudge
@@ -43,6 +43,8 @@ class LastStep:
         """Write the checkpoint of that step, where there is none and its weights are still there."""
         if not self.within or trainer.state.global_step in checkpoints.steps(self.run.checkpoints):
             return
+        if trainer.state.global_step % trainer.args.num_iterations:
+            return  # updates on the same replies would be missing
         ledger, states, trainer.state.num_input_tokens_seen = self.kept
         self.ledger.restore(ledger)
         put_back(states)
@@ -155,21 +157,16 @@ def put_back(states: tuple[Any, ...]) -> None:
         torch.cuda.set_rng_state_all(states[3])
 
 
-def newest(trainer: Any, run: Run) -> Checkpoint | None:
+def newest(run: Run) -> Checkpoint | None:
     """The checkpoint to go on from; the first process chooses for all."""
-    if trainer.args.world_size == 1:
-        return run.checkpoint()
-    from accelerate.utils import broadcast_object_list
-
-    chosen = [run.checkpoint() if trainer.is_world_process_zero() else None]
-    return broadcast_object_list(chosen)[0]
+    return processes.of_first(run.checkpoint() if processes.first() else None)
 
 
 def lost(run: Run, ledger: Ledger) -> dict[str, float]:
     """What killed processes of this run had spent after the checkpoints that were gone on from, by whole lines of its
     metrics."""
     file = run.checkpoints / "redone.json"
-    before: dict[str, float] = json.loads(file.read_text()) if file.is_file() else {}
+    before: dict[str, float] = read_json(file) if file.is_file() else {}
     lines = run.metrics_file.read_bytes().split(b"\n")[:-1] if run.metrics_file.is_file() else []
     if not lines or not (more := ledger.beyond(json.loads(lines[-1]))):
         return before

@@ -3,11 +3,13 @@
 The trees are grown with the policy that is being trained, futures included, one generator call a round.
 """
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
-from statistics import fmean, pstdev, stdev
+from statistics import fmean
 from typing import Any
 
-from motif import measures
+from motif import measures, processes
+from motif.advantages import Worth, against_the_group, flat, scaled, spread
 from motif.algorithms import Algorithm, Row
 from motif.checks import UserError
 from motif.compute import Ledger
@@ -17,7 +19,6 @@ from motif.generation import Generate, Reply, Sampling
 from motif.prompts import Conversation
 from motif.rewards import Reward
 
-ADVANTAGE_EPSILON = 1e-4  # TRL's ε
 Check = Callable[..., dict[str, float]]  # of the training model and its trees, with a seed; gives metrics
 
 
@@ -52,11 +53,12 @@ class Rollout:
         self.trees: list[Tree] = []
         self.trained: list[Reply] = []  # what the next update runs over
         self.notes: dict[int, dict[str, Any]] = {}  # values, reward and advantage of trained nodes, by id()
+        self.advantages: list[float] | None = None  # of TRL's rows, weighted; None where TRL makes them
         self.metrics: dict[str, float] = {}
 
     def __call__(self, prompts: list[str], trainer: Any) -> dict[str, Any]:
         """TRL's `rollout_func`: rows of prompt ids, completion ids, and the values of the reward's terms."""
-        group = self.algorithm.m
+        group = self.slots
         if any(len(set(prompts[place : place + group])) > 1 for place in range(0, len(prompts), group)):
             raise UserError(
                 "a question's replies are spread over processes; make algo.questions a multiple of their number"
@@ -77,19 +79,36 @@ class Rollout:
                 checked = self.check(trainer.model, self.trees, seed=key)
         with self.ledger.phase("reward"):
             self.marks(self.trees)
-            rows = [row for tree in self.trees for row in self.algorithm.rows(tree)]
-            values = [self.reward.of(row.path, row.futures) for row in rows]
+            groups = [self.algorithm.rows(tree) for tree in self.trees]
+            values = [[self.reward.of(row.path, row.futures) for row in rows] for rows in groups]
         self.ledger.count(self.trees)
-        self._note(rows, values)
+        advantages = self._note(groups, values)
         self.metrics |= checked
-        self.trained = replies = [row.path[-1].reply for row in rows]
+        self.trained = [row.path[-1].reply for rows in groups for row in rows]
+        filled = [place for rows in groups for place in (*rows, *[None] * (group - len(rows)))]
+        told = iter(zip(itertools.chain(*values), advantages, strict=True))
+        sent = [(row.path[-1].reply, True, *next(told)) if row else (self._nothing(), False, {}, 0.0) for row in filled]
+        self.advantages = None if self.algorithm.by_trl else [advantage for *_, advantage in sent]
+        replies = [reply for reply, *_ in sent]
         known = [reply.logprobs for reply in replies]
+        masks = [[int(real)] * len(reply.token_ids) for reply, real, *_ in sent]
         return {
             "prompt_ids": [reply.prompt_ids for reply in replies],
             "completion_ids": [reply.token_ids for reply in replies],
             "logprobs": None if any(scores is None for scores in known) else known,
-            "values": values,
+            "values": [value for *_, value, _ in sent],
+            **({} if None not in filled else {"env_mask": masks}),
         }
+
+    @property
+    def slots(self) -> int:
+        """Rows that TRL is given of a question: what its trajectories can have at most."""
+        return self.algorithm.m * self.algorithm.trained_rounds(self.episode.rounds)
+
+    def _nothing(self) -> Reply:
+        """In place of a row that an episode ended before: one token that is masked out, and no reward."""
+        first = self.trees[0].roots[0].reply
+        return Reply("", first.token_ids[-1:], first.prompt_ids, True, first.logprobs and first.logprobs[-1:])
 
     def _timed(self) -> Generate:
         """The generator, its time counted as `rollout` in round 1 and as `future_rollout` from there on."""
@@ -105,31 +124,42 @@ class Rollout:
 
         return generate
 
-    def _note(self, rows: list[Row], values: list[dict[str, float]]) -> None:
-        rewards = [self.reward.total(value) for value in values]
-        found = advantages(rewards, self.algorithm.m, self.scale_rewards)
+    def _note(self, groups: list[list[Row]], values: list[list[dict[str, float]]]) -> list[float]:
+        """Keep what each trained reply got; returns the advantages of the rows with their weights in the loss."""
+        worths = [
+            [worth(row, value, self.reward) for row, value in zip(rows, told, strict=True)]
+            for rows, told in zip(groups, values, strict=True)
+        ]
+        found = of_groups(self.algorithm, groups, worths, self.scale_rewards)
+        rows = list(itertools.chain(*groups))
         self.notes = {
-            id(row.path[-1]): {"values": value, "reward": reward, "advantage": advantage}
-            for row, value, reward, advantage in zip(rows, values, rewards, found, strict=True)
+            id(row.path[-1]): {"values": value, "reward": worth.total, "advantage": advantage}
+            for row, value, worth, advantage in zip(
+                rows, itertools.chain(*values), itertools.chain(*worths), itertools.chain(*found), strict=True
+            )
         }
-        groups = [rewards[place : place + self.algorithm.m] for place in range(0, len(rewards), self.algorithm.m)]
         self.metrics = {
             **measures.of_episodes(self.trees),
             **measures.by_round(self.trees),
-            "zero_spread": fmean(pstdev(group) < 1e-8 for group in groups),
+            "zero_spread": fmean(flat(self.algorithm.centred(group)) for group in worths),
         }
+        most = self.slots // self.algorithm.m
+        return [
+            advantage * most / len(row.trajectory) if most > 1 else advantage
+            for row, advantage in zip(rows, itertools.chain(*found), strict=True)
+        ]
 
-    def reward_functions(self) -> list[Callable[..., list[float]]]:
+    def reward_functions(self) -> list[Callable[..., list[float | None]]]:
         """TRL's reward functions, one a term, so that TRL weighs and logs each; the first reports metrics."""
 
-        def function(name: str) -> Callable[..., list[float]]:
+        def function(name: str) -> Callable[..., list[float | None]]:
             def term(
                 values: list[Mapping[str, float]], log_metric: Callable[[str, float], None], **_: Any
-            ) -> list[float]:
+            ) -> list[float | None]:
                 for key, value in self.metrics.items():
                     log_metric(key, value)
                 self.metrics = {}
-                return [value[name] for value in values]
+                return [value.get(name) for value in values]
 
             term.__name__ = name
             return term
@@ -137,12 +167,26 @@ class Rollout:
         return [function(name) for name in self.reward.weights]
 
 
-def advantages(rewards: Sequence[float], group: int, scale: str = "group") -> list[float]:
-    """(r − group mean) / (spread + ε), the spread being that of the group, of the batch, or none, as TRL does it."""
+def worth(row: Row, values: Mapping[str, float], reward: Reward) -> Worth:
+    """What a row is worth to its algorithm, by the `values` of the terms of `reward`."""
+    return Worth(*reward.parts(values), trajectory=id(row.path[0]), share=1 / len(row.trajectory))
+
+
+def of_groups(
+    algorithm: Algorithm, groups: Sequence[Sequence[Row]], worths: Sequence[Sequence[Worth]], scale: str = "group"
+) -> list[list[float]]:
+    """The advantages of the groups' rows, before a trajectory's weight in the loss.
+
+    `scale` is TRL's scale_rewards: the spread that is divided out is that of the group, of all rewards (of all
+    processes) about their mean, or none.
+    """
+    every = list(itertools.chain(*processes.of_all(list(itertools.chain(*worths))))) if scale == "batch" else []
     found = []
-    for place in range(0, len(rewards), group):
-        own = rewards[place : place + group]
-        spread = {"group": own, "batch": rewards}.get(scale)
-        divisor = stdev(spread) + ADVANTAGE_EPSILON if spread else 1.0
-        found += [(reward - fmean(own)) / divisor for reward in own]
+    for rows, group in zip(groups, worths, strict=True):
+        centred = algorithm.centred(group)
+        divisor = None
+        if algorithm.divided and scale != "none":
+            divisor = spread(against_the_group(every), every) if scale == "batch" else spread(centred, group)
+        divided = scaled(centred, divisor)
+        found.append([algorithm.factor(row) * value for row, value in zip(rows, divided, strict=True)])
     return found

@@ -17,31 +17,23 @@ outputs/<name>/
 import gzip
 import json
 import os
-import platform
-import shutil
-import subprocess
-import sys
-import time
 import uuid
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from motif import checkpoints, screen
+from motif import checkpoints, processes, screen
 from motif.checks import UserError, whole
 from motif.episode import Node, Tree
-from motif.files import FORMAT, append, read_json, read_yaml, sync
+from motif.files import FORMAT, append, left_of, read_json, read_yaml, remove, sync
 from motif.files import write_json as write_json
 from motif.files import write_text as write_text
 from motif.locks import Lock
 from motif.names import PLUMBING, differing, identity, identity_hash
-
-PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "hydra-core", "wandb", "math-verify")
 
 
 @dataclass(frozen=True)
@@ -78,8 +70,13 @@ class Run:
             raise UserError(f"{folder} cannot be written, because {ground} cannot; choose another outputs=")
         if run.is_run():
             read_json(run.folder / "run.json")  # whose format may be a newer one
-        elif folder.exists() and any(folder.iterdir()):
+        elif folder.exists() and any(not left_of(path, "run.json") for path in folder.iterdir()):
             raise UserError(f"{folder} exists and is not a run; choose another name=")
+        if not overwrite and run.has_recorded() and not (folder / "config.yaml").is_file():
+            raise UserError(
+                f"{folder} holds records, but no config.yaml says of what; put it back, choose another name=, or "
+                "overwrite=true to lose that run"
+            )
         if not overwrite and run.has_recorded() and (keys := run.differs(config)):
             raise UserError(
                 f"{folder} holds a run with another configuration ({', '.join(keys)} differ; only "
@@ -93,16 +90,25 @@ class Run:
         file = self.folder / "config.yaml"
         return differing(identity(read_yaml(file)), identity(config)) if file.is_file() else []
 
-    def begin(self, config: Mapping[str, Any], overwrite: bool = False, rows: str | None = None) -> None:
+    def begin(
+        self,
+        config: Mapping[str, Any],
+        overwrite: bool = False,
+        rows: str | None = None,
+        limits: Mapping[str, float] | None = None,
+    ) -> None:
         """Make the folder, or take up what lies there; `overwrite` empties it first.
 
         `rows` is the fingerprint of the questions. A run that has recorded on others is refused: where its files lie
-        is no part of what a run is, what is in them is.
+        is no part of what a run is, what is in them is. The job of a queue that began it by `overwrite` is noted,
+        and its `limits`, which a run that is matched may have no more when it goes on.
         """
         if self.is_run() and (overwrite or self.differs(config) or (rows != self.rows and not self.has_recorded())):
-            shutil.rmtree(self.folder)
+            remove(self.folder)
         if not self.is_run():  # first of all, for a folder without it is not a run and is left alone
             meta = {"format": FORMAT, "id": uuid.uuid4().hex[:12], "identity": identity_hash(config), "rows": rows}
+            meta |= {"limits": dict(limits)} if limits else {}
+            meta |= {"overwritten_by": queued_job()} if overwrite else {}
             write_json(self.folder / "run.json", meta)
         elif self.rows not in (None, rows):
             raise UserError(
@@ -111,6 +117,11 @@ class Run:
             )
         if not (self.folder / "config.yaml").is_file():
             write_text(self.folder / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
+
+    def begun_by_this_job(self) -> bool:
+        """Whether this job of a queue began the run by overwriting another: then it was put into its queue again, and
+        goes on."""
+        return self.is_run() and None is not self.meta.get("overwritten_by") == queued_job()
 
     def is_run(self) -> bool:
         return (self.folder / "run.json").is_file()
@@ -137,6 +148,11 @@ class Run:
         return self.meta.get("rows")
 
     @property
+    def limits(self) -> dict[str, float] | None:
+        """The limits of its budget, as they were when it began; None where it has not begun or has none."""
+        return self.meta.get("limits") if self.is_run() else None
+
+    @property
     def lock(self) -> Path:
         """Where the lock of this run lies: beside its folder, which may be emptied under it."""
         return self.folder.parent / ".locks" / self.folder.name
@@ -146,8 +162,7 @@ class Run:
 
         Of the processes of one training the first holds it for all.
         """
-        first = os.environ.get("RANK", "0") == "0"
-        return Lock(self.lock, str(self.folder), say=screen.say) if first else nullcontext()
+        return Lock(self.lock, str(self.folder), say=screen.say) if processes.first() else nullcontext()
 
     def summary(self) -> dict[str, Any] | None:
         """The result where the run is finished, else None."""
@@ -215,45 +230,9 @@ class Run:
         return f"{short[0]} has lost lines that it counts on" if short else None
 
 
-def environment(seed: int, before: Path | None = None) -> dict[str, Any]:
-    """Where a run took place: versions, commit, device, seed, command; `earlier` holds what the file `before` says of
-    the processes that worked on it before."""
-    import torch
-
-    earlier: list[dict[str, Any]] = []
-    if before and before.is_file():
-        last = read_json(before)
-        earlier = [*last.pop("earlier", []), last]
-    found: dict[str, str | None] = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = None
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
-    return {
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "command": sys.argv,
-        "seed": seed,
-        "motif": version("motif"),
-        "git": git_commit(),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "device": device,
-        "cpu_count": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "packages": found,
-        "earlier": earlier,
-    }
-
-
-def git_commit() -> str | None:
-    """The commit of this checkout, with `+` where files have changed since; None outside one."""
-    call = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"]
-    try:
-        return subprocess.run(call, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None
+def queued_job() -> str | None:
+    """Slurm's number of this job, the same after it was put into the queue again; None outside of Slurm."""
+    return os.environ.get("SLURM_JOB_ID")
 
 
 def as_record(tree: Tree, extra: Mapping[int, Mapping[str, Any]] | None = None) -> dict[str, Any]:

@@ -20,11 +20,12 @@ def summarise(records: Records) -> dict[str, Any]:
     question has several samples; accuracy by each fact that takes a few values.
 
     `strict` is the accuracy under the strict grader, `disagreements` the samples that the two graders judge
-    differently. `tokens` are means per episode.
+    differently. `tokens` are means per episode, which has none of its own in a round that it ended before;
+    `rounds_used` are its rounds.
     """
     samples = [sample for item in records for sample in item["samples"]]
     k = len(records[0]["samples"])
-    rounds = range(len(samples[0]["tokens_by_round"]))
+    rounds = range(max(len(sample["tokens_by_round"]) for sample in samples))
     summary: dict[str, Any] = {
         "n": len(records),
         "samples": k,
@@ -36,10 +37,10 @@ def summarise(records: Records) -> dict[str, Any]:
         "unparsable": fmean(sample["unparsable"] for sample in samples),
         "copied": fmean(sample["copied"] for sample in samples),
         "tokens": fmean(sum(sample["tokens_by_round"]) for sample in samples),
-        "tokens_by_round": [fmean(sample["tokens_by_round"][t] for sample in samples) for t in rounds],
+        "rounds_used": fmean(len(sample["tokens_by_round"]) for sample in samples),
+        "tokens_by_round": [fmean(sum(sample["tokens_by_round"][t : t + 1]) for sample in samples) for t in rounds],
         "accuracy_by_round": [
-            share([fmean(sample["correct_by_round"][t] for sample in item["samples"]) for item in records], k)
-            for t in rounds
+            share([fmean(right_after(sample, t) for sample in item["samples"]) for item in records], k) for t in rounds
         ],
     }
     if k > 1:
@@ -62,6 +63,12 @@ def summarise(records: Records) -> dict[str, Any]:
                 for value in sorted(groups, key=lambda value: (isinstance(value, str), value))
             }
     return summary
+
+
+def right_after(sample: Mapping[str, Any], place: int) -> bool:
+    """Whether the episode was right at the end of the round at `place`; one that ended before stays as it was."""
+    found = sample["correct_by_round"]
+    return bool(found[min(place, len(found) - 1)])
 
 
 def right(item: Mapping[str, Any]) -> list[bool]:

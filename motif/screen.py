@@ -22,9 +22,11 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from motif import processes
+
 Report = Callable[[int, int, Mapping[str, float]], None]  # (steps done, steps in all, metrics)
 
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, quiet=not processes.first())
 if not console.is_terminal:
     console.width = 120
 LINE_EVERY = 30.0  # seconds between lines where bars cannot be drawn

@@ -50,12 +50,13 @@ class Solver:
         for round in range(1, self.rounds + 1):
             screen.say(f"── round {round} of {self.rounds} ──", style="bold")
             reply = written(policy, episode.conversation(tree.question, round, carried), sampling(round))
-            node = episode.node(reply, round, policy.tokenizer)
+            node = episode.node(reply, tuple(path), policy.tokenizer)
             (path[-1].children if path else tree.roots).append(node)
             path.append(node)
             carried = node.carried
-            if not node.last:
-                screen.say(f"handed on: {carried or 'nothing'}", style="dim")
+            if node.ended:
+                break
+            screen.say(f"handed on: {carried or 'nothing'}", style="dim")
         grade([tree])
         answer = path[-1].prediction
         found = answer if answer is not None else "none (no complete box in the last round)"

@@ -11,8 +11,11 @@ from typing import Any
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
 
 
-class Stopped(Exception):
-    """The work was asked to stop, and what is done so far is kept; `signal` is what asked."""
+class Stopped(BaseException):
+    """The work was asked to stop, and what is done so far is kept; `signal` is what asked.
+
+    As `KeyboardInterrupt` it is no `Exception`, so that nobody who goes on after a fault goes on after this.
+    """
 
     def __init__(self, words: str, signal: int | None = None) -> None:
         super().__init__(words)

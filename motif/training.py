@@ -1,16 +1,13 @@
-"""Training by TRL's GRPOTrainer. No trainer subclass and no placeholder reward.
+"""Training by TRL's GRPOTrainer. No placeholder reward.
 
 TRL asks a `Rollout` for completions and for the values of the reward's terms, makes advantages of them, and takes the
-step. `Recorder` writes down what happened.
+step. `Recorder` writes down what happened. Where an algorithm's advantages are not TRL's, they take their place.
 """
 
 import os
 import signal
 from collections.abc import Mapping
 from contextlib import contextmanager
-from dataclasses import fields
-from functools import partial
-from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -19,51 +16,19 @@ from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
-from motif.algorithms import Algorithm
+from motif import processes
 from motif.budget import Limits, reached
-from motif.checkpoints import Checkpoints, check_made_with, drafts
-from motif.checks import UserError, hint, number, one_of
-from motif.compute import forget_peak, together
-from motif.episode import Episode
+from motif.checkpoints import Checkpoints, check_made_with
+from motif.compute import forget_peak
 from motif.flops import Cost
 from motif.models import Policy
 from motif.resuming import LastStep, lost, newest, train_on
-from motif.rewards import Reward
 from motif.rollout import Rollout
 from motif.runs import Run, as_record
 from motif.screen import Report
 from motif.stops import Stopped, handled
 from motif.tracking import Tracker
 
-VLLM_KEYS = {
-    **{"mode": "mode", "server_base_url": "base_url", "server_timeout": "wait", "group_port": "group_port"},
-    **{"server_host": "base_url", "server_port": "base_url", "enable_sleep_mode": "sleep"},
-    **{"gpu_memory_utilization": "memory", "max_model_length": "max_length", "tensor_parallel_size": "tensor_parallel"},
-}
-OURS = {  # what TRL is told by the suite itself, and the setting to use instead
-    "output_dir": "outputs",
-    "max_steps": "algo.steps",
-    "num_generations": "algo.m",
-    "generation_batch_size": "algo.questions",
-    "per_device_train_batch_size": "algo.micro_batch",
-    "gradient_accumulation_steps": "algo.micro_batch",
-    "steps_per_generation": "algo.questions",
-    "max_completion_length": "episode.tokens",
-    "temperature": "episode.temperature",
-    "top_p": "episode.top_p",
-    "top_k": "episode.top_k",
-    "seed": "seed",
-    "report_to": "tracking",
-    "save_steps": "checkpoint.every",
-    "save_total_limit": "checkpoint.keep",
-    "use_vllm": "generation",
-    **{f"vllm_{key}": f"generation.{ours}" for key, ours in VLLM_KEYS.items()},
-}
-CHOICES = {  # that TRL checks only when it takes a step
-    "loss_type": ("grpo", "bnpo", "dr_grpo", "dapo", "luspo", "cispo", "sapo", "vespo"),
-    "scale_rewards": ("group", "batch", "none"),
-    "importance_sampling_level": ("token", "sequence"),
-}
 KEPT = ("loss", "grad_norm", "learning_rate", "entropy", "kl", "reward", "reward_std")  # of TRL's own log
 
 
@@ -86,8 +51,8 @@ class Recorder(TrainerCallback):
         self.episodes, self.tables, self.limits, self.keep = episodes, tables, limits or {}, keep
         self.last = LastStep(run, rollout.ledger)
         self.micro_batch: int | None = None  # that was chosen; the trainer's may be smaller
-        self.stopping = False
-        self.signal: int | None = None  # that asked for it
+        self.signal: int | None = None  # that asks this process to stop
+        self.stopped: int | None = None  # the one that all stop for
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.last.finished(state)
@@ -100,9 +65,11 @@ class Recorder(TrainerCallback):
         self.last.updating()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.rollout.ledger.end_step(self.rollout.trained, partial(together, args.world_size))
+        self.rollout.ledger.end_step(self.rollout.trained, processes.of_all)
         self.last.finished(state)
-        if self.stopping or reached(self.limits, self.rollout.ledger):  # by the ledger, which is the same on all ranks
+        asked = next(filter(None, processes.of_all(self.signal)), None)  # one that a single process was sent stops all
+        self.stopped = asked if state.global_step % args.num_iterations == 0 else None
+        if self.stopped or reached(self.limits, self.rollout.ledger):  # by the ledger, which is the same on all ranks
             control.should_save = control.should_training_stop = True
         self.run.check_there()
 
@@ -113,13 +80,14 @@ class Recorder(TrainerCallback):
         metrics |= self.rollout.ledger.metrics()
         self.run.record({"step": state.global_step, **metrics})
         self.tracker.log(metrics, state.global_step)
-        self._write_episodes(state.global_step)
-        shown = {"reward": metrics["train/reward"], "accuracy": metrics["train/accuracy"]}
+        again = (state.global_step - 1) % args.num_iterations  # an update on the replies of a step before
+        self._write_episodes(state.global_step, new=not again)
+        shown = {name: metrics[f"train/{name}"] for name in ("reward", "accuracy") if f"train/{name}" in metrics}
         self.report(state.global_step, state.max_steps, shown)
 
-    def _write_episodes(self, step: int) -> None:
+    def _write_episodes(self, step: int, new: bool) -> None:
         trees = self.rollout.trees[: self.episodes]
-        if trees:
+        if trees and new:
             self.run.write_episodes({"step": step, **as_record(tree, self.rollout.notes)} for tree in trees)
         if self.tables and (step == 1 or step % self.tables == 0):
             columns = ("question", "gold", "reply", "carried", "reward", "advantage", "correct futures", "futures")
@@ -155,68 +123,26 @@ def trl_metrics(logs: Mapping[str, Any]) -> dict[str, float]:
 
 
 OWN_METRICS = {
-    *("accuracy", "unparsable", "truncated", "copied", "zero_spread", "well_formed", "no_answer", "tokens"),
+    *("accuracy", "unparsable", "truncated", "copied", "rounds_used", "zero_spread", "well_formed", "no_answer"),
+    "tokens",
     *("progress", "progress_cut", "progress_cleaned", "guard", "sampling"),
 }
 
 
-def trainer_arguments(
-    algorithm: Algorithm, episode: Episode, reward: Reward, seed: int, folder: Path, checkpoints: Checkpoints
-) -> GRPOConfig:
-    """TRL's configuration for these choices. Unknown or contradictory `algo.trainer` keys are `UserError`s."""
-    known = {field.name: field.default for field in fields(GRPOConfig)}
-    for key, value in algorithm.trainer.items():
-        if key in OURS:
-            raise UserError(f"algo.trainer.{key} is set by {OURS[key]}=")
-        if key not in known:
-            raise UserError(f"algo.trainer.{key} is not an argument of TRL's GRPOConfig{hint(key, known)}")
-        if isinstance(known[key], int | float) and not isinstance(known[key], bool) and value is not None:
-            number(f"algo.trainer.{key}", value)
-        if key in CHOICES:
-            one_of(f"algo.trainer.{key}", value, CHOICES[key])
-    rows = algorithm.questions * algorithm.m
-    processes = int(os.environ.get("WORLD_SIZE", 1))
-    micro = algorithm.micro_batch or rows // processes
-    if rows % (micro * processes):
-        raise UserError(
-            f"algo.micro_batch={micro} times {processes} processes must divide the {rows} rows of a step "
-            f"(algo.questions={algorithm.questions} × algo.m={algorithm.m})"
-        )
-    sampling = episode.sampling(1)
-    if sampling.temperature == 0:
-        raise UserError(
-            "episode.temperature must be above 0 for training: greedy replies to a question are all the same"
-        )
-    options = {key: value for key, value in algorithm.trainer.items() if value is not None}
-    try:
-        return GRPOConfig(
-            output_dir=str(drafts(folder)),
-            max_steps=algorithm.steps,
-            num_generations=algorithm.m,
-            per_device_train_batch_size=micro,
-            gradient_accumulation_steps=rows // (micro * processes),
-            max_completion_length=sampling.tokens,
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            top_k=sampling.top_k,
-            reward_weights=list(reward.weights.values()),
-            seed=seed,
-            report_to="none",
-            logging_steps=1,
-            disable_tqdm=True,
-            save_strategy="steps",
-            save_steps=checkpoints.every,
-            remove_unused_columns=False,
-            use_cpu=not torch.cuda.is_available(),
-            **options,
-        )
-    except (TypeError, ValueError) as error:
-        raise UserError(f"algo.trainer: {str(error).strip().splitlines()[0]}") from error
+class OwnAdvantages(GRPOTrainer):
+    """TRL's trainer, but for the advantages of the rollout's algorithm in the place of those that TRL made."""
+
+    def _generate_and_score_completions(self, inputs: Any) -> dict[str, Any]:
+        output = super()._generate_and_score_completions(inputs)
+        made = cast(Rollout, self.rollout_func).advantages
+        assert made is not None and len(made) == len(output["advantages"])
+        output["advantages"] = torch.tensor(made).to(output["advantages"])
+        return output
 
 
 def make_trainer(policy: Policy, arguments: GRPOConfig, rollout: Rollout) -> GRPOTrainer:
     """TRL's trainer of `policy`, which has done nothing yet."""
-    trainer = GRPOTrainer(
+    trainer = (GRPOTrainer if rollout.algorithm.by_trl else OwnAdvantages)(
         model=policy.model,
         reward_funcs=rollout.reward_functions(),  # type: ignore[arg-type]
         args=arguments,
@@ -250,14 +176,9 @@ def train(
     recorder = Recorder(rollout, run, tracker, report, episodes, tables, limits, checkpoints.keep)
     recorder.micro_batch = trainer.args.per_device_train_batch_size
     trainer.add_callback(recorder)
-    found = newest(trainer, run)
+    found = newest(run)
     if found:
         check_made_with(found, checkpoints.accept)
-        if found.note["limits"] != limits:
-            raise UserError(
-                f"the run that budget.match names has changed since this one began (limits were "
-                f"{found.note['limits']}, are {limits}); overwrite=true begins again"
-            )
         ledger.restore(found.note["ledger"])
     if trainer.is_world_process_zero():
         ledger.redone = lost(run, ledger)
@@ -273,9 +194,8 @@ def train(
         return
     with stoppable(recorder):
         train_on(trainer, recorder.last, found)
-    if recorder.stopping and trainer.state.global_step < steps and not reached(limits, ledger):
-        words = f"stopped after step {trainer.state.global_step} of {steps}; a checkpoint is written"
-        raise Stopped(words, recorder.signal)
+    if asked := recorder.stopped or recorder.signal:
+        raise Stopped(f"stopped after step {trainer.state.global_step} of {steps}; a checkpoint is written", asked)
     model.eval()
 
 
@@ -284,11 +204,11 @@ def stoppable(recorder: Recorder) -> Any:
     """Within the block the first Ctrl-C, SIGTERM or SIGUSR2 ends training after its step, the second at once."""
 
     def stop(number: int, frame: Any) -> None:
-        if recorder.stopping:
+        if recorder.signal:
             raise KeyboardInterrupt
-        if number == signal.SIGINT and os.environ.get("RANK", "0") == "0":
+        if number == signal.SIGINT and processes.first():
             os.write(2, b"\nfinishing this step; Ctrl-C again ends at once\n")  # print() may have been interrupted
-        recorder.stopping, recorder.signal = True, number
+        recorder.signal = number
 
     with handled(stop):
         yield

@@ -93,8 +93,9 @@ class Watched:
         if self.url and not self.said and (reason := refused(self.run.settings.log_internal)):
             self._failed(ConnectionError(reason))
         if self.said:
-            if self.url and self.part.is_dir():
-                (self.part / UNSENT).touch()
+            with suppress(OSError):
+                if self.url and self.part.is_dir():
+                    (self.part / UNSENT).touch()
             with suppress(Exception):
                 import wandb
 
@@ -145,9 +146,10 @@ def last_step(part: Path) -> int:
     for other in part.parent.glob(f"offline-run-*-{part.name.split('-')[-1]}"):
         if other != part:
             call = [sys.executable, "-m", "wandb", "leet", "inspect", "--summary", "--json", str(other)]
-            read = subprocess.run(call, capture_output=True, text=True, timeout=120)
-            if read.returncode == 0:  # what a kill left empty cannot be read
-                found.append(json.loads(read.stdout)["summary"].get(STEP) or 0)
+            with suppress(subprocess.TimeoutExpired):  # then a step may be told twice, which W&B takes
+                read = subprocess.run(call, capture_output=True, text=True, timeout=120)
+                if read.returncode == 0:  # what a kill left empty cannot be read
+                    found.append(json.loads(read.stdout)["summary"].get(STEP) or 0)
     return int(max(found))
 
 
@@ -166,5 +168,6 @@ def end_service() -> None:
     import psutil
 
     for child in psutil.Process().children():
-        if child.name() == "wandb-core":
-            child.kill()
+        with suppress(psutil.Error):
+            if child.name() == "wandb-core":
+                child.kill()

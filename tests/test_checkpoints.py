@@ -62,8 +62,6 @@ def flipped(file):
 def test_one_that_does_not_verify_is_set_aside_with_a_line_and_the_one_before_is_used(tmp_path, capsys, name, harm):
     sealed(tmp_path, 20, 40)
     harm(tmp_path / "checkpoint-40" / name)
-    if (name, harm) == ("motif.json", flipped):
-        (tmp_path / "checkpoint-40/motif.json").write_text("[]")
     assert newest(tmp_path).step == 20
     (line,) = capsys.readouterr().out.splitlines()
     assert "checkpoint-40 is damaged" in line and "set aside as damaged-40" in line and "from step 20" in line
@@ -71,13 +69,33 @@ def test_one_that_does_not_verify_is_set_aside_with_a_line_and_the_one_before_is
     assert newest(tmp_path).step == 20 and not capsys.readouterr().out
 
 
-def test_of_damaged_ones_the_last_is_kept_and_without_a_whole_one_training_begins_again(tmp_path, capsys):
+@pytest.mark.parametrize("text", ["[]", "{}", '{"step": 40, "files": {}}'])
+def test_a_note_that_says_something_else_is_not_believed(tmp_path, text):
+    sealed(tmp_path, 20, 40)
+    (tmp_path / "checkpoint-40/motif.json").write_text(text)
+    assert newest(tmp_path).step == 20
+
+
+def test_where_none_verifies_that_is_said_and_nothing_is_moved_or_begun_again(tmp_path):
     sealed(tmp_path, 20, 40)
     for step in (20, 40):
         torn(tmp_path / f"checkpoint-{step}/model.safetensors")
-    assert newest(tmp_path) is None
-    assert "training begins again" in capsys.readouterr().out
-    assert names(tmp_path) == ["damaged-20"]
+    for _ in range(2):
+        with pytest.raises(UserError, match=r"checkpoint-40 \(.*bytes\).*checkpoint-20 .*overwrite=true begins again"):
+            newest(tmp_path)
+    assert names(tmp_path) == ["checkpoint-20", "checkpoint-40"]
+
+
+def test_of_damaged_ones_the_last_is_kept_once_there_is_a_whole_one_after_them(tmp_path):
+    sealed(tmp_path, 10, 20, 30, keep=3)
+    for _ in range(2):  # the second time what was made again of the same steps
+        for step in (20, 30):
+            torn(tmp_path / f"checkpoint-{step}/model.safetensors")
+        assert newest(tmp_path).step == 10
+        assert names(tmp_path) == ["checkpoint-10", "damaged-20", "damaged-30"]
+        sealed(tmp_path, 20, keep=3)
+        assert names(tmp_path) == ["checkpoint-10", "checkpoint-20", "damaged-30"]
+        sealed(tmp_path, 30, keep=3)
 
 
 def test_one_that_does_not_go_with_the_run_is_not_used(tmp_path, capsys):

@@ -179,6 +179,17 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path, forks):
     assert len(metrics.read_text().splitlines()) < 4
 
 
+def test_a_second_process_leaves_what_the_first_is_writing(tmp_path, forks):
+    run = forks.train(tmp_path, "name=two", "algo.steps=100", *SMALL[:-1])
+    until_steps_are_taken(tmp_path)
+    draft = tmp_path / "outputs/two/checkpoints/writing/checkpoint-9"
+    draft.mkdir(parents=True)
+    status, said = forks.train(tmp_path, "name=two", "algo.steps=100", *SMALL[:-1]).wait()
+    assert status == 1 and "outputs/two" in said and "Traceback" not in said and draft.is_dir()
+    run.signal(signal.SIGTERM)
+    assert run.wait()[0] == 143
+
+
 def test_a_signal_during_an_evaluation_stops_at_once_and_what_is_measured_is_kept(tmp_path, forks):
     words = ["name=two", "evaluation.batch=4", *SMALL, "evaluation.questions=160", "evaluation.rounds=[3]"]
     run, records = forks.train(tmp_path, *words), tmp_path / "outputs/two/evaluation/base-chain-r3.jsonl"

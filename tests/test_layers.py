@@ -7,15 +7,27 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "motif"
 LAYERS = [  # from the ground up; a module may import from layers below its own
-    {"checks", "vocabulary", "stops", "cache", "card", "flops", "notation"},
+    {"checks", "advantages", "processes", "vocabulary", "stops", "cache", "card", "flops", "notation"},
     {"files"},
-    {"prompts", "statistics", "fitting", "compute", "locks", "names", "exact", "shapes", "units", "ends"},
-    {"memory", "referee", "courier"},
+    {
+        "prompts",
+        "statistics",
+        "fitting",
+        "compute",
+        "locks",
+        "names",
+        "exact",
+        "shapes",
+        "units",
+        "ends",
+        "environment",
+    },
+    {"memory", "referee", "courier", "differences", "environment"},
     {"data", "generation", "screen", "tables", "policy", "loading", "budget", "comparison"},
     {"chain", "carry", "models", "results", "answers", "judge", "checkpoints", "lasting", "summary"},
     {"corpus", "episode", "tiny", "decoding", "serving", "watched", "scores"},
     {"rewards", "algorithms", "measures", "runs", "reading", "engines", "guard", "tracking"},
-    {"evaluation", "rollout", "arms", "progress", "flaws", "probes", "resuming", "uploads", "dashboard"},
+    {"evaluation", "rollout", "arms", "progress", "flaws", "probes", "resuming", "arguments", "uploads", "dashboard"},
     {"training", "lm_eval", "solver", "verdicts", "study", "rules"},
     {"preflight", "evaluator", "report"},
     {"experiment"},
@@ -24,7 +36,7 @@ LAYERS = [  # from the ground up; a module may import from layers below its own
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "wandb", "accelerate", "scipy", "math_verify", "vllm"}
-MAY_BE_HEAVY = {"cache", "decoding", "training"}
+MAY_BE_HEAVY = {"cache", "decoding", "training", "arguments"}
 
 
 def imports(path, top_level_only=False):

@@ -140,7 +140,43 @@ def test_a_checkpoint_goes_with_the_lines_that_were_written_and_with_its_own_run
     (run.checkpoints / "checkpoint-1").rename(other.folder / "checkpoint-1")
     (other.folder / "checkpoints").mkdir()
     (other.folder / "checkpoint-1").rename(other.checkpoints / "checkpoint-1")
-    assert other.checkpoint() is None and "it is of another run" in capsys.readouterr().out
+    with pytest.raises(UserError, match="it is of another run"):
+        other.checkpoint()
+
+
+def test_what_a_kill_leaves_of_a_first_file_is_no_other_thing(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/.run.json.123").write_text("{")
+    assert not begun(tmp_path / "run", CONFIG).has_recorded()
+    (tmp_path / "run/run.json").unlink()
+    (tmp_path / "run/thesis.tex").write_text("x")
+    with pytest.raises(UserError, match="exists and is not a run"):
+        Run.open(tmp_path / "run", CONFIG)
+
+
+def test_records_of_nobody_knows_what_are_refused_and_overwritten_when_that_is_said(tmp_path):
+    run = begun(tmp_path / "run", CONFIG)
+    run.record({"step": 1})
+    (tmp_path / "run/config.yaml").unlink()
+    with pytest.raises(UserError, match=r"no config.yaml.*overwrite=true"):
+        Run.open(tmp_path / "run", CONFIG)
+    run = Run.open(tmp_path / "run", CONFIG, overwrite=True)
+    run.begin(CONFIG, overwrite=True)
+    assert not run.has_recorded() and [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_job_put_into_its_queue_again_goes_on_with_what_it_began_by_overwriting(tmp_path, monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    run = begun(tmp_path / "run", CONFIG)
+    assert not run.begun_by_this_job()
+    run.begin(CONFIG, overwrite=True)
+    assert run.begun_by_this_job()
+    monkeypatch.setenv("SLURM_JOB_ID", "8")
+    assert not run.begun_by_this_job()
+    monkeypatch.delenv("SLURM_JOB_ID")
+    assert not run.begun_by_this_job()
+    run.begin(CONFIG, overwrite=True)
+    assert not run.begun_by_this_job()
 
 
 def test_a_run_whose_folder_was_taken_away_says_so_and_makes_no_other(tmp_path):

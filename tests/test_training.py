@@ -3,11 +3,15 @@
 import gzip
 import hashlib
 import json
+import signal
+from dataclasses import replace
 
 import pytest
+import torch
 from trl import GRPOTrainer
 
-from motif.algorithms import GRPO, MOTIF
+from motif.algorithms import GRPO, MOTIF, Broadcast, Discounted, Value
+from motif.arguments import trainer_arguments
 from motif.budget import COUNTED
 from motif.chain import Chain
 from motif.checkpoints import Checkpoints
@@ -23,7 +27,7 @@ from motif.runs import Run
 from motif.stops import Stopped
 from motif.tiny import Tiny
 from motif.tracking import Nowhere
-from motif.training import Recorder, make_trainer, train, trainer_arguments
+from motif.training import Recorder, make_trainer, train
 from tests.toys import good
 
 TRAINER = {"learning_rate": 1e-4, "loss_type": "grpo", "beta": 0.0, "bf16": False, "gradient_checkpointing": False}
@@ -43,7 +47,8 @@ def small(cls, **settings):
 def run_training(policy, algorithm, folder, generate=None, seed=0, every=100, guard=None, **settings):
     """Train on chains in `folder`; returns the run."""
     config = {"folder": folder.name}
-    run, episode = Run.open(folder, config), EPISODE.with_rounds(algorithm.rounds(3))
+    run = Run.open(folder, config)
+    episode = settings.get("episode", EPISODE).with_rounds(algorithm.rounds(3))
     run.begin(config)
     questions = Chain(train_size=16, longest=4).train()
     generate = generate or Transformers().generator(policy)
@@ -121,6 +126,96 @@ def test_the_first_reply_that_helps_gets_the_higher_advantage_and_only_first_rou
     )
 
 
+def by_rounds(policy, ends):
+    """A generator of the terse wording: in round t every reply says `t` and whose it is, and the n-th
+    trajectory ends in round ends[n], the first one with the right answer and the others with a wrong one."""
+    golds = {question.text: question.gold for question in Chain(train_size=16, longest=4).train()}
+    count = iter(range(10_000))
+
+    def generate(talks, sampling):
+        replies = []
+        for talk, prompt in zip(talks, policy.render(talks), strict=True):
+            said = talk[0]["content"]
+            round, name = int(said[0]), said.split()[1].split("<")[0]
+            n = int(said.split(">n")[1][0]) if "<progress>" in said else next(count) % len(ends)
+            box = f"\\boxed{{{golds[name] if n == 0 else 'wrong'}}}"
+            text = good(box if round == ends[n] else f"n{n}", reasoning=f"round {round} of n{n}")
+            ids = policy.tokenizer(text)["input_ids"] + [policy.tokenizer.eos_token_id]
+            replies.append(Reply(text, ids, prompt, True))
+        return replies
+
+    return generate
+
+
+@pytest.mark.parametrize("algorithm", [Broadcast, Discounted, Value], ids=lambda kind: kind.name)
+def test_advantages_land_on_the_tokens_of_their_own_round(policy, tmp_path, monkeypatch, algorithm):
+    seen, compute = [], GRPOTrainer.compute_loss
+
+    def spy(self, model, inputs, *args, **kwargs):
+        for ids, mask, own, advantage in zip(
+            *(inputs[name] for name in ("completion_ids", "completion_mask", "tool_mask", "advantages")), strict=True
+        ):
+            seen.append((policy.tokenizer.decode(ids[(mask * own).bool()]), advantage.item()))
+        return compute(self, model, inputs, *args, **kwargs)
+
+    monkeypatch.setattr(GRPOTrainer, "compute_loss", spy)
+    ends = (2, 3, 3, 1)
+    run = run_training(
+        policy, small(algorithm), tmp_path / "run", by_rounds(policy, ends), episode=replace(EPISODE, stop="answered")
+    )
+    assert [line["train/optimiser_steps"] for line in run.metrics()] == [1, 2]  # as many as of one round
+    assert len(seen) == 2 * 2 * 4 * 3
+    if algorithm is not Value:  # of which continuations count too
+        assert run.metrics()[0]["train/rounds_used"] == 2.25
+    noted = {
+        (reply["round"], reply["text"].split("of n")[1][0]): reply["advantage"]
+        for tree in episodes(run)
+        for reply in every(tree["replies"])
+        if "advantage" in reply
+    }
+    assert {(round, n) for n, end in enumerate(ends) for round in range(1, end + 1)} == {
+        (round, int(n)) for round, n in noted
+    }
+    filled = [(text, advantage) for text, advantage in seen if not text]
+    assert len(filled) == 2 * 2 * (12 - sum(ends)) and all(advantage == 0 for _, advantage in filled)
+    for text, advantage in seen:
+        if text:
+            round, n = text.split("round ")[1][0], text.split("of n")[1][0]
+            weight = 3 / ends[int(n)]  # of a trajectory's rounds the weights add up to the same
+            assert advantage == pytest.approx(weight * noted[int(round), n], abs=1e-5)
+
+
+def every(replies):
+    for reply in replies:
+        yield reply
+        yield from every(reply["children"])
+
+
+def test_what_fills_a_short_trajectory_up_has_no_part_in_the_gradient(policy, tmp_path, monkeypatch):
+    settings = {"episode": replace(EPISODE, stop="answered")}
+    algorithm = small(Broadcast, steps=1)
+    run_training(policy, algorithm, tmp_path / "one", by_rounds(policy, (2, 3, 3, 1)), **settings)
+    plain = Rollout._nothing
+
+    def other(self):
+        return replace(plain(self), token_ids=[5], prompt_ids=[7, 8, 9])
+
+    monkeypatch.setattr(Rollout, "_nothing", other)
+    again = Tiny().load()
+    run_training(again, algorithm, tmp_path / "two", by_rounds(again, (2, 3, 3, 1)), **settings)
+    assert all(
+        torch.allclose(one, two, atol=1e-7)
+        for one, two in zip(policy.model.parameters(), again.model.parameters(), strict=True)
+    )
+    assert weights(policy) != weights(Tiny().load())
+
+
+def test_aggregation_that_is_trls_is_refused_where_trl_makes_no_advantages(policy, tmp_path):
+    algorithm = small(Broadcast, trainer={**TRAINER, "multi_objective_aggregation": "normalize_then_sum"})
+    with pytest.raises(UserError, match="multi_objective_aggregation"):
+        run_training(policy, algorithm, tmp_path / "run")
+
+
 def episodes(run):
     with gzip.open(run.episodes_file, "rt") as file:
         return [json.loads(line) for line in file]
@@ -151,7 +246,7 @@ def test_a_stopped_run_continues_where_it_was_and_ends_as_if_it_had_not_stopped(
     monkeypatch.setattr(Recorder, "__init__", lambda self, *a, **k: (create(self, *a, **k), recorders.append(self))[0])
 
     def stop_at_two(step, steps, metrics):
-        recorders[-1].stopping |= step == 2
+        recorders[-1].signal = signal.SIGTERM if step == 2 else recorders[-1].signal
 
     part = Tiny().load()
     with pytest.raises(Stopped, match="after step 3 of 4"):
@@ -160,6 +255,37 @@ def test_a_stopped_run_continues_where_it_was_and_ends_as_if_it_had_not_stopped(
     resumed = run_training(again, algorithm, tmp_path / "part")
     assert without_times(resumed) == without_times(whole) and episodes(resumed) == episodes(whole)
     assert weights(again) == weights(policy)
+
+
+def test_a_stop_asked_for_during_the_last_step_is_not_forgotten(policy, tmp_path):
+    def stop_at_the_end(step, steps, metrics):
+        if step == steps:
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(Stopped, match="after step 2 of 2; a checkpoint is written"):
+        run_training(policy, small(GRPO), tmp_path / "run", report=stop_at_the_end)
+    again = Tiny().load()
+    run = run_training(again, small(GRPO), tmp_path / "run")
+    assert len(run.metrics()) == 2 and weights(again) == weights(policy)
+
+
+def test_several_updates_on_the_same_replies_stop_between_generations_and_continue_exactly(policy, tmp_path):
+    algorithm = small(MOTIF, steps=6, trainer={**TRAINER, "num_iterations": 2})
+    whole = run_training(policy, algorithm, tmp_path / "whole")
+    assert [tree["step"] for tree in episodes(whole)] == [1, 1, 3, 3, 5, 5]  # each once
+
+    def stop_at_three(step, steps, metrics):
+        if step == 3:
+            signal.raise_signal(signal.SIGTERM)
+
+    part, again = Tiny().load(), Tiny().load()
+    with pytest.raises(Stopped, match="after step 4 of 6"):
+        run_training(part, algorithm, tmp_path / "part", report=stop_at_three)
+    resumed = run_training(again, algorithm, tmp_path / "part")
+    assert without_times(resumed) == without_times(whole) and episodes(resumed) == episodes(whole)
+    assert weights(again) == weights(policy)
+    with pytest.raises(UserError, match=r"checkpoint.every=5 must be a multiple of algo.trainer.num_iterations=2"):
+        run_training(Tiny().load(), algorithm, tmp_path / "odd", every=5)
 
 
 def test_a_run_killed_after_its_last_step_trains_no_more(policy, tmp_path):
