@@ -20,7 +20,7 @@ def main(config: DictConfig) -> float | None:
     screen.quiet(entry.verbose())
     sys.argv = masked(sys.argv)  # which W&B and others note down
     job = entry.job()
-    return entry.guarded(lambda: experiment(config, job), job)
+    return entry.guarded(lambda: experiment(config, job), job, config=config)
 
 
 def experiment(config: DictConfig, job: Job | None) -> float | None:

@@ -59,10 +59,8 @@ def begin(
     prepare: Callable[[], Any] = lambda: None,
     call: Callable[[], Any] | None = None,
     output: Path | None = None,
-    program: str = "train.py",
 ) -> int:
-    """Fork a process that, once it is prepared, runs `program` (a script, or a module) with these `words` in `folder`,
-    or `call`.
+    """Fork a process that, once it is prepared, runs `python train.py` with these `words` in `folder`, or `call`.
 
     What it says is appended to `output` (said.txt in the folder). Returns its number.
     """
@@ -75,16 +73,17 @@ def begin(
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0), os.dup2(said, 1), os.dup2(said, 2)
         os.chdir(folder)
-        sys.argv = [str(ROOT / program), *words]
+        sys.argv = [str(ROOT / "train.py"), *words]
         prepare()
         if call:
             call()
         else:
-            run = runpy.run_path if program.endswith(".py") else runpy.run_module
-            run(sys.argv[0] if program.endswith(".py") else program, run_name="__main__")
+            runpy.run_path(sys.argv[0], run_name="__main__")
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
     except BaseException:
         traceback.print_exc()
     finally:

@@ -51,6 +51,13 @@ def one_of(name: str, value: object, options: Iterable[object]) -> object:
     return value
 
 
+def text(name: str, value: object) -> str:
+    """`value` where it is text with something in it, else a `UserError`."""
+    if not isinstance(value, str) or not value.strip():
+        raise UserError(f"{name} must be text, got {shown(value)}")
+    return value
+
+
 def of_kind(name: str, value: object, kind: type) -> object:
     """`value` where it is a `kind`, else a `UserError`: something else was put where a group of settings belongs."""
     if not isinstance(value, kind):

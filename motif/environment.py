@@ -1,6 +1,5 @@
 """Where a run took place: versions, commit, device, command."""
 
-import json
 import os
 import platform
 import subprocess
@@ -10,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from motif.files import read_json
 from motif.masking import masked
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "hydra-core", "wandb", "math-verify")
@@ -22,7 +22,7 @@ def environment(seed: int, before: Path | None = None) -> dict[str, Any]:
 
     earlier: list[dict[str, Any]] = []
     if before and before.is_file():
-        last = json.loads(before.read_text())
+        last = read_json(before)
         earlier = [*last.pop("earlier", []), last]
     found: dict[str, str | None] = {}
     for package in PACKAGES:

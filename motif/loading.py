@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from motif.checks import UserError
+from motif.files import read_json
 from motif.memory import ran_out
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def weights(folder: Path) -> list[Path]:
     """The safetensors files of the model in `folder`: those of its index, else all that lie there."""
     index = folder / "model.safetensors.index.json"
     if index.is_file():
-        return [folder / name for name in sorted(set(json.loads(index.read_text())["weight_map"].values()))]
+        return [folder / name for name in sorted(set(read_json(index).get("weight_map", {}).values()))]
     whole = folder / "model.safetensors"
     return [whole] if whole.is_file() else sorted(folder.glob("*.safetensors"))
 
@@ -119,8 +120,11 @@ def stored(folder: Path) -> dict[str, int]:
     """How many weights of each type lie in `folder`, read from the headers of its files."""
     counts: dict[str, int] = {}
     for path in weights(folder):
-        with path.open("rb") as file:
-            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        try:
+            with path.open("rb") as file:
+                header = dict(json.loads(file.read(int.from_bytes(file.read(8), "little"))))
+        except (ValueError, TypeError, MemoryError, OverflowError) as error:
+            raise UserError(f"{path} is torn or no safetensors file; fetch or copy it again") from error
         for name, entry in header.items():
             if name != "__metadata__":
                 size = 1
@@ -146,7 +150,7 @@ def needed(counts: Counts, config: Path, dtype: str, quantization: str | None, t
 
 def embeddings(config: Path) -> int:
     """How many weights the token embeddings have, those of the output included where they are weights of their own."""
-    found = json.loads(config.read_text())
+    found = read_json(config)
     found = found.get("text_config", found)
     tables = 1 if found.get("tie_word_embeddings", True) else 2
     return found.get("vocab_size", 0) * found.get("hidden_size", 0) * tables

@@ -107,8 +107,18 @@ def quiet(verbose: bool = False) -> None:
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("WANDB_SILENT", "true")
     warnings.filterwarnings("ignore")
-    for library in ("transformers", "trl", "accelerate", "peft", "datasets", "torch", "wandb", "opentelemetry"):
-        told_by_us = library in ("wandb", "opentelemetry")
+    for library in (
+        "transformers",
+        "trl",
+        "accelerate",
+        "peft",
+        "datasets",
+        "torch",
+        "wandb",
+        "opentelemetry",
+        "hydra",
+    ):
+        told_by_us = library in ("wandb", "opentelemetry", "hydra")
         logging.getLogger(library).setLevel(logging.CRITICAL if told_by_us else logging.ERROR)
 
 

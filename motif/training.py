@@ -5,6 +5,8 @@ step. `Recorder` writes down what happened. Where an algorithm's advantages are 
 """
 
 import math
+import os
+import signal
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
@@ -236,6 +238,8 @@ def stoppable(recorder: Recorder) -> Any:
     def stop(number: int, frame: Any) -> None:
         if recorder.signal:
             raise KeyboardInterrupt
+        if number == signal.SIGINT and processes.first():
+            os.write(2, b"\nfinishing this step; Ctrl-C again ends at once\n")  # print() may have been interrupted
         recorder.signal = number
 
     with handled(stop):

@@ -57,7 +57,7 @@ def worked(tmp_path_factory):
                 ["motif.report", "outputs/one", "--wandb"],
                 ["motif.study", "status", "outputs"],
             ):  # fmt: skip
-                status, said = forks.begin(folder, program, *words).wait()
+                status, said = forks.begin(program, folder, *words).wait()
                 assert status == int("name=bad" in words), said
         finally:
             forks.close()

@@ -26,6 +26,7 @@ from motif.untrusted import all_visible, visible
 MOST = 1000  # questions kept of one file
 MOST_BYTES = 32_000_000  # of them together
 CHUNK_BYTES = 1_000_000  # a script's size, about
+NEEDED = ("prediction", "correct", "correct_by_round", "tokens_by_round", "replies")  # of a sample
 FLAGS = ("wrong", "truncated", "unparsable", "copied", "disagree")
 
 
