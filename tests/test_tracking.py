@@ -117,3 +117,11 @@ def test_tracking_none_writes_nothing(tmp_path):
     told(tracker)
     tracker.finish(SUMMARY, None)
     assert not list(tmp_path.iterdir())
+
+
+def test_tensorboard_takes_any_text(tmp_path):
+    tracker = TensorBoard().start(tmp_path, "id", "name", CONFIG)
+    tracker.table("episodes", ("reply",), [["a\ud800\r\x1b[31m\u202e"]], 1)
+    tracker.finish({}, None)
+    (file,) = (tmp_path / "tensorboard").iterdir()
+    assert "reply: a‹U+D800›‹U+000D›‹U+001B›[31m‹U+202E›".encode() in file.read_bytes()
