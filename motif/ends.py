@@ -19,6 +19,8 @@ from typing import NoReturn
 
 from motif.checks import UserError, hint
 from motif.files import append, unusable
+from motif.masking import masked
+from motif.untrusted import visible
 
 MISTAKE = 2  # exit status of the programs without Hydra, which is that of a mistyped option
 
@@ -48,13 +50,13 @@ def mistake(error: BaseException) -> str | None:
 
 
 def one_line(text: str) -> str:
-    return " ".join(text.split())
+    return visible(masked(" ".join(text.split())))
 
 
 def kept(error: BaseException, folder: Path | None) -> str:
     """The file that the traceback of `error` was appended to; itself where nothing can be written."""
     head = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {sys.argv}\n"
-    trace = (head + "".join(traceback.format_exception(error))).encode(errors="backslashreplace")
+    trace = masked(head + "".join(traceback.format_exception(error))).encode(errors="backslashreplace")
     with suppress(OSError):  # a full disk, say
         if folder and (folder / "run.json").is_file():
             append(folder / "error.log", trace)

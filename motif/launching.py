@@ -36,6 +36,7 @@ from motif.entry import Mistake, interrupted, one_line, run_name
 from motif.files import write_text
 from motif.masking import masked
 from motif.study import jobs_of, last_screen, launch
+from motif.untrusted import visible
 
 CONF = Path(__file__).parent.parent / "conf"
 NEEDED = {"ray": "hydra-ray-launcher", None: "'motif[sweeps]'"}  # by launchers, that they can be installed with
@@ -135,7 +136,7 @@ def tell(fault: Exception) -> None:
         told = f"a job's process ended before its work did: {words}"
     else:
         told = ends.words(fault)
-    print(f"error: {told}", file=sys.stderr)
+    print(f"error: {visible(masked(told))}", file=sys.stderr)
 
 
 def composing(fault: Exception) -> str:

@@ -57,6 +57,13 @@ def test_of_a_run_it_lies_in_its_folder_one_after_the_other(tmp_path):
     assert kept.count("Traceback") == 2 and "fault 1" in kept and "fault 2" in kept
 
 
+def test_neither_the_line_nor_the_traceback_holds_a_secret_or_commands_a_terminal(tmp_path):
+    (tmp_path / "run.json").write_text("{}")
+    words = ends.words(RuntimeError("no http://me:pass@host \x1b[31m"), tmp_path)
+    assert "no http://[hidden]@host ‹U+001B›[31m" in words
+    assert "pass@" not in (tmp_path / "error.log").read_text()
+
+
 def test_where_nothing_can_be_written_the_traceback_itself_is_said(tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")

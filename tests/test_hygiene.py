@@ -5,7 +5,6 @@ import importlib.util
 import json
 import os
 import pickle
-import re
 import shutil
 import socket
 import subprocess
@@ -52,6 +51,7 @@ def worked(tmp_path_factory):
                 ["train.py", *QUICK, *FEW, *TYPED, "name=one"],
                 ["train.py", "-m", *QUICK, *FEW, *TYPED, "algo=grpo,motif", "algo.steps=1"],
                 ["train.py", *FEW, "generation=vllm", "generation.base_url=ftp://me:Planted05@host", "name=bad"],
+                ["train.py", "tracking.tags=[ghp_PlantedPlantedPlanted04", "name=bad"],
                 ["evaluate.py", "policy=outputs/one", "rounds=1", "questions=8", "format=lm_eval"],
                 ["solve.py", "policy=outputs/one", "1a+1"],
                 ["motif.report", "outputs/one", "--wandb"],
@@ -71,9 +71,6 @@ def test_no_planted_secret_is_in_any_file_or_in_what_was_said(worked):
     for file in worked.rglob("*"):
         if file.is_file():
             content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-            content = re.sub(
-                rb"Error executing job with overrides: .*", b"", content
-            )  # what was typed, by Hydra itself
             names = str(file.relative_to(worked)).encode()
             found += [(str(file), secret) for secret in secrets if secret.encode() in content + names]
             kinds.add("said" if file.name.startswith("said-") else file.suffix)
