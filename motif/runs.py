@@ -33,7 +33,6 @@ import yaml
 
 from motif import checkpoints, processes, screen
 from motif.checks import UserError, whole
-from motif.episode import Node, Tree
 from motif.files import append, left_of, remove, sync
 from motif.files import write_json as write_json
 from motif.files import write_text as write_text
@@ -260,31 +259,3 @@ def git_commit() -> str | None:
         return subprocess.run(call, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return None
-
-
-def as_record(tree: Tree, extra: Mapping[int, Mapping[str, Any]] | None = None) -> dict[str, Any]:
-    """A tree as JSON: the question, and its nodes nested. `extra` adds keys to a node, by its `id()`."""
-
-    def node(item: Node) -> dict[str, Any]:
-        return {
-            "round": item.round,
-            "text": item.reply.text,
-            "tokens": len(item.reply.token_ids),
-            "prompt_tokens": len(item.reply.prompt_ids),
-            "finished": item.reply.finished,
-            "carried": item.carried,
-            "events": list(item.events),
-            "prediction": item.prediction,
-            "correct": item.correct,
-            **(extra or {}).get(id(item), {}),
-            "children": [node(child) for child in item.children],
-        }
-
-    question = tree.question
-    return {
-        "id": question.id,
-        "question": question.text,
-        "gold": question.gold,
-        "facts": question.facts,
-        "replies": [node(root) for root in tree.roots],
-    }
