@@ -172,6 +172,7 @@ def rollouts(policy: Policy, device: str, windows: tuple[int, int]) -> None:
 
 def training(policy: Policy, device: str, windows: tuple[int, int], steps: int) -> None:
     from motif.algorithms import MOTIF
+    from motif.arguments import trainer_arguments
     from motif.checkpoints import Checkpoints
     from motif.fitting import micro_batch
     from motif.guard import Guard
@@ -179,7 +180,7 @@ def training(policy: Policy, device: str, windows: tuple[int, int], steps: int) 
     from motif.rollout import Rollout
     from motif.runs import Run
     from motif.tracking import Silent
-    from motif.training import make_trainer, train, trainer_arguments
+    from motif.training import make_trainer, train
 
     def by_chance(path: Any) -> float:
         return float(path[-1].reply.token_ids[0] % 2)  # random weights are never right; a spread is needed to train

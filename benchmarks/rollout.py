@@ -62,16 +62,16 @@ def published(
         first = episode.conversation(question, 1, None)
         tree = Tree(question)
         for reply in generate([first] * m, sampling(1)):
-            root = episode.node(reply, 1, tokenizer)
+            root = episode.node(reply, (), tokenizer)
             tree.roots.append(root)
             for _ in range(k):
-                node = root
+                path = [root]
                 for round in range(2, episode.rounds + 1):
-                    talk = episode.conversation(question, round, node.carried)
+                    talk = episode.conversation(question, round, path[-1].carried)
                     (reply,) = generate([talk], sampling(round))
-                    child = episode.node(reply, round, tokenizer)
-                    node.children.append(child)
-                    node = child
+                    child = episode.node(reply, tuple(path), tokenizer)
+                    path[-1].children.append(child)
+                    path.append(child)
         trees.append(tree)
     return trees
 

@@ -151,7 +151,8 @@ class Experiment:
         screen.quiet_bars()
         from transformers import set_seed
 
-        from motif.training import make_trainer, train, trainer_arguments
+        from motif.arguments import trainer_arguments
+        from motif.training import make_trainer, train
 
         settings = (training_episode, self.reward, self.seed, run.checkpoints, self.checkpoint)
         arguments = trainer_arguments(self.algo, *settings)

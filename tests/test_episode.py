@@ -22,7 +22,7 @@ def test_a_tree_has_m_replies_with_k_continuations_each_down_to_the_last_round()
     assert len(tree.roots) == 2
     assert [len(root.children) for root in tree.roots] == [3, 3]
     assert [[len(child.children) for child in root.children] for root in tree.roots] == [[1] * 3] * 2
-    assert len(list(tree.paths())) == 6 and all(len(path) == 3 and path[-1].last for path in tree.paths())
+    assert len(list(tree.paths())) == 6 and all(len(path) == 3 and path[-1].ended for path in tree.paths())
     assert len(list(tree.nodes())) == 2 + 6 + 6
 
 

@@ -64,8 +64,8 @@ def test_the_whole_text_is_carried_only_where_asked():
     episode = Episode(rounds=2, tokens=9, carry=Summary(tokens=2))
     words = Words()
     cut_off = reply("a b c d e", words)
-    assert episode.node(cut_off, 1, words).carried is None
-    assert Flaws(carry="whole_text").training_episode(episode).node(cut_off, 1, words).carried == "a b c d e"
+    assert episode.node(cut_off, (), words).carried is None
+    assert Flaws(carry="whole_text").training_episode(episode).node(cut_off, (), words).carried == "a b c d e"
 
 
 def test_unequal_sampling_concerns_later_rounds_of_training():

@@ -48,7 +48,9 @@ def tree(generators):
     episode = Episode(rounds=len(generators), tokens=30, prompts=Prompts(wording="terse"))
     made = Tree(question())
     for generate in generators:
-        nodes = [episode.node(reply, len(levels := depth(made)) + 1, TOKENIZER) for reply in generate(TALKS, SAMPLING)]
+        levels = depth(made)
+        before = tuple(level[0] for level in levels)
+        nodes = [episode.node(reply, before, TOKENIZER) for reply in generate(TALKS, SAMPLING)]
         (levels[-1][0].children if levels else made.roots).extend(nodes)
     return made
 

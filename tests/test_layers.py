@@ -14,7 +14,19 @@ LAYERS = [  # from the ground up; a module may import from layers below its own
     {"chain", "carry", "models", "results", "answers", "judge", "checkpoints", "lasting", "summary"},
     {"corpus", "episode", "tiny", "decoding", "serving", "watched", "scores"},
     {"rewards", "algorithms", "measures", "runs", "reading", "engines", "guard", "tracking"},
-    {"evaluation", "rollout", "lm_eval", "arms", "progress", "flaws", "probes", "resuming", "uploads", "dashboard"},
+    {
+        "evaluation",
+        "rollout",
+        "lm_eval",
+        "arms",
+        "progress",
+        "flaws",
+        "probes",
+        "resuming",
+        "arguments",
+        "uploads",
+        "dashboard",
+    },
     {"training", "evaluator", "solver", "verdicts", "study", "rules"},
     {"preflight", "report"},
     {"experiment"},
@@ -23,7 +35,7 @@ LAYERS = [  # from the ground up; a module may import from layers below its own
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "wandb", "accelerate", "scipy", "math_verify", "vllm"}
-MAY_BE_HEAVY = {"cache", "decoding", "training"}
+MAY_BE_HEAVY = {"cache", "decoding", "training", "arguments"}
 
 
 def imports(path, top_level_only=False):

@@ -4,19 +4,20 @@ from types import SimpleNamespace
 
 import pytest
 
-from motif.algorithms import MOTIF
+from motif.advantages import Worth
+from motif.algorithms import GRPO, MOTIF, Broadcast, Row, Value
 from motif.checks import UserError
 from motif.compute import Ledger
 from motif.episode import Episode
 from motif.rewards import Reward, accuracy, format
-from motif.rollout import Rollout, advantages
+from motif.rollout import Rollout, of_groups
 from tests.toys import Words, good, question, says
 
 REWARD = Reward(outcome={"accuracy": accuracy}, reply={"format": format}, weights={"accuracy": 1.0, "format": 0.1})
 QUESTIONS = [question("a"), question("b")]
 
 
-def rollout(answer=lambda prompt: good("\\boxed{2}"), seeds=None):
+def rollout(answer=lambda prompt: good("\\boxed{2}"), seeds=None, algorithm=None, **settings):
     words = Words()
     generate = says(words, answer)
 
@@ -25,8 +26,8 @@ def rollout(answer=lambda prompt: good("\\boxed{2}"), seeds=None):
             seeds.append(sampling.seed)
         return generate(talks, sampling)
 
-    episode = Episode(rounds=3, tokens=9)
-    return Rollout(MOTIF(m=2, k=2), episode, REWARD, QUESTIONS, watched, words, Ledger(), seed=0)
+    episode = Episode(rounds=3, tokens=9, **settings)
+    return Rollout(algorithm or MOTIF(m=2, k=2), episode, REWARD, QUESTIONS, watched, words, Ledger(), seed=0)
 
 
 def trainer(step=0, process=0):
@@ -81,10 +82,58 @@ def test_a_group_spread_over_processes_is_refused():
 
 
 def test_advantages_are_deviations_from_the_own_group():
-    found = advantages([1.0, 0.0, 5.0, 5.0], group=2)
-    spread = 0.5**0.5
-    assert found == [pytest.approx(0.5 / (spread + 1e-4)), pytest.approx(-0.5 / (spread + 1e-4)), 0.0, 0.0]
-    assert advantages([1.0, 0.0], group=2, scale="none") == [0.5, -0.5]
+    groups = [[1.0, 0.0], [5.0, 5.0]]
+    worths = [[Worth(value, 0.0, place) for place, value in enumerate(group)] for group in groups]
+    rows = [[Row((), [])] * 2] * 2
+    own, every = 0.5**0.5 + 1e-4, (sum((value - 2.75) ** 2 for value in (1, 0, 5, 5)) / 3) ** 0.5 + 1e-4
+    assert of_groups(GRPO(), rows, worths) == [pytest.approx([0.5 / own, -0.5 / own]), [0.0, 0.0]]
+    assert of_groups(GRPO(), rows, worths, "none") == [[0.5, -0.5], [0.0, 0.0]]
+    assert of_groups(GRPO(), rows, worths, "batch")[0] == pytest.approx([0.5 / every, -0.5 / every])
+
+
+def test_every_round_is_a_row_and_what_ended_early_is_filled_up_without_weight():
+    def answer(prompt):
+        early = "Problem:\na" in prompt and "This is round 2" in prompt
+        return good("\\boxed{2}") if early or "This is round 3" in prompt else good("further")
+
+    made = rollout(answer, algorithm=Broadcast(m=2), stop="answered")
+    out = made(ids(*"aaaaaabbbbbb"), trainer())
+    texts = [made.tokenizer.decode(row) for row in out["completion_ids"]]
+    real = ["further" in text or "boxed" in text for text in texts]
+    assert [len(set(mask)) == 1 and mask[0] for mask in out["env_mask"]] == [1, 1, 1, 1, 0, 0, *[1] * 6]
+    assert real[:4] == [True] * 4 and len(texts) == 12
+    assert all(len(mask) == len(row) for mask, row in zip(out["env_mask"], out["completion_ids"], strict=True))
+    assert [bool(values) for values in out["values"]] == [True] * 4 + [False] * 2 + [True] * 6
+    given = made.reward_functions()[0](values=out["values"], log_metric=lambda *_: None)
+    assert given == [1.0] * 4 + [None] * 2 + [1.0] * 6
+    assert len(made.trained) == 10 and made.advantages[4:6] == [0.0, 0.0]
+
+
+def test_a_trajectory_of_fewer_rounds_weighs_as_much_as_a_longer_one():
+    """One ends in round 1 and is right, one takes three rounds and is wrong."""
+    first = iter([True, False])
+
+    def answer(prompt):
+        if "This is round 1" in prompt:
+            return good("\\boxed{2}" if next(first) else "further")
+        return good("\\boxed{3}" if "This is round 3" in prompt else "further")
+
+    made = rollout(answer, algorithm=Broadcast(m=2), stop="answered")
+    made(ids(*"aaaaaa"), trainer())
+    right, wrong = made.advantages[0], made.advantages[1:4]
+    assert made.advantages[4:] == [0.0, 0.0] and right == pytest.approx(-sum(wrong), abs=1e-6) and right > 0
+    noted = [made.notes[id(node)]["advantage"] for node in made.trees[0].nodes() if id(node) in made.notes]
+    assert sorted(noted) == pytest.approx([-right / 3] * 3 + [right / 3])  # what each got, before its weight
+
+
+def test_trl_makes_the_advantages_of_grpo_and_motif_and_no_others():
+    made = rollout()
+    made(ids("a", "a"), trainer())
+    assert made.advantages is None
+    for algorithm in (Broadcast(m=2), Value(m=2, k=1)):
+        made = rollout(algorithm=algorithm)
+        out = made(ids(*"aaaaaa"), trainer())
+        assert len(made.advantages) == 6 and "env_mask" not in out
 
 
 def test_later_rounds_come_from_another_generator_where_there_is_one_and_are_graded_by_whoever_is_given():

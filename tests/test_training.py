@@ -9,6 +9,7 @@ import pytest
 from trl import GRPOTrainer
 
 from motif.algorithms import GRPO, MOTIF
+from motif.arguments import trainer_arguments
 from motif.budget import COUNTED
 from motif.chain import Chain
 from motif.checkpoints import Checkpoints
@@ -24,7 +25,7 @@ from motif.runs import Run
 from motif.stops import Stopped
 from motif.tiny import Tiny
 from motif.tracking import Nowhere
-from motif.training import Recorder, make_trainer, train, trainer_arguments
+from motif.training import Recorder, make_trainer, train
 from tests.toys import good
 
 TRAINER = {"learning_rate": 1e-4, "loss_type": "grpo", "beta": 0.0, "bf16": False, "gradient_checkpointing": False}

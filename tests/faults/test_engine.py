@@ -9,6 +9,7 @@ from trl.generation import vllm_client, vllm_generation
 
 from motif import lasting, screen, serving
 from motif.algorithms import GRPO, MOTIF
+from motif.arguments import trainer_arguments
 from motif.chain import Chain
 from motif.checkpoints import Checkpoints
 from motif.checks import UserError
@@ -20,7 +21,7 @@ from motif.rollout import Rollout
 from motif.runs import Run
 from motif.tiny import Tiny
 from motif.tracking import Nowhere
-from motif.training import make_trainer, train, trainer_arguments
+from motif.training import make_trainer, train
 from tests.faults.vllm_server import VLLMServer
 from tests.test_training import EPISODE, episodes, small, weights, without_times
 

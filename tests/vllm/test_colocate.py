@@ -8,6 +8,7 @@ import torch
 from trl.generation.vllm_generation import VLLMGeneration
 
 from motif.algorithms import MOTIF
+from motif.arguments import trainer_arguments
 from motif.carry import Summary
 from motif.chain import Chain
 from motif.checkpoints import Checkpoints
@@ -24,7 +25,7 @@ from motif.rewards import Reward, accuracy
 from motif.rollout import Rollout
 from motif.runs import Run
 from motif.tracking import Nowhere
-from motif.training import make_trainer, train, trainer_arguments
+from motif.training import make_trainer, train
 
 LORA = {"r": 8, "lora_alpha": 64, "target_modules": "all-linear"}
 TRAINER = {"learning_rate": 0.02, "loss_type": "grpo", "beta": 0.0, "bf16": False, "gradient_checkpointing": False}
