@@ -24,6 +24,7 @@ LAYERS = [  # from the ground up; a module may import from layers below its own
         "probes",
         "resuming",
         "arguments",
+        "records",
         "uploads",
         "dashboard",
     },
@@ -31,7 +32,7 @@ LAYERS = [  # from the ground up; a module may import from layers below its own
     {"preflight", "report"},
     {"experiment"},
     {"entry"},
-    {"launching"},
+    {"launching", "credit"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "wandb", "accelerate", "scipy", "math_verify", "vllm"}

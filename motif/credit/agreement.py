@@ -16,7 +16,7 @@ import numpy as np
 from motif.advantages import FLAT
 from motif.algorithms import Algorithm
 from motif.checks import UserError
-from motif.credit.schemes import Credited, credit, name, readable
+from motif.credit.schemes import Credited, credit, name, readable, remembering
 from motif.episode import Episode, Tree
 from motif.records import steps_of, tree_of_record
 from motif.rewards import Reward
@@ -159,7 +159,8 @@ def agree(
             )
         try:
             trees = [tree_of_record(record, episode) for record in records]
-            made = {name(scheme): credit(scheme, trees, reward, scale) for scheme in schemes}
+            asked = remembering(reward)
+            made = {name(scheme): credit(scheme, trees, asked, scale) for scheme in schemes}
             for place, (tree, record) in enumerate(zip(trees, records, strict=True)):
                 apart = max(apart, compared(made[name(own)][place], tree, record))
                 held.add(tree.question.id, {scheme: found[place] for scheme, found in made.items()})

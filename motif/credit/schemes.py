@@ -12,8 +12,8 @@ from typing import Any
 from motif.advantages import Worth
 from motif.algorithms import Algorithm, Row
 from motif.checks import UserError
-from motif.episode import Node, Tree
-from motif.rewards import Reward
+from motif.episode import Node, Path, Tree
+from motif.rewards import Reward, Term
 from motif.rollout import of_groups, worth
 
 
@@ -123,3 +123,21 @@ def credit(scheme: Algorithm, trees: Sequence[Tree], reward: Reward, scale: Any 
         [Credited(*each) for each in zip(*parts, strict=True)]
         for parts in zip(groups, values, worths, found, strict=True)
     ]
+
+
+def remembering(reward: Reward) -> Reward:
+    """The same reward, its terms asked once of a trajectory however many schemes ask. It holds as long as the trees do."""
+
+    def once(term: Term) -> Term:
+        known: dict[tuple[int, ...], float] = {}
+
+        def asked(path: Path) -> float:
+            key = tuple(id(node.reply) for node in path)
+            if key not in known:
+                known[key] = term(path)
+            return known[key]
+
+        return asked
+
+    outcome, reply = ({key: once(term) for key, term in terms.items()} for terms in (reward.outcome, reward.reply))
+    return replace(reward, outcome=outcome, reply=reply)
