@@ -191,10 +191,11 @@ def compared(found: Sequence[Credited], tree: Tree, record: Mapping[str, Any]) -
         if "values" not in item or "advantage" not in item:
             raise UserError(f"a reply of round {each.node.round} that was trained has no values or advantage recorded")
         for term, value in each.values.items():
-            if abs(value - item["values"].get(term, np.inf)) > SAME:
+            was = item["values"].get(term)
+            if was is None or abs(value - was) > SAME:
                 raise UserError(
-                    f"the reward term {term} is {value:g} by the record and was {item['values'].get(term)} in training: "
-                    "it looks at what records do not hold, or has changed since"
+                    f"the reward term {term} is {value:g} by the record and was {was} in training: it looks at what "
+                    "records do not hold, or has changed since"
                 )
         apart = max(apart, abs(each.advantage - item["advantage"]))
     return apart

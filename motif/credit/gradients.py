@@ -194,7 +194,7 @@ def trainable(model: Any) -> list[Any]:
 
 
 def schemes_of(own: Algorithm, rounds: int, ks: Sequence[int]) -> dict[str, Algorithm]:
-    """Every scheme that is defined in `rounds` rounds, with each of `ks`, by name; of the run's own kind its settings."""
+    """Every scheme that is defined in `rounds` rounds, with each of `ks`, by name; `own` also as it is."""
     found, own_k = [], [own.k] if hasattr(own, "k") else []
     for kind in kinds():
         made = with_k(kind, own.m, sorted({*ks, *own_k}))

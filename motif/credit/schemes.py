@@ -48,9 +48,8 @@ def name(scheme: Algorithm) -> str:
 
 def with_k(kind: type[Algorithm], m: int, ks: Sequence[int]) -> list[Algorithm]:
     """The algorithm with each of `ks` continuations, once where it has no such setting."""
-    if "k" not in {field.name for field in fields(kind)}:
-        return [kind(m=m)]
-    return [kind(m=m, **{"k": k}) for k in ks]
+    make: Any = kind
+    return [make(m=m, k=k) for k in ks] if hasattr(kind, "k") else [make(m=m)]
 
 
 def readable(own: Algorithm, rounds: int) -> tuple[list[Algorithm], dict[str, str]]:
@@ -126,7 +125,7 @@ def credit(scheme: Algorithm, trees: Sequence[Tree], reward: Reward, scale: Any 
 
 
 def remembering(reward: Reward) -> Reward:
-    """The same reward, its terms asked once of a trajectory however many schemes ask. It holds as long as the trees do."""
+    """The same reward, its terms asked once of a trajectory, however many schemes ask; for trees that stay."""
 
     def once(term: Term) -> Term:
         known: dict[tuple[int, ...], float] = {}
