@@ -59,10 +59,10 @@ def tree_of_record(record: Mapping[str, Any], episode: Episode) -> Tree:
         made = episode.read(Reply(item["text"], *sizes, item["finished"]), round)
         made.carried, made.events = item["carried"], tuple(item["events"])
         made.prediction, made.correct = item["prediction"], item["correct"]
-        made.children = [node(child, round + 1) for child in item["children"]]
-        if made.ended == bool(made.children) or item["round"] != round:
-            how = "goes on" if made.children else "ends"
+        if made.ended == bool(item["children"]) or item["round"] != round:
+            how = "goes on" if item["children"] else "ends"
             raise UserError(f"a reply of round {item['round']} {how}, which it does not in the episode of config.yaml")
+        made.children = [node(child, round + 1) for child in item["children"]]
         return made
 
     try:
