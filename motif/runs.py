@@ -11,6 +11,7 @@ outputs/<name>/
   evaluation/        one JSONL a policy, data set and number of rounds; one line a question
   policy/            the trained policy and tokenizer, loadable by transformers or peft
   summary.json       the result; a run that has it is finished
+  credit/            what `python -m motif.credit` found
   wandb/             what Weights & Biases was told
 """
 

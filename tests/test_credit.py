@@ -13,7 +13,7 @@ from motif.algorithms import GRPO, MOTIF, Broadcast, Discounted, LeaveOneOut, Va
 from motif.checks import UserError
 from motif.credit.__main__ import main
 from motif.credit.agreement import Agreement, Sums, agreement, correlation, interval, resampled
-from motif.credit.gradients import Lab, Measured, Sketch, cosine, jackknifed, ratio, strength
+from motif.credit.gradients import Draw, Lab, Measured, Sketch, cosine, jackknifed, ratio, strength
 from motif.credit.schemes import credit, cut, kinds, name, readable
 from motif.data import Question
 from motif.episode import Episode, Node, Tree, grade
@@ -23,6 +23,16 @@ from motif.rewards import Reward, accuracy, format
 from tests.toys import good
 
 EPISODE = Episode(rounds=3, tokens=44)
+
+
+@pytest.fixture(autouse=True)
+def the_suites_own(monkeypatch):
+    """Other tests define schemes of their own, which would be among them."""
+    own = [kind for kind in kinds() if kind.__module__ == "motif.algorithms"]
+    monkeypatch.setattr("motif.credit.schemes.kinds", lambda: own)
+    monkeypatch.setattr("motif.credit.gradients.kinds", lambda: own)
+
+
 ACCURACY = Reward({"accuracy": accuracy}, {}, {"accuracy": 1.0})
 BOTH = Reward({"accuracy": accuracy}, {"format": format}, {"accuracy": 1.0, "format": 0.1})
 
@@ -93,7 +103,7 @@ def test_a_scheme_is_defined_on_trees_that_branch_as_much_as_it_does():
     assert "motif k=1" in [name(each) for each in found] and set(why) == {"grpo", "value"}
     own = Discounted(m=4, gamma=0.9)
     assert own in readable(own, 3)[0] and len(readable(own, 3)[0]) == 4, "the run's own, in the place of its kind"
-    assert len(readable(GRPO(m=4), 1)[0]) == len(list(kinds())) == 6 and not readable(GRPO(m=4), 1)[1]
+    assert len(readable(GRPO(m=4), 1)[0]) == 6 and not readable(GRPO(m=4), 1)[1]
 
 
 def test_on_one_round_all_but_leave_one_out_are_grpo():
@@ -184,7 +194,7 @@ def sums(gradients):
     """`Measured` of an array (draws, questions, size)."""
     made = Measured(gradients.shape[1], gradients.shape[2])
     for draw in gradients:
-        made.add(draw, 10 * gradients.shape[1])
+        made.add(Draw(draw, 10 * gradients.shape[1], {1}))
     return made
 
 
@@ -267,9 +277,12 @@ def test_the_gradient_is_the_one_that_the_trainer_takes(tmp_path, algorithm):
 
     trainer.add_callback(Watch())
     trainer.train()
-    ((taken, (gradients, tokens)),) = seen
-    assert np.linalg.norm(taken) > 1e-3 and np.allclose(gradients.mean(0), -taken, atol=1e-3 * np.linalg.norm(taken))
-    assert tokens == sum(len(each.reply.token_ids) for tree in rollout.trees for each in tree.nodes())
+    ((taken, drawn),) = seen
+    assert np.linalg.norm(taken) > 1e-3 and np.allclose(
+        drawn.gradients.mean(0), -taken, atol=1e-3 * np.linalg.norm(taken)
+    )
+    assert drawn.rounds == ({1} if isinstance(algorithm, MOTIF) else {1, 2, 3})
+    assert drawn.tokens == sum(len(each.reply.token_ids) for tree in rollout.trees for each in tree.nodes())
 
 
 @pytest.fixture(scope="module")
@@ -291,8 +304,8 @@ def remade(run, folder, lines, end=b""):
     """The run's folder with other episodes, in `folder`."""
     made = folder / "run"
     made.mkdir()
-    for name in ("run.json", "config.yaml"):
-        (made / name).write_bytes((run / name).read_bytes())
+    for file in ("run.json", "config.yaml"):
+        (made / file).write_bytes((run / file).read_bytes())
     content = gzip.compress("".join(json.dumps(line) + "\n" for line in lines).encode())
     (made / "episodes.jsonl.gz").write_bytes(content + end)
     return made

@@ -19,6 +19,7 @@ All schemes read the same trees of a draw, each the part that it would have grow
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -52,6 +53,16 @@ class Setting:
     seed: int = 0
 
 
+@dataclass(frozen=True)
+class Draw:
+    """A scheme's gradients of one group a question, (questions, size), the tokens that the groups took, and the rounds
+    that are trained."""
+
+    gradients: Any
+    tokens: int
+    rounds: set[int]
+
+
 class Measured:
     """Sums over a scheme's draws: of gradients by question, of their squares, and of tokens generated."""
 
@@ -60,11 +71,10 @@ class Measured:
         self.square = np.zeros(questions)
         self.tokens, self.draws = 0, 0
 
-    def add(self, gradients: Any, tokens: int) -> None:
-        """A draw: (questions, size), and what it took."""
-        self.sum += gradients
-        self.square += (gradients.astype(np.float64) ** 2).sum(1)
-        self.tokens += tokens
+    def add(self, draw: Draw) -> None:
+        self.sum += draw.gradients
+        self.square += (draw.gradients.astype(np.float64) ** 2).sum(1)
+        self.tokens += draw.tokens
         self.draws += 1
 
     @property
@@ -136,23 +146,25 @@ class Lab:
         self.marks(found)
         return found
 
-    def draw(self, trees: Sequence[Tree], schemes: Mapping[Any, Algorithm], scale: str) -> dict[Any, tuple[Any, int]]:
-        """For each scheme the gradients of the trees' questions, (questions, size), and the tokens it would have
-        generated. Of one whose key is a number t only the rows of the rounds up to t count."""
+    def draw(self, trees: Sequence[Tree], schemes: Mapping[Any, Algorithm], scale: str) -> dict[Any, Draw]:
+        """What `trees`, of one question each, are to each scheme. Of one whose key is a tuple of rounds only the
+        replies of these count."""
         reward, found = remembering(self.reward), {}
         weights: dict[Any, list[dict[int, float]]] = {}
         for key, scheme in schemes.items():
             groups = credit(scheme, trees, reward, scale)
-            last = key if isinstance(key, int) else self.episode.rounds
+            rounds = {each.node.round for group in groups for each in group}
+            kept = rounds & set(key) if isinstance(key, tuple) else rounds
             weights[key] = [
                 {
                     id(each.node.reply): each.advantage * each.worth.share / scheme.m
                     for each in group
-                    if each.node.round <= last
+                    if each.node.round in kept
                 }
                 for group in groups
             ]
-            found[key] = (np.zeros((len(trees), self.sketch.size), dtype=np.float32), generated(scheme, trees))
+            nothing = np.zeros((len(trees), self.sketch.size), dtype=np.float32)
+            found[key] = Draw(nothing, generated(scheme, trees), kept)
         for place, tree in enumerate(trees):
             known: dict[tuple[Any, ...], Any] = {}
             for reply in (node.reply for node in tree.nodes()):
@@ -161,7 +173,7 @@ class Lab:
                 if counts and words not in known:  # a policy that is sure of itself says the same again
                     known[words] = self.sketch(self.gradient(reply))
                 for key, weight in counts.items():
-                    found[key][0][place] += np.float32(weight) * known[words]
+                    found[key].gradients[place] += np.float32(weight) * known[words]
         return found
 
     def gradient(self, reply: Reply) -> Sequence[Any]:
@@ -210,24 +222,26 @@ def measure(
     """What `setting` asks for, one entry a scheme: tokens a group, signal, noise, snr, cosines, with intervals."""
     rounds, size = lab.episode.rounds, lab.sketch.size
     schemes = schemes_of(lab.algorithm, rounds, setting.ks)
-    trained = {key: scheme.trained_rounds(rounds) for key, scheme in schemes.items()}
-    reference = Value(m=lab.algorithm.m, k=setting.reference_k)
-    references: dict[Any, Algorithm] = dict.fromkeys([rounds, *trained.values()], reference)  # by rounds that count
-    found = {key: Measured(len(questions), size) for key in (*schemes, *references)}
+    reference, whole = Value(m=lab.algorithm.m, k=setting.reference_k), tuple(range(1, rounds + 1))
+    trained: dict[str, tuple[int, ...]] = {}
+    found: dict[Any, Measured] = defaultdict(lambda: Measured(len(questions), size))
     total, started = setting.draws + setting.reference_draws, time.monotonic()
     for draw in range(total):
-        asked = schemes if draw < setting.draws else references
+        small = draw < setting.draws
+        asked: Mapping[Any, Algorithm] = schemes if small else dict.fromkeys([whole, *trained.values()], reference)
         branching = [max(widths) for widths in zip(*(each.branching(rounds) for each in asked.values()), strict=True)]
         trees = lab.trees(questions, branching)
-        for key, (gradients, tokens) in lab.draw(trees, asked, "none" if asked is references else lab.scale).items():
-            found[key].add(gradients, tokens)
+        for key, made in lab.draw(trees, asked, lab.scale if small else "none").items():
+            found[key].add(made)
+            if small:
+                trained[key] = tuple(sorted(made.rounds))
         report(draw + 1, total, {"seconds": time.monotonic() - started})
     own = found[name(lab.algorithm)]
     return [
         {
             **{"scheme": key, "kind": schemes[key].name, "k": getattr(schemes[key], "k", None)},
-            **{"trained_rounds": trained[key]},
-            **judged(found[key], own, found[rounds], found[trained[key]]),
+            **{"trained_rounds": len(trained[key])},
+            **judged(found[key], own, found[whole], found[trained[key]]),
         }
         for key in schemes
     ]
