@@ -13,7 +13,8 @@ from motif.algorithms import GRPO, MOTIF, Broadcast, Discounted, LeaveOneOut, Va
 from motif.checks import UserError
 from motif.credit.__main__ import main
 from motif.credit.agreement import Agreement, Sums, agreement, correlation, interval, resampled
-from motif.credit.gradients import Draw, Lab, Measured, Sketch, cosine, jackknifed, ratio, strength
+from motif.credit.gradients import Lab, Sketch
+from motif.credit.noise import Draw, Measured, cosine, jackknifed, ratio, strength
 from motif.credit.schemes import credit, cut, kinds, name, readable
 from motif.data import Question
 from motif.episode import Episode, Node, Tree, grade
