@@ -8,8 +8,8 @@ policy that wrote the replies (ratio 1, no KL term, no clipping): of a question
 ℓ the mean of the reply's token log-probabilities under the losses `grpo` and `sapo`, their sum under the others, at the
 training temperature. The reference is `Value` undivided, with many continuations and several draws of its own, in all
 rounds, and in those alone that the scheme trains. All schemes read the same trees of a draw, each the part that it
-would have grown. A gradient is kept as a count sketch (Charikar, Chen & Farach-Colton 2002): inner products are right on
-average, within about 1/√size of the norms' product. What is made of them is said in `noise`.
+would have grown. A gradient is kept as a count sketch (Charikar, Chen & Farach-Colton 2002): inner products are right
+on average, within about 1/√size of the norms' product. What is made of them is said in `noise`.
 """
 
 import time

@@ -2,6 +2,7 @@
 round, and signal to noise against tokens. Every seed is a mark of its own, with its own interval.
 """
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,7 @@ def agreement(name: str, arm: Arm, found: Found) -> Drawn:
     rows = [row for _, item in found for row in item["agreement"] if row["correlation"] is not None]
     pairs = list(dict.fromkeys((row["one"], row["other"]) for row in rows))
     rounds = sorted({row["round"] for row in rows})
-    made, axes = figure(f"Agreement of credit schemes, rollouts of {arm.name}", "correlation of advantages", "")
+    made, axes = figure(textwrap.fill(f"Do schemes agree? {arm.name}", 38), "correlation of advantages", "")
     made.set_size_inches(6.4, 1.6 + 0.42 * max(3, len(pairs)))
     for place, round in enumerate(rounds):
         own = [row for row in rows if row["round"] == round]
@@ -65,7 +66,7 @@ def agreement(name: str, arm: Arm, found: Found) -> Drawn:
 
 def gradients(name: str, arm: Arm, found: Found) -> Drawn:
     first = found[0][1]
-    title = f"Signal to noise of the gradient, {first['policy']} policy of {arm.name}"
+    title = textwrap.fill(f"Signal to noise of the gradient, {first['policy']} policy of {arm.name}", 56)
     made, axes = figure(title, "tokens generated / group (mean)", "signal / noise of one group")
     rows = [(place, row) for place, (_, item) in enumerate(found) for row in item["schemes"] if row["snr"] is not None]
     for place, kind in enumerate(dict.fromkeys(row["kind"] for _, row in rows)):
