@@ -93,3 +93,5 @@ def _records(file: Path, torn: list[str]) -> Iterator[dict[str, Any]]:
                 yield record
     except (EOFError, gzip.BadGzipFile, zlib.error):
         torn.append(f"{file}: its end is torn; what comes before it is used")
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}") from error

@@ -43,7 +43,7 @@ def agreement(name: str, arm: Arm, found: Found) -> Drawn:
     rows = [row for _, item in found for row in item["agreement"] if row["correlation"] is not None]
     pairs = list(dict.fromkeys((row["one"], row["other"]) for row in rows))
     rounds = sorted({row["round"] for row in rows})
-    made, axes = figure(textwrap.fill(f"Do schemes agree? {arm.name}", 38), "correlation of advantages", "")
+    made, axes = figure(textwrap.fill(f"Agreement on rollouts of {arm.name}", 38), "correlation of advantages", "")
     made.set_size_inches(6.4, 1.6 + 0.42 * max(3, len(pairs)))
     for place, round in enumerate(rounds):
         own = [row for row in rows if row["round"] == round]
