@@ -21,6 +21,7 @@ from motif.checkpoints import Checkpoints, drafts
 from motif.checks import UserError, of_kind, whole
 from motif.compute import Ledger, forget_peak, of_evaluation
 from motif.data import Dataset, Question, fingerprint, without
+from motif.environment import environment
 from motif.episode import Episode
 from motif.evaluation import Evaluation, evaluate
 from motif.files import sync_all, unwritable, write_json, write_text
@@ -34,7 +35,7 @@ from motif.prompts import Conversation
 from motif.results import show_result
 from motif.rewards import Reward
 from motif.rollout import Rollout
-from motif.runs import Record, Run, environment
+from motif.runs import Record, Run
 from motif.scores import disagreements, summarise
 from motif.summary import summary_of
 from motif.tracking import Silent

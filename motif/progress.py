@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from motif.budget import Budget, Limits
+from motif.budget import TOTALS, Budget, Limits
 from motif.checks import UserError
 from motif.locks import Holder, holder, reason
 from motif.results import interval
@@ -23,10 +23,6 @@ from motif.runs import Run
 
 FINISHED = ("done", "skipped", "finished")
 RECENT = 20  # steps whose mean is the pace
-SPENT = {  # the total in a line of metrics that a limit of the budget is on
-    **{"tokens": "train/generated_tokens", "responses": "train/responses"},
-    **{"questions": "train/questions", "seconds": "seconds/training"},
-}
 
 
 @dataclass(frozen=True)
@@ -100,7 +96,7 @@ def steps_left(config: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) ->
     step = int(lines[-1]["step"]) if lines else 0
     left = int(config.get("algo", {}).get("steps", 0)) - step
     for name, limit in limits(config).items():
-        if step and (spent := lines[-1].get(SPENT[name])):
+        if step and (spent := lines[-1].get(TOTALS[name])):
             left = min(left, ceil((limit - spent) / (spent / step)))
     return max(0, left)
 

@@ -64,8 +64,8 @@ class Result:
     @cached_property
     def shares(self) -> dict[str, float]:
         """The share of right samples of each question, by its id."""
-        found = lines(self.records) if self.records else ()
-        return {str(item["id"]): fmean(sample["correct"] for sample in item["samples"]) for item in found}
+        found = answered(self.records) if self.records else ()
+        return {str(item["id"]): fmean(bool(sample["correct"]) for sample in item["samples"]) for item in found}
 
 
 @dataclass(eq=False)
@@ -118,7 +118,7 @@ class Recorded:
     @cached_property
     def spent(self) -> Mapping[str, Any]:
         """The ledger of training, by `motif.compute`'s names: of the summary, or of the steps so far."""
-        if self.summary.get("compute"):
+        if self.summary:
             return self.summary["compute"]["training"]
         last = self.metrics[-1] if self.metrics else {}
         counts = {key.removeprefix("train/"): value for key, value in last.items() if key.startswith("train/")}
@@ -146,6 +146,10 @@ def read_run(folder: Path) -> Recorded:
     """What the run in `folder` has left so far."""
     bad: list[str] = []
     summary = load(folder / "summary.json", bad, "the run counts as unfinished")
+    spent = summary.get("compute")
+    if summary and not (isinstance(spent, Mapping) and isinstance(spent.get("training"), Mapping)):
+        bad.append(f"{folder / 'summary.json'} does not say what training spent: the run counts as unfinished")
+        summary = {}
     config: Any = None
     try:
         config = yaml.safe_load(text(folder / "config.yaml")) if (folder / "config.yaml").is_file() else {}
@@ -182,8 +186,11 @@ def results(folder: Path, bad: list[str], run: Recorded) -> Iterator[Result]:
     settings, sampling = run.config.get("evaluation"), run.summary.get("sampling", {})
     own = settings if isinstance(settings, Mapping) else {}
     for file, result in kept:
-        drawn = (result.get("sampling") or sampling.get("evaluation") or [own])[0]
+        drawn = (result.get("sampling") or sampling.get("evaluation") or [own])[: result["rounds"]]
         records = file.with_suffix(".jsonl")
+        if records.is_file() and records.stat().st_size and next(answered(records), None) is None:
+            bad.append(f"{records} holds no samples of questions: its result is left out")
+            continue
         yield Result(
             folder=run.folder,
             policy=BASE if run.measured or result.get("policy") == BASE else "trained",
@@ -192,10 +199,15 @@ def results(folder: Path, bad: list[str], run: Recorded) -> Iterator[Result]:
             settings={
                 **{"dataset rows": result.get("rows"), "grader": result.get("grader")},
                 **{"evaluation budget": result.get("budget"), "samples": result["samples"]},
-                **{"temperature": drawn.get("temperature"), "top_p": drawn.get("top_p")},
+                **{key: of_rounds([each.get(key) for each in drawn]) for key in ("temperature", "top_p")},
             },
             records=records if records.is_file() else None,
         )
+
+
+def of_rounds(values: Sequence[Any]) -> Any:
+    """One value where all rounds have it, else all of them."""
+    return values[0] if all(value == values[0] for value in values) else ", then ".join(map(str, values))
 
 
 def whole(result: Any) -> bool:
@@ -218,6 +230,17 @@ def lines(file: Path) -> Iterator[dict[str, Any]]:
         for line in text(file).splitlines():
             if (found := parsed(line)) is not None:
                 yield found
+
+
+def answered(file: Path) -> Iterator[dict[str, Any]]:
+    """The questions of an evaluation's records that have samples; other lines are left out."""
+    with file.open("rb") as stream:
+        for line in stream:
+            item = parsed(line) or {}
+            samples = item.get("samples")
+            samples = samples if isinstance(samples, list) and "id" in item else []
+            if samples and all(isinstance(sample, Mapping) and "correct" in sample for sample in samples):
+                yield item
 
 
 def parsed(line: str | bytes) -> dict[str, Any] | None:

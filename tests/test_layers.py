@@ -7,9 +7,21 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "motif"
 LAYERS = [  # from the ground up; a module may import from layers below its own
-    {"checks", "advantages", "vocabulary", "files", "processes", "stops", "cache", "card", "flops", "notation"},
+    {
+        "checks",
+        "advantages",
+        "environment",
+        "vocabulary",
+        "files",
+        "processes",
+        "stops",
+        "cache",
+        "card",
+        "flops",
+        "notation",
+    },
     {"prompts", "statistics", "fitting", "compute", "locks", "names", "exact", "shapes", "units"},
-    {"memory", "referee", "courier"},
+    {"memory", "referee", "courier", "differences"},
     {"data", "generation", "screen", "tables", "policy", "loading", "budget", "comparison"},
     {"chain", "carry", "models", "results", "answers", "judge", "checkpoints", "lasting", "summary"},
     {"corpus", "episode", "tiny", "decoding", "serving", "watched", "scores"},

@@ -47,12 +47,12 @@ def signal_table(run: str, found: Mapping[str, Any]) -> Table:
 def gradients_table(run: str, found: Mapping[str, Any]) -> Table:
     """A scheme a row: where its gradient points, and how it stands out against its noise."""
     made = table(f"{run}, {found['policy']} policy: gradients on {found['questions']} questions", ["scheme"])
-    columns = ("tokens a group", "cosine", "in its rounds", "signal / noise", "a 1000 tokens", f"÷ {found['own']}'s")
+    columns = ("tokens", "cosine", "in its rounds", "signal / noise", "a 1000 tokens", f"÷ {found['own']}")
     for column in columns:
         made.add_column(column, justify="right")
     for row in found["schemes"]:
         keys = ("cosine", "cosine_of_its_rounds", "snr", "snr_per_1000_tokens", "against_own")
-        cells = [estimate(row[key], row[f"{key}_interval"]) for key in keys]
+        cells = [estimate(row[key], row[f"{key}_interval"], digits=2) for key in keys]
         made.add_row(row["scheme"], f"{row['tokens']:.0f}", *cells)
     return made
 
@@ -64,10 +64,11 @@ def table(title: str, columns: Sequence[str]) -> Table:
     return made
 
 
-def estimate(value: float | None, interval: Sequence[float] | None) -> str:
+def estimate(value: float | None, interval: Sequence[float] | None, digits: int = 3) -> str:
     if value is None:
         return MISSING
-    return f"{value:.3g}" + (f" [{interval[0]:.3g}, {interval[1]:.3g}]" if interval else "")
+    low_high = ", ".join(f"{end:.{digits}g}" for end in interval or ())
+    return f"{value:.{digits}g}" + f" [{low_high}]" * bool(low_high)
 
 
 def share(value: float | None) -> str:

@@ -66,7 +66,7 @@ def agreement(name: str, arm: Arm, found: Found) -> Drawn:
 
 def gradients(name: str, arm: Arm, found: Found) -> Drawn:
     first = found[0][1]
-    title = textwrap.fill(f"Signal to noise of the gradient, {first['policy']} policy of {arm.name}", 56)
+    title = textwrap.fill(f"Signal to noise of the gradient, {first['policy']} policy of {arm.name}", 44)
     made, axes = figure(title, "tokens generated / group (mean)", "signal / noise of one group")
     rows = [(place, row) for place, (_, item) in enumerate(found) for row in item["schemes"] if row["snr"] is not None]
     for place, kind in enumerate(dict.fromkeys(row["kind"] for _, row in rows)):
@@ -74,14 +74,16 @@ def gradients(name: str, arm: Arm, found: Found) -> Drawn:
             own = sorted((row for of, row in rows if of == seed and row["kind"] == kind), key=lambda row: row["tokens"])
             if not own:
                 continue
-            x, y = [row["tokens"] for row in own], [row["snr"] for row in own]
+            x = [row["tokens"] * 1.02 ** (place - 2) for row in own]  # schemes of the same cost, side by side
+            y = [row["snr"] for row in own]
             ends = [row["snr_interval"] or [row["snr"]] * 2 for row in own]
             ks = ", ".join(str(row["k"]) for row in own if row["k"])
             label = kind + (f" (k = {ks})" if ks else "")
             # labels of the first seed alone stand in the legend
             axes.errorbar(x, y, lengths(y, ends), capsize=3, label=label if not seed else f"_{label}", **look(place))
-    axes.set_xscale("log")
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.set_xlim(left=0)
     legend(made, axes)
     caption = (
         f"One group of m = {first['m']} on each of n = {first['questions']} questions, {first['draws']} draws; bars "
