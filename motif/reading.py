@@ -5,6 +5,7 @@ and the rest of its folder read; a folder that is no run is counted or, where it
 """
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,12 +16,17 @@ from typing import Any
 
 import yaml
 
+from motif.checks import UserError
+from motif.files import check_format, shortened
+from motif.untrusted import all_visible
+from motif.watchdogs import FILE, names, said
+
 BASE = "base"  # the policy before training, as results and arms name it
 MISSING = "–"
 EVALUATIONS = "evaluations"  # where `evaluate.py` puts what it measures of a policy that is no run
 NO_RUNS = {EVALUATIONS, "report"}  # what else lies in outputs/
 RESULT = ("dataset", "rounds", "n", "samples", "accuracy", "interval", "truncated", "tokens")
-PHASES = ("load", "rollout", "future_rollout", "guard", "reward", "update", "evaluation")
+PHASES = ("load", "rollout", "future_rollout", "guard", "reward", "update", "evaluation", "held_out")
 
 
 @dataclass(eq=False)
@@ -71,7 +77,8 @@ class Result:
 @dataclass(eq=False)
 class Recorded:
     """What a run has left so far; `summary` is empty until it is finished. Or what was `measured` of a policy that is
-    no run, which has results alone. `complaints` are lines on its files that cannot be read."""
+    no run, which has results alone. `complaints` are lines on its files that cannot be read, `warned` names what its
+    watchdogs have warned of."""
 
     folder: Path
     config: Mapping[str, Any]
@@ -81,6 +88,7 @@ class Recorded:
     complaints: Sequence[str] = ()
     measured: bool = False
     name: str = ""
+    warned: str = ""
 
     def __post_init__(self) -> None:
         self.name = self.name or self.folder.name
@@ -118,11 +126,24 @@ class Recorded:
     @cached_property
     def spent(self) -> Mapping[str, Any]:
         """The ledger of training, by `motif.compute`'s names: of the summary, or of the steps so far."""
-        if self.summary:
-            return self.summary["compute"]["training"]
+        compute = self.summary.get("compute")
+        if isinstance(compute, Mapping) and isinstance(compute.get("training"), Mapping):
+            return compute["training"]
         last = self.metrics[-1] if self.metrics else {}
         counts = {key.removeprefix("train/"): value for key, value in last.items() if key.startswith("train/")}
         return {**counts, "seconds": last.get("seconds/training"), "peak_memory": last.get("memory/peak")}
+
+
+def there(paths: Sequence[Path]) -> Sequence[Path]:
+    """`paths` as typed; a `UserError` where one of them is not there."""
+    if missing := [path for path in paths if not os.path.lexists(path)]:
+        raise UserError(f"{named(missing)} is not there; name run folders, as in outputs/*")
+    return paths
+
+
+def named(paths: Sequence[Path]) -> str:
+    """`paths` as a message shows them."""
+    return shortened(", ".join(map(str, paths)))
 
 
 def read_runs(folders: Iterable[Path]) -> tuple[list[Recorded], int]:
@@ -155,9 +176,15 @@ def read_run(folder: Path) -> Recorded:
         config = yaml.safe_load(text(folder / "config.yaml")) if (folder / "config.yaml").is_file() else {}
     except yaml.YAMLError:
         bad.append(f"{folder / 'config.yaml'} cannot be read: the run's settings are not known")
-    config = config if isinstance(config, Mapping) else {}
+    config = all_visible(config) if isinstance(config, Mapping) else {}
+    for file in (folder / "run.json", folder / "summary.json"):
+        check_format(file, load(file, [], ""))
     run = Recorded(folder, config, summary, [line for line in lines(folder / "metrics.jsonl") if "step" in line], [])
     run.results = list(results(folder / "evaluation", bad, run))
+    try:
+        run.warned = names(said(folder))
+    except (OSError, ValueError, KeyError, TypeError):
+        bad.append(f"{folder / FILE} cannot be read: what the run warned of is not known")
     run.complaints = bad
     return run
 
@@ -215,13 +242,14 @@ def whole(result: Any) -> bool:
 
 
 def load(file: Path, bad: list[str], so: str) -> dict[str, Any]:
-    """The mapping in a JSON file; nothing where there is none. Of one that is no JSON a line is added to `bad`."""
+    """The mapping in a JSON file, its texts made visible; nothing where there is none. Of one that is no JSON a line
+    is added to `bad`."""
     try:
         found = json.loads(text(file)) if file.is_file() else {}
     except (OSError, ValueError):
         bad.append(f"{file} cannot be read: {so}")
         return {}
-    return found if isinstance(found, dict) else {}
+    return all_visible(found) if isinstance(found, dict) else {}
 
 
 def lines(file: Path) -> Iterator[dict[str, Any]]:

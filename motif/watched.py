@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from motif import screen
+from motif import screen, untrusted
 from motif.compute import AXES
 from motif.courier import Courier
 
@@ -24,6 +24,7 @@ PATIENCE, FINISH, GRACE = (
 )  # seconds at the end: for what waits, for W&B's upload, for that and its call
 SYNC = "make sync, or python -m motif.uploads"
 UNSENT = "unsent"  # lies in the folder of an online part that W&B has not got the whole of
+ROWS, CELL = 10_000, 100_000  # of a table, and signs of a cell: W&B takes 10,000 rows, and 1 MB a value
 STEP = AXES[0]
 LATEST = "episodes/latest"  # the newest table of episodes, for dashboards
 Cells = tuple[Sequence[str], Sequence[Sequence[Any]]]  # columns and rows
@@ -70,6 +71,15 @@ class Watched:
         latest = f"{name.rsplit('/', 1)[0]}/latest"
         tables = {key: wandb.Table(columns=columns, data=rows) for key in (name, latest)}
         self.run.log({**tables, STEP: step})
+
+    def alert(self, name: str, words: str, step: int) -> None:
+        """A W&B alert, which mails or messages whoever asked W&B for that; offline it would not be uploaded."""
+        if self.url:
+            self.courier.send(partial(self._alert, name, words, step))
+
+    def _alert(self, name: str, words: str, step: int) -> None:
+        if step > self.told:
+            self.run.alert(title=name, text=words, level="WARN", wait_duration=0)
 
     def attach(self, tables: Mapping[str, Cells], images: Mapping[str, tuple[Path, str]]) -> None:
         """Tell tables, and pictures with their captions, that belong to no step."""
@@ -123,10 +133,8 @@ class Watched:
 
 
 def cells(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
-    """A copy of a table's rows, without the lone surrogates that no file in UTF-8 can hold."""
-    return [
-        [cell.encode("utf-8", "replace").decode() if isinstance(cell, str) else cell for cell in row] for row in rows
-    ]
+    """A copy of a table's rows, harmless in W&B and in a spreadsheet that it exports, and no more than W&B shows."""
+    return [[untrusted.cell(one, CELL) if isinstance(one, str) else one for one in row] for row in rows[:ROWS]]
 
 
 def evaluation_key(entry: Mapping[str, Any], key: str) -> str:

@@ -348,7 +348,7 @@ def test_what_cannot_be_read_is_one_line_and_the_other_runs_are_done(run, tmp_pa
         (line,) = said.err.splitlines()
         return line, said.out
 
-    assert "is no run" in refused(tmp_path / "nowhere")[0]
+    assert "is not there" in refused(tmp_path / "nowhere")[0] and "is no run" in refused(tmp_path)[0]
     (tmp_path / "bare").mkdir()
     bare = remade(run, tmp_path / "bare", whole)
     (bare / "episodes.jsonl.gz").unlink()

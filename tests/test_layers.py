@@ -7,46 +7,24 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "motif"
 LAYERS = [  # from the ground up; a module may import from layers below its own
-    {
-        "checks",
-        "advantages",
-        "environment",
-        "vocabulary",
-        "files",
-        "processes",
-        "stops",
-        "cache",
-        "card",
-        "flops",
-        "notation",
-    },
-    {"prompts", "statistics", "fitting", "compute", "locks", "names", "exact", "shapes", "units"},
-    {"memory", "referee", "courier", "differences"},
-    {"data", "generation", "screen", "tables", "policy", "loading", "budget", "comparison"},
-    {"chain", "carry", "models", "results", "answers", "judge", "checkpoints", "lasting", "summary"},
-    {"corpus", "episode", "tiny", "decoding", "serving", "watched", "scores"},
-    {"rewards", "algorithms", "measures", "runs", "reading", "engines", "guard", "tracking"},
-    {
-        "evaluation",
-        "rollout",
-        "lm_eval",
-        "arms",
-        "progress",
-        "flaws",
-        "probes",
-        "resuming",
-        "arguments",
-        "records",
-        "uploads",
-        "dashboard",
-    },
-    {"training", "evaluator", "solver", "verdicts", "study", "rules"},
-    {"preflight", "report"},
-    {"experiment"},
-    {"entry"},
-    {"launching", "credit"},
+    "masking untrusted",
+    "checks advantages processes vocabulary stops cache card flops notation",
+    "files",
+    "prompts statistics fitting compute locks names exact shapes units ends environment",
+    "memory referee courier differences",
+    "data generation screen tables policy loading budget comparison watchdogs",
+    "chain carry models results answers judge checkpoints lasting summary",
+    "corpus episode tiny decoding serving watched scores",
+    "rewards algorithms measures runs reading engines guard tracking",
+    "evaluation rollout arms progress flaws probes resuming arguments uploads dashboard records",
+    "alarm finite held_out",
+    "training lm_eval solver verdicts study rules",
+    "preflight evaluator report",
+    "experiment",
+    "entry",
+    "launching credit",
 ]
-LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
 HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "wandb", "accelerate", "scipy", "math_verify", "vllm"}
 MAY_BE_HEAVY = {"cache", "decoding", "training", "arguments"}
 

@@ -23,10 +23,12 @@ from motif.report.page import clear
 from motif.report.pictures import draw_all, frontier
 from motif.runs import write_json, write_text
 from motif.scores import summarise
+from motif.untrusted import visible
 from tests.browser import Browser, chromium
 
 HOSTILE = (
     '</script><img src=x onerror="owned=1"><script>owned=1</script>\u2028\'"`${owned=1}\\ &lt;b&gt; __proto__ \ud800'
+    "\u202egnp.exe\u202c \u2066\u061c\u200b\x1b[31m\x00"
 )
 
 
@@ -120,6 +122,7 @@ def written(tmp_path_factory):
             finished=not seed,
             right=(True, True, True, seed == 0),
         )
+    write_json(home / "motif-1" / "warnings.json", [{"step": 2, "name": "answers copied", "words": "step 2: ..."}])
     for name in ("evaluations", ".studies", "something"):
         (home / name).mkdir()
     call = [sys.executable, "-m", "motif.report", *map(str, sorted(home.iterdir()))]
@@ -151,6 +154,12 @@ def test_a_report_is_never_written_into_a_run(tmp_path):
     runs, _ = reading.read_runs([run])
     with pytest.raises(UserError, match="a report belongs beside runs"):
         build(runs, run / "evaluation" / "report")
+
+
+def test_what_a_run_warned_of_stands_beside_it(written):
+    home, _ = written
+    rows = [line for line in (home / "report/report.md").read_text().splitlines() if "| answers copied |" in line]
+    assert len(rows) == 1 and rows[0].startswith("| motif-1 |")
 
 
 def test_an_unfinished_run_is_shown_as_far_as_it_is(tmp_path):
@@ -479,7 +488,7 @@ def test_hostile_model_text_is_shown_as_it_is_and_does_nothing(hostile):
     return found;"""
     found, console = browse(hostile, LISTED + script)
     assert console == []
-    assert found["text"].encode("utf-8", "replace")[:80] == HOSTILE.encode("utf-8", "replace")[:80]
+    assert found["text"] == visible(HOSTILE)  # marks that turn text, and lone surrogates, by their numbers
     assert (found["owned"], found["images"], found["scripts"]) == ("undefined", 0, 0)
 
 

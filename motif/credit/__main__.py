@@ -12,14 +12,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import yaml
-
-from motif import screen
+from motif import ends, screen
 from motif.checks import UserError, whole
 from motif.credit import shown
 from motif.credit.agreement import agree
 from motif.credit.schemes import name as scheme_name
-from motif.files import unwritable, write_json, write_text
+from motif.files import explained, read_json, read_yaml, write_json, write_text
+from motif.reading import there
 from motif.runs import Run
 
 FOLDER = "credit"
@@ -112,10 +111,8 @@ def experiment_of(folder: Path) -> Any:
 
     if not (folder / "run.json").is_file():
         raise UserError(f"{folder} is no run (it has no run.json); name run folders, as in outputs/RUN")
-    try:
-        config = yaml.safe_load((folder / "config.yaml").read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{folder / 'config.yaml'} cannot be read: {entry.one_line(error)}") from None
+    read_json(folder / "run.json")  # whose format may be a newer one
+    config = read_yaml(folder / "config.yaml")
     try:
         return entry.rebuilt(config)
     except UserError as error:
@@ -124,21 +121,16 @@ def experiment_of(folder: Path) -> Any:
 
 def study(folder: Path, given: argparse.Namespace) -> None:
     run, experiment = Run(folder), experiment_of(folder)
-    try:
-        if given.gradients:
-            gradients(run, experiment, given)
-        else:
-            agreement(run, experiment)
-    except OSError as error:
-        if words := unwritable(error, folder):
-            raise UserError(words) from error
-        raise
+    if given.gradients:
+        gradients(run, experiment, given)
+    else:
+        agreement(run, experiment)
 
 
+@ends.program
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m motif.credit", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    form = argparse.RawDescriptionHelpFormatter
+    parser = ends.Parser(prog="python -m motif.credit", description=__doc__, formatter_class=form)
     parser.add_argument("runs", nargs="+", type=Path, help="run folders, finished or not")
     parser.add_argument("--gradients", type=int, default=0, metavar="N", help="measure gradients on N questions (off)")
     parser.add_argument("--policy", choices=("trained", "base"), default="trained", help="whose gradients (trained)")
@@ -151,23 +143,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     screen.quiet()
     failed = 0
-    try:
-        check(given)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
-    for folder in given.runs:
+    check(given)
+    for folder in there(given.runs):
         try:
-            study(folder, given)
-        except UserError as error:
-            print(error, file=sys.stderr)
+            with explained(folder, "and type the same command again"):
+                study(folder, given)
+        except UserError as error:  # the other runs may be good
+            print(f"error: {ends.words(error)}", file=sys.stderr)
             failed += 1
     if failed < len(given.runs):
         runs = " ".join(map(str, given.runs)) if len(given.runs) < 4 else "outputs/*"
         if not given.gradients:
             screen.say(f"next    python -m motif.credit {runs} --gradients 16    # generates; a GPU helps")
         screen.say(f"{'' if not given.gradients else 'next':<8}python -m motif.report {runs}")
-    return 2 if failed else 0
+    return ends.MISTAKE if failed else 0
 
 
 def check(given: argparse.Namespace) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from motif.screen import add_row
+
 MISSING = "–"
 
 
@@ -21,7 +23,7 @@ def agreement_table(run: str, found: Mapping[str, Any]) -> Table:
     for round in rounds:
         made.add_column(f"round {round}", justify="right")
     for (one, other), own in pairs.items():
-        made.add_row(one, other, *(agreed(own[round]) if round in own else MISSING for round in rounds))
+        add_row(made, one, other, *(agreed(own[round]) if round in own else MISSING for round in rounds))
     return made
 
 
@@ -40,7 +42,7 @@ def signal_table(run: str, found: Mapping[str, Any]) -> Table:
         groups = cells[scheme, None]
         ends = " – ".join(map(share, groups["interval"]))
         shares = [share(cells[scheme, round]["share"]) if (scheme, round) in cells else MISSING for round in rounds]
-        made.add_row(scheme, f"{share(groups['share'])} [{ends}]", str(groups["n"]), *shares)
+        add_row(made, scheme, f"{share(groups['share'])} [{ends}]", str(groups["n"]), *shares)
     return made
 
 
@@ -53,7 +55,7 @@ def gradients_table(run: str, found: Mapping[str, Any]) -> Table:
     for row in found["schemes"]:
         keys = ("cosine", "cosine_of_its_rounds", "snr", "snr_per_1000_tokens", "against_own")
         cells = [estimate(row[key], row[f"{key}_interval"], digits=2) for key in keys]
-        made.add_row(row["scheme"], f"{row['tokens']:.0f}", *cells)
+        add_row(made, row["scheme"], f"{row['tokens']:.0f}", *cells)
     return made
 
 

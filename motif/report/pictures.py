@@ -254,11 +254,11 @@ def times(arms: Sequence[Arm]) -> Iterator[tuple[str, str, str, "Figure"]]:
     for suffix, of, page in several(timed):
         made, axes = figure(f"Where time went{of}", "minutes a run, mean over seeds", "")
         left = [0.0] * len(page)
-        hatches = ("", "//", "..", "xx", "\\\\", "--", "++")
+        hatches = ("", "//", "..", "xx", "\\\\", "--", "++", "oo")
         for place, phase in enumerate(PHASES):
             lengths = [sum(run.seconds.get(phase, 0.0) for run in arm.runs) / len(arm.runs) / 60 for arm in page]
             if any(lengths):
-                colour = (*COLOURS, "#999999")[place]
+                colour = (*COLOURS, "#999999", "#cccccc")[place]
                 names = [f"{textwrap.fill(arm.name, 24)}\n{counted(arm)}" for arm in page]
                 axes.barh(names, lengths, left=left, label=phase, color=colour, hatch=hatches[place], edgecolor=PAPER)
             left = [start + length for start, length in zip(left, lengths, strict=True)]
