@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,13 @@ def build(config: DictConfig) -> Any:
         if isinstance(cause, UserError):
             raise cause from None
         raise UserError(one_line(error)) from error
+
+
+def rebuilt(config: Mapping[str, Any]) -> Any:
+    """The object that a run's config.yaml describes, as `build` makes it of a composed one."""
+    if not isinstance(config, Mapping) or "_target_" not in config:
+        raise UserError("it holds no experiment")
+    return build(OmegaConf.create(dict(config)))
 
 
 def check_keys(node: Any, path: str = "") -> None:

@@ -142,26 +142,31 @@ class Episode:
         return self.prompts.conversation(question.text, round, self.rounds, carried, self.carry, early)
 
     def node(self, reply: Reply, before: Path, tokenizer: Any) -> Node:
-        """Read `reply` as what follows on the replies `before`: its parts, and what it carries over.
+        """Read `reply` as what follows on the replies `before`: its parts, and what it carries over."""
+        node = self.read(reply, len(before) + 1)
+        if not node.ended:
+            replies = [each.reply for each in before]
+            carried = self.carry.carry(Turn(reply, node.answer, replies, self.sampling(node.round).tokens, tokenizer))
+            node.events += ("progress_cut",) * carried.cut
+            if carried.text is not None:
+                clean = self.prompts.harmless(carried.text, tokenizer.all_special_tokens).strip()
+                node.events += ("progress_cleaned",) * (self.carry.tagged and clean != carried.text.strip())
+                node.carried = clean or None
+        return node
+
+    def read(self, reply: Reply, round: int) -> Node:
+        """The parts of a reply of `round`, and whether it ends its episode; what it carries over is left open.
 
         Before the end of an episode an answer tag is asked for only where it is what is carried; where it is not, any
         reply there is well formed.
         """
-        round, answer = len(before) + 1, self.prompts.answer_of(reply.text)
+        answer = self.prompts.answer_of(reply.text)
         node = Node(round, self.rounds, reply, self.prompts.well_formed(reply.text), answer)
         node.ended = round == self.rounds or (self.stop == "answered" and self.answered(reply, answer))
         if node.ended or self.carry.tagged:
             node.events += ("no_answer",) * (answer is None)
         else:
             node.well_formed = True
-        if not node.ended:
-            replies = [each.reply for each in before]
-            carried = self.carry.carry(Turn(reply, answer, replies, self.sampling(round).tokens, tokenizer))
-            node.events += ("progress_cut",) * carried.cut
-            if carried.text is not None:
-                clean = self.prompts.harmless(carried.text, tokenizer.all_special_tokens).strip()
-                node.events += ("progress_cleaned",) * (self.carry.tagged and clean != carried.text.strip())
-                node.carried = clean or None
         return node
 
     @staticmethod

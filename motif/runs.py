@@ -12,6 +12,7 @@ outputs/<name>/
   evaluation/        one JSONL a policy, data set and number of rounds; one line a question
   policy/            the trained policy and tokenizer, loadable by transformers or peft
   summary.json       the result; a run that has it is finished
+  credit/            what `python -m motif.credit` found
   wandb/             what Weights & Biases was told
 """
 
@@ -29,7 +30,6 @@ import yaml
 
 from motif import checkpoints, processes, screen
 from motif.checks import UserError, whole
-from motif.episode import Node, Tree
 from motif.files import FORMAT, append, left_of, read_json, read_yaml, remove, sync
 from motif.files import write_json as write_json
 from motif.files import write_text as write_text
@@ -234,31 +234,3 @@ class Run:
 def queued_job() -> str | None:
     """Slurm's number of this job, the same after it was put into the queue again; None outside of Slurm."""
     return os.environ.get("SLURM_JOB_ID")
-
-
-def as_record(tree: Tree, extra: Mapping[int, Mapping[str, Any]] | None = None) -> dict[str, Any]:
-    """A tree as JSON: the question, and its nodes nested. `extra` adds keys to a node, by its `id()`."""
-
-    def node(item: Node) -> dict[str, Any]:
-        return {
-            "round": item.round,
-            "text": item.reply.text,
-            "tokens": len(item.reply.token_ids),
-            "prompt_tokens": len(item.reply.prompt_ids),
-            "finished": item.reply.finished,
-            "carried": item.carried,
-            "events": list(item.events),
-            "prediction": item.prediction,
-            "correct": item.correct,
-            **(extra or {}).get(id(item), {}),
-            "children": [node(child) for child in item.children],
-        }
-
-    question = tree.question
-    return {
-        "id": question.id,
-        "question": question.text,
-        "gold": question.gold,
-        "facts": question.facts,
-        "replies": [node(root) for root in tree.roots],
-    }

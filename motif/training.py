@@ -26,9 +26,10 @@ from motif.compute import forget_peak
 from motif.finite import check_finite, not_finite, trained, within_range
 from motif.flops import Cost
 from motif.models import Policy
+from motif.records import as_record
 from motif.resuming import LastStep, lost, newest, train_on
 from motif.rollout import Rollout
-from motif.runs import Run, as_record
+from motif.runs import Run
 from motif.screen import Report
 from motif.stops import Stopped, handled
 from motif.tracking import Tracker

@@ -16,13 +16,13 @@ LAYERS = [  # from the ground up; a module may import from layers below its own
     "chain carry models results answers judge checkpoints lasting summary",
     "corpus episode tiny decoding serving watched scores",
     "rewards algorithms measures runs reading engines guard tracking",
-    "evaluation rollout arms progress flaws probes resuming arguments uploads dashboard",
+    "evaluation rollout arms progress flaws probes resuming arguments uploads dashboard records",
     "alarm finite held_out",
     "training lm_eval solver verdicts study rules",
     "preflight evaluator report",
     "experiment",
     "entry",
-    "launching",
+    "launching credit",
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
 HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "wandb", "accelerate", "scipy", "math_verify", "vllm"}

@@ -13,6 +13,7 @@ from motif.arms import Arm
 from motif.budget import COUNTED
 from motif.reading import PHASES
 from motif.report.cores import each
+from motif.report.credit import credit
 from motif.report.curves import AXES, METRICS, Curve, curve, spans
 from motif.report.groups import Group, counted
 from motif.report.style import BASE, COLOURS, INK, PAPER, STYLE, Picture, figure, legend, look, save
@@ -31,7 +32,7 @@ def draw_all(folder: Path, found: Sequence[Arm], groups: Sequence[Group], axes: 
     folder.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
         arms, counts = [arm for arm in found if arm.trained], tuple(dict.fromkeys(("tokens", *axes)))
-        drawn = [*training(arms, ("steps", *counts)), *accuracies(arms, groups, counts), *times(arms)]
+        drawn = [*training(arms, ("steps", *counts)), *accuracies(arms, groups, counts), *times(arms), *credit(arms)]
         return each(lambda one: save(folder, *one), drawn)
 
 
