@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import hydra
 from hydra import compose
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
@@ -36,7 +37,7 @@ from motif.study import Job
 # conf/hydra/launcher has the plugins' own names, and is meant to be checked by their schemas
 warnings.filterwarnings("ignore", r"(?s).*is validated against ConfigStore schema with the same name")
 
-
+CONF = Path(__file__).parent.parent / "conf"
 interrupted = threading.Event()  # set where Ctrl-C was let pass, or has stopped a job
 
 
@@ -221,6 +222,26 @@ def take_from_run(config: DictConfig, keys: Sequence[str]) -> bool:
     return True
 
 
+def for_policy(config: DictConfig) -> Any:
+    """What measures `config.policy`, on its run's own data set, episode and rounds where it is a run's."""
+    known = take_from_run(config, ("episode", "dataset", "rounds", "flaws"))
+    if not known and "dataset" not in typed():
+        raise UserError("dataset has no value: choose one, as in dataset=math500")
+    return build(config)
+
+
+def program(name: str, run: Callable[[DictConfig], Any]) -> None:
+    """Be `python -m motif.<name>`: `run` with what conf/<name>.yaml and the command line say."""
+
+    @hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)
+    def main(config: DictConfig) -> None:
+        screen.quiet(verbose())
+        guarded(lambda: run(config))
+
+    sys.argv = arguments(sys.argv)
+    main()
+
+
 def typed() -> list[str]:
     """The keys of this job's overrides."""
     return [override.lstrip("+~").split("=")[0] for override in overrides()]
@@ -233,8 +254,7 @@ def arguments(words: Sequence[str]) -> list[str]:
 
 def split_question(words: Sequence[str], config: str) -> tuple[list[str], str | None]:
     """The command line without what is neither an option nor a value for a key of conf/`config`.yaml, and that text."""
-    file = Path(__file__).parent.parent / "conf" / f"{config}.yaml"
-    known = {*OmegaConf.load(file), "hydra"}
+    known = {*OmegaConf.load(CONF / f"{config}.yaml"), "hydra"}
     command, rest = [words[0]], list[str]()
     for argument in arguments(words[1:]):
         key = re.match(r"[+~]{0,2}([A-Za-z_]\w*)[\w.@/]*=", argument)

@@ -9,6 +9,7 @@ outputs/<name>/
   episodes.jsonl.gz  trees as they were grown, one line a question
   checkpoints/       of training, the newest two (motif.checkpoints)
   evaluation/        one JSONL a policy, data set and number of rounds; one line a question
+  probes/            what `python -m motif.probe` found of what rounds contribute
   policy/            the trained policy and tokenizer, loadable by transformers or peft
   summary.json       the result; a run that has it is finished
   wandb/             what Weights & Biases was told
@@ -64,6 +65,7 @@ class Run:
         self.checkpoints = folder / "checkpoints"
         self.policy = folder / "policy"
         self.evaluation = folder / "evaluation"
+        self.probes = folder / "probes"
 
     @classmethod
     def open(cls, folder: Path, config: Mapping[str, Any], overwrite: bool = False) -> "Run":

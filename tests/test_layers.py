@@ -26,12 +26,13 @@ LAYERS = [  # from the ground up; a module may import from layers below its own
         "arguments",
         "uploads",
         "dashboard",
+        "effects",
     },
-    {"training", "evaluator", "solver", "verdicts", "study", "rules"},
-    {"preflight", "report"},
+    {"training", "evaluator", "solver", "verdicts", "study", "rules", "interventions"},
+    {"preflight", "report", "prober"},
     {"experiment"},
     {"entry"},
-    {"launching"},
+    {"launching", "probe"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "wandb", "accelerate", "scipy", "math_verify", "vllm"}

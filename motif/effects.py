@@ -1,0 +1,122 @@
+"""Effects: what the records of interventions come to, each against the untouched episode on the same questions.
+
+Paired differences with their 95 % intervals, p after Holm's correction over all that was done, and a sentence each.
+Reads plain records and knows no policy.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import fmean
+from typing import Any
+
+from motif.scores import Records, share
+from motif.statistics import Difference, difference, holm, outcome
+
+DONE = {  # by kind: what was done
+    "early": "the answer asked for",
+    "without": "without its progress",
+    "swapped": "with another question's progress",
+    "half": "with half of its progress",
+    "true": "with the true progress",
+}
+SAYS = {  # by kind: what it means that accuracy falls, that it rises, that it cannot be told to do either
+    "early": ("the rounds after that matter", "the rounds after that do harm", "no sign that the rounds after matter"),
+    "without": ("{what} matters", "{what} does harm", "no sign that {what} matters"),
+    "swapped": (
+        "it matters that {what} is of the question itself",
+        "{what} is worth less than another question's",
+        "no sign that it matters whose progress it is",
+    ),
+    "half": ("the rest of {what} matters", "the rest of {what} does harm", "no sign that the rest of {what} matters"),
+    "true": (
+        "the policy goes on better from its own",
+        "{what} could be better, and would be used",
+        "no sign that better progress would be used",
+    ),
+}
+
+
+def effects(records: Records) -> dict[str, Any]:
+    """Accuracy untouched, each intervention's effect, the value of each state and what each round changed of it, the
+    share of copied answers, and how much was handed over."""
+    untouched = [float(item["samples"][0]["correct"]) for item in records]
+    names = list(records[0]["interventions"])
+    done = {name: [float(item["interventions"][name]["correct"]) for item in records] for name in names}
+    compared = {name: difference([shares], [untouched]) for name, shares in done.items()}
+    adjusted = holm([found.p for found in compared.values()])
+    return {
+        "n": len(records),
+        "untouched": share(untouched),
+        "interventions": [
+            {**of_intervention(name, found, p, len(done)), "accuracy": share(done[name])}
+            for (name, found), p in zip(compared.items(), adjusted, strict=True)
+        ],
+        **of_values([item["values"] for item in records]),
+        "copied": share([float(item["samples"][0]["copied"]) for item in records]),
+        "carried": of_carried([item["carried_tokens"] for item in records]),
+    }
+
+
+def of_intervention(name: str, found: Difference, p_holm: float, family: int) -> dict[str, Any]:
+    kind, place = name.split("-")
+    after = None if place == "every" else int(place)
+    reached = outcome(found.effect, p_holm)
+    done = f"{DONE[kind]} after {'every round' if after is None else f'round {after}'}"
+    what = "what rounds hand over" if after is None else f"what round {after} hands over"
+    falls, rises, neither = (words.format(what=what) for words in SAYS[kind])
+    meaning = {"worse": falls, "better": rises}.get(reached, neither)
+    moves = moved(found, reached, f"n = {found.n}", family)
+    return {
+        **{"name": name, "kind": kind, "after": after, "label": done},
+        **{"effect": found.effect, "interval": list(found.interval)},
+        **{"p": found.p, "p_holm": p_holm, "test": found.test, "outcome": reached},
+        "sentence": f"{done[0].upper()}{done[1:]}, accuracy {moves}: {meaning}.",
+    }
+
+
+def of_values(outcomes: Sequence[Sequence[Sequence[bool]]]) -> dict[str, Any]:
+    """The mean outcome of k continuations of the state before round 1 and after each round, of the questions' own; and
+    what each round changed of it."""
+    shares = [[fmean(own) for own in state] for state in zip(*outcomes, strict=True)]
+    k = max((len(own) for own in outcomes[0]), default=0)
+    compared = [difference([later], [earlier]) for earlier, later in pairwise(shares)]
+    adjusted, changes = holm([found.p for found in compared]), []
+    for round, (found, p) in enumerate(zip(compared, adjusted, strict=True), 1):
+        reached = outcome(found.effect, p)
+        words = moved(found, reached, f"n = {found.n} × {k}", len(compared))
+        changes.append(
+            {
+                **{"round": round, "effect": found.effect, "interval": list(found.interval)},
+                **{"p": found.p, "p_holm": p, "test": found.test, "outcome": reached},
+                "sentence": f"With round {round} the chance of a right end {words}.",
+            }
+        )
+    values = [{"after": after, **share(state, k)} for after, state in enumerate(shares)]
+    return {"k": k, "values": values, "changes": changes}
+
+
+def moved(found: Difference, reached: str, n: str, family: int) -> str:
+    """`falls by 63.1 points (58.2 to 67.7; n = 512)`, or that it cannot be told from standing still."""
+    low, high = (100 * bound for bound in found.interval)
+    if reached == "not distinguishable":
+        among = f", as one of {family} compared," if family > 1 else ""
+        return f"is{among} not distinguishable ({100 * found.effect:+.1f} points, {low:+.1f} to {high:+.1f}; {n})"
+    if reached == "worse":
+        return f"falls by {-100 * found.effect:.1f} points ({-high:.1f} to {-low:.1f}; {n})"
+    return f"rises by {100 * found.effect:.1f} points ({low:.1f} to {high:.1f}; {n})"
+
+
+def of_carried(tokens: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
+    """After each round that was not an episode's last: the share of those that handed something over, and its mean
+    length in tokens."""
+    found = []
+    for place in range(max(map(len, tokens))):
+        lengths = [own[place] for own in tokens if len(own) > place]
+        handed = [length for length in lengths if length]
+        found.append(
+            {
+                **{"after": place + 1, "n": len(lengths), **share([float(length > 0) for length in lengths])},
+                "tokens": fmean(handed) if handed else 0.0,
+            }
+        )
+    return found
