@@ -5,7 +5,6 @@ Reads plain records and knows no policy.
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
 from statistics import fmean
 from typing import Any
 
@@ -13,7 +12,7 @@ from motif.scores import Records, share
 from motif.statistics import Difference, difference, holm, outcome
 
 DONE = {  # by kind: what was done
-    "early": "the answer asked for",
+    "early": "with the answer asked for",
     "without": "without its progress",
     "swapped": "with another question's progress",
     "half": "with half of its progress",
@@ -30,15 +29,15 @@ SAYS = {  # by kind: what it means that accuracy falls, that it rises, that it c
     "half": ("the rest of {what} matters", "the rest of {what} does harm", "no sign that the rest of {what} matters"),
     "true": (
         "the policy goes on better from its own",
-        "{what} could be better, and would be used",
-        "no sign that better progress would be used",
+        "better progress would help",
+        "no sign that better progress would help",
     ),
 }
 
 
 def effects(records: Records) -> dict[str, Any]:
-    """Accuracy untouched, each intervention's effect, the value of each state and what each round changed of it, the
-    share of copied answers, and how much was handed over."""
+    """Accuracy untouched, each intervention's effect, the value of each state, the share of copied answers, and how
+    much was handed over."""
     untouched = [float(item["samples"][0]["correct"]) for item in records]
     names = list(records[0]["interventions"])
     done = {name: [float(item["interventions"][name]["correct"]) for item in records] for name in names}
@@ -51,7 +50,7 @@ def effects(records: Records) -> dict[str, Any]:
             {**of_intervention(name, found, p, len(done)), "accuracy": share(done[name])}
             for (name, found), p in zip(compared.items(), adjusted, strict=True)
         ],
-        **of_values([item["values"] for item in records]),
+        "values": of_values([item["values"] for item in records], untouched),
         "copied": share([float(item["samples"][0]["copied"]) for item in records]),
         "carried": of_carried([item["carried_tokens"] for item in records]),
     }
@@ -74,25 +73,25 @@ def of_intervention(name: str, found: Difference, p_holm: float, family: int) ->
     }
 
 
-def of_values(outcomes: Sequence[Sequence[Sequence[bool]]]) -> dict[str, Any]:
-    """The mean outcome of k continuations of the state before round 1 and after each round, of the questions' own; and
-    what each round changed of it."""
-    shares = [[fmean(own) for own in state] for state in zip(*outcomes, strict=True)]
-    k = max((len(own) for own in outcomes[0]), default=0)
-    compared = [difference([later], [earlier]) for earlier, later in pairwise(shares)]
-    adjusted, changes = holm([found.p for found in compared]), []
-    for round, (found, p) in enumerate(zip(compared, adjusted, strict=True), 1):
-        reached = outcome(found.effect, p)
-        words = moved(found, reached, f"n = {found.n} × {k}", len(compared))
-        changes.append(
+def of_values(outcomes: Sequence[Sequence[Sequence[bool]]], untouched: Sequence[float]) -> list[dict[str, Any]]:
+    """The value of the state before round 1 and after each round but the last: the mean outcome of its continuations,
+    less that of the untouched episode; and the share of questions that are `settled`, whose continuations end alike.
+
+    Over all draws the mean value is the same after every round. Where it rises, greedy rounds are better than drawn
+    ones; what rounds contribute shows in how many questions they settle.
+    """
+    found = []
+    for after, state in enumerate(zip(*outcomes, strict=True)):
+        shares, k = [fmean(own) for own in state], max(map(len, state))
+        against = difference([shares], [untouched])
+        found.append(
             {
-                **{"round": round, "effect": found.effect, "interval": list(found.interval)},
-                **{"p": found.p, "p_holm": p, "test": found.test, "outcome": reached},
-                "sentence": f"With round {round} the chance of a right end {words}.",
+                **{"after": after, "k": k, **share(shares, k)},
+                "against": {"effect": against.effect, "interval": list(against.interval)},
+                "settled": share([float(len({*own}) == 1) for own in state]),
             }
         )
-    values = [{"after": after, **share(state, k)} for after, state in enumerate(shares)]
-    return {"k": k, "values": values, "changes": changes}
+    return found
 
 
 def moved(found: Difference, reached: str, n: str, family: int) -> str:

@@ -66,24 +66,10 @@ class Prober:
 
     def run(self) -> dict[str, Any]:
         """Measure, or read what was measured. Returns the result, which lies beside the records as JSON."""
-        episode = self.flaws.measured_episode(self.episode, "trained", self.dataset.name).with_rounds(self.rounds)
         questions = self.dataset.test()[: self.questions]
         if len(questions) < 2:
             raise UserError(f"dataset={self.dataset.name} has one test question; progress is swapped between two")
-        true = all(question.facts.get("progress") for question in questions)
-        identity = {
-            "policy": policy_id(self.policy),
-            "dataset": self.dataset.name,
-            "rows": fingerprint(questions),
-            "rounds": self.rounds,
-            "episode": asdict(episode),
-            "sampling": [asdict(episode.sampling(round)) for round in (1, 2)],
-            "seed": self.seed,
-            "k": self.k,
-            "done": [each.name for each in interventions(self.rounds, true)],
-            "options": dict(self.options),
-            "grader": self.flaws.grader(),
-        }
+        identity = self.identity(questions)
         key = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:8]
         stem = self.folder() / f"{self.dataset.name}-r{self.rounds}-{key}"
         records_file, result_file = stem.with_suffix(".jsonl"), stem.with_suffix(".json")
@@ -94,7 +80,7 @@ class Prober:
                 if self.overwrite:
                     records_file.unlink(missing_ok=True)
                     result_file.unlink(missing_ok=True)
-                records = self._measure(questions, episode, records_file, true)
+                records = self._measure(questions, records_file)
                 write_json(result_file, {**identity, **effects(records)})
         result = json.loads(result_file.read_text())
         show(result, policy_name(self.policy))
@@ -102,6 +88,26 @@ class Prober:
             screen.say(f"{name:<8}{place}")
         screen.say(f"next    {self._next()}")
         return result
+
+    def measured_episode(self) -> Episode:
+        return self.flaws.measured_episode(self.episode, "trained", self.dataset.name).with_rounds(self.rounds)
+
+    def identity(self, questions: Sequence[Question]) -> dict[str, Any]:
+        """What a measurement is of; another value of any of it is another measurement."""
+        episode = self.measured_episode()
+        return {
+            "policy": policy_id(self.policy),
+            "dataset": self.dataset.name,
+            "rows": fingerprint(questions),
+            "rounds": self.rounds,
+            "episode": asdict(episode),
+            "sampling": [asdict(episode.sampling(round)) for round in (1, 2)],
+            "seed": self.seed,
+            "k": self.k,
+            "done": [each.name for each in interventions(self.rounds, known(questions))],
+            "options": dict(self.options),
+            "grader": self.flaws.grader(),
+        }
 
     def folder(self) -> Path:
         """Where results lie: in the run's folder, or for other policies beside what `evaluate.py` measured of them."""
@@ -113,12 +119,18 @@ class Prober:
             return f"python -m motif.report {self.policy}"
         return f"python -m motif.report {self.folder().parent}"
 
-    def _measure(self, questions: Sequence[Question], episode: Episode, file: Path, true: bool) -> Records:
+    def _measure(self, questions: Sequence[Question], file: Path) -> Records:
         screen.quiet_bars()
         policy, generate = opened(self.policy, json.dumps(dict(self.options)), self.generation)
-        probing = Probing(episode, generate, policy.tokenizer, self.flaws.marks(), self.k, self.seed, true)
+        tokenizer, grade, true = policy.tokenizer, self.flaws.marks(), known(questions)
+        probing = Probing(self.measured_episode(), generate, tokenizer, grade, self.k, self.seed, true)
         with screen.progress(f"{self.dataset.name}, probed", len(questions)) as report:
             return kept(questions, file, self.batch, probing.records, lambda records: {}, report)
+
+
+def known(questions: Sequence[Question]) -> bool:
+    """Whether the task knows what rounds should hand over."""
+    return all(question.facts.get("progress") for question in questions)
 
 
 def show(result: Mapping[str, Any], policy: str) -> None:
@@ -150,11 +162,12 @@ def lines(result: Mapping[str, Any]) -> list[str]:
     then values, copies and lengths."""
     whole = [each["sentence"] for each in result["interventions"] if each["after"] is None or each["kind"] == "early"]
     said = whole or [each["sentence"] for each in result["interventions"]]
-    n = f"n = {result['n']} × {result['k']}"
     for found in result["values"]:
-        place = f"after round {found['after']}" if found["after"] else "before round 1"
-        said.append(f"value {place}: {found['value']:.1%} ({interval(found['interval'])}; {n})")
-    said += [change["sentence"] for change in result["changes"]]
+        place, settled = (f"after round {found['after']}" if found["after"] else "before round 1"), found["settled"]
+        said.append(
+            f"value {place}: {found['value']:.1%} ({interval(found['interval'])}; n = {result['n']} × {found['k']}), "
+            f"settled in {settled['value']:.1%} ({interval(settled['interval'])})"
+        )
     copied = result["copied"]
     said.append(
         f"copied from an earlier round: {copied['value']:.1%} ({interval(copied['interval'])}; n = {result['n']})"
