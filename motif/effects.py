@@ -99,7 +99,8 @@ def moved(found: Difference, reached: str, n: str, family: int) -> str:
     low, high = (100 * bound for bound in found.interval)
     if reached == "not distinguishable":
         among = f", as one of {family} compared," if family > 1 else ""
-        return f"is{among} not distinguishable ({100 * found.effect:+.1f} points, {low:+.1f} to {high:+.1f}; {n})"
+        untouched = "not distinguishable from the untouched"
+        return f"is{among} {untouched} ({100 * found.effect:+.1f} points, {low:+.1f} to {high:+.1f}; {n})"
     if reached == "worse":
         return f"falls by {-100 * found.effect:.1f} points ({-high:.1f} to {-low:.1f}; {n})"
     return f"rises by {100 * found.effect:.1f} points ({low:.1f} to {high:.1f}; {n})"

@@ -71,7 +71,8 @@ class Result:
 @dataclass(eq=False)
 class Recorded:
     """What a run has left so far; `summary` is empty until it is finished. Or what was `measured` of a policy that is
-    no run, which has results alone. `complaints` are lines on its files that cannot be read."""
+    no run, which has results alone. `probes` are what `motif.probe` found, by the names of its files; `complaints` are
+    lines on files that cannot be read."""
 
     folder: Path
     config: Mapping[str, Any]
@@ -81,6 +82,7 @@ class Recorded:
     complaints: Sequence[str] = ()
     measured: bool = False
     name: str = ""
+    probes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.name = self.name or self.folder.name
@@ -132,7 +134,7 @@ def read_runs(folders: Iterable[Path]) -> tuple[list[Recorded], int]:
     for folder in dict.fromkeys(Path(folder) for folder in folders):
         if (folder / "run.json").is_file() or (folder / "summary.json").is_file():
             runs.append(read_run(folder))
-        elif found := [read for inner in measured_in(folder) if (read := read_measured(inner)).results]:
+        elif found := [run for inner in measured_in(folder) if (run := read_measured(inner)).results or run.probes]:
             runs += found
         elif folder.name not in NO_RUNS and not folder.name.startswith(".") and not folder.is_file():
             others += 1
@@ -154,6 +156,7 @@ def read_run(folder: Path) -> Recorded:
     config = config if isinstance(config, Mapping) else {}
     run = Recorded(folder, config, summary, [line for line in lines(folder / "metrics.jsonl") if "step" in line], [])
     run.results = list(results(folder / "evaluation", bad, run))
+    run.probes = probes(folder, bad)
     run.complaints = bad
     return run
 
@@ -170,6 +173,7 @@ def read_measured(folder: Path) -> Recorded:
     bad: list[str] = []
     run = Recorded(folder, {}, {}, [], [], bad, measured=True)
     run.results = list(results(folder, bad, run))
+    run.probes = probes(folder, bad)
     return run
 
 
@@ -196,6 +200,13 @@ def results(folder: Path, bad: list[str], run: Recorded) -> Iterator[Result]:
             },
             records=records if records.is_file() else None,
         )
+
+
+def probes(folder: Path, bad: list[str]) -> dict[str, Mapping[str, Any]]:
+    """What was found of the rounds of the policy that `folder` is of, by the names of its files."""
+    files = sorted((folder / "probes").glob("*.json"))
+    found = {file.stem: load(file, bad, "what it says of rounds is left out") for file in files}
+    return {name: result for name, result in found.items() if "interventions" in result}
 
 
 def whole(result: Any) -> bool:

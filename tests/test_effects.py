@@ -41,8 +41,8 @@ def test_every_intervention_has_a_sentence_that_says_what_it_means_with_interval
         "after that matter.",
         "Without its progress after every round, accuracy falls by 50.0 points (31.1 to 64.1; n = 40): what rounds "
         "hand over matters.",
-        "With another question's progress after round 2, accuracy is, as one of 5 compared, not distinguishable (+0.0 "
-        "points, -6.5 to +6.5; n = 40): no sign that it matters whose progress it is.",
+        "With another question's progress after round 2, accuracy is, as one of 5 compared, not distinguishable "
+        "from the untouched (+0.0 points, -6.6 to +6.6; n = 40): no sign that it matters whose progress it is.",
         "With half of its progress after round 1, accuracy rises by 50.0 points (31.1 to 64.1; n = 40): the rest of "
         "what round 1 hands over does harm.",
         "With the true progress after round 1, accuracy rises by 50.0 points (31.1 to 64.1; n = 40): better progress "
