@@ -139,6 +139,7 @@ def test_a_finished_run_is_evaluated_with_its_own_data_episode_and_rounds_or_wit
     assert "measured before" in said
 
 
+@pytest.mark.parametrize("finished", ["motif"], indirect=True)
 def test_a_finished_runs_rounds_are_probed_and_stand_in_its_report(finished):
     folder, _ = finished
     said = program("motif.probe", folder, "policy=outputs/one", "questions=3", "k=1", "episode.tokens=40")
