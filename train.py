@@ -1,6 +1,7 @@
 """Train and evaluate: `python train.py rounds=3 algo=motif`. `python train.py --help` says what can be chosen."""
 
 import sys
+from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -10,7 +11,7 @@ from motif import entry, launching, screen
 from motif.checks import UserError
 from motif.progress import objective, result_line
 from motif.runs import Run
-from motif.study import Job
+from motif.study import Job, study_of
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
@@ -25,7 +26,7 @@ def experiment(config: DictConfig, job: Job | None) -> float | None:
     if config.name is None:
         config.name = entry.run_name(config, HydraConfig.get().runtime.choices, entry.overrides())
     if "group" in config.tracking and config.tracking.group is None:
-        config.tracking.group = entry.study()
+        config.tracking.group = entry.study() or study_of(Path(config.outputs) / config.name)
     experiment, plain = entry.build(config), entry.resolved(config)
     if entry.optimised() and experiment.evaluation.split != "validation":
         raise UserError("an optimiser must not see test questions: evaluation.split=validation")

@@ -112,19 +112,22 @@ def prepared(folder: Path, doom: Doom | None) -> None:
     """In the process to be: a warm start of its own, and its doom."""
     os.environ["MOTIF_CACHE"] = str(folder / "cache")
     if doom:
-        kill_in(*doom)
+        kill_in(*doom, folder / "phase")
 
 
-def kill_in(phase: str, moment: int, seconds: float) -> None:
-    """Have this process killed `seconds` after the given moment of `phase` begins."""
+def kill_in(phase: str, moment: int, seconds: float, told: Path) -> None:
+    """Have this process killed `seconds` after the given moment of `phase` begins; `told` holds the phase that has
+    begun last, which by then may be another."""
     from motif.compute import Ledger
     from motif.experiment import Experiment
     from motif.training import GRPOTrainer
 
     begun = 0
+    told.write_text("before the warm start")
 
     def begins(name: str) -> None:
         nonlocal begun
+        told.write_text(name)
         begun += name == phase
         if begun == moment and name == phase:
             threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()
@@ -208,7 +211,7 @@ def runs_under_kills(wanted: int, source: random.Random, root: Path) -> tuple[Co
             if wait(begin(folder, words, partial(prepared, folder, doom)), folder):
                 break
             suffered += 1
-            kills[doom[0] if doom else "by another"] += 1
+            kills[(folder / "phase").read_text()] += 1
             print(f"\r{kills.total()} kills, {runs} runs", end="", file=sys.stderr)
         found = result(folder / "outputs/run")
         for key, value in calm[algo].items():

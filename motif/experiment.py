@@ -141,7 +141,7 @@ class Experiment:
                 raise
 
     def _run(self, run: Run, config: Mapping[str, Any], overwrite: bool) -> dict[str, Any]:
-        limits = self.budget.limits()
+        limits = (not overwrite and run.has_recorded() and run.limits) or self.budget.limits()
         screen.say(f"{self.name}  →  {self.folder}", style="bold")
         questions, tests = self.questions()
         episode = self.flaws.training_episode(self.episode)
@@ -167,7 +167,7 @@ class Experiment:
         checked = preflight.check(self, policy, questions, tests, continues) if self.preflight else None
         if processes.first():
             rows = fingerprint([*questions, *(question for test in tests.values() for question in test)])
-            run.begin(config, overwrite, rows)
+            run.begin(config, overwrite, rows, limits)
             where = run.folder / "environment.json"
             write_json(where, environment(self.seed, where))
             if checked and not continues:

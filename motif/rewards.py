@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from motif.checks import UserError, number, of_kind
+from motif.checks import UserError, number, of_kind, whole
 from motif.episode import Path
 
 Term = Callable[[Path], float]
@@ -24,6 +24,27 @@ def format(path: Path) -> float:
     """1 where the reply is one reasoning block and then one answer block that is not empty; line breaks and length do
     not matter."""
     return float(path[-1].well_formed)
+
+
+def efficiency(path: Path, phi: float) -> float:
+    """correct · (1 − ((r − 1)/φ)²), r being the rounds used (INFTYTHINK+, arXiv 2602.06960); 0 from r = φ + 1 on."""
+    number("reward.outcome.efficiency.phi", phi, above=0)
+    return float(path[-1].correct) * max(0.0, 1 - ((len(path) - 1) / phi) ** 2)
+
+
+def length(path: Path, tokens: int) -> float:
+    """correct · (1 − the share that an episode took of its rounds with `tokens` each): of right answers the shorter is
+    worth more, and no wrong one is worth anything for being short."""
+    whole("reward.outcome.length.tokens", tokens)
+    taken = sum(len(node.reply.token_ids) for node in path) / (tokens * path[-1].rounds)
+    return float(path[-1].correct) * max(0.0, 1 - taken)
+
+
+def overlong(path: Path, tokens: int, cache: int) -> float:
+    """0 for a reply of at most `tokens` − `cache` tokens, from there falling to −1 at `tokens`, its window (soft
+    overlong punishment of DAPO, arXiv 2503.14476, eq. 13)."""
+    whole("reward.reply.overlong.cache", cache, at_most=tokens)
+    return -min(1.0, max(0.0, (len(path[-1].reply.token_ids) - (tokens - cache)) / cache))
 
 
 @dataclass(frozen=True)

@@ -97,16 +97,24 @@ class Run:
         file = self.folder / "config.yaml"
         return differing(identity(yaml.safe_load(file.read_text())), identity(config)) if file.is_file() else []
 
-    def begin(self, config: Mapping[str, Any], overwrite: bool = False, rows: str | None = None) -> None:
+    def begin(
+        self,
+        config: Mapping[str, Any],
+        overwrite: bool = False,
+        rows: str | None = None,
+        limits: Mapping[str, float] | None = None,
+    ) -> None:
         """Make the folder, or take up what lies there; `overwrite` empties it first.
 
         `rows` is the fingerprint of the questions. A run that has recorded on others is refused: where its files lie
-        is no part of what a run is, what is in them is. The job of a queue that began it by `overwrite` is noted.
+        is no part of what a run is, what is in them is. The job of a queue that began it by `overwrite` is noted,
+        and its `limits`, which a run that is matched may have no more when it goes on.
         """
         if self.is_run() and (overwrite or self.differs(config) or (rows != self.rows and not self.has_recorded())):
             remove(self.folder)
         if not self.is_run():  # first of all, for a folder without it is not a run and is left alone
             meta = {"format": 1, "id": uuid.uuid4().hex[:12], "identity": identity_hash(config), "rows": rows}
+            meta |= {"limits": dict(limits)} if limits else {}
             meta |= {"overwritten_by": queued_job()} if overwrite else {}
             write_json(self.folder / "run.json", meta)
         elif self.rows not in (None, rows):
@@ -142,6 +150,11 @@ class Run:
     def rows(self) -> str | None:
         """The fingerprint of the questions that the run was begun with; None where none was noted."""
         return self.meta.get("rows")
+
+    @property
+    def limits(self) -> dict[str, float] | None:
+        """The limits of its budget, as they were when it began; None where it has not begun or has none."""
+        return self.meta.get("limits") if self.is_run() else None
 
     @property
     def lock(self) -> Path:

@@ -68,9 +68,17 @@ def jobs_of(folder: Path) -> list[dict[str, Any]]:
     return [{**job, "folder": str(outputs / job["name"])} if job.get("name") else job for job in found]
 
 
+def study_of(run: Path) -> str | None:
+    """The study of the newest launch beside a run's folder that it is a job of; None where it is of none."""
+    for file in sorted((run.parent / ".sweeps").glob("*/study.json"), reverse=True):
+        if any(job.get("name") == run.name for job in jobs_of(file.parent)):
+            return str(json.loads(file.read_text())["study"])
+    return None
+
+
 def survey(paths: Iterable[Path]) -> tuple[list[Status], list[Path]]:
-    """The runs at `paths`, and, of the newest launch of each study beside them, the jobs that have no folder yet; with
-    the folders of these launches.
+    """The runs at `paths`, and, of the newest launch of each study's command beside them, the jobs that have no folder
+    yet; with the folders of these launches.
 
     A path is a run's folder, a folder of runs, or one launch's folder below `.sweeps`.
     """
@@ -85,7 +93,8 @@ def survey(paths: Iterable[Path]) -> tuple[list[Status], list[Path]]:
             if Run(each).is_run():
                 runs[str(each.absolute())] = status(each)
         for file in sorted(outputs.glob(".sweeps/*/study.json")):
-            launches[f"{outputs} {json.loads(file.read_text())['study']}"] = file.parent
+            told = json.loads(file.read_text())
+            launches[f"{outputs} {told['study']} {sorted(told['command'])}"] = file.parent
     for folder in launches.values():
         for job in jobs_of(folder):
             place = job.get("folder", f"{folder}/{job['number']}")
@@ -101,6 +110,8 @@ def of_job(job: Mapping[str, Any]) -> Status:
     here = status(Path(job["folder"])) if "folder" in job else Status(name, "not begun")
     here = replace(here, overrides=asked)
     state = job["state"]
+    if state in FINISHED and here.state not in FINISHED:
+        return here  # its folder was removed since, and the same command does it again
     if state in ("done", "skipped", "failed"):
         left = None if state in FINISHED else here.left
         return replace(here, state=state, detail=job.get("reason", ""), result=job.get("result", ""), left=left)

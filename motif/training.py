@@ -17,7 +17,6 @@ from trl import GRPOConfig, GRPOTrainer
 from motif import processes
 from motif.budget import Limits, reached
 from motif.checkpoints import Checkpoints, check_made_with
-from motif.checks import UserError
 from motif.compute import forget_peak
 from motif.flops import Cost
 from motif.models import Policy
@@ -178,11 +177,6 @@ def train(
     found = newest(run)
     if found:
         check_made_with(found, checkpoints.accept)
-        if found.note["limits"] != limits:
-            raise UserError(
-                f"the run that budget.match names has changed since this one began (limits were "
-                f"{found.note['limits']}, are {limits}); overwrite=true begins again"
-            )
         ledger.restore(found.note["ledger"])
     if trainer.is_world_process_zero():
         ledger.redone = lost(run, ledger)

@@ -146,9 +146,10 @@ def last_step(part: Path) -> int:
     for other in part.parent.glob(f"offline-run-*-{part.name.split('-')[-1]}"):
         if other != part:
             call = [sys.executable, "-m", "wandb", "leet", "inspect", "--summary", "--json", str(other)]
-            read = subprocess.run(call, capture_output=True, text=True, timeout=120)
-            if read.returncode == 0:  # what a kill left empty cannot be read
-                found.append(json.loads(read.stdout)["summary"].get(STEP) or 0)
+            with suppress(subprocess.TimeoutExpired):  # then a step may be told twice, which W&B takes
+                read = subprocess.run(call, capture_output=True, text=True, timeout=120)
+                if read.returncode == 0:  # what a kill left empty cannot be read
+                    found.append(json.loads(read.stdout)["summary"].get(STEP) or 0)
     return int(max(found))
 
 

@@ -132,3 +132,12 @@ def test_two_processes_count_the_whole_job_and_stop_at_the_same_step(tmp_path):
     assert lines[-1]["train/first_round_replies"] == 8
     records = [file.read_text().splitlines() for file in (tmp_path / "two/evaluation").glob("*.jsonl")]
     assert records and all(len(kept) == 2 for kept in records)  # all measure, one writes
+
+
+def test_a_run_goes_on_with_the_limit_it_began_with_whatever_became_of_the_one_it_matches(tmp_path):
+    run(tmp_path, "other", "algo=motif", "algo.steps=1")
+    first = run(tmp_path, "same", "algo=grpo", "algo.steps=30", f"budget.match={tmp_path}/other")
+    (tmp_path / "same/summary.json").unlink()  # as if it had been killed after its last step
+    (tmp_path / "other/summary.json").unlink()
+    again = run(tmp_path, "same", "algo=grpo", "algo.steps=30", f"budget.match={tmp_path}/other")
+    assert again["budget"] == first["budget"] and again["stopped_by"] == "budget.tokens"

@@ -1,10 +1,10 @@
 import pytest
 
-from motif.carry import Summary
+from motif.carry import Full, HeadTail, Nothing, Summary, Tail
 from motif.checks import UserError
-from motif.episode import Episode, copied, futures, grade, grow
+from motif.episode import Episode, copied, futures, grade, grow, main_line
 from motif.generation import Sampling
-from tests.toys import Words, good, question, says
+from tests.toys import Words, good, question, reply, says
 
 
 def sampling(round):
@@ -24,6 +24,84 @@ def test_a_tree_has_m_replies_with_k_continuations_each_down_to_the_last_round()
     assert [[len(child.children) for child in root.children] for root in tree.roots] == [[1] * 3] * 2
     assert len(list(tree.paths())) == 6 and all(len(path) == 3 and path[-1].ended for path in tree.paths())
     assert len(list(tree.nodes())) == 2 + 6 + 6
+
+
+def test_a_main_line_branches_in_every_round_and_what_branches_off_goes_on_alone():
+    (tree,) = grown(lambda prompt: good("x"), rounds=4, branching=(2, 3, 2, 4))
+    for root in tree.roots:
+        line = main_line(root)
+        assert len(line) == 4 and [len(node.children) for node in line] == [3, 2, 4, 0]
+        off = [child for node in line for child in node.children[1:]]
+        assert all(len(node.children) <= 1 for side in off for node in (side, *side.children))
+    assert all(len(path) == 4 for path in tree.paths())
+
+
+def test_an_answered_episode_ends_with_the_first_complete_final_answer_and_later_rounds_are_not_generated():
+    calls, words = [], Words()
+
+    def answer(prompt):
+        if "This is round 3" in prompt or ("This is round 2" in prompt and "easy" in prompt):
+            return good("\\boxed{2}")
+        return good("half way, \\boxed{2", reasoning="perhaps \\boxed{2}")  # in the reasoning, and not complete
+
+    def generate(talks, sampling):
+        calls.append(len(talks))
+        return says(words, answer)(talks, sampling)
+
+    episode = Episode(rounds=3, tokens=10, stop="answered")
+    easy, hard = grow([question("easy"), question("hard")], episode, [2, 2, 1], generate, words, sampling)
+    assert [len(path) for path in easy.paths()] == [2] * 4 and [len(path) for path in hard.paths()] == [3] * 4
+    assert calls == [4, 8, 4] and all(path[-1].ended for tree in (easy, hard) for path in tree.paths())
+    said = "\n".join(message["content"] for message in episode.conversation(question(), 1, None))
+    assert "As soon as you have the final answer" in said
+
+
+def test_a_reply_that_was_cut_off_has_not_answered():
+    words = Words()
+
+    def generate(talks, sampling):
+        return [reply(good("\\boxed{2}"), words, finished=False) for _ in talks]
+
+    (tree,) = grow([question()], Episode(rounds=2, tokens=10, stop="answered"), [1, 1], generate, words, sampling)
+    assert len(next(tree.paths())) == 2
+
+
+def test_what_is_handed_over_can_be_another_thing():
+    heard = []
+    grow(
+        [question()],
+        Episode(rounds=3, tokens=10),
+        [1, 1, 1],
+        says(words := Words(), lambda prompt: heard.append(prompt) or good(f"p{len(heard)}")),
+        words,
+        sampling,
+        handed=lambda question, path: None if len(path) == 1 else f"other than {path[-1].carried}",
+    )
+    assert "No progress was handed over" in heard[1] and "other than p2" in heard[2]
+
+
+@pytest.mark.parametrize(
+    ("carry", "handed"),
+    [
+        (Tail(tokens=2), "some work"),
+        (HeadTail(head=1, tokens=1), "just … work"),
+        (Full(), "just some work"),
+        (Nothing(), None),
+    ],
+)
+def test_without_a_summary_no_answer_tag_is_asked_for_before_the_end(carry, handed):
+    heard = []
+
+    def answer(prompt):
+        heard.append(prompt)
+        return "just <reasoning>some work" if "This is round 1" in prompt else good("\\boxed{2}")
+
+    (tree,) = grown(answer, rounds=2, branching=(1, 1), carry=carry)
+    (first, last) = next(tree.paths())
+    assert first.carried == handed and first.well_formed and last.well_formed
+    assert not {"no_answer", "progress_cleaned"} & set(first.events)
+    assert "write your progress inside" not in heard[0] and "final answer inside <answer>" in heard[1]
+    assert ("What you see of your work so far" in heard[1]) == (handed is not None)
 
 
 def test_the_generator_is_called_once_a_round_for_all_questions_and_branches():

@@ -109,3 +109,17 @@ def test_harmless_text_is_left_as_it_is():
 def test_unusable_tags_are_refused(tags):
     with pytest.raises(UserError):
         Prompts(**tags)
+
+
+def test_another_way_of_carrying_is_told_and_asks_for_no_summary():
+    class Way:
+        told, tagged = "the next one sees the last part of it", False
+
+    first, second = (text(Prompts().conversation("q", round, 2, "seen", Way())) for round in (1, 2))
+    assert "the next one sees the last part of it" in first and "progress made so far" not in first
+    assert "write your progress" not in first and "What you see of your work so far:\n<progress>\nseen" in second
+
+
+def test_that_a_final_answer_may_come_early_is_said_only_where_it_may():
+    said = [text(Prompts().conversation("q", 1, 3, None, early=early)) for early in (False, True)]
+    assert ["that ends the work" in each for each in said] == [False, True]

@@ -3,7 +3,7 @@ import pytest
 from motif.checks import UserError
 from motif.episode import Episode, grade, grow
 from motif.generation import Sampling
-from motif.rewards import Reward, accuracy, format
+from motif.rewards import Reward, accuracy, efficiency, format, length, overlong
 from tests.toys import Words, good, question, says
 
 BOTH = {"outcome": {"accuracy": accuracy}, "reply": {"format": format}, "weights": {"accuracy": 1.0, "format": 0.5}}
@@ -60,3 +60,48 @@ def test_an_exception_in_a_term_stops_the_run():
 def test_terms_and_weights_that_do_not_match_are_refused(bad):
     with pytest.raises(UserError):
         Reward(**{**BOTH, **bad})
+
+
+def episode_of(*texts, rounds=4, stop="answered"):
+    """The trajectory of these replies, one a round."""
+    words, said = Words(), iter(texts)
+    episode = Episode(rounds=rounds, tokens=9, stop=stop)
+    trees = grow([question()], episode, [1] * rounds, says(words, lambda _: next(said)), words, lambda _: Sampling(9))
+    grade(trees)
+    (path,) = trees[0].paths()
+    return path
+
+
+def test_efficiency_falls_with_the_square_of_the_rounds_used():
+    further, right, wrong = good("further"), good("\\boxed{2}"), good("\\boxed{3}")
+    assert efficiency(episode_of(right), phi=2) == 1.0
+    assert efficiency(episode_of(further, right), phi=2) == 0.75
+    assert efficiency(episode_of(further, further, right), phi=2) == 0.0
+    assert efficiency(episode_of(further, further, further, right), phi=2) == 0.0  # and not below
+    assert efficiency(episode_of(wrong), phi=2) == 0.0
+    assert len(episode_of(further, right)) == 2 and len(episode_of(right, *[right] * 3, stop="rounds")) == 4
+
+
+def test_length_pays_a_right_answer_for_what_it_left_of_its_windows():
+    right = good("\\boxed{2}", reasoning="a b c")  # three tokens
+    assert length(episode_of(right, rounds=2), tokens=10) == pytest.approx(1 - 3 / 20)
+    assert length(episode_of(good("\\boxed{3}")), tokens=10) == 0.0
+    assert length(episode_of(right, rounds=1), tokens=2) == 0.0
+
+
+@pytest.mark.parametrize(("words", "value"), [(1, 0.0), (6, 0.0), (7, -0.25), (8, -0.5), (10, -1.0), (12, -1.0)])
+def test_overlong_falls_over_the_last_tokens_of_the_window(words, value):
+    assert overlong(path_of(" ".join(["w"] * words)), tokens=10, cache=4) == value
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda path: efficiency(path, phi=0), "efficiency.phi"),
+        (lambda path: length(path, tokens=0), "length.tokens"),
+        (lambda path: overlong(path, tokens=4, cache=5), "overlong.cache"),
+    ],
+)
+def test_settings_of_a_term_are_checked_by_name(call, words):
+    with pytest.raises(UserError, match=words):
+        call(path_of(good("\\boxed{2}")))

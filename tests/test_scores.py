@@ -67,3 +67,12 @@ def test_what_the_two_graders_judge_differently_is_counted_and_listed():
     assert summarise(records)["disagreements"] == 1 and summarise(records)["strict"] == 0.5
     (found,) = disagreements(records)
     assert found == {"id": "b", "sample": 0, "gold": "2", "prediction": "2", "correct": True, "strict": False}
+
+
+def test_an_episode_that_ended_early_stays_as_it_ended_and_takes_no_more_tokens():
+    early, late = item("a", "2"), item("b", "3")
+    early["samples"][0] |= {"tokens_by_round": [5], "correct_by_round": [True]}
+    late["samples"][0] |= {"tokens_by_round": [5, 7, 8], "correct_by_round": [False, True, False]}
+    found = summarise([early, late])
+    assert found["rounds_used"] == 2 and found["tokens_by_round"] == [5, 3.5, 4]
+    assert [share["value"] for share in found["accuracy_by_round"]] == [0.5, 1.0, 0.5]

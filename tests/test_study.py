@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from motif.study import Job, duration, jobs_of, last_screen, launch, survey, totals
+from motif.study import Job, duration, jobs_of, last_screen, launch, study_of, survey, totals
 from tests.test_progress import run_folder
 
 ROOT = Path(__file__).parent.parent
@@ -39,7 +39,8 @@ def test_a_study_whose_folder_has_moved_finds_its_runs_beside_it(tmp_path):
 def test_the_last_screen_says_whether_all_is_done_and_what_goes_on_with_what_is_not(tmp_path, capsys):
     folder = tmp_path / ".sweeps/1"
     launch(folder, "mine", ["train.py", "-m", "seed=0,1"], [(["seed=0"], "a"), (["seed=1"], "b")])
-    for number in (0, 1):
+    for number, name in enumerate("ab"):
+        run_folder(tmp_path, name, lines=10, finished=True)
         Job(folder / f"jobs/{number}.json", [f"seed={number}"]).note("done", result="50 %")
     assert last_screen(folder) and "again" not in capsys.readouterr().out
     Job(folder / "jobs/1.json", ["seed=1"]).failed(ValueError("no"))
@@ -47,6 +48,25 @@ def test_the_last_screen_says_whether_all_is_done_and_what_goes_on_with_what_is_
     said = capsys.readouterr().out
     assert "python train.py -m seed=0,1 " in said and "python train.py seed=1 " in said
     assert "python train.py seed=0 " not in said and "ValueError: no" in said and "tracebacks lie in" in said
+
+
+def test_a_job_that_is_done_and_whose_folder_was_removed_is_to_be_done_again(tmp_path):
+    launch(tmp_path / ".sweeps/1", "mine", ["train.py", "-m"], [(["seed=0"], "a")])
+    Job(tmp_path / ".sweeps/1/jobs/0.json", ["seed=0"]).note("done", result="50 %")
+    assert [each.state for each in survey([tmp_path])[0]] == ["not begun"] and not last_screen(tmp_path / ".sweeps/1")
+
+
+def test_launches_of_one_study_by_different_commands_are_all_shown(tmp_path):
+    for stamp, name in (("1", "a"), ("2", "b")):
+        launch(tmp_path / ".sweeps" / stamp, "rounds", ["train.py", f"model={name}"], [([f"model={name}"], name)])
+    assert {each.name for each in survey([tmp_path])[0]} == {"a", "b"}
+
+
+def test_a_run_is_known_to_belong_to_its_study_also_where_it_is_run_alone(tmp_path):
+    for stamp, study in (("1", "old"), ("2", "new")):
+        launch(tmp_path / ".sweeps" / stamp, study, ["train.py"], [(["seed=0"], "a")])
+    assert study_of(tmp_path / "a") == "new" and study_of(tmp_path / "b") is None
+    assert study_of(tmp_path / "nowhere/a") is None
 
 
 def look(*paths, folder=ROOT):

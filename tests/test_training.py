@@ -4,11 +4,13 @@ import gzip
 import hashlib
 import json
 import signal
+from dataclasses import replace
 
 import pytest
+import torch
 from trl import GRPOTrainer
 
-from motif.algorithms import GRPO, MOTIF
+from motif.algorithms import GRPO, MOTIF, Broadcast, Discounted, Value
 from motif.arguments import trainer_arguments
 from motif.budget import COUNTED
 from motif.chain import Chain
@@ -45,7 +47,8 @@ def small(cls, **settings):
 def run_training(policy, algorithm, folder, generate=None, seed=0, every=100, guard=None, **settings):
     """Train on chains in `folder`; returns the run."""
     config = {"folder": folder.name}
-    run, episode = Run.open(folder, config), EPISODE.with_rounds(algorithm.rounds(3))
+    run = Run.open(folder, config)
+    episode = settings.get("episode", EPISODE).with_rounds(algorithm.rounds(3))
     run.begin(config)
     questions = Chain(train_size=16, longest=4).train()
     generate = generate or Transformers().generator(policy)
@@ -121,6 +124,96 @@ def test_the_first_reply_that_helps_gets_the_higher_advantage_and_only_first_rou
     assert sorted(reply["advantage"] for reply in noted) == pytest.approx(
         sorted(advantage for *_, advantage in seen), abs=1e-4
     )
+
+
+def by_rounds(policy, ends):
+    """A generator of the terse wording: in round t every reply says `t` and whose it is, and the n-th
+    trajectory ends in round ends[n], the first one with the right answer and the others with a wrong one."""
+    golds = {question.text: question.gold for question in Chain(train_size=16, longest=4).train()}
+    count = iter(range(10_000))
+
+    def generate(talks, sampling):
+        replies = []
+        for talk, prompt in zip(talks, policy.render(talks), strict=True):
+            said = talk[0]["content"]
+            round, name = int(said[0]), said.split()[1].split("<")[0]
+            n = int(said.split(">n")[1][0]) if "<progress>" in said else next(count) % len(ends)
+            box = f"\\boxed{{{golds[name] if n == 0 else 'wrong'}}}"
+            text = good(box if round == ends[n] else f"n{n}", reasoning=f"round {round} of n{n}")
+            ids = policy.tokenizer(text)["input_ids"] + [policy.tokenizer.eos_token_id]
+            replies.append(Reply(text, ids, prompt, True))
+        return replies
+
+    return generate
+
+
+@pytest.mark.parametrize("algorithm", [Broadcast, Discounted, Value], ids=lambda kind: kind.name)
+def test_advantages_land_on_the_tokens_of_their_own_round(policy, tmp_path, monkeypatch, algorithm):
+    seen, compute = [], GRPOTrainer.compute_loss
+
+    def spy(self, model, inputs, *args, **kwargs):
+        for ids, mask, own, advantage in zip(
+            *(inputs[name] for name in ("completion_ids", "completion_mask", "tool_mask", "advantages")), strict=True
+        ):
+            seen.append((policy.tokenizer.decode(ids[(mask * own).bool()]), advantage.item()))
+        return compute(self, model, inputs, *args, **kwargs)
+
+    monkeypatch.setattr(GRPOTrainer, "compute_loss", spy)
+    ends = (2, 3, 3, 1)
+    run = run_training(
+        policy, small(algorithm), tmp_path / "run", by_rounds(policy, ends), episode=replace(EPISODE, stop="answered")
+    )
+    assert [line["train/optimiser_steps"] for line in run.metrics()] == [1, 2]  # as many as of one round
+    assert len(seen) == 2 * 2 * 4 * 3
+    if algorithm is not Value:  # of which continuations count too
+        assert run.metrics()[0]["train/rounds_used"] == 2.25
+    noted = {
+        (reply["round"], reply["text"].split("of n")[1][0]): reply["advantage"]
+        for tree in episodes(run)
+        for reply in every(tree["replies"])
+        if "advantage" in reply
+    }
+    assert {(round, n) for n, end in enumerate(ends) for round in range(1, end + 1)} == {
+        (round, int(n)) for round, n in noted
+    }
+    filled = [(text, advantage) for text, advantage in seen if not text]
+    assert len(filled) == 2 * 2 * (12 - sum(ends)) and all(advantage == 0 for _, advantage in filled)
+    for text, advantage in seen:
+        if text:
+            round, n = text.split("round ")[1][0], text.split("of n")[1][0]
+            weight = 3 / ends[int(n)]  # of a trajectory's rounds the weights add up to the same
+            assert advantage == pytest.approx(weight * noted[int(round), n], abs=1e-5)
+
+
+def every(replies):
+    for reply in replies:
+        yield reply
+        yield from every(reply["children"])
+
+
+def test_what_fills_a_short_trajectory_up_has_no_part_in_the_gradient(policy, tmp_path, monkeypatch):
+    settings = {"episode": replace(EPISODE, stop="answered")}
+    algorithm = small(Broadcast, steps=1)
+    run_training(policy, algorithm, tmp_path / "one", by_rounds(policy, (2, 3, 3, 1)), **settings)
+    plain = Rollout._nothing
+
+    def other(self):
+        return replace(plain(self), token_ids=[5], prompt_ids=[7, 8, 9])
+
+    monkeypatch.setattr(Rollout, "_nothing", other)
+    again = Tiny().load()
+    run_training(again, algorithm, tmp_path / "two", by_rounds(again, (2, 3, 3, 1)), **settings)
+    assert all(
+        torch.allclose(one, two, atol=1e-7)
+        for one, two in zip(policy.model.parameters(), again.model.parameters(), strict=True)
+    )
+    assert weights(policy) != weights(Tiny().load())
+
+
+def test_aggregation_that_is_trls_is_refused_where_trl_makes_no_advantages(policy, tmp_path):
+    algorithm = small(Broadcast, trainer={**TRAINER, "multi_objective_aggregation": "normalize_then_sum"})
+    with pytest.raises(UserError, match="multi_objective_aggregation"):
+        run_training(policy, algorithm, tmp_path / "run")
 
 
 def episodes(run):

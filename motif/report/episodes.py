@@ -18,6 +18,7 @@ from typing import Any
 from motif.reading import BASE, Recorded, Result, parsed
 from motif.report.tables import decoded
 from motif.runs import write_text
+from motif.scores import right_after
 
 MOST = 1000  # questions kept of one file
 MOST_BYTES = 32_000_000  # of them together
@@ -108,7 +109,7 @@ def evaluated(result: Result) -> Iterator[dict[str, Any]]:
     """The records of an evaluation as questions with nested replies; `result` gets its shares by question."""
     assert result.records is not None
     whole: dict[str, float] = {}
-    by_round: list[dict[str, float]] = []
+    by_round: list[dict[str, float]] = [{} for _ in result.found.get("accuracy_by_round") or []]
     with result.records.open("rb") as file:
         for line in file:
             item = parsed(line)
@@ -116,10 +117,8 @@ def evaluated(result: Result) -> Iterator[dict[str, Any]]:
                 continue
             samples, id = item["samples"], str(item["id"])
             whole[id] = sum(bool(sample["correct"]) for sample in samples) / len(samples)
-            for place, right in enumerate(zip(*(sample["correct_by_round"] for sample in samples), strict=False)):
-                if place == len(by_round):
-                    by_round.append({})
-                by_round[place][id] = sum(map(bool, right)) / len(samples)
+            for place, shares in enumerate(by_round):
+                shares[id] = sum(right_after(sample, place) for sample in samples) / len(samples)
             flags = {flag for sample in samples for flag in sample_flags(sample)}
             yield {
                 **{key: item.get(key) for key in ("id", "question", "gold", "facts")},
