@@ -112,7 +112,8 @@ class Prober:
     def folder(self) -> Path:
         """Where results lie: in the run's folder, or for other policies beside what `evaluate.py` measured of them."""
         run = Run(Path(self.policy))
-        return run.probes if run.is_run() else Path(self.outputs) / "evaluations" / policy_name(self.policy) / "probes"
+        own = run.folder if run.is_run() else Path(self.outputs) / "evaluations" / policy_name(self.policy)
+        return own / "probes"
 
     def _next(self) -> str:
         if Run(Path(self.policy)).is_run():

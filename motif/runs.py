@@ -65,7 +65,6 @@ class Run:
         self.checkpoints = folder / "checkpoints"
         self.policy = folder / "policy"
         self.evaluation = folder / "evaluation"
-        self.probes = folder / "probes"
 
     @classmethod
     def open(cls, folder: Path, config: Mapping[str, Any], overwrite: bool = False) -> "Run":
