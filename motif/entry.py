@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import hydra
 from hydra import compose
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
@@ -228,18 +227,6 @@ def for_policy(config: DictConfig) -> Any:
     if not known and "dataset" not in typed():
         raise UserError("dataset has no value: choose one, as in dataset=math500")
     return build(config)
-
-
-def program(name: str, run: Callable[[DictConfig], Any]) -> None:
-    """Be `python -m motif.<name>`: `run` with what conf/<name>.yaml and the command line say."""
-
-    @hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)
-    def main(config: DictConfig) -> None:
-        screen.quiet(verbose())
-        guarded(lambda: run(config))
-
-    sys.argv = arguments(sys.argv)
-    main()
 
 
 def typed() -> list[str]:

@@ -18,6 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import hydra
 from hydra import compose
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -26,7 +27,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict
 
 from motif import screen
-from motif.entry import interrupted, one_line, run_name
+from motif.entry import CONF, arguments, guarded, interrupted, one_line, run_name, verbose
 from motif.study import jobs_of, last_screen, launch
 
 NEEDED = {"ray": "hydra-ray-launcher", None: "'motif[sweeps]'"}  # by launchers, that they can be installed with
@@ -119,6 +120,18 @@ def tell(fault: Exception) -> None:
         screen.say(f"error: a job's process ended before its work did: {words}", style="red")
     else:
         traceback.print_exception(fault)
+
+
+def program(name: str, run: Callable[[DictConfig], Any]) -> None:
+    """Be `python -m motif.<name>`: `run` with what conf/<name>.yaml and the command line say."""
+
+    @hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)
+    def main(config: DictConfig) -> None:
+        screen.quiet(verbose())
+        guarded(lambda: run(config))
+
+    sys.argv = arguments(sys.argv)
+    start(main)
 
 
 def start(main: Callable[[], Any]) -> None:

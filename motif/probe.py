@@ -4,7 +4,7 @@ The program alone: what is done to episodes is `interventions`, what came of it 
 probes of `motif.probes` are another thing, replies that a reward is asked about before training.
 """
 
-from motif import entry
+from motif import entry, launching
 
 if __name__ == "__main__":
-    entry.program("probe", lambda config: entry.for_policy(config).run())
+    launching.program("probe", lambda config: entry.for_policy(config).run())

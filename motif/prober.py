@@ -21,9 +21,10 @@ from motif.episode import Episode
 from motif.evaluation import Records, kept
 from motif.evaluator import opened, policy_id
 from motif.flaws import Flaws
+from motif.generation import Generate
 from motif.interventions import Probing, interventions
 from motif.locks import Lock
-from motif.models import policy_name
+from motif.models import Policy, policy_name
 from motif.results import interval
 from motif.runs import Run, write_json
 
@@ -76,11 +77,13 @@ class Prober:
         if result_file.is_file() and not self.overwrite:
             screen.say(f"measured before, in {records_file}; overwrite=true measures again", style="yellow")
         else:
+            screen.quiet_bars()
+            policy, generate = opened(self.policy, json.dumps(dict(self.options)), self.generation)
             with Lock(stem.parent / ".locks" / stem.name, str(records_file), say=screen.say):
                 if self.overwrite:
                     records_file.unlink(missing_ok=True)
                     result_file.unlink(missing_ok=True)
-                records = self._measure(questions, records_file)
+                records = self._measure(policy, generate, questions, records_file)
                 write_json(result_file, {**identity, **effects(records)})
         result = json.loads(result_file.read_text())
         show(result, policy_name(self.policy))
@@ -120,9 +123,7 @@ class Prober:
             return f"python -m motif.report {self.policy}"
         return f"python -m motif.report {self.folder().parent}"
 
-    def _measure(self, questions: Sequence[Question], file: Path) -> Records:
-        screen.quiet_bars()
-        policy, generate = opened(self.policy, json.dumps(dict(self.options)), self.generation)
+    def _measure(self, policy: Policy, generate: Generate, questions: Sequence[Question], file: Path) -> Records:
         tokenizer, grade, true = policy.tokenizer, self.flaws.marks(), known(questions)
         probing = Probing(self.measured_episode(), generate, tokenizer, grade, self.k, self.seed, true)
         with screen.progress(f"{self.dataset.name}, probed", len(questions)) as report:

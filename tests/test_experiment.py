@@ -1,6 +1,7 @@
 """Experiments from the command line to the last screen, a few steps long."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -122,7 +123,8 @@ def test_the_same_name_with_another_configuration_is_refused(finished, train):
 
 def program(name, folder, *arguments):
     call = [sys.executable, *(["-m", name] if name.startswith("motif.") else [str(TRAIN.with_name(name))]), *arguments]
-    done = subprocess.run(call, capture_output=True, text=True, cwd=folder, timeout=200)
+    here = {**os.environ, "PYTHONPATH": str(TRAIN.parent)}
+    done = subprocess.run(call, capture_output=True, text=True, cwd=folder, timeout=200, env=here)
     assert done.returncode == 0 and "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
     return done.stdout
 

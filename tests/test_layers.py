@@ -32,7 +32,8 @@ LAYERS = [  # from the ground up; a module may import from layers below its own
     {"preflight", "report", "prober"},
     {"experiment"},
     {"entry"},
-    {"launching", "probe"},
+    {"launching"},
+    {"probe"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "wandb", "accelerate", "scipy", "math_verify", "vllm"}
