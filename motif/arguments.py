@@ -102,6 +102,7 @@ def trainer_arguments(
             seed=seed,
             report_to="none",
             logging_steps=1,
+            logging_nan_inf_filter=False,
             disable_tqdm=True,
             save_strategy="steps",
             save_steps=checkpoints.every,

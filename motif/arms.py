@@ -5,6 +5,8 @@ The one notion of an arm, for verdicts and for the report: of whatever `motif.re
 """
 
 import json
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
@@ -16,6 +18,12 @@ from motif.reading import BASE, MISSING, Recorded, Result
 GROUPS = ("model", "dataset", "reward", "episode", "algo")  # choices, which have a name
 LABELS = 5  # most settings in a name
 FIRST = ("algo.name", "model.name", "dataset.name", "rounds")  # what differences are listed by
+BEFORE = ("model.", "episode.", "flaws.carry")  # what the policy before training hangs on, but for
+TRAINING = (  # what evaluation sets itself, and what is of training alone; adapters begin as nothing
+    *("model.learning_rate", "model.bf16", "model.gradient_checkpointing", "model.peft", "episode.rounds"),
+    *(f"episode.{later}{key}" for later in ("", "later.") for key in ("temperature", "top_p", "top_k")),
+)
+KNOWN = ("dataset rows", "grader")  # settings of a result without which it is comparable with nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +43,15 @@ class Arm:
     @property
     def algo(self) -> str | None:
         return str(self.settings.get("algo.name", MISSING)) if self.trained else None
+
+    def is_called(self, name: str) -> bool:
+        """Whether `name` is its own, or its algorithm's (`base` for none), with settings of its after that or not: as
+        in `motif k=2`."""
+        kind, *labels = name.split()
+        own = self.algo or (BASE if self.settings else self.name)
+        return name == self.name or (
+            kind == own and set(labels) <= {label(key, value) for key, value in self.settings.items()}
+        )
 
     @property
     def results(self) -> list[Result]:
@@ -104,9 +121,10 @@ def finished(found: Sequence[Arm]) -> list[Arm]:
 
 
 def alike(one: Sequence[Result], other: Sequence[Result]) -> list[tuple[list[Result], list[Result]]]:
-    """The results of two arms that share their settings, for each settings, one of each seed."""
+    """The results of two arms that share their settings, for each settings, one of each seed; what is not known of both
+    is not shared."""
     pairs = []
-    for settings in {json.dumps(item.settings): item.settings for item in one}.values():
+    for settings in {json.dumps(item.settings): item.settings for item in one if not unknown(item)}.values():
         first, second = one_each(one, settings), one_each(other, settings)
         if first and second:
             pairs.append((first, second))
@@ -120,10 +138,16 @@ def one_each(found: Sequence[Result], settings: Mapping[str, Any]) -> list[Resul
 
 
 def unlike(one: Result, other: Result) -> str:
-    """In which settings two results differ, and how."""
+    """In which settings two results differ, and how; or which nobody knows."""
+    if lacking := [key for key in KNOWN if key in (*unknown(one), *unknown(other))]:
+        return f"unknown: {', '.join(lacking)}"
     keys = differing(one.settings, other.settings)
     values = "; ".join(f"{key} {one.settings[key]} against {other.settings[key]}" for key in keys)
     return f"they differ in {' and '.join(keys)} ({values})"
+
+
+def unknown(found: Result) -> list[str]:
+    return [key for key in KNOWN if found.settings[key] is None]
 
 
 def left_out(arm: Arm, measured: Sequence[Result], kept: Sequence[Result]) -> list[str]:
@@ -148,26 +172,51 @@ def of_seeds(sides: tuple[Arm, Arm], seeds: tuple[int, int]) -> list[str]:
 
 
 def confounded(arm: Arm, baseline: Arm) -> list[str]:
-    """What two trained arms of different algorithms differ in besides."""
-    if not (arm.trained and baseline.trained) or arm.algo == baseline.algo:
+    """What two trained arms differ in besides what their comparison is about: the algorithm, with what it alone has,
+    its rounds and its match, or within an algorithm the one setting that differs. Words that follow others' are left
+    out."""
+    if not (arm.trained and baseline.trained):
         return []
-    found = telling(differing(arm.settings, baseline.settings))
-    keys = [key for key in found if not key.startswith("algo.") and key not in ("rounds", "episode.rounds")]
-    more = f" and {len(keys) - 4} more" if len(keys) > 4 else ""
-    return [f"the arms differ in more than the algorithm: {', '.join(keys[:4])}{more}"] if keys else []
+    one, other, alike = arm.settings, baseline.settings, arm.algo == baseline.algo
+    told: dict[Any, str] = {}
+    for key in sorted(telling(differing(one, other), but="algo")):
+        single = key.startswith("algo.") and not key.startswith("algo.trainer.") and (key in one) != (key in other)
+        about = single or key in ("algo.name", "rounds", "budget.match", "budget.on")
+        if not key.split(".")[-1].startswith("_") and (alike or not about):
+            values = one.get(key, MISSING), other.get(key, MISSING)
+            words = all(isinstance(value, str) and value != MISSING for value in values)
+            told.setdefault(values if words else key, f"{key} {short(values[0])} against {short(values[1])}")
+    if not told or (alike and len(told) == 1):
+        return []
+    more = f" and {len(told) - 4} more" if len(told) > 4 else ""
+    return [f"the arms {'differ in' if alike else 'also differ in:'} {'; '.join([*told.values()][:4])}{more}"]
 
 
 def trained_by(run: Recorded) -> dict[str, Any]:
-    """What can change a run's trained policy, but for the seed, by dotted keys."""
+    """What can change a run's trained policy, but for the seed, by dotted keys. Of a run that was matched, what it is
+    called whatever its seed, for each seed may be matched with its own."""
     own = {key: value for key, value in identity(run.config).items() if key not in ("seed", "evaluation")}
+    settings = dict(flat(own))
+    if settings.get("budget.match"):
+        settings["budget.match"] = seedless(str(settings["budget.match"]))
     names = {f"{key}.name": run.choice(key) for key in ("algo", "model", "dataset")}
-    return {**dict(flat(own)), **names, "rounds": run.choice("rounds")}
+    return {**settings, **names, "rounds": run.choice("rounds")}
+
+
+def seedless(folder: str) -> str:
+    """A run's name, as `motif.names` derives it, without its seed and the hash that holds it."""
+    found = re.fullmatch(r"(.+)-s\d+(-.+?)??(?:-[0-9a-f]{6})?", folder.rstrip("/").rsplit("/", 1)[-1])
+    return found[1] + (found[2] or "") if found else folder
 
 
 def before_training(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The part that can change what the untrained policy answers in a given number of rounds."""
-    kept = ("model.", "episode.", "flaws.")
-    return {key: value for key, value in settings.items() if key.startswith(kept) and key != "episode.rounds"}
+    return {key: value for key, value in settings.items() if key.startswith(BEFORE) and not follows(key, TRAINING)}
+
+
+def follows(key: str, keys: Sequence[str]) -> bool:
+    """Whether a dotted key is one of `keys`, or within one."""
+    return any(key == each or key.startswith(f"{each}.") for each in keys)
 
 
 def flat(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -181,7 +230,7 @@ def flat(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 def differing_keys(found: Sequence[Arm]) -> list[str]:
     """The keys in which arms differ, choices first; a key that repeats another's values is left out."""
-    keys = {key for arm in found for key in arm.settings}
+    keys = keys_of(found)
     others = sorted(keys - set(FIRST), key=lambda key: ("._" in key, not key.endswith(".name"), key.count("."), key))
     seen, kept = set(), []
     for key in [*(key for key in FIRST if key in keys), *others]:
@@ -193,25 +242,45 @@ def differing_keys(found: Sequence[Arm]) -> list[str]:
 
 
 def named(found: Sequence[Arm]) -> list[Arm]:
-    """The same arms, each called by its algorithm and, among several of that algorithm, by what sets it apart, the
-    first LABELS of it. A run whose configuration cannot be read is an arm of its own kind."""
+    """The same arms, each called by its algorithm and, among several of that algorithm, by what sets it apart from
+    most arms, the first LABELS of it. A run whose configuration cannot be read is an arm of its own kind."""
     result: list[Arm] = []
     known = [arm for arm in found if any(run.config for run in arm.runs)]
+    usual = {key: commonest(values_of(key, known)) for key in keys_of(known)}
     for arm in found:
         labels = ["of unknown configuration"]
         if arm in known:
             keys = sorted(telling(differing_keys([other for other in known if other.algo == arm.algo])))
             keys = [key for key in keys if not key.split(".")[-1].startswith("_")] or keys
-            labels = [label(key, arm.settings.get(key, MISSING)) for key in keys[:LABELS]]
+            told = [(key, arm.settings.get(key, MISSING)) for key in keys]
+            labels = [label(key, value) for key, value in told if usual[key] != [value]][:LABELS]
         name = " ".join([arm.name, *labels])
         alike = sum(other.name == name or other.name.startswith(f"{name} #") for other in result)
         result.append(replace(arm, name=f"{name} #{alike + 1}" if alike else name))
     return result
 
 
-def telling(keys: Sequence[str]) -> list[str]:
-    """`keys` without those that follow from another: of a group whose name differs, and an episode's rounds."""
-    groups = [group for group in GROUPS if f"{group}.name" in keys]
+def keys_of(found: Sequence[Arm]) -> set[str]:
+    return {key for arm in found for key in arm.settings}
+
+
+def values_of(key: str, found: Sequence[Arm]) -> list[Any]:
+    """The setting in all arms, or, of an algorithm's own, in all of the algorithms that have it."""
+    having = {arm.algo for arm in found if key in arm.settings or not key.startswith("algo.")}
+    return [arm.settings.get(key, MISSING) for arm in found if arm.algo in having]
+
+
+def commonest(values: Sequence[Any]) -> list[Any]:
+    """The one value that most of these are, if there is one."""
+    counts = Counter(json.dumps(value, default=str) for value in values).most_common(2)
+    single = len(counts) == 1 or counts[0][1] > counts[1][1]
+    return [value for value in values if single and json.dumps(value, default=str) == counts[0][0]][:1]
+
+
+def telling(keys: Sequence[str], but: str = "") -> list[str]:
+    """`keys` without those that follow from another: of a group whose name differs (`but` of one), and an episode's
+    rounds."""
+    groups = [group for group in GROUPS if f"{group}.name" in keys and group != but]
     follow = {"episode.rounds"} if "rounds" in keys else set()
     return [key for key in keys if key not in follow and (key.split(".")[0] not in groups or key.endswith(".name"))]
 
@@ -219,4 +288,8 @@ def telling(keys: Sequence[str]) -> list[str]:
 def label(key: str, value: Any) -> str:
     """`k=4` for algo.k, `model=tiny` for model.name."""
     *groups, last = key.split(".")
-    return f"{groups[-1] if last == 'name' and groups else last}={str(value)[:40]}"
+    return f"{groups[-1] if last == 'name' and groups else last}={short(value)}"
+
+
+def short(value: Any) -> str:
+    return str(value)[:40]

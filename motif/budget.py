@@ -15,6 +15,7 @@ from motif.compute import Ledger
 
 COUNTED = {"tokens": "generated_tokens", "responses": "responses", "questions": "questions"}  # in the ledger
 ON = (*COUNTED, "seconds")
+TOTALS = {**{name: f"train/{count}" for name, count in COUNTED.items()}, "seconds": "seconds/training"}  # in metrics
 Limits = dict[str, float]  # by what is limited: tokens, responses, questions, seconds
 
 

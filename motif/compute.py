@@ -160,11 +160,12 @@ class Ledger:
 
 
 def of_evaluation(records: Sequence[Mapping[str, Any]], model: Any, seconds: float) -> dict[str, Any]:
-    """What an evaluation of `model` that left these records spent; peak memory is of this process, so of what it
-    measured itself where it took over records."""
+    """What an evaluation of `model` that left these records spent, with counts at zero; peak memory is of this process,
+    so of what it measured itself where it took over records."""
     ledger = Ledger(cost=Cost.of(model))
     ledger.count_records(records)
-    counts = {name: plain(value) for name, value in ledger.counts.items()}
+    names = [name for name in ledger.names() if name not in ("trained_tokens", "optimiser_steps")]
+    counts = {name: plain(ledger.counts[name]) for name in names}
     return {**counts, "seconds": round(seconds, 3), "peak_memory": measured_peak()}
 
 

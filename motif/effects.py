@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
+from motif.differences import Difference, difference
 from motif.scores import Records, share
-from motif.statistics import Difference, difference, holm, outcome
+from motif.statistics import holm, outcome
 
 DONE = {  # by kind: what was done
     "early": "with the answer asked for",

@@ -21,6 +21,7 @@ from motif.checkpoints import Checkpoints, drafts
 from motif.checks import UserError, of_kind, whole
 from motif.compute import Ledger, forget_peak, of_evaluation
 from motif.data import Dataset, Question, fingerprint, without
+from motif.environment import environment
 from motif.episode import Episode
 from motif.evaluation import Evaluation, evaluate
 from motif.files import sync_all, unwritable, write_json, write_text
@@ -28,21 +29,23 @@ from motif.fitting import micro_batch
 from motif.flaws import Flaws
 from motif.generation import Generate, Reply, Sampling
 from motif.guard import Guard
+from motif.held_out import HeldOut
 from motif.models import CHOICES, Policy, frozen_copy, untrained
 from motif.names import check_name
 from motif.prompts import Conversation
 from motif.results import show_result
 from motif.rewards import Reward
 from motif.rollout import Rollout
-from motif.runs import Record, Run, environment
+from motif.runs import Record, Run
 from motif.scores import disagreements, summarise
 from motif.summary import summary_of
 from motif.tracking import Silent
+from motif.watchdogs import Watch, said
 
 NODES = {
     **{"reward": Reward, "episode": Episode, "algo": Algorithm},
     **{"evaluation": Evaluation, "checkpoint": Checkpoints, "record": Record, "guard": Guard, "flaws": Flaws},
-    **{"budget": Budget},
+    **{"budget": Budget, "watch": Watch},
 }
 
 
@@ -61,6 +64,7 @@ class Experiment:
     checkpoint: Checkpoints = field(default_factory=Checkpoints)
     record: Record = field(default_factory=Record)
     guard: Guard = field(default_factory=Guard)
+    watch: Watch = field(default_factory=Watch)
     flaws: Flaws = field(default_factory=Flaws)
     budget: Budget = field(default_factory=Budget)
     rounds: int = 3
@@ -144,6 +148,7 @@ class Experiment:
         limits = (not overwrite and run.has_recorded() and run.limits) or self.budget.limits()
         screen.say(f"{self.name}  →  {self.folder}", style="bold")
         questions, tests = self.questions()
+        held_out = HeldOut.of(self, run)
         episode = self.flaws.training_episode(self.episode)
         training_episode = episode.with_rounds(self.algo.rounds(self.rounds))
 
@@ -195,10 +200,12 @@ class Experiment:
         try:
             before = self._measure("base", tests, policy, generate, run, ledger) if self.evaluation.before else []
             with screen.progress("training", self.algo.steps) as report:
+                measure = held_out.measurement(policy, generate, ledger)
                 kept = self.record.questions, tracking.episodes_every
-                train(trainer, rollout, run, tracker, report, *kept, limits, self.checkpoint)
+                train(trainer, rollout, run, tracker, report, *kept, limits, self.checkpoint, self.watch, measure)
             after = self._measure("trained", tests, policy, generate, run, ledger)
             measured = summary_of(self, [*before, *after], ledger, time.monotonic() - started, limits)
+            measured |= {"held_out": held_out.results(), "warnings": said(run.folder)}
             if processes.first():
                 self._save(policy, run, config, measured)
             summary = measured

@@ -54,7 +54,8 @@ class Guard:
         seed: int = 0,
         rounds: Iterable[int] | None = None,
     ) -> dict[str, float]:
-        """The step's `guard/difference` and, of a PEFT model, `guard/difference_base`, in nats a token.
+        """The step's `guard/difference`, also by round (`…/round_t`), and, of a PEFT model, `guard/difference_base`, in
+        nats a token.
 
         `sampling(round)` is how replies were drawn, `cut` whether the engine's log-probabilities are those of the
         distribution that top-k and top-p left. Only `rounds` are looked at where given. Raises `UserError` where a
@@ -64,6 +65,7 @@ class Guard:
 
         own: list[float] = []
         base: list[float] = []
+        by_round: dict[str, list[float]] = {}
         for round, nodes in sorted(self._sample(trees, seed, rounds).items()):
             replies = [node.reply for node in nodes]
             drawn = sampling(round)
@@ -74,7 +76,8 @@ class Guard:
                     there = differences(model, replies, drawn, cut)
             self._judge(round, here, there)
             own, base = own + here, base + there
-        named = {"guard/difference": own, "guard/difference_base": base}
+            by_round[f"guard/difference/round_{round}"] = here
+        named = {"guard/difference": own, "guard/difference_base": base, **by_round}
         return {name: fmean(values) for name, values in named.items() if values}
 
     def _sample(self, trees: Sequence[Tree], seed: int, rounds: Iterable[int] | None) -> dict[int, list[Node]]:

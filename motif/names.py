@@ -14,7 +14,8 @@ from typing import Any
 from motif.checks import UserError, shown
 
 PLUMBING = (  # can change no result
-    *("name", "outputs", "overwrite", "preflight", "tracking", "generation", "guard", "record", "checkpoint"),
+    *("name", "outputs", "overwrite", "preflight", "tracking", "generation", "guard", "watch", "record"),
+    "checkpoint",
 )
 
 

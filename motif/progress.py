@@ -15,24 +15,21 @@ from typing import Any
 
 import yaml
 
-from motif.budget import Budget, Limits
+from motif.budget import TOTALS, Budget, Limits
 from motif.checks import UserError
 from motif.locks import Holder, holder, reason
 from motif.results import interval
 from motif.runs import Run
+from motif.watchdogs import names, said
 
 FINISHED = ("done", "skipped", "finished")
 RECENT = 20  # steps whose mean is the pace
-SPENT = {  # the total in a line of metrics that a limit of the budget is on
-    **{"tokens": "train/generated_tokens", "responses": "train/responses"},
-    **{"questions": "train/questions", "seconds": "seconds/training"},
-}
 
 
 @dataclass(frozen=True)
 class Status:
     """Where a run stands. `spent` and `left` are seconds of training and evaluation, done and estimated to come; `left`
-    is None where there is nothing to go by."""
+    is None where there is nothing to go by. `warned` names what its watchdogs have warned of."""
 
     name: str
     state: str
@@ -43,12 +40,13 @@ class Status:
     spent: float = 0.0
     left: float | None = None
     overrides: Sequence[str] = ()
+    warned: str = ""
 
 
 def status(folder: Path) -> Status:
     """Where the run at `folder` stands; one whose files cannot be read is said to be unreadable, and why."""
     try:
-        return _status(Run(folder))
+        return replace(_status(Run(folder)), warned=names(said(folder)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         return Status(folder.name, "unreadable", reason(error))
 
@@ -100,7 +98,7 @@ def steps_left(config: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) ->
     step = int(lines[-1]["step"]) if lines else 0
     left = int(config.get("algo", {}).get("steps", 0)) - step
     for name, limit in limits(config).items():
-        if step and (spent := lines[-1].get(SPENT[name])):
+        if step and (spent := lines[-1].get(TOTALS[name])):
             left = min(left, ceil((limit - spent) / (spent / step)))
     return max(0, left)
 

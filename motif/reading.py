@@ -15,12 +15,14 @@ from typing import Any
 
 import yaml
 
+from motif.watchdogs import FILE, names, said
+
 BASE = "base"  # the policy before training, as results and arms name it
 MISSING = "–"
 EVALUATIONS = "evaluations"  # where `evaluate.py` puts what it measures of a policy that is no run
 NO_RUNS = {EVALUATIONS, "report"}  # what else lies in outputs/
 RESULT = ("dataset", "rounds", "n", "samples", "accuracy", "interval", "truncated", "tokens")
-PHASES = ("load", "rollout", "future_rollout", "guard", "reward", "update", "evaluation")
+PHASES = ("load", "rollout", "future_rollout", "guard", "reward", "update", "evaluation", "held_out")
 
 
 @dataclass(eq=False)
@@ -64,15 +66,15 @@ class Result:
     @cached_property
     def shares(self) -> dict[str, float]:
         """The share of right samples of each question, by its id."""
-        found = lines(self.records) if self.records else ()
-        return {str(item["id"]): fmean(sample["correct"] for sample in item["samples"]) for item in found}
+        found = answered(self.records) if self.records else ()
+        return {str(item["id"]): fmean(bool(sample["correct"]) for sample in item["samples"]) for item in found}
 
 
 @dataclass(eq=False)
 class Recorded:
     """What a run has left so far; `summary` is empty until it is finished. Or what was `measured` of a policy that is
-    no run, which has results alone. `probes` are what `motif.probe` found, by the names of its files; `complaints` are
-    lines on files that cannot be read."""
+    no run, which has results alone. `complaints` are lines on files that cannot be read, `warned` names what the
+    watchdogs have warned of, `probes` are what `motif.probe` found, by the names of its files."""
 
     folder: Path
     config: Mapping[str, Any]
@@ -82,6 +84,7 @@ class Recorded:
     complaints: Sequence[str] = ()
     measured: bool = False
     name: str = ""
+    warned: str = ""
     probes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -120,7 +123,7 @@ class Recorded:
     @cached_property
     def spent(self) -> Mapping[str, Any]:
         """The ledger of training, by `motif.compute`'s names: of the summary, or of the steps so far."""
-        if self.summary.get("compute"):
+        if self.summary:
             return self.summary["compute"]["training"]
         last = self.metrics[-1] if self.metrics else {}
         counts = {key.removeprefix("train/"): value for key, value in last.items() if key.startswith("train/")}
@@ -148,6 +151,10 @@ def read_run(folder: Path) -> Recorded:
     """What the run in `folder` has left so far."""
     bad: list[str] = []
     summary = load(folder / "summary.json", bad, "the run counts as unfinished")
+    spent = summary.get("compute")
+    if summary and not (isinstance(spent, Mapping) and isinstance(spent.get("training"), Mapping)):
+        bad.append(f"{folder / 'summary.json'} does not say what training spent: the run counts as unfinished")
+        summary = {}
     config: Any = None
     try:
         config = yaml.safe_load(text(folder / "config.yaml")) if (folder / "config.yaml").is_file() else {}
@@ -157,6 +164,10 @@ def read_run(folder: Path) -> Recorded:
     run = Recorded(folder, config, summary, [line for line in lines(folder / "metrics.jsonl") if "step" in line], [])
     run.results = list(results(folder / "evaluation", bad, run))
     run.probes = probes(folder, bad)
+    try:
+        run.warned = names(said(folder))
+    except (OSError, ValueError, KeyError, TypeError):
+        bad.append(f"{folder / FILE} cannot be read: what the run warned of is not known")
     run.complaints = bad
     return run
 
@@ -186,8 +197,11 @@ def results(folder: Path, bad: list[str], run: Recorded) -> Iterator[Result]:
     settings, sampling = run.config.get("evaluation"), run.summary.get("sampling", {})
     own = settings if isinstance(settings, Mapping) else {}
     for file, result in kept:
-        drawn = (result.get("sampling") or sampling.get("evaluation") or [own])[0]
+        drawn = (result.get("sampling") or sampling.get("evaluation") or [own])[: result["rounds"]]
         records = file.with_suffix(".jsonl")
+        if records.is_file() and records.stat().st_size and next(answered(records), None) is None:
+            bad.append(f"{records} holds no samples of questions: its result is left out")
+            continue
         yield Result(
             folder=run.folder,
             policy=BASE if run.measured or result.get("policy") == BASE else "trained",
@@ -196,7 +210,7 @@ def results(folder: Path, bad: list[str], run: Recorded) -> Iterator[Result]:
             settings={
                 **{"dataset rows": result.get("rows"), "grader": result.get("grader")},
                 **{"evaluation budget": result.get("budget"), "samples": result["samples"]},
-                **{"temperature": drawn.get("temperature"), "top_p": drawn.get("top_p")},
+                **{key: of_rounds([each.get(key) for each in drawn]) for key in ("temperature", "top_p")},
             },
             records=records if records.is_file() else None,
         )
@@ -207,6 +221,11 @@ def probes(folder: Path, bad: list[str]) -> dict[str, Mapping[str, Any]]:
     files = sorted((folder / "probes").glob("*.json"))
     found = {file.stem: load(file, bad, "what it says of rounds is left out") for file in files}
     return {name: result for name, result in found.items() if "interventions" in result}
+
+
+def of_rounds(values: Sequence[Any]) -> Any:
+    """One value where all rounds have it, else all of them."""
+    return values[0] if all(value == values[0] for value in values) else ", then ".join(map(str, values))
 
 
 def whole(result: Any) -> bool:
@@ -229,6 +248,17 @@ def lines(file: Path) -> Iterator[dict[str, Any]]:
         for line in text(file).splitlines():
             if (found := parsed(line)) is not None:
                 yield found
+
+
+def answered(file: Path) -> Iterator[dict[str, Any]]:
+    """The questions of an evaluation's records that have samples; other lines are left out."""
+    with file.open("rb") as stream:
+        for line in stream:
+            item = parsed(line) or {}
+            samples = item.get("samples")
+            samples = samples if isinstance(samples, list) and "id" in item else []
+            if samples and all(isinstance(sample, Mapping) and "correct" in sample for sample in samples):
+                yield item
 
 
 def parsed(line: str | bytes) -> dict[str, Any] | None:

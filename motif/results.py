@@ -75,6 +75,8 @@ def show_result(summary: Mapping[str, Any], folder: Path) -> None:
     screen.show(results_table(summary["name"], results))
     if summary.get("flaws"):
         screen.say(f"as published, flaws included: {', '.join(summary['flaws'])}", style="yellow")
+    for warning in summary.get("warnings", []):
+        screen.say(f"warning: {warning['words']}", style="yellow")
     for line in (*spent_lines(summary), *account_lines(summary.get("budget", {}), summary.get("stopped_by", ""))):
         screen.say(line)
     screen.say(f"folder  {folder} ({disk_words(folder)})")

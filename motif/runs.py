@@ -6,6 +6,7 @@ outputs/<name>/
   environment.json   versions, git commit, device, seed, command
   preflight.json     what was checked before the first step
   metrics.jsonl      one line a training step
+  warnings.json      what the watchdogs said, where they did
   episodes.jsonl.gz  trees as they were grown, one line a question
   checkpoints/       of training, the newest two (motif.checkpoints)
   evaluation/        one JSONL a policy, data set and number of rounds; one line a question
@@ -18,15 +19,10 @@ outputs/<name>/
 import gzip
 import json
 import os
-import platform
-import subprocess
-import sys
-import time
 import uuid
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +36,6 @@ from motif.files import write_json as write_json
 from motif.files import write_text as write_text
 from motif.locks import Lock
 from motif.names import PLUMBING, differing, identity, identity_hash
-
-PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "hydra-core", "wandb", "math-verify")
 
 
 @dataclass(frozen=True)
@@ -233,47 +227,6 @@ class Run:
 def queued_job() -> str | None:
     """Slurm's number of this job, the same after it was put into the queue again; None outside of Slurm."""
     return os.environ.get("SLURM_JOB_ID")
-
-
-def environment(seed: int, before: Path | None = None) -> dict[str, Any]:
-    """Where a run took place: versions, commit, device, seed, command; `earlier` holds what the file `before` says of
-    the processes that worked on it before."""
-    import torch
-
-    earlier: list[dict[str, Any]] = []
-    if before and before.is_file():
-        last = json.loads(before.read_text())
-        earlier = [*last.pop("earlier", []), last]
-    found: dict[str, str | None] = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = None
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
-    return {
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "command": sys.argv,
-        "seed": seed,
-        "motif": version("motif"),
-        "git": git_commit(),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "device": device,
-        "cpu_count": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "packages": found,
-        "earlier": earlier,
-    }
-
-
-def git_commit() -> str | None:
-    """The commit of this checkout, with `+` where files have changed since; None outside one."""
-    call = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"]
-    try:
-        return subprocess.run(call, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None
 
 
 def as_record(tree: Tree, extra: Mapping[int, Mapping[str, Any]] | None = None) -> dict[str, Any]:

@@ -1,21 +1,15 @@
-"""Intervals for proportions, scores of several samples a question, and differences of two arms.
+"""Intervals for proportions and scores of several samples a question, and tests of paired ones.
 
-An arm's outcome is a table of shares, one row a training seed, one column a question. `difference` says which test a
-pair of tables calls for; what it does at which error rates is measured by `benchmarks.calibration`. Nothing here knows
-what was trained, and nothing decides by looking at several tests.
+Which test a comparison calls for is for `motif.differences` to say. Nothing here knows what was trained.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import ceil, comb, inf, sqrt
 from statistics import fmean, stdev, variance
-from typing import Any
 
-from motif.checks import UserError, whole
+from motif.checks import whole
 
 LEVEL = 0.05  # two-sided, of every test
-POWER = 0.8  # of what is said about differences that could be seen
-LEAST = 6  # questions: with fewer no exact paired test comes below LEVEL
 TINY = 1e-12  # what rounding makes of nothing
 
 
@@ -148,144 +142,3 @@ def holm(ps: Sequence[float]) -> list[float]:
 def outcome(effect: float, p: float) -> str:
     """`better`, `worse` or `not distinguishable`: the effect's sign where p is below LEVEL."""
     return "not distinguishable" if p >= LEVEL else "better" if effect > 0 else "worse"
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A mean difference of two arms' shares, `interval` its 95 % interval, `p` two-sided.
-
-    `variance` is that of the effect, of which `seeds_variance` would stay with endless questions; with one seed in
-    each of the `drawn` arms (those that are not fixed) it would be `seed_variance`. `dof` are the degrees of freedom of
-    the t that it is held against; `n` questions, `seeds` rows of each arm.
-    """
-
-    effect: float
-    interval: tuple[float, float]
-    p: float
-    test: str
-    n: int
-    seeds: tuple[int, int]
-    variance: float
-    seeds_variance: float = 0.0
-    dof: float = inf
-    seed_variance: float | None = None
-    drawn: int = 2
-
-    @property
-    def detectable(self) -> float:
-        """The smallest true difference that such a study tells from none in 80 % of cases; 1 at most."""
-        if self.variance <= TINY:
-            return wilson(0, self.n)[1]
-        return min(1.0, quantiles(self.dof) * sqrt(self.variance))
-
-    @property
-    def needed_n(self) -> int | None:
-        """Questions with which a true difference of this effect's size is seen in 80 % of cases; None where the
-        effect is zero, or the spread between so few seeds hides it on any number of questions."""
-        room = (self.effect / quantiles(self.dof)) ** 2 - self.seeds_variance
-        if room <= 0 or not self.effect:
-            return None
-        return max(LEAST, ceil(self.n * (self.variance - self.seeds_variance) / room))
-
-    @property
-    def needed_seeds(self) -> int | None:
-        """Training seeds an arm with which a true difference of this effect's size is seen on these questions in
-        80 % of cases; None where the spread between seeds is unknown, or a hundred would not do."""
-        if self.seed_variance is None or not self.effect:
-            return None
-        rest = self.variance - self.seeds_variance
-        for seeds in range(2, 101):
-            marks = quantiles(self.drawn * (seeds - 1))
-            if marks**2 * (self.seed_variance / seeds + rest) <= self.effect**2:
-                return seeds
-        return None
-
-
-def quantiles(dof: float) -> float:
-    """How many standard errors a true difference must be, to be seen at LEVEL with POWER."""
-    from scipy.stats import norm, t
-
-    marks = (1 - LEVEL / 2, POWER)
-    return float(sum(norm.ppf(mark) if dof == inf else t.ppf(mark, dof) for mark in marks))
-
-
-Shares = Sequence[Sequence[float]]
-
-
-def difference(first: Shares, second: Shares, fixed: tuple[bool, bool] = (False, False)) -> Difference:
-    """`first` less `second`: one row a policy, one column a question, entries the share of right samples.
-
-    The rows of an arm are its training seeds, unless it is `fixed`: one policy, drawn from nothing. One row each:
-    exact McNemar where all shares are 0 or 1, else the sign-flip test over questions. Several rows: see `nested`.
-    """
-    import numpy as np
-
-    one, other = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
-    if one.ndim != 2 or other.ndim != 2 or one.shape[1] != other.shape[1] or not one.size:
-        raise UserError(f"two arms must be answers to the same questions, got tables of {one.shape} and {other.shape}")
-    one, other = (
-        table.mean(0, keepdims=True) if still else table for table, still in zip((one, other), fixed, strict=True)
-    )
-    if len(one) > 1 or len(other) > 1:
-        return nested(one, other, fixed)
-    d = one[0] - other[0]
-    n, effect, spread = len(d), float(d.mean()), float((d * d).mean()) / len(d)
-    if np.isin(one, (0, 1)).all() and np.isin(other, (0, 1)).all():
-        up, down = int((d > 0).sum()), int((d < 0).sum())
-        return Difference(
-            effect, discordant_interval(up, down, n), mcnemar(up, down), "exact McNemar test", n, (1, 1), spread
-        )
-    p, interval = sign_flip(d)
-    return Difference(effect, interval, p, "sign-flip test over questions", n, (1, 1), spread)
-
-
-def nested(one: Any, other: Any, fixed: tuple[bool, bool] = (False, False)) -> Difference:
-    """The difference of two arms of which one at least has several training seeds, for other seeds and questions.
-
-    A mixed model in which seeds are nested in arms and cross questions, as readers and cases do in the studies of
-    Obuchowski & Rockette (1995). The variance of the effect is that between seeds (which holds what each seed adds on
-    each question by chance) plus that of the arms' difference between questions, less the part counted twice; dof after
-    Satterthwaite and Welch (Hillis 2007), so that arms may spread unequally. An arm of one seed is taken to spread as
-    the other does. Beyond this the effect must stand out against the questions alone, so that seeds which agree by luck
-    decide nothing.
-    """
-    n, tables = one.shape[1], (one, other)
-    d = one.mean(0) - other.mean(0)
-    effect, questions = float(d.mean()), float(d.var(ddof=1)) / n if d.max() - d.min() > TINY else 0.0
-    between: dict[int, float] = {}  # of the arms' means, by the arm whose spread is used
-    twice = single = 0.0
-    for place, table in enumerate(tables):
-        if not fixed[place]:
-            source = place if len(table) > 1 else 1 - place
-            of_means, of_chance = spread(tables[source])
-            between[source] = between.get(source, 0.0) + of_means / len(table)
-            twice += of_chance / len(table)
-            single += max(0.0, of_means - of_chance)
-    parts = [(part, len(tables[source]) - 1) for source, part in between.items()]
-    parts.append((max(0.0, questions - twice), max(1, n - 1)))
-    total, seeds = sum(part for part, _ in parts), sum(between.values())
-    dof = total**2 / sum(part**2 / free for part, free in parts) if total else 1.0
-    p, half = t_test(effect, total, dof)
-    alone = t_test(effect, questions, n - 1) if questions else None
-    other_p, (low, high) = (alone[0], (effect - alone[1], effect + alone[1])) if alone else sign_flip(d)
-    interval = max(-1.0, min(low, effect - half)), min(1.0, max(high, effect + half))
-    p, name = max(p, other_p), "t test over seeds and questions" + (f" ({dof:.1f} degrees of freedom)" if total else "")
-    lasting, drawn = max(0.0, seeds - twice), 2 - sum(fixed)
-    return Difference(effect, interval, p, name, n, (len(one), len(other)), total, lasting, dof, single, drawn)
-
-
-def spread(table: Any) -> tuple[float, float]:
-    """Variance between seeds of their means over questions, and the part of it that chance on each question gives."""
-    seeds, n = table.shape
-    means = table.mean(1, keepdims=True)
-    rest = table - means - table.mean(0) + table.mean()
-    return float(means.var(ddof=1)), float((rest**2).sum()) / ((seeds - 1) * max(1, n - 1) * n)
-
-
-def t_test(effect: float, variance: float, dof: float) -> tuple[float, float]:
-    """Two-sided p, and half the 95 % interval."""
-    from scipy.stats import t
-
-    if not variance:
-        return float(effect == 0), 0.0
-    return float(2 * t.sf(abs(effect) / sqrt(variance), dof)), float(t.ppf(1 - LEVEL / 2, dof)) * sqrt(variance)

@@ -129,7 +129,9 @@ def table(found: Sequence[Status], title: str | None = None) -> Table:
         made.add_column(column, justify="right" if column in ("steps", "left") else "left", overflow="fold")
     for each in found:
         steps = f"{each.step}/{each.steps}" if each.steps else ""
-        made.add_row(each.name, each.state, steps, duration(each.left), each.result or each.detail)
+        warned = f"warned of {each.warned}" if each.warned else ""
+        words = "; ".join(filter(None, (each.result or each.detail, warned)))
+        made.add_row(each.name, each.state, steps, duration(each.left), words)
     return made
 
 

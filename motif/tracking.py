@@ -1,8 +1,8 @@
 """Where a run is watched: Weights & Biases, TensorBoard, or nowhere but its own folder.
 
-A tracker is an object with `log`, `table`, `resume` and `finish`. It is told what the run folder holds anyway, never
-asks, and never stops a run or makes it wait (`motif.watched` is W&B's). Where W&B cannot be reached it goes offline and
-says so in one line.
+A tracker is an object with `log`, `table`, `alert`, `resume` and `finish`. It is told what the run folder holds
+anyway, never asks, and never stops a run or makes it wait (`motif.watched` is W&B's). Where W&B cannot be reached it
+goes offline and says so in one line.
 """
 
 import os
@@ -39,6 +39,9 @@ class Tracker(Protocol):
 
     def table(self, key: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int) -> None: ...
 
+    def alert(self, name: str, words: str, step: int) -> None:
+        """Something that a person should know at once."""
+
     def resume(self, lines: Iterable[Mapping[str, Any]]) -> None:
         """Training goes on from where the folder's metrics end; `lines` are these, each with its `step`."""
 
@@ -53,6 +56,8 @@ class Nowhere:
     def log(self, metrics: Mapping[str, float], step: int) -> None: ...
 
     def table(self, key: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int) -> None: ...
+
+    def alert(self, name: str, words: str, step: int) -> None: ...
 
     def resume(self, lines: Iterable[Mapping[str, Any]]) -> None: ...
 
@@ -187,6 +192,9 @@ class _TensorBoardRun:
     def table(self, key: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int) -> None:
         lines = ["\n".join(f"{column}: {value}" for column, value in zip(columns, row, strict=True)) for row in rows]
         self.writer.add_text(key, "\n\n".join("    " + line.replace("\n", "\n    ") for line in lines), step)
+
+    def alert(self, name: str, words: str, step: int) -> None:
+        self.writer.add_text("warnings", words, step)
 
     def resume(self, lines: Iterable[Mapping[str, Any]]) -> None: ...
 

@@ -4,7 +4,8 @@ TRL asks a `Rollout` for completions and for the values of the reward's terms, m
 step. `Recorder` writes down what happened. Where an algorithm's advantages are not TRL's, they take their place.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -15,9 +16,12 @@ from transformers import PrinterCallback, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from motif import processes
+from motif.alarm import Alarm
 from motif.budget import Limits, reached
 from motif.checkpoints import Checkpoints, check_made_with
+from motif.checks import UserError
 from motif.compute import forget_peak
+from motif.finite import check_finite, not_finite, trained, within_range
 from motif.flops import Cost
 from motif.models import Policy
 from motif.resuming import LastStep, lost, newest, train_on
@@ -26,8 +30,12 @@ from motif.runs import Run, as_record
 from motif.screen import Report
 from motif.stops import Stopped, handled
 from motif.tracking import Tracker
+from motif.watchdogs import Watch
 
 KEPT = ("loss", "grad_norm", "learning_rate", "entropy", "kl", "reward", "reward_std")  # of TRL's own log
+
+
+Measure = Callable[[int], dict[str, float]]  # what there is to measure of the policy after a step
 
 
 class Recorder(TrainerCallback):
@@ -44,9 +52,12 @@ class Recorder(TrainerCallback):
         tables: int,
         limits: Limits | None = None,
         keep: int = 2,
+        watch: Watch | None = None,
+        held_out: Measure = lambda step: {},
     ):
         self.rollout, self.run, self.tracker, self.report = rollout, run, tracker, report
         self.episodes, self.tables, self.limits, self.keep = episodes, tables, limits or {}, keep
+        self.alarm, self.held_out = Alarm(watch or Watch(), run, tracker), held_out
         self.last = LastStep(run, rollout.ledger)
         self.micro_batch: int | None = None  # that was chosen; the trainer's may be smaller
         self.signal: int | None = None  # that asks this process to stop
@@ -54,15 +65,21 @@ class Recorder(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.last.finished(state)
+        if state.is_world_process_zero:
+            self.alarm.begin()
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.rollout.ledger.begin_step()
         self.last.begun()
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if not args.fp16:  # whose gradients may overflow: the update is then left out, and their scale lowered
+            gradients = (weights.grad for weights in trained(kwargs["model"]))
+            check_finite("the gradient is", gradients, self.run, args, state.global_step + 1)
         self.last.updating()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        check_finite("the weights are", trained(kwargs["model"]), self.run, args, state.global_step)
         self.rollout.ledger.end_step(self.rollout.trained, processes.of_all)
         self.last.finished(state)
         asked = next(filter(None, processes.of_all(self.signal)), None)  # one that a single process was sent stops all
@@ -72,16 +89,22 @@ class Recorder(TrainerCallback):
         self.run.check_there()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
-        if not logs or "loss" not in logs or not state.is_world_process_zero:
+        if not logs or "loss" not in logs:
+            return
+        if not math.isfinite(logs["loss"]):
+            raise not_finite("the loss is", self.run, args, state.global_step)
+        measured = self.held_out(state.global_step)
+        if not state.is_world_process_zero:
             return
         metrics = {f"train/{name}": value for name, value in trl_metrics(logs).items()}
-        metrics |= self.rollout.ledger.metrics()
+        metrics |= self.rollout.ledger.metrics() | measured
         self.run.record({"step": state.global_step, **metrics})
         self.tracker.log(metrics, state.global_step)
         again = (state.global_step - 1) % args.num_iterations  # an update on the replies of a step before
         self._write_episodes(state.global_step, new=not again)
         shown = {name: metrics[f"train/{name}"] for name in ("reward", "accuracy") if f"train/{name}" in metrics}
         self.report(state.global_step, state.max_steps, shown)
+        self.alarm.see({"step": state.global_step, **metrics})
 
     def _write_episodes(self, step: int, new: bool) -> None:
         trees = self.rollout.trees[: self.episodes]
@@ -162,16 +185,19 @@ def train(
     tables: int = 0,
     limits: Limits | None = None,
     checkpoints: Checkpoints | None = None,
+    watch: Watch | None = None,
+    held_out: Measure = lambda step: {},
 ) -> None:
     """Train the trainer's policy in place, from the newest checkpoint of `run` where there is one.
 
     The trees of the first `episodes` questions of a step are kept (None: all); `tables` is the number of steps between
     tables of episodes for the tracker (0: none). Training ends at `algo.steps`, or at the first step that reaches one
-    of `limits`. Raises `Stopped` after a checkpoint where the process was asked to, and `EngineLost`,
-    `NoJudge` or `OutOfMemory` after one of the last finished step.
+    of `limits`. `watch` says when there is a warning, `held_out` measures after a step. Raises `Stopped` after a
+    checkpoint where the process was asked to, `EngineLost`, `NoJudge` or `OutOfMemory` after one of the last finished
+    step, and `NotFinite` without one.
     """
     ledger, limits, checkpoints = rollout.ledger, limits or {}, checkpoints or Checkpoints()
-    recorder = Recorder(rollout, run, tracker, report, episodes, tables, limits, checkpoints.keep)
+    recorder = Recorder(rollout, run, tracker, report, episodes, tables, limits, checkpoints.keep, watch, held_out)
     recorder.micro_batch = trainer.args.per_device_train_batch_size
     trainer.add_callback(recorder)
     found = newest(run)
@@ -190,8 +216,12 @@ def train(
         trainer.state.global_step = found.step  # by which an engine knows that the weights are others
         model.eval()
         return
-    with stoppable(recorder):
-        train_on(trainer, recorder.last, found)
+    try:
+        with stoppable(recorder), within_range(trainer, run):
+            train_on(trainer, recorder.last, found)
+    except UserError as error:
+        tracker.alert("training stopped", str(error), trainer.state.global_step + 1)
+        raise
     if asked := recorder.stopped or recorder.signal:
         raise Stopped(f"stopped after step {trainer.state.global_step} of {steps}; a checkpoint is written", asked)
     model.eval()

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 from motif.arms import Arm, alike, arms, before_training, confounded, finished, left_out, of_seeds, unlike
 from motif.checks import UserError
+from motif.differences import difference
 from motif.names import differing
 from motif.reading import read_runs
-from motif.statistics import difference, holm, outcome, over_seeds
+from motif.statistics import holm, outcome, over_seeds
 
 
 class BudgetRatio(NamedTuple):
@@ -52,7 +53,7 @@ class Verdict:
     budget_ratio: BudgetRatio
     needed_n: int | None
     needed_seeds: int | None
-    detectable: float
+    detectable: float | None
     p_holm: float | None = None
     family: int = 1
     warnings: tuple[str, ...] = ()
@@ -101,7 +102,8 @@ class Verdict:
         return f"It took {' and '.join(spent)}." if spent else "Token budgets are not known."
 
     def _needed(self) -> str:
-        sees = f"this study would see {100 * self.detectable:.1f} points or more"
+        least = "no difference" if self.detectable is None else f"{100 * self.detectable:.1f} points or more"
+        sees = f"this study would see {least}"
         if not self.effect:
             return f"In 80 % of cases {sees}."
         if self.needed_n is not None:
@@ -145,6 +147,8 @@ def compare(
     ids = list(tables[0][0])
     for measured, table in zip(chosen, tables, strict=True):
         for item, row in zip(measured, table, strict=True):
+            if len(row) != item.n:
+                raise UserError(f"{item.records} holds {len(row)} of {item.n} questions")
             if row.keys() != tables[0][0].keys():
                 raise UserError(f"{item.records} and {chosen[0][0].records} hold different questions (dataset rows)")
     one, other = [[[row[id] for id in ids] for row in table] for table in tables]
@@ -187,16 +191,21 @@ def survey(found: Sequence[Arm], against: str = "grpo") -> tuple[list[Verdict], 
     """All sensible comparisons of arms as far as they are finished, most important first, and what was refused, a line
     each.
 
-    Every arm meets the baseline, an arm whose name or algorithm is `against` (the most similar one), on every data set
-    in equal numbers of rounds, and in unequal ones where the evaluation budget is the same. Then every trained arm
-    meets the policy that it began from. p values are corrected (Holm) over the arms that meet one baseline on one
-    data set in one number of rounds.
+    Every arm meets the baseline, an arm that is called `against` (the most similar one; where all are, the one of just
+    that name), on every data set in equal numbers of rounds, and in unequal ones
+    where the evaluation budget is the same. Then every trained arm meets the policy that it began from. p values are
+    corrected (Holm) over the arms that meet one baseline on one data set in one number of rounds.
     """
     found, refused = finished(found), list[str]()
-    baselines = [arm for arm in found if against in (arm.name, arm.algo)]
+    baselines = [arm for arm in found if arm.is_called(against)]
     if found and not baselines:
         refused.append(f"no arm is called {against}; arms: {', '.join(arm.name for arm in found)}")
     trained, bases = [arm for arm in found if arm.trained], [arm for arm in found if not arm.trained and arm.settings]
+    if len(baselines) > 1 and all(arm in baselines for arm in trained):
+        names = ", ".join(arm.name for arm in baselines)
+        baselines = [arm for arm in baselines if arm.name == against]
+        if not baselines:
+            refused.append(f"all trained arms are {against}; hold them --against one of {names}")
     pairs = [(arm, nearest(arm, baselines)) for arm in found if arm not in [*baselines, *bases]]
     met = [(id(arm), id(baseline)) for arm, baseline in pairs]  # where the baseline is what they began from
     pairs += [
@@ -205,6 +214,9 @@ def survey(found: Sequence[Arm], against: str = "grpo") -> tuple[list[Verdict], 
         for base in bases
         if base.settings == before_training(arm.settings) and (id(arm), id(base)) not in met
     ]
+    for passed in baselines:
+        if pairs and all(baseline is not passed for _, baseline in pairs) and passed in trained:
+            refused.append(f"{passed.name}, for every arm is more like another baseline")
     families: dict[tuple[Any, ...], list[Verdict]] = {}
     for arm, baseline in pairs:
         if baseline is None:

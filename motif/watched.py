@@ -71,6 +71,15 @@ class Watched:
         tables = {key: wandb.Table(columns=columns, data=rows) for key in (name, latest)}
         self.run.log({**tables, STEP: step})
 
+    def alert(self, name: str, words: str, step: int) -> None:
+        """A W&B alert, which mails or messages whoever asked W&B for that; offline it would not be uploaded."""
+        if self.url:
+            self.courier.send(partial(self._alert, name, words, step))
+
+    def _alert(self, name: str, words: str, step: int) -> None:
+        if step > self.told:
+            self.run.alert(title=name, text=words, level="WARN", wait_duration=0)
+
     def attach(self, tables: Mapping[str, Cells], images: Mapping[str, tuple[Path, str]]) -> None:
         """Tell tables, and pictures with their captions, that belong to no step."""
         self.courier.send(partial(self._attach, dict(tables), dict(images)))

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from motif.arms import alike, finished, left_out
+from motif.arms import alike, finished, left_out, seedless
 from tests.studies import arms, evaluation, run
 
 RIGHT = [True, False, True, True]
@@ -27,8 +27,57 @@ def test_arms_of_one_algorithm_are_called_by_what_they_differ_in(tmp_path):
         run(tmp_path / "c", trained=RIGHT, settings={"model.name": "big", "model.path": "x", "model.learning_rate": 1}),
         run(tmp_path / "d", "grpo", trained=RIGHT),
     ]
-    names = ["motif k=2 model=tiny", "motif k=4 model=tiny", "motif k=2 model=big", "grpo"]
-    assert [arm.name for arm in arms(folders)] == names
+    assert [arm.name for arm in arms(folders)] == ["motif", "motif k=4", "motif model=big", "grpo"]
+
+
+def test_where_no_value_is_commoner_than_the_others_all_are_named(tmp_path):
+    folders = [run(tmp_path / str(k), trained=RIGHT, settings={"algo.k": k}) for k in (1, 2, 4, 8)]
+    assert [arm.name for arm in arms(folders)] == ["motif k=1", "motif k=2", "motif k=4", "motif k=8"]
+
+
+def test_each_flaw_alone_is_an_arm_called_after_it_and_the_flawless_one_after_none(tmp_path):
+    flaws = {f"flaws.{flaw}": "right" for flaw in ("futures", "format", "tag_count", "accuracy", "carry", "grading")}
+    switched = [{}, *({flaw: "wrong"} for flaw in flaws)]
+    folders = [run(tmp_path / str(i), trained=RIGHT, settings=flaws | each) for i, each in enumerate(switched)]
+    names = [arm.name for arm in arms(folders)]
+    assert names[0] == "motif" and names[1:] == [f"motif {flaw.split('.')[1]}=wrong" for flaw in flaws]
+
+
+def test_an_arm_is_called_by_its_name_or_by_its_algorithm_with_any_of_its_settings(tmp_path):
+    folders = [run(tmp_path / str(k), trained=RIGHT, base=RIGHT, settings={"algo.k": k}) for k in (2, 4)]
+    folders.append(run(tmp_path / "other", trained=RIGHT, settings={"model.name": "big"}))
+    found = {name: [arm.is_called(name) for arm in arms(folders)] for name in ("motif", "motif k=4", "base", "grpo")}
+    assert found["motif"] == [True, True, True, False] and found["motif k=4"] == [False, True, False, False]
+    assert found["base"] == [False, False, False, True] and not any(found["grpo"])
+
+
+def test_runs_that_are_each_matched_with_their_own_seed_are_one_arm(tmp_path):
+    folders = [
+        run(tmp_path / f"g{seed}", "grpo", seed, RIGHT, settings={"budget.match": match, "budget.on": "tokens"})
+        for seed, match in enumerate(["outputs/motif-chain-tiny-r3-s0", "elsewhere/motif-chain-tiny-r3-s1/"])
+    ]
+    (arm,) = arms(folders)
+    assert arm.seeds == (0, 1) and arm.settings["budget.match"] == "motif-chain-tiny-r3"
+    other = {"budget.match": "outputs/motif-chain-tiny-r3-s0-k=4-1f3a5b", "budget.on": "tokens"}
+    folders += [
+        run(tmp_path / "k4", "grpo", 0, RIGHT, settings=other),
+        run(tmp_path / "time", "grpo", 0, RIGHT, settings=other | {"budget.on": "seconds"}),
+        run(tmp_path / "not", "grpo", 0, RIGHT),
+    ]
+    assert [arm.seeds for arm in arms(folders)] == [(0, 1), (0,), (0,), (0,)]
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("outputs/motif-chain-tiny-r3-s0", "motif-chain-tiny-r3"),
+        ("/a/motif-chain-tiny-r3-s12-k=4-1f3a5b", "motif-chain-tiny-r3-k=4"),
+        ("motif-chain-tiny-r3-s1-0f3a5b", "motif-chain-tiny-r3"),
+        ("outputs/mine", "outputs/mine"),
+    ],
+)
+def test_a_derived_name_is_told_without_its_seed(folder, name):
+    assert seedless(folder) == name
 
 
 def test_the_rounds_of_an_arm_are_named_once(tmp_path):
@@ -52,6 +101,31 @@ def test_the_untrained_policy_is_one_arm_whatever_was_trained_from_it(tmp_path):
     *_, base = arms(folders)
     assert (base.name, base.trained, base.seeds, len(base.results)) == ("base", False, (), 2)
     assert len(arms([*folders, run(tmp_path / "c", base=RIGHT, settings={"model.name": "big"})])) == 5
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("model.learning_rate", "model.bf16", "model.gradient_checkpointing", "model.peft.r", "algo.steps"),
+        *(
+            "flaws.futures",
+            "flaws.format",
+            "flaws.sampling",
+            "reward.name",
+            "episode.temperature",
+            "episode.later.top_p",
+        ),
+    ],
+)
+def test_what_is_of_training_alone_makes_no_other_untrained_policy(tmp_path, key):
+    folders = [run(tmp_path / str(value), base=RIGHT, trained=RIGHT, settings={key: value}) for value in (1, 2)]
+    assert [(arm.trained, len(arm.runs)) for arm in arms(folders)] == [(True, 1), (True, 1), (False, 2)]
+
+
+@pytest.mark.parametrize("key", ["model.path", "model.dtype", "episode.tokens", "episode.carry.tokens", "flaws.carry"])
+def test_what_changes_its_answers_makes_another_untrained_policy(tmp_path, key):
+    folders = [run(tmp_path / str(value), base=RIGHT, settings={key: value}) for value in (1, 2)]
+    assert [len(arm.runs) for arm in arms(folders) if not arm.trained] == [1, 1]
 
 
 def test_unfinished_runs_are_of_their_arm_and_no_part_of_what_is_finished(tmp_path):
@@ -115,6 +189,18 @@ def test_measurements_pair_where_their_settings_are_alike_and_others_are_told_ap
     assert [item.seed for item in first] == [0, 1] and [item.seed for item in second] == [0, 1, 2]
     (line,) = left_out(one, one.results, first)
     assert line.startswith("seed 2 of motif") and "evaluation budget 64 against 132" in line
+
+
+def test_how_every_round_was_drawn_is_a_setting(tmp_path):
+    plain, warmer = {"temperature": 0.6, "top_p": 1.0}, {"temperature": 0.8, "top_p": 1.0}
+    folders = [
+        run(tmp_path / "a", trained=RIGHT, sampling=[plain, plain]),
+        run(tmp_path / "b", "grpo", trained=RIGHT, sampling=[plain, warmer]),
+        run(tmp_path / "c", trained=RIGHT, rounds=1, sampling=[plain, warmer], settings={"algo.k": 9}),
+    ]
+    one, other, short = (arm.results[0].settings for arm in sorted(arms(folders), key=lambda arm: arm.runs[0].name))
+    assert (one["temperature"], other["temperature"], short["temperature"]) == (0.6, "0.6, then 0.8", 0.6)
+    assert alike(arms(folders[:1])[0].results, arms(folders[1:2])[0].results) == []
 
 
 @pytest.mark.slow

@@ -4,10 +4,11 @@ import time
 
 import pytest
 
-from motif.compute import Ledger, altogether
+from motif.compute import Ledger, altogether, of_evaluation
 from motif.evaluation import record
 from motif.flops import Cost
 from tests.test_measures import trees
+from tests.toys import random_qwen
 
 COST = Cost(blocks=1000, head=100, trained_blocks=10, trained_head=0, layers=2, width=8)
 
@@ -132,3 +133,10 @@ def test_what_was_lost_is_what_the_last_line_holds_beyond_the_checkpoint():
     again.restore(saved)
     lost = again.beyond(step)
     assert lost["questions"] == 2 and lost["optimiser_steps"] == 1 and lost["flops"] == saved["counts"]["flops"]
+
+
+def test_an_evaluation_in_one_round_says_that_it_took_no_continuations():
+    one = {"prompt_tokens_by_round": [4], "tokens_by_round": [7]}
+    spent = of_evaluation([{"samples": [one, one]}], random_qwen().model, 1.0)
+    assert (spent["continuations"], spent["first_round_replies"], spent["generated_tokens"]) == (0, 2, 14)
+    assert "trained_tokens" not in spent and "optimiser_steps" not in spent

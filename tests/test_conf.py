@@ -14,10 +14,12 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf, open_dict
 
 from motif import entry
+from motif.arms import arms, confounded
 from motif.checks import UserError
 from motif.experiment import Experiment
 from motif.flaws import CHOICES
 from motif.names import check_name, identity_hash
+from motif.reading import Recorded
 
 ROOT = Path(__file__).parent.parent
 GROUPS = ("model", "dataset", "reward", "episode", "algo", "generation", "tracking", "experiment")
@@ -141,6 +143,21 @@ def test_the_flaws_are_switched_on_one_at_a_time():
     assert on == [[], *([flaw] for flaw in CHOICES)]
     for job in expanded("flaws", "seed=0", "experiment=paper_motif")[1:]:
         assert built(*job)[0].model.name == "qwen2.5-3b-4bit"
+
+
+@pytest.mark.parametrize(("sweep", "count"), [("flaws", 10), ("continuations", 4), ("baseline", 2), ("rewards", 4)])
+def test_of_a_sweeps_jobs_one_arm_is_what_its_head_says_to_compare_with(sweep, count):
+    """And the others are called by what they depart in."""
+    head = (ROOT / "sweeps" / f"{sweep}.yaml").read_text()
+    against = re.search(r"--against ('[^']+'|\w+)", head)
+    jobs = [job for job in expanded(sweep) if "seed=0" in job]
+    runs = [Recorded(Path(str(place)), built(*job)[1], {}, [], []) for place, job in enumerate(jobs)]
+    found = [arm for arm in arms(runs) if arm.trained]
+    assert len(found) == count and all(len(arm.name) < 50 and "#" not in arm.name for arm in found)
+    if against:
+        (baseline,) = (arm for arm in found if arm.name == against[1].strip("'"))
+        others = [arm for arm in found if arm is not baseline]
+        assert all(len(arm.name.split()) == 2 and confounded(arm, baseline) == [] for arm in others)
 
 
 def test_the_arms_of_a_budget_get_the_same_tokens():

@@ -2,8 +2,9 @@
 
 import pytest
 
+from motif.differences import difference
 from motif.effects import effects
-from motif.statistics import difference, discordant_interval, wilson
+from motif.statistics import discordant_interval, wilson
 
 
 def records(untouched, carried=(2, 3), values=((True, True), (True, False)), **done):

@@ -7,35 +7,23 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "motif"
 LAYERS = [  # from the ground up; a module may import from layers below its own
-    {"checks", "advantages", "vocabulary", "files", "processes", "stops", "cache", "card", "flops", "notation"},
-    {"prompts", "statistics", "fitting", "compute", "locks", "names", "exact", "shapes", "units"},
-    {"memory", "referee", "courier"},
-    {"data", "generation", "screen", "tables", "policy", "loading", "budget", "comparison"},
-    {"chain", "carry", "models", "results", "answers", "judge", "checkpoints", "lasting", "summary"},
-    {"corpus", "episode", "tiny", "decoding", "serving", "watched", "scores"},
-    {"rewards", "algorithms", "measures", "runs", "reading", "engines", "guard", "tracking"},
-    {
-        "evaluation",
-        "rollout",
-        "lm_eval",
-        "arms",
-        "progress",
-        "flaws",
-        "probes",
-        "resuming",
-        "arguments",
-        "uploads",
-        "dashboard",
-        "effects",
-    },
-    {"training", "evaluator", "solver", "verdicts", "study", "rules", "interventions"},
-    {"preflight", "report", "prober"},
-    {"experiment"},
-    {"entry"},
-    {"launching"},
-    {"probe"},
+    "checks advantages environment vocabulary files processes stops cache card flops notation",
+    "prompts statistics fitting compute locks names exact shapes units",
+    "memory referee courier differences",
+    "data generation screen tables policy loading budget comparison watchdogs",
+    "chain carry models results answers judge checkpoints lasting summary",
+    "corpus episode tiny decoding serving watched scores",
+    "rewards algorithms measures runs reading engines guard tracking",
+    "evaluation rollout lm_eval arms progress flaws probes resuming arguments uploads dashboard effects",
+    "alarm finite held_out",
+    "training evaluator solver verdicts study rules interventions",
+    "preflight report prober",
+    "experiment",
+    "entry",
+    "launching",
+    "probe",
 ]
-LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
 HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "wandb", "accelerate", "scipy", "math_verify", "vllm"}
 MAY_BE_HEAVY = {"cache", "decoding", "training", "arguments"}
 

@@ -131,3 +131,13 @@ def test_a_lock_of_another_machine_that_is_silent_is_not_called_dead_for_certain
     os.utime(run.lock / "1", (0, 0))
     found = status(run.folder)
     assert (found.state, found.detail) == ("killed", "not heard of any more, was on node7, pid 1, since then")
+
+
+def test_what_a_run_warned_of_is_told_each_trouble_once(tmp_path):
+    run = run_folder(tmp_path, "run", lines=3)
+    assert status(run.folder).warned == ""
+    names = ("replies cut off", "entropy collapse", "replies cut off")
+    write_json(run.folder / "warnings.json", [{"step": 1, "name": name, "words": "..."} for name in names])
+    assert status(run.folder).warned == "replies cut off, entropy collapse"
+    (run.folder / "warnings.json").write_text("[")
+    assert status(run.folder).state == "unreadable"

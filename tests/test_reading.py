@@ -1,5 +1,3 @@
-import json
-
 import pytest
 
 from motif.reading import read_run, read_runs
@@ -64,4 +62,8 @@ def test_shares_are_of_a_questions_samples_and_results_without_records_have_none
 def test_a_summary_of_another_shape_breaks_nothing(tmp_path, summary):
     folder = run(tmp_path / "a")
     (folder / "summary.json").write_text(summary)
-    assert read_run(folder).results == [] and read_run(folder).finished == bool(json.loads(summary))
+    found = read_run(folder)
+    assert found.results == [] and not found.finished and found.spent["seconds"] is None
+    assert [line.endswith("the run counts as unfinished") for line in found.complaints] == [True] * (
+        summary[1:2] == '"'
+    )

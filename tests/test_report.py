@@ -12,9 +12,11 @@ import yaml
 from motif import reading
 from motif.arms import arms
 from motif.checks import UserError
+from motif.compute import AXES as LEDGER
 from motif.report import paper, tables
 from motif.report.__main__ import build, main
-from motif.report.curves import curve
+from motif.report.cores import each
+from motif.report.curves import AXES, curve
 from motif.report.episodes import Sample, script, trained, write_episodes
 from motif.report.groups import counted, groups
 from motif.report.page import clear
@@ -118,6 +120,7 @@ def written(tmp_path_factory):
             finished=not seed,
             right=(True, True, True, seed == 0),
         )
+    write_json(home / "motif-1" / "warnings.json", [{"step": 2, "name": "answers copied", "words": "step 2: ..."}])
     for name in ("evaluations", ".studies", "something"):
         (home / name).mkdir()
     call = [sys.executable, "-m", "motif.report", *map(str, sorted(home.iterdir()))]
@@ -130,6 +133,9 @@ def test_the_command_prints_the_table_what_it_left_out_and_where_the_report_lies
     home, printed = written
     lines = printed.strip().splitlines()
     assert lines[0].startswith("| algo | rounds | seed |")
+    said = [line for line in lines if line.startswith("motif is ")]
+    assert said and "decoded in 3 rounds" in said[0] and lines.index(said[0]) > lines.index(lines[-1]) - 20
+    assert said[0] in (home / "report" / "report.md").read_text()
     assert "| motif | 3 | 0 | trained | sums | 3 rounds | 100.0% | 51.0% – 100.0% | 4 | 0.0% | 15 |" in lines
     assert "2 of 5 folders hold no finished run." in lines  # one unfinished, one of an unknown name
     assert lines[-1].split()[1] == str(home / "report" / "index.html")
@@ -148,6 +154,12 @@ def test_a_report_is_never_written_into_a_run(tmp_path):
         build(runs, run / "evaluation" / "report")
 
 
+def test_what_a_run_warned_of_stands_beside_it(written):
+    home, _ = written
+    rows = [line for line in (home / "report/report.md").read_text().splitlines() if "| answers copied |" in line]
+    assert len(rows) == 1 and rows[0].startswith("| motif-1 |")
+
+
 def test_an_unfinished_run_is_shown_as_far_as_it_is(tmp_path):
     make_run(tmp_path / "a", steps=2, finished=False)
     run = reading.read_run(tmp_path / "a")
@@ -164,6 +176,57 @@ def test_a_file_that_cannot_be_read_is_one_line_and_the_others_are_reported(tmp_
     assert said.err == f"{tmp_path / '1' / 'summary.json'} cannot be read: the run counts as unfinished\n"
     plain = (tmp_path / "report" / "report.md").read_text()
     assert "| 1 | motif | 1 | unreadable in part | 3 of 3 |" in plain and "| 0 | motif | 0 | finished |" in plain
+
+
+def test_what_is_not_in_a_file_is_one_line_and_the_others_are_reported(tmp_path, capsys):
+    for seed in (0, 1, 2):
+        make_run(tmp_path / str(seed), seed=seed)
+    summary = json.loads((tmp_path / "1/summary.json").read_text())
+    write_json(tmp_path / "1/summary.json", summary | {"compute": {"evaluation": {}}})
+    without = tmp_path / "2/evaluation/trained-sums-r3.jsonl"
+    without.write_text('{"id": "q0", "answer": "2"}\n')
+    assert main([str(tmp_path / name) for name in "012"]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        f"{tmp_path}/1/summary.json does not say what training spent: the run counts as unfinished",
+        f"{without} holds no samples of questions: its result is left out",
+    ]
+    plain = (tmp_path / "report" / "report.md").read_text()
+    assert "| 1 | motif | 1 | unreadable in part |" in plain and "| 0 | motif | 0 | finished |" in plain
+
+
+def test_records_that_say_no_more_than_what_was_right_are_shown_as_far_as_they_go(tmp_path):
+    make_run(tmp_path / "a")
+    file = tmp_path / "a/evaluation/trained-sums-r3.jsonl"
+    bare = [
+        {"id": "q0", "samples": [{"correct": True}]},
+        {"id": "q1", "samples": [{"correct": False, "replies": ["x"]}]},
+    ]
+    file.write_text("".join(json.dumps(item) + "\n" for item in bare) + '{"id": "q2"}\n{"id": "q3", "sam')
+    runs, _ = reading.read_runs([tmp_path / "a"])
+    assert build(runs, tmp_path / "report").is_file()
+    (result,) = (found for found in runs[0].results if found.rounds == 3)
+    assert result.shares == {"q0": 1.0, "q1": 0.0} and result.shares_by_round == []
+
+
+def test_seeds_have_their_spread_and_t_interval_in_the_table_of_arms(tmp_path):
+    make_run(tmp_path / "a", seed=0, right=(True, True, True, False))
+    make_run(tmp_path / "b", seed=1, right=(True, True, False, False))
+    make_run(tmp_path / "c", "grpo", right=(True, True, False, False))
+    found = tables.results(groups(arms(reading.read_runs(sorted(tmp_path.iterdir()))[0])), [])
+    of = [
+        list(found.columns).index(name) for name in ("arm", "decoded rounds", "spread of seeds", "interval over seeds")
+    ]
+    cells = {tuple(row[place] for place in of[:2]): tuple(row[place] for place in of[2:]) for row in found.rows}
+    assert cells["motif", "3"] == ("17.7 points", "0.0% – 100.0%")  # of 75 % and 50 %: ± 12.7 · 17.7 / √2
+    assert cells["grpo", "3"] == ("–", "–") and all(len(row) == len(found.columns) for row in found.rows)
+
+
+def test_work_is_divided_in_order_and_what_fails_is_raised():
+    numbers = list(range(20))
+    assert each(lambda number: number * number, numbers) == [number * number for number in numbers]
+    assert each(str, []) == []
+    with pytest.raises(ZeroDivisionError):
+        each(lambda number: 1 / number, numbers)
 
 
 def test_policies_measured_without_a_run_are_reported_alone_and_beside_runs(tmp_path, capsys):
@@ -187,12 +250,16 @@ def test_other_counts_of_the_ledger_can_be_the_axis(tmp_path):
     runs, _ = reading.read_runs([tmp_path / "a"])
     for place, line in enumerate(runs[0].metrics):
         line.update({"train/flops": 1e12 * (place + 1), "seconds/training": place})
+        line["train/optimiser_steps"] = place + 1
     for result in runs[0].results:
         result.found["compute"] = {"flops": 4e9}
     found = arms(runs)
-    drawn = {item.name: item.svg for item in draw_all(tmp_path / "p", found, groups(found), ["flops", "seconds"])}
+    drawn = {item.name: item.svg for item in draw_all(tmp_path / "p", found, groups(found), list(AXES)[1:])}
+    assert ">optimiser steps<" in drawn["reward-optimiser_steps-sums"] and "optimiser_steps-sums" not in drawn
     assert "FLOPs of training (estimated)" in drawn["reward-flops-sums"] and "2T" in drawn["reward-flops-sums"]
     assert "FLOPs / question (mean)" in drawn["flops-sums"] and "1G" in drawn["flops-sums"]
+    counted = {key for key, _ in AXES.values()}
+    assert {axis for axis in LEDGER if "*" not in axis} - {"train/step"} <= counted
     assert "seconds of training" in drawn["reward-seconds-sums"] and "seconds-sums" not in drawn
     with pytest.raises(SystemExit):
         main([str(tmp_path / "a"), "--axis", "miles"])
@@ -206,7 +273,7 @@ def test_arms_differ_in_more_than_their_seed_and_are_named_by_what_differs(tmp_p
     make_run(tmp_path / "d", reward=other, evaluation={"questions": 4})
     found = arms(reading.read_runs(sorted(tmp_path.iterdir()))[0])
     assert {(arm.name, len(arm.runs)) for arm in found if arm.trained} == {
-        ("grpo", 1), ("motif reward=usual", 2), ("motif reward=other", 1)
+        ("grpo", 1), ("motif", 2), ("motif reward=other", 1)
     }  # fmt: skip
     table = tables.differences([arm for arm in found if arm.trained])
     columns, rows = table.columns, table.rows
@@ -244,19 +311,37 @@ def test_the_frontier_is_the_best_accuracy_for_at_most_so_many_tokens():
 
 
 def test_the_papers_table_stands_only_beside_its_own_setting(tmp_path):
-    def references(model, dataset):
-        folder = tmp_path / f"{model}-{dataset}"
-        make_run(folder, model={"name": model})
-        evaluated(folder, "trained-x-r1", "trained", records(sample(), sample()), dataset)
+    def references(dataset="math500", path="Qwen/Qwen2.5-3B-Instruct", n=500, on="gsm8k", warm=0.0, samples=1):
+        folder = tmp_path / "run"
+        make_run(folder, model={"name": "qwen2.5-3b-4bit", "path": path}, dataset={"name": on})
+        summary = json.loads((folder / "summary.json").read_text())
+        write_json(folder / "summary.json", summary | {"dataset": on})
+        several = [item | {"samples": item["samples"] * samples} for item in records(*[sample()] * n)]
+        result = evaluated(folder, "trained-x-r1", "trained", several, dataset)
+        drawn = {"sampling": [{"temperature": warm, "top_p": 1.0}]}
+        write_json(folder / "evaluation" / "trained-x-r1.json", result | drawn)
         return paper.references([reading.read_run(folder)])
 
-    assert references("toy", "math500") == references("qwen2.5-3b", "gsm8k") == []
-    found = references("qwen2.5-3b-4bit", "math500")
+    for other in (
+        {"path": "Qwen/Qwen2.5-3B"}, {"path": "Qwen/Qwen2.5-Coder-3B-Instruct"}, {"path": None}, {"on": "chain"},
+        {"n": 100}, {"warm": 0.6}, {"samples": 2}, {"dataset": "gsm8k"},
+    ):  # fmt: skip
+        assert references(**other) == [], other
+    found = references()
     assert [(item.arm, item.n, item.accuracy) for item in found] == [
         ("Qwen2.5-3B-Instruct", 500, 0.376), ("vanilla GRPO", 500, 0.448), ("MOTIF", 500, 0.486)
     ]  # fmt: skip
     assert [round(100 * bound, 1) for bound in found[2].interval] == [44.2, 53.0]
-    assert [round(100 * item.accuracy, 2) for item in references("qwen2.5-3b", "aime24")] == [0, 3.33, 6.67]
+    assert [round(100 * item.accuracy, 2) for item in references("aime24", n=30)] == [0, 3.33, 6.67]
+
+
+def test_the_paper_stands_beside_its_own_model_measured_without_a_run(tmp_path):
+    folder = tmp_path / "evaluations" / "Qwen2.5-3B-Instruct"
+    result = evaluated(folder, "x", "Qwen", records(*[sample()] * 30), "aime24")
+    for file in (folder / "evaluation").iterdir():
+        file.rename(folder / file.name)
+    write_json(folder / "x.json", result | {"sampling": [{"temperature": 0.0, "top_p": 1.0}]})
+    assert len(paper.references([reading.read_measured(folder)])) == 3
 
 
 def test_what_breaks_a_table_is_escaped():

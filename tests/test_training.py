@@ -57,7 +57,8 @@ def run_training(policy, algorithm, folder, generate=None, seed=0, every=100, gu
     arguments = trainer_arguments(algorithm, episode, REWARD, seed, run.checkpoints, Checkpoints(every, 2))
     trainer = make_trainer(policy, arguments, rollout)
     tracker, report = settings.get("tracker", Nowhere()), settings.get("report", lambda *_: None)
-    train(trainer, rollout, run, tracker, report, limits=settings.get("limits"))
+    told = {key: settings[key] for key in ("limits", "watch") if key in settings}
+    train(trainer, rollout, run, tracker, report, **told)
     return run
 
 

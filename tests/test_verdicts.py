@@ -77,6 +77,24 @@ def test_what_was_not_measured_alike_is_refused_by_name(tmp_path, changed, said)
     assert found == [] and refused == [str(error.value)]
 
 
+@pytest.mark.parametrize(("lacking", "said"), [("rows", "dataset rows"), ("grader", "grader")])
+def test_what_is_unknown_of_both_is_not_taken_to_be_alike(tmp_path, lacking, said):
+    folders = [
+        run(tmp_path / algo, algo, trained=answers(right), **{lacking: None})
+        for algo, right in (("motif", 60), ("grpo", 50))
+    ]
+    found, refused = survey(arms(folders))
+    assert found == [] and len(refused) == 1 and refused[0].endswith(f"unknown: {said}")
+
+
+def test_records_that_lack_questions_are_named(tmp_path):
+    motif, grpo = pair(tmp_path, answers(60), answers(50))
+    file = tmp_path / "m/evaluation/trained-chain-r3.jsonl"
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:-1]) + '{"id": "chain-99", "samp')
+    with pytest.raises(UserError, match="trained-chain-r3.jsonl holds 99 of 100 questions"):
+        compare(motif, grpo, "chain", 3)
+
+
 def test_several_samples_are_not_held_against_one(tmp_path):
     motif, grpo = pair(tmp_path, answers(60, of=4), answers(50))
     with pytest.raises(UserError, match="they differ in samples"):
@@ -169,9 +187,10 @@ def test_the_baseline_can_be_any_arm(tmp_path):
         run(tmp_path / "g", "grpo", trained=answers(55)),
     ]
     assert {(item.arm, item.baseline) for item in verdicts(folders, "motif k=2")} == {
-        ("motif k=4", "motif k=2"),
-        ("grpo", "motif k=2"),
+        ("motif k=4", "motif"),
+        ("grpo", "motif"),
     }
+    assert [item.arm for item in verdicts(folders, "motif")] == ["grpo"]
 
 
 def test_an_arm_meets_the_baseline_that_is_most_like_it(tmp_path):
@@ -187,12 +206,59 @@ def test_an_arm_meets_the_baseline_that_is_most_like_it(tmp_path):
 
 
 def test_what_differs_besides_the_algorithm_is_said(tmp_path):
-    settings = {"model.name": "big", "model.revision": "x"}
+    settings = {"model.name": "big", "model.revision": "x", "algo.steps": 60, "algo.trainer.learning_rate": 1e-5}
     folders = [
-        run(tmp_path / "m", trained=answers(70), settings=settings),
-        run(tmp_path / "g", "grpo", trained=answers(5)),
+        run(tmp_path / "m", trained=answers(70), settings=settings | {"algo.futures": "many"}),
+        run(tmp_path / "g", "grpo", trained=answers(5), settings={"algo.steps": 120, "algo._target_": "x"}),
     ]
-    assert "the arms differ in more than the algorithm: model.name" in verdicts(folders)[0].warnings
+    assert verdicts(folders)[0].warnings[1] == (
+        "the arms also differ in: algo.steps 60 against 120; algo.trainer.learning_rate 1e-05 against –; "
+        "model.name big against tiny"
+    )
+
+
+def test_of_one_algorithm_a_single_setting_is_what_the_comparison_is_about_and_several_are_told(tmp_path):
+    folders = [
+        run(tmp_path / "a", trained=answers(70)),
+        run(tmp_path / "b", trained=answers(60), settings={"algo.k": 4}),
+        run(tmp_path / "c", trained=answers(60), settings={"algo.k": 8, "algo.steps": 9}),
+        run(tmp_path / "g", "grpo", trained=answers(10)),
+    ]
+    found = {verdict.arm: verdict.warnings[1:] for verdict in verdicts(folders, "motif k=2")}
+    assert found == {
+        "grpo": (),
+        "motif k=4": (),
+        "motif k=8 steps=9": ("the arms differ in algo.k 8 against 2; algo.steps 9 against –",),
+    }
+
+
+def test_arms_that_differ_in_nothing_else_bear_no_warning_of_it(tmp_path):
+    folders = seeds_of(tmp_path, "motif", (80, 82)) + seeds_of(tmp_path, "grpo", (50, 54))
+    assert verdicts(folders)[0].warnings == ()
+
+
+def test_where_all_arms_are_of_one_algorithm_the_one_of_just_that_name_is_the_baseline_or_a_line_says_so(tmp_path):
+    def of(*settings):
+        folders = [run(tmp_path / str(each), trained=answers(60), settings=each) for each in settings]
+        found, refused = survey(arms(folders), "motif")
+        return [(verdict.arm, verdict.baseline) for verdict in found], refused
+
+    plain, two = {"flaws.a": 0, "flaws.b": 0}, {"flaws.a": 1, "flaws.b": 0}
+    assert of(plain, two, {"flaws.a": 0, "flaws.b": 1}) == ([("motif a=1", "motif"), ("motif b=1", "motif")], [])
+    assert of(plain, two) == ([], ["all trained arms are motif; hold them --against one of motif a=0, motif a=1"])
+
+
+def test_baselines_that_no_arm_meets_are_named(tmp_path):
+    matched = {"budget.match": "outputs/motif-chain-tiny-r3-s0"}
+    folders = [
+        run(tmp_path / "m", trained=answers(70)),
+        run(tmp_path / "g", "grpo", trained=answers(55)),
+        run(tmp_path / "matched", "grpo", trained=answers(55), settings=matched),
+    ]
+    found, refused = survey(arms(folders))
+    assert [verdict.baseline for verdict in found] == ["grpo"]
+    assert refused == ["grpo match=motif-chain-tiny-r3, for every arm is more like another baseline"]
+    assert verdicts(folders, "grpo match=motif-chain-tiny-r3")[0].baseline == "grpo match=motif-chain-tiny-r3"
 
 
 def test_what_the_baseline_was_not_measured_on_is_told(tmp_path):

@@ -66,6 +66,39 @@ def test_an_online_run_is_told_every_step_its_plain_config_keys_and_its_result(t
     assert not list(tmp_path.rglob("unsent"))
 
 
+def alerts(server):
+    return [variables for name, variables in server.queries if name == "NotifyScriptableRunAlert"]
+
+
+def test_an_alert_is_sent_once_online(tmp_path, server):
+    tracker = WandB(project="p").start(tmp_path, "id1", "name", CONFIG)
+    tracker.resume([])
+    tracker.alert("entropy collapse", "step 3: it is low", 3)
+    tracker.finish(SUMMARY, None)
+    (sent,) = alerts(server)
+    assert (sent["title"], sent["text"], sent["severity"]) == ("entropy collapse", "step 3: it is low", "WARN")
+    tracker = WandB(project="p").start(tmp_path, "id1", "name", CONFIG)
+    tracker.told = 3  # as after a kill, when the steps that W&B has are done again
+    tracker.alert("entropy collapse", "step 3: it is low", 3)
+    tracker.alert("answers copied", "step 4: too", 4)
+    tracker.finish(SUMMARY, None)
+    assert [each["title"] for each in alerts(server)] == ["entropy collapse", "answers copied"]
+
+
+def test_an_alert_is_not_sent_offline_and_one_that_fails_stops_nothing(tmp_path, server, capsys):
+    tracker = WandB(project="p", mode="offline").start(tmp_path / "off", "id1", "name", CONFIG)
+    tracker.alert("entropy collapse", "step 3: it is low", 3)
+    tracker.finish(SUMMARY, None)
+    assert alerts(server) == []
+    tracker = WandB(project="p").start(tmp_path / "on", "id2", "name", CONFIG)
+    tracker.run.alert = lambda **_: 1 / 0
+    tracker.alert("entropy collapse", "step 3: it is low", 3)
+    logs(tracker, [1, 2])
+    tracker.finish(SUMMARY, None)
+    assert steps(server, "id2") == [1, 2] and alerts(server) == []
+    assert "W&B has not got all: division by zero" in capsys.readouterr().out
+
+
 def dies(server):
     server.stop()
 

@@ -7,7 +7,7 @@ without the terminal.
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,8 +41,9 @@ def build(
     episodes: int = MOST,
     axes: Sequence[str] = (),
     wandb: bool = False,
+    say: Callable[[str], object] = lambda line: None,
 ) -> Path:
-    """Write the report on `runs` into `to`; returns its page.
+    """Write the report on `runs` into `to`; returns its page. Every verdict is said, too.
 
     Pictures are drawn against steps, tokens and the `axes`, names of `motif.report.curves.AXES`. Of a file at most
     `episodes` questions are kept for the browser. With `wandb` it is attached to the group's run. Raises `UserError`
@@ -59,6 +60,8 @@ def build(
     measured = groups(found)
     trained = [arm for arm in found if arm.trained]
     judged = judge(found, against)
+    for verdict in judged:
+        say(f"\n{verdict.sentence}")
     kinds = {
         "results": [tables.results(measured, references(runs)), *tables.trained_by_decoded(measured)],
         "runs": [tables.runs_table(trained)],
@@ -123,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unfinished:
         print(f"\n{unfinished} of {len(runs) + others} folders hold no finished run.")
     try:
-        index = build(runs, folder, given.against, given.episodes, given.axis, given.wandb)
+        index = build(runs, folder, given.against, given.episodes, given.axis, given.wandb, print)
     except UserError as error:
         print(error, file=sys.stderr)
         return 2

@@ -54,6 +54,7 @@ AXES = {  # of training: name, key of a metrics line, what it is
     "questions": ("train/questions", "questions drawn in training"),
     "prompt_tokens": ("train/prompt_tokens", "prompt tokens read in training"),
     "trained_tokens": ("train/trained_tokens", "tokens trained on"),
+    "optimiser_steps": ("train/optimiser_steps", "optimiser steps"),
     "flops": ("train/flops", "FLOPs of training (estimated)"),
     "seconds": ("seconds/training", "seconds of training"),
 }

@@ -7,15 +7,17 @@ sample is kept, and the page says so.
 """
 
 import gzip
+import itertools
 import json
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from motif.reading import BASE, Recorded, Result, parsed
+from motif.reading import BASE, Recorded, Result, answered, parsed
+from motif.report.cores import each
 from motif.report.tables import decoded
 from motif.runs import write_text
 from motif.scores import right_after
@@ -66,17 +68,39 @@ def write_episodes(runs: Sequence[Recorded], folder: Path, most: int = MOST) -> 
     folder.mkdir(parents=True, exist_ok=True)
     for stale in folder.glob("s[0-9]*-[0-9]*.js"):
         stale.unlink()
-    sources: list[Source] = []
+    jobs: list[tuple[Recorded, Result | None]] = []
     for run in runs:
-        for result in sorted(run.results, key=lambda result: (result.policy == BASE, -result.rounds)):
-            if result.records:
-                whose = "" if run.measured else f"{result.policy} "
-                title = f"{whose}on {result.dataset}, {decoded(result.rounds)} ({result.records.name})"
-                sources.append(write_source(folder, f"s{len(sources):03}", run.name, title, evaluated(result), most))
+        ordered = sorted(run.results, key=lambda result: (result.policy == BASE, -result.rounds))
+        jobs += [(run, result) for result in ordered if result.records]
         if (run.folder / "episodes.jsonl.gz").is_file():
-            records = trained(run.folder / "episodes.jsonl.gz")
-            sources.append(write_source(folder, f"s{len(sources):03}", run.name, "training", records, most))
-    return [source for source in sources if source.total]
+            jobs.append((run, None))
+
+    def write(place: int) -> tuple[Source, Shares]:
+        run, result = jobs[place]
+        shares = Shares()
+        if result is None:
+            title, records = "training", trained(run.folder / "episodes.jsonl.gz")
+        else:
+            assert result.records is not None
+            whose = "" if run.measured else f"{result.policy} "
+            title = f"{whose}on {result.dataset}, {decoded(result.rounds)} ({result.records.name})"
+            records = evaluated(result.records, shares)
+        return write_source(folder, f"s{place:03}", run.name, title, records, most), shares
+
+    made = each(write, range(len(jobs)))
+    for (_, result), (_, shares) in zip(jobs, made, strict=True):
+        if result is not None:
+            result.shares, result.shares_by_round = shares.whole, shares.by_round
+    return [source for source, _ in made if source.total]
+
+
+@dataclass
+class Shares:
+    """The share of right samples of each question, by its id: of the episodes, and had they been stopped after each
+    round."""
+
+    whole: dict[str, float] = field(default_factory=dict)
+    by_round: list[dict[str, float]] = field(default_factory=list)
 
 
 def write_source(folder: Path, id: str, run: str, title: str, records: Iterator[dict[str, Any]], most: int) -> Source:
@@ -105,27 +129,23 @@ def script(id: str, place: int, texts: Sequence[str]) -> str:
     return f"motifEpisodes({json.dumps(id)},{place},{literal});\n"
 
 
-def evaluated(result: Result) -> Iterator[dict[str, Any]]:
-    """The records of an evaluation as questions with nested replies; `result` gets its shares by question."""
-    assert result.records is not None
-    whole: dict[str, float] = {}
-    by_round: list[dict[str, float]] = [{} for _ in result.found.get("accuracy_by_round") or []]
-    with result.records.open("rb") as file:
-        for line in file:
-            item = parsed(line)
-            if item is None or not item.get("samples"):
-                continue
-            samples, id = item["samples"], str(item["id"])
-            whole[id] = sum(bool(sample["correct"]) for sample in samples) / len(samples)
-            for place, shares in enumerate(by_round):
-                shares[id] = sum(right_after(sample, place) for sample in samples) / len(samples)
-            flags = {flag for sample in samples for flag in sample_flags(sample)}
-            yield {
-                **{key: item.get(key) for key in ("id", "question", "gold", "facts")},
-                "replies": [chain(sample) for sample in samples],
-                "flags": flags,
-            }
-    result.shares, result.shares_by_round = whole, by_round
+def evaluated(file: Path, shares: Shares) -> Iterator[dict[str, Any]]:
+    """The records of an evaluation as questions with nested replies; `shares` are filled in."""
+    for item in answered(file):
+        samples, id = item["samples"], str(item["id"])
+        shares.whole[id] = sum(bool(sample["correct"]) for sample in samples) / len(samples)
+        for place in range(max(len(sample.get("correct_by_round", ())) for sample in samples)):
+            if place == len(shares.by_round):
+                shares.by_round.append({})
+            right = [right_after(sample, place) for sample in samples if sample.get("correct_by_round")]
+            shares.by_round[place][id] = sum(right) / len(right)
+        yield {
+            **{key: item.get(key) for key in ("id", "question", "gold", "facts")},
+            "replies": [chain(sample) for sample in samples if sample.get("replies")],
+            "flags": {flag for sample in samples for flag in sample_flags(sample)},
+        }
+    for before, after in itertools.pairwise(shares.by_round):  # what ended before stays as it ended
+        after.update({id: share for id, share in before.items() if id not in after})
 
 
 def sample_flags(sample: Mapping[str, Any]) -> Iterator[str]:
@@ -140,14 +160,22 @@ def sample_flags(sample: Mapping[str, Any]) -> Iterator[str]:
 
 def chain(sample: Mapping[str, Any]) -> dict[str, Any]:
     """One evaluated episode as nested replies, its end flagged."""
-    replies, carried = sample["replies"], [*sample.get("carried", []), None]
+    replies = sample["replies"]
+    rest: dict[str, Sequence[Any]] = {
+        key: [*(sample.get(key) or ()), *[None] * len(replies)]
+        for key in ("carried", "tokens_by_round", "correct_by_round")
+    }
     node: dict[str, Any] = {}
     for place in reversed(range(len(replies))):
         last = place == len(replies) - 1
-        end = {"prediction": sample["prediction"], "strict": sample.get("strict"), "flags": list(sample_flags(sample))}
+        end = {
+            "prediction": sample.get("prediction"),
+            "strict": sample.get("strict"),
+            "flags": list(sample_flags(sample)),
+        }
         node = {
-            **{"round": place + 1, "text": replies[place], "tokens": sample["tokens_by_round"][place]},
-            **{"correct": sample["correct_by_round"][place], "carried": None if last else carried[place]},
+            **{"round": place + 1, "text": replies[place], "tokens": rest["tokens_by_round"][place]},
+            **{"correct": rest["correct_by_round"][place], "carried": None if last else rest["carried"][place]},
             **(end if last else {}),
             "children": [node] if node else [],
         }

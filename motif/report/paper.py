@@ -4,12 +4,12 @@ Its percentages are of 500 and of 30 questions, greedy; the counts are theirs, t
 The tokens are the most that an episode of its evaluation may generate: it reports no mean and no truncation.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from motif.reading import Recorded
+from motif.reading import Recorded, Result
 
+MODEL, TRAINED_ON = "qwen2.5-3b-instruct", "gsm8k"
 QUESTIONS = {"math500": 500, "aime24": 30}
 CORRECT = {  # 37.6, 44.8, 48.6 % and 0, 3.33, 6.67 %
     "Qwen2.5-3B-Instruct": {"math500": 188, "aime24": 0},
@@ -34,11 +34,10 @@ class Reference:
 
 
 def references(runs: Sequence[Recorded]) -> list[Reference]:
-    """Table 1 for the data sets that Qwen2.5-3B was measured on by `runs`; nothing of another setting."""
+    """Table 1 for the data sets that `runs` measured as the paper did; nothing of another setting."""
     from motif.statistics import wilson
 
-    alike = [run for run in runs if is_papers(run.config, run.name if run.measured else run.choice("model"))]
-    measured = {result.dataset for run in alike for result in run.results}
+    measured = {result.dataset for run in runs if is_papers(run) for result in run.results if is_measured_alike(result)}
     return [
         Reference(arm, dataset, ROUNDS[arm], n, correct[dataset] / n, wilson(correct[dataset], n), BUDGET[ROUNDS[arm]])
         for dataset, n in QUESTIONS.items()
@@ -47,8 +46,14 @@ def references(runs: Sequence[Recorded]) -> list[Reference]:
     ]
 
 
-def is_papers(config: Mapping[str, Any], name: Any) -> bool:
-    """Whether a run's model is a Qwen2.5-3B."""
-    model = config.get("model")
-    named: Iterable[Any] = model.values() if isinstance(model, Mapping) else [model]
-    return any("qwen2.5-3b" in str(value).lower() for value in [name, *named])
+def is_papers(run: Recorded) -> bool:
+    """Whether the model is Qwen2.5-3B-Instruct, as it is or trained on GSM8K."""
+    model = run.config.get("model")
+    named = run.folder.name if run.measured else model.get("path") if isinstance(model, Mapping) else None
+    return MODEL in str(named).lower() and (run.measured or run.choice("dataset") == TRAINED_ON)
+
+
+def is_measured_alike(result: Result) -> bool:
+    """Whether it was measured greedily, on as many questions."""
+    alike = (result.n, result.samples, result.settings["temperature"])
+    return alike == (QUESTIONS.get(result.dataset), 1, 0)

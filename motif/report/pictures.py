@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from motif.arms import Arm
 from motif.budget import COUNTED
 from motif.reading import PHASES
+from motif.report.cores import each
 from motif.report.curves import AXES, METRICS, Curve, curve, spans
 from motif.report.groups import Group, counted
 from motif.report.style import BASE, COLOURS, INK, PAPER, STYLE, Picture, figure, legend, look, save
@@ -30,8 +31,8 @@ def draw_all(folder: Path, found: Sequence[Arm], groups: Sequence[Group], axes: 
     folder.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
         arms, counts = [arm for arm in found if arm.trained], tuple(dict.fromkeys(("tokens", *axes)))
-        drawn = (*training(arms, ("steps", *counts)), *accuracies(arms, groups, counts), *times(arms))
-        return [save(folder, *each) for each in drawn]
+        drawn = [*training(arms, ("steps", *counts)), *accuracies(arms, groups, counts), *times(arms)]
+        return each(lambda one: save(folder, *one), drawn)
 
 
 def several(arms: Sequence[Arm]) -> Iterator[tuple[str, str, Sequence[Arm]]]:
@@ -252,11 +253,11 @@ def times(arms: Sequence[Arm]) -> Iterator[tuple[str, str, str, "Figure"]]:
     for suffix, of, page in several(timed):
         made, axes = figure(f"Where time went{of}", "minutes a run, mean over seeds", "")
         left = [0.0] * len(page)
-        hatches = ("", "//", "..", "xx", "\\\\", "--", "++")
+        hatches = ("", "//", "..", "xx", "\\\\", "--", "++", "oo")
         for place, phase in enumerate(PHASES):
             lengths = [sum(run.seconds.get(phase, 0.0) for run in arm.runs) / len(arm.runs) / 60 for arm in page]
             if any(lengths):
-                colour = (*COLOURS, "#999999")[place]
+                colour = (*COLOURS, "#999999", "#cccccc")[place]
                 names = [f"{textwrap.fill(arm.name, 24)}\n{counted(arm)}" for arm in page]
                 axes.barh(names, lengths, left=left, label=phase, color=colour, hatch=hatches[place], edgecolor=PAPER)
             left = [start + length for start, length in zip(left, lengths, strict=True)]

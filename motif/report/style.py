@@ -22,7 +22,7 @@ DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.5)), (0, (6, 1.5, 1.5, 1.5)), (0, (3, 
 BASE = "#7f7f7f"  # untrained policies
 STYLE: dict[str, Any] = {
     **{"font.size": 10, "axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlelocation": "left"},
-    **{"legend.fontsize": 9, "legend.frameon": False, "figure.figsize": (5.2, 3.9), "savefig.dpi": 160},
+    **{"legend.fontsize": 9, "legend.frameon": False, "figure.figsize": (5.2, 3.9), "figure.dpi": 160},
     **{"axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25},
     **{"grid.linewidth": 0.6, "lines.linewidth": 1.6, "lines.markersize": 5, "svg.fonttype": "none"},
     **{"text.parse_math": False, "font.family": "sans-serif", "figure.facecolor": PAPER, "axes.facecolor": PAPER},
@@ -42,15 +42,16 @@ class Picture:
 
 
 def save(folder: Path, name: str, section: str, caption: str, figure: "Figure") -> Picture:
+    """Draw it once a kind: `savefig` would draw, and lay out, each twice."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-    FigureCanvasAgg(figure)
-    figure.savefig(folder / f"{name}.png", metadata={"Software": None})
+    FigureCanvasAgg(figure).print_png(folder / f"{name}.png", metadata={"Software": None})
     figure.set_layout_engine("none")  # it is laid out now
     held = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": name}):
-        figure.savefig(held, format="svg", metadata={"Date": None, "Creator": None})
+        FigureCanvasSVG(figure).print_svg(held, metadata={"Date": None, "Creator": None})
     svg = held.getvalue()
     write_text(folder / f"{name}.svg", svg)
     return Picture(name, section, caption, inline(svg, name))

@@ -121,7 +121,7 @@ def results(groups: Sequence[Group], references: Sequence[Reference]) -> Table:
         rows.append(
             [
                 *(group["dataset"], group.arm.name, str(group["rounds"]), share(group.mean("accuracy"))),
-                *(interval(group.interval), f"{min(seeds):.1%} – {max(seeds):.1%}" if len(seeds) > 1 else MISSING),
+                *(interval(group.interval), *of_seeds(seeds)),
                 *(f"{group['n']}" + f" × {k}" * (k > 1), str(len(seeds)) if group.arm.trained else MISSING),
                 *(f"{group.cost('generated_tokens'):.0f}", str((group["budget"] or 0) * k or MISSING)),
                 *(share(group.mean("truncated")), optional(group, "unparsable"), optional(group, "copied")),
@@ -131,22 +131,50 @@ def results(groups: Sequence[Group], references: Sequence[Reference]) -> Table:
         rows.append(
             [
                 *(found.dataset, f"paper, Table 1: {found.arm}", str(found.rounds), share(found.accuracy)),
-                *(interval(found.interval), MISSING, str(found.n), "1", MISSING, str(found.budget), *[MISSING] * 3),
+                *(
+                    interval(found.interval),
+                    *of_seeds([found.accuracy]),
+                    str(found.n),
+                    "1",
+                    MISSING,
+                    str(found.budget),
+                    *[MISSING] * 3,
+                ),
             ]
         )
     return Table(
         "arms",
         "Accuracy by arm, data set and rounds",
         [
-            *("data set", "arm", "decoded rounds", "accuracy", "95 % interval", "range over seeds", "n questions"),
+            *(
+                "data set",
+                "arm",
+                "decoded rounds",
+                "accuracy",
+                "95 % interval",
+                "spread of seeds",
+                "interval over seeds",
+                "n questions",
+            ),
             *("seeds", "tokens / question", "budget / question", "truncated", "unparsable", "copied"),
         ],
         rows,
         "Accuracy is the mean over seeds. The interval is Wilson's, clustered by question where there are several "
-        "samples or seeds: what these policies would score on other such questions. Tokens are generated ones, all "
-        "rounds and samples of a question together.",
-        frozenset(range(2, 13)),
+        "samples or seeds: what these policies would score on other such questions. Over seeds stand the standard "
+        "deviation and the 95 % t interval of the mean: what other seeds would score on these questions. Tokens are "
+        "generated ones, all rounds and samples of a question together.",
+        frozenset(range(2, 14)),
     )
+
+
+def of_seeds(accuracies: Sequence[float]) -> tuple[str, str]:
+    """Spread and t interval over seeds; of one seed neither is known."""
+    from motif.statistics import over_seeds
+
+    if len(accuracies) < 2:
+        return MISSING, MISSING
+    _, spread, (low, high) = over_seeds(accuracies)
+    return f"{100 * spread:.1f} points", interval((max(0.0, low), min(1.0, high)))
 
 
 def optional(group: Group, key: str) -> str:
@@ -196,10 +224,14 @@ def runs_table(arms: Sequence[Arm]) -> Table:
                 [
                     *(run.name, arm.name, str(run.seed), state, f"{taken} of {asked}" if asked else str(taken)),
                     *(spent(run, count) for count in SPENT),
+                    run.warned or MISSING,
                 ]
             )
-    columns = ["run", "arm", "seed", "state", "steps", *SPENT.values()]
-    note = "What training has spent so far. Tokens are of all rounds, FLOPs estimated, seconds those of training steps."
+    columns = ["run", "arm", "seed", "state", "steps", *SPENT.values(), "warned of"]
+    note = (
+        "What training has spent so far. Tokens are of all rounds, FLOPs estimated, seconds those of training steps. "
+        "What a warning means stands in the guide."
+    )
     return Table("runs", "Runs and what they spent", columns, rows, note, frozenset({2, *range(4, 5 + len(SPENT))}))
 
 
