@@ -27,7 +27,11 @@ SAYS = {  # by kind: what it means that accuracy falls, that it rises, that it c
         "{what} is worth less than another question's",
         "no sign that it matters whose progress it is",
     ),
-    "half": ("the rest of {what} matters", "the rest of {what} does harm", "no sign that the rest of {what} matters"),
+    "half": (
+        "half of {what} is worse than all of it",
+        "half of {what} is better than all of it",
+        "no sign that it takes more than half of {what}",
+    ),
     "true": (
         "the policy goes on better from its own",
         "better progress would help",
@@ -78,8 +82,8 @@ def of_values(outcomes: Sequence[Sequence[Sequence[bool]]], untouched: Sequence[
     """The value of the state before round 1 and after each round but the last: the mean outcome of its continuations,
     less that of the untouched episode; and the share of questions that are `settled`, whose continuations end alike.
 
-    Over all draws the mean value is the same after every round. Where it rises, greedy rounds are better than drawn
-    ones; what rounds contribute shows in how many questions they settle.
+    Over all draws the mean value is the same after every round. Where it rises or falls, greedy rounds are better or
+    worse than drawn ones; what rounds contribute shows in how many questions they settle.
     """
     found = []
     for after, state in enumerate(zip(*outcomes, strict=True)):

@@ -44,8 +44,8 @@ def test_every_intervention_has_a_sentence_that_says_what_it_means_with_interval
         "hand over matters.",
         "With another question's progress after round 2, accuracy is, as one of 5 compared, not distinguishable "
         "from the untouched (+0.0 points, -6.6 to +6.6; n = 40): no sign that it matters whose progress it is.",
-        "With half of its progress after round 1, accuracy rises by 50.0 points (31.1 to 64.1; n = 40): the rest of "
-        "what round 1 hands over does harm.",
+        "With half of its progress after round 1, accuracy rises by 50.0 points (31.1 to 64.1; n = 40): half of "
+        "what round 1 hands over is better than all of it.",
         "With the true progress after round 1, accuracy rises by 50.0 points (31.1 to 64.1; n = 40): better progress "
         "would help.",
     ]
