@@ -1,11 +1,13 @@
 # make train   set up .venv and run the first experiment
+# make fuzz    the tests with hostile text, 2000 examples each instead of 100, new ones every time
 # make test    set up .venv and run the tests
 # make test-vllm   set up .venv-vllm, which has vLLM for a CPU, and run the tests of that engine
+# make audit   hold the pinned versions against the known vulnerabilities of PyPI (pip-audit, in .venv-audit)
 # make sync    send to W&B what it has not got of the runs in outputs/
 PYTHON ?= python3
 PIP = .venv/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: train test test-vllm lint bench sync clean
+.PHONY: train test test-vllm lint audit fuzz bench sync clean
 
 train: .venv/installed
 	.venv/bin/python train.py rounds=3 algo=motif
@@ -20,6 +22,18 @@ lint: .venv/installed-dev
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+
+# each file by itself: vLLM pins other versions than the rest
+audit: .venv-audit/bin/pip-audit
+	.venv-audit/bin/pip-audit --no-deps --disable-pip --requirement constraints.txt
+	.venv-audit/bin/pip-audit --no-deps --disable-pip --requirement constraints-vllm.txt
+
+.venv-audit/bin/pip-audit:
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3'
+
+fuzz: .venv/installed-test
+	.venv/bin/python -m pytest tests/test_hostile.py tests/test_untrusted.py --hypothesis-profile=fuzz
 
 bench: .venv/installed
 	.venv/bin/python -m benchmarks.rollout
@@ -51,4 +65,4 @@ sync: .venv/installed
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-vllm build *.egg-info
+	rm -rf .venv .venv-vllm .venv-audit build *.egg-info

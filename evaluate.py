@@ -8,13 +8,14 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from motif import entry, screen
+from motif import entry, launching, screen
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")
 def main(config: DictConfig) -> None:
     screen.quiet(entry.verbose())
-    entry.guarded(lambda: evaluation(config))
+    on = "the same command goes on after the questions that are done"
+    entry.guarded(lambda: evaluation(config), on=on, config=config)
 
 
 def evaluation(config: DictConfig) -> None:
@@ -23,4 +24,4 @@ def evaluation(config: DictConfig) -> None:
 
 if __name__ == "__main__":
     sys.argv = entry.arguments(sys.argv)
-    main()
+    launching.start(main)

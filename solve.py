@@ -6,7 +6,7 @@ from dataclasses import replace
 import hydra
 from omegaconf import DictConfig
 
-from motif import entry, screen
+from motif import entry, launching, screen
 
 asked: str | None = None  # the question as typed; it does not pass through Hydra's grammar
 
@@ -14,7 +14,7 @@ asked: str | None = None  # the question as typed; it does not pass through Hydr
 @hydra.main(version_base="1.3", config_path="conf", config_name="solve")
 def main(config: DictConfig) -> None:
     screen.quiet(entry.verbose())
-    entry.guarded(lambda: solution(config))
+    entry.guarded(lambda: solution(config), on="nothing is kept of it", config=config)
 
 
 def solution(config: DictConfig) -> None:
@@ -28,4 +28,4 @@ def solution(config: DictConfig) -> None:
 
 if __name__ == "__main__":
     sys.argv, asked = entry.split_question(sys.argv, "solve")
-    main()
+    launching.start(main)

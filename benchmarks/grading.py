@@ -100,7 +100,7 @@ def row(name: str, pairs: Sequence[Pair], turns: int) -> None:
 
 def anew() -> None:
     """Forget every verdict, and all that the process for algebra has read: a new one, its libraries loaded."""
-    answers._is_correct.cache_clear()
+    answers._verdict.cache_clear()
     answers.REFEREE.end()
     answers.is_correct("\\sqrt{8}+q", "q+2\\sqrt{2}")
 

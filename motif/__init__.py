@@ -1,3 +1,6 @@
 """motif: experiments with language models that think in rounds."""
 
+import os
+
 __version__ = "0.1.0"
+os.environ.setdefault("USE_HUB_KERNELS", "NO")  # or transformers would fetch code, where `kernels` is there

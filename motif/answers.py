@@ -14,7 +14,7 @@ from motif.exact import integer, number, same_number
 from motif.notation import clean, final_answer, read, strict_form
 from motif.referee import REFEREE
 
-__all__ = ["final_answer", "grader_id", "is_correct", "is_correct_strictly"]
+__all__ = ["final_answer", "grader_id", "is_correct", "is_correct_strictly", "verdict"]
 
 VERSION = 2  # of this grader: raise it with any change of a verdict
 LONGEST = 1000  # signs of an answer that is looked into; a longer one must be the same in writing
@@ -27,7 +27,13 @@ def grader_id() -> str:
 
 
 def is_correct(prediction: str, gold: str) -> bool:
+    """Whether `prediction` is the answer `gold`, as `verdict` says it; what took too much to decide is not."""
+    return verdict(prediction, gold) is True
+
+
+def verdict(prediction: str, gold: str) -> bool | None:
     """Whether `prediction` is the answer `gold`: bare or wrapped LaTeX, or a text with a box or 'the answer is …'.
+    None where to decide that takes more time or memory than an answer may.
 
     Not symmetric: a prediction may leave out what the question asks for anyway, as the base of `17_8`, not add it.
     Raises RuntimeError where the process for algebra cannot be started, for no text otherwise.
@@ -35,10 +41,10 @@ def is_correct(prediction: str, gold: str) -> bool:
     numbers = integer(prediction), integer(gold)
     if None not in numbers:
         return numbers[0] == numbers[1]
-    return _is_correct(prediction, gold) if len(prediction) + len(gold) < 5000 else _graded(prediction, gold)
+    return _verdict(prediction, gold) if len(prediction) + len(gold) < 5000 else _graded(prediction, gold)
 
 
-def _graded(prediction: str, gold: str) -> bool:
+def _graded(prediction: str, gold: str) -> bool | None:
     prediction, gold = read(prediction), read(gold)
     if not prediction or not gold:
         return False
@@ -55,12 +61,12 @@ def _graded(prediction: str, gold: str) -> bool:
     if (left := number(one)) and (right := number(other)):
         return same_number(left, right)
     if too_much(one) or too_much(other):
-        return False
-    verdict = same(one, other, lambda *_: None)
-    return bool(REFEREE.ask(one, other)) if verdict is None else verdict
+        return None
+    decided = same(one, other, lambda *_: None)
+    return REFEREE.ask(one, other) if decided is None else decided
 
 
-_is_correct = lru_cache(maxsize=16384)(_graded)
+_verdict = lru_cache(maxsize=16384)(_graded)
 
 
 def too_much(text: str) -> bool:

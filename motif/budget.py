@@ -4,7 +4,6 @@ A limit is a number, or what another run spent. What was spent is read off the l
 continued ends where it would have ended. `algo.steps` stays the upper bound, and the learning rate's schedule its.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from motif.checks import UserError, number, one_of, whole
 from motif.compute import Ledger
+from motif.files import read_json
 
 COUNTED = {"tokens": "generated_tokens", "responses": "responses", "questions": "questions"}  # in the ledger
 ON = (*COUNTED, "seconds")
@@ -61,10 +61,10 @@ class Budget:
             state = "is not finished" if (file.parent / "run.json").is_file() else "is not a run"
             raise UserError(f"budget.match={self.match} {state}: no summary.json there; name a finished run's folder")
         try:
-            spent = json.loads(file.read_text())["compute"]["training"][COUNTED.get(self.on, self.on)]
+            spent = read_json(file)["compute"]["training"][COUNTED.get(self.on, self.on)]
             number(f"what {file} says of {self.on}", spent, above=0)
             return spent
-        except (KeyError, TypeError, json.JSONDecodeError):
+        except (KeyError, TypeError):
             raise UserError(f"budget.match={self.match}: {file} does not say how many {self.on} it took") from None
 
     def account(self, limits: Limits, ledger: Ledger) -> dict[str, Any]:

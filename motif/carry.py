@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from motif.checks import one_of, whole
 from motif.generation import Reply
 from motif.prompts import TAGGED
+from motif.untrusted import encodable
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Summary:
 
     def carry(self, turn: Turn) -> Carried:
         if turn.answer:
-            ids = turn.tokenizer(turn.answer, add_special_tokens=False)["input_ids"]
+            ids = turn.tokenizer(encodable(turn.answer), add_special_tokens=False)["input_ids"]
             if len(ids) <= self.tokens:
                 return Carried(turn.answer)
             return Carried(turn.tokenizer.decode(ids[: self.tokens]), cut=True)

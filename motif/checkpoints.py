@@ -21,7 +21,7 @@ from typing import Any
 
 from motif import screen
 from motif.checks import UserError, of_kind, one_of, whole
-from motif.files import remove, sync, sync_all, write_json
+from motif.files import FORMAT, check_format, remove, sync, sync_all, write_json
 
 SEAL = "motif.json"
 EXACT = ("torch", "transformers", "trl", "peft", "accelerate")  # packages whose minor version may change a step
@@ -76,7 +76,7 @@ def seal(folder: Path, note: Mapping[str, Any], keep: int) -> None:
         return
     files = sync_all(draft)
     seals = {str(file.relative_to(draft)): {"size": file.stat().st_size, "sha256": digest(file)} for file in files}
-    whole_note = {**note, "made_with": made_with(), "files": seals}
+    whole_note = {**note, "format": FORMAT, "made_with": made_with(), "files": seals}
     write_json(draft / SEAL, {**whole_note, "sha256": digest_of(whole_note)})
     sync(draft)
     draft.rename(place)
@@ -98,6 +98,12 @@ def newest(folder: Path, fits: Callable[[Mapping[str, Any]], str | None] = lambd
     faults: dict[Path, str] = {}
     for place in _numbered(folder, "checkpoint"):
         note = _note(place)
+        check_format(place / SEAL, note)
+        if note and not {"files", "sha256"} & note.keys():
+            raise UserError(
+                f"{place / SEAL} is of an older format, without the hashes of its files; go back to the motif that "
+                "wrote it, or overwrite=true begins again"
+            )
         if fault := damage(place, note) or fits(note):
             faults[place] = fault
             continue
@@ -121,6 +127,13 @@ def set_aside(place: Path) -> str:
 
 def damage(place: Path, note: Mapping[str, Any]) -> str | None:
     """What is wrong with a checkpoint, in a few words; None where every file is as it was sealed."""
+    try:
+        return _damage(place, note)
+    except OSError as error:
+        return f"{Path(str(error.filename)).name} cannot be read: {error.strerror}"
+
+
+def _damage(place: Path, note: Mapping[str, Any]) -> str | None:
     if not note:
         return f"its {SEAL} is missing or torn"
     if note.get("sha256") != digest_of({key: value for key, value in note.items() if key != "sha256"}):

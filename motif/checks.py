@@ -8,9 +8,14 @@ import difflib
 import math
 from collections.abc import Iterable
 
+from motif.masking import masked
+
 
 class UserError(ValueError):
-    """A mistake its reader can mend; the message says what, where and what would be right."""
+    """A mistake its reader can mend; the message says what, where and what would be right, and holds no secret."""
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(masked(str(message)))
 
 
 def whole(name: str, value: object, at_least: int = 1, at_most: int | None = None) -> int:
@@ -43,6 +48,13 @@ def one_of(name: str, value: object, options: Iterable[object]) -> object:
         raise UserError(
             f"{name} must be one of {', '.join(map(str, options))}, got {shown(value)}{hint(value, options)}"
         )
+    return value
+
+
+def text(name: str, value: object) -> str:
+    """`value` where it is text with something in it, else a `UserError`."""
+    if not isinstance(value, str) or not value.strip():
+        raise UserError(f"{name} must be text, got {shown(value)}")
     return value
 
 

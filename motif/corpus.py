@@ -160,7 +160,7 @@ class Corpus:
 
     def _held_out(self, key: str) -> bool:
         """Whether a question belongs to validation, by its normalised text alone."""
-        digest = hashlib.sha256(f"{self.split_seed}/{key}".encode()).digest()
+        digest = hashlib.sha256(f"{self.split_seed}/{key}".encode("utf-8", "surrogatepass")).digest()
         return int.from_bytes(digest[:8], "big") < self.validation_share * 2**64
 
     def _questions(self, split: str) -> dict[str, Question] | None:

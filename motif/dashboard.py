@@ -5,13 +5,13 @@ table of episodes. `--print` shows the specification as JSON and needs neither s
 nothing: it names what `motif.watched` tells W&B. wandb-workspaces makes the panels.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from motif import ends
 from motif.checks import UserError
 from motif.tracking import WandB, prepare
 from motif.watched import LATEST, STEP, evaluation_key, first_line
@@ -154,8 +154,9 @@ def save(workspace: Any) -> str:
         raise UserError(f"W&B did not take the dashboard for {where}: {first_line(error)}") from error
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m motif.dashboard", description=__doc__)
+@ends.program
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = ends.Parser(prog="python -m motif.dashboard", description=__doc__)
     parser.add_argument("--entity", help="the user or team that the project is of")
     parser.add_argument("--project", default="motif", help="as in tracking.project= (motif)")
     parser.add_argument("--group", help="of these runs alone, such as a study's name (all)")
@@ -169,13 +170,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if min(given.rounds) < 1:
         parser.error(f"--rounds must be whole numbers of at least 1, got {min(given.rounds)}")
     dashboard = Dashboard(given.group, given.by, given.dataset, sorted(set(given.rounds)))
-    try:
-        workspace = dashboard.workspace(given.entity or "entity", given.project)
-        print(json.dumps(specification(workspace), indent=2) if given.print else save(workspace))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    workspace = dashboard.workspace(given.entity or "entity", given.project)
+    print(json.dumps(specification(workspace), indent=2) if given.print else save(workspace))
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ class Dataset(Protocol):
 
 def question_id(dataset: str, text: str) -> str:
     """`<dataset>-<12 hex digits of the text's SHA-256>`."""
-    return f"{dataset}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    return f"{dataset}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
 
 
 def normalised(text: str) -> str:

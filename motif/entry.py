@@ -4,13 +4,13 @@ With `launching`, which starts sweeps, the only module of the package that impor
 """
 
 import inspect
-import json
 import re
 import signal
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,16 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import CompactHydraException, InstantiationException
+from hydra.errors import CompactHydraException, HydraException, InstantiationException
 from hydra.types import RunMode
 from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from motif import screen
+from motif import ends, screen
 from motif.checks import UserError, hint, one_of
-from motif.locks import Busy
+from motif.files import read_json, read_yaml
+from motif.locks import Busy, reason
 from motif.models import choices_of
 from motif.names import derived_name, identity, identity_hash
 from motif.stops import Stopped, at_once
@@ -41,7 +42,7 @@ interrupted = threading.Event()  # set where Ctrl-C was let pass, or has stopped
 
 
 class Mistake(CompactHydraException):
-    """Hydra prints its message alone, without a traceback, and exits with status 1."""
+    """What ended a job of a sweep; it has been said already."""
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:
@@ -56,7 +57,7 @@ def resolved(config: DictConfig) -> dict[str, Any]:
     if isinstance(evaluation, dict):
         path, names = evaluation.pop("path", None), evaluation.get("datasets")
         own = (plain.get("dataset") or {}).get("path")
-        if path is None and own and Path(own).is_dir():
+        if path is None and isinstance(own, str) and own and Path(own).is_dir():
             path = own
         if isinstance(names, list):
             evaluation["datasets"] = [dataset(name, path) for name in names]
@@ -111,10 +112,13 @@ def one_line(error: BaseException) -> str:
     return re.sub(r"\s+", " ", str(error)).strip()[:500]
 
 
-def guarded(run: Callable[[], Any], job: Job | None = None) -> Any:
-    """Call `run`. A person's mistake becomes a `Mistake`, a stop says how to go on; our own faults keep a traceback.
+def guarded(
+    run: Callable[[], Any], job: Job | None = None, on: str = "the same command continues", config: Any = None
+) -> Any:
+    """Call `run`. Whatever goes wrong is one line, and status 1; after a stop the line says how to go `on`.
 
-    What became of `job`, one of a sweep, is written down; a run that another process works on is left alone.
+    What became of `job`, one of a sweep, is written down; a run that another process works on is left alone. The
+    traceback of a fault of ours is kept: with the job, else in the folder of the run that `config` describes.
     """
     if job and launched_by("LocalLauncher"):  # whose processes begin without it
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -125,14 +129,14 @@ def guarded(run: Callable[[], Any], job: Job | None = None) -> Any:
             return run()
     except Busy as error:
         if job is None:
-            raise Mistake(f"error: {error}") from None
+            raise failed(str(error)) from None
         screen.say(f"{error}; left alone", style="yellow")
-        job.note("running elsewhere", reason=str(error))
+        note(job, "running elsewhere", reason=str(error))
     except (Stopped, KeyboardInterrupt) as stop:
         words = str(stop) or "stopped"
-        screen.say(f"{words}; the same command continues from the last checkpoint", style="yellow")
+        screen.say(f"{words}; {on}", style="yellow")
         if job:
-            job.note("stopped", reason=words)
+            note(job, "stopped", reason=words)
             if launched_by("JoblibLauncher"):  # which would kill those that have not finished their step yet
                 interrupted.set()
                 return None
@@ -141,13 +145,36 @@ def guarded(run: Callable[[], Any], job: Job | None = None) -> Any:
             signal.raise_signal(number)  # a launcher's own: it puts the job into its queue again
         sys.exit(128 + (number or signal.SIGINT))
     except Exception as error:
+        if isinstance(error, HydraException | OmegaConfBaseException):  # of what was typed
+            error = UserError(one_line(error))
         if job:
-            job.failed(error)
-        if not isinstance(error, UserError):
-            raise
-        if study():  # Hydra speaks of it when all jobs are done
-            screen.say(f"error: {error}", style="red")
-        raise Mistake(f"error: {error}") from None
+            with suppress(OSError, UserError):
+                job.failed(error)
+            words = ends.mistake(error) or reason(error)
+        else:
+            words = ends.words(error, None if config is None else place(config))
+        raise failed(words) from None
+
+
+def failed(words: str) -> BaseException:
+    """What to raise to end a program with one line; in a sweep, whose other jobs go on, the line is said now."""
+    if study() is None:
+        return SystemExit(f"error: {words}")
+    screen.say(f"error: {words}", style="red")
+    return Mistake(words)
+
+
+def note(job: Job, state: str, **more: Any) -> None:
+    """Write down where a job stands, which a full disk must not turn into another error."""
+    with suppress(OSError, UserError):
+        job.note(state, **more)
+
+
+def place(config: DictConfig) -> Path | None:
+    """The folder of the run that `config` trains or is about."""
+    with suppress(OmegaConfBaseException):
+        return Path(str(config.policy)) if "policy" in config else Path(str(config.outputs)) / str(config.name)
+    return None
 
 
 def study() -> str | None:
@@ -157,7 +184,7 @@ def study() -> str | None:
     if hydra.mode != RunMode.MULTIRUN:
         return None
     told = Path(hydra.sweep.dir) / "study.json"
-    return json.loads(told.read_text())["study"] if told.is_file() else Path(hydra.sweep.dir).name
+    return str(read_json(told).get("study")) if told.is_file() else Path(hydra.sweep.dir).name
 
 
 def job() -> Job | None:
@@ -209,7 +236,7 @@ def take_from_run(config: DictConfig, keys: Sequence[str]) -> bool:
     file = choices_of(Path(str(OmegaConf.select(config, "policy", throw_on_missing=False))))
     if file is None:
         return False
-    saved, names = OmegaConf.load(file), typed()
+    saved, names = OmegaConf.create(read_yaml(file)), typed()
     with open_dict(config):
         for key in keys:
             if key in names or key not in saved:

@@ -1,6 +1,5 @@
 """Where a run took place: versions, commit, device, command."""
 
-import json
 import os
 import platform
 import subprocess
@@ -9,6 +8,9 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from motif.files import read_json
+from motif.masking import masked
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "hydra-core", "wandb", "math-verify")
 
@@ -20,7 +22,7 @@ def environment(seed: int, before: Path | None = None) -> dict[str, Any]:
 
     earlier: list[dict[str, Any]] = []
     if before and before.is_file():
-        last = json.loads(before.read_text())
+        last = read_json(before)
         earlier = [*last.pop("earlier", []), last]
     found: dict[str, str | None] = {}
     for package in PACKAGES:
@@ -31,7 +33,7 @@ def environment(seed: int, before: Path | None = None) -> dict[str, Any]:
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
     return {
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "command": sys.argv,
+        "command": masked(sys.argv),
         "seed": seed,
         "motif": version("motif"),
         "git": git_commit(),

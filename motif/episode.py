@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from motif.answers import final_answer, is_correct
+from motif.answers import final_answer, verdict
 from motif.carry import Summary, Turn
 from motif.checks import UserError, of_kind, one_of, whole
 from motif.data import Question
@@ -21,8 +21,9 @@ class Node:
     """One reply in a tree, with the facts read off it.
 
     `carried` is what it hands to the next round (None: nothing). `events` name what went wrong in handing over:
-    no_answer, progress_cut, progress_cleaned. `prediction` is the boxed result, `correct` whether it is right; `rounds`
-    and `round` count from 1. A node that ended its episode, in the last round or before, has no children.
+    no_answer, progress_cut, progress_cleaned; or in grading: grader_gave_up. `prediction` is the boxed result,
+    `correct` whether it is right; `rounds` and `round` count from 1. A node that ended its episode, in the last round
+    or before, has no children.
     """
 
     round: int
@@ -233,4 +234,6 @@ def grade(trees: Sequence[Tree]) -> None:
             node.prediction = final_answer(node.reply.text, tag=None)
             if node.prediction is None and tree.question.unboxed:
                 node.prediction = node.answer or None
-            node.correct = node.prediction is not None and is_correct(node.prediction, tree.question.gold)
+            found = verdict(node.prediction, tree.question.gold) if node.prediction is not None else False
+            node.correct = found is True
+            node.events += ("grader_gave_up",) * (found is None)

@@ -21,6 +21,11 @@ from motif.files import append
 from motif.generation import Generate, Sampling
 from motif.screen import Report
 
+RECORD = {"id", "question", "gold", "facts", "samples"}  # keys that whoever reads records needs
+SAMPLE = {
+    *("prediction", "correct", "strict", "truncated", "unparsable", "copied"),
+    *("tokens_by_round", "prompt_tokens_by_round", "correct_by_round", "replies"),
+}
 Grade = Callable[[Sequence[Tree]], None]
 Records = Sequence[Mapping[str, Any]]
 
@@ -160,7 +165,18 @@ def read_whole(file: Path) -> list[dict[str, Any]]:
     whole_lines = text[: text.rfind(b"\n") + 1]
     if len(whole_lines) < len(text):
         os.truncate(file, len(whole_lines))
-    return [json.loads(line) for line in whole_lines.splitlines()]
+    return [read_record(file, number, line) for number, line in enumerate(whole_lines.splitlines(), 1)]
+
+
+def read_record(file: Path, number: int, line: bytes) -> dict[str, Any]:
+    """A line of records; a `UserError` where it is none."""
+    try:
+        found: dict[str, Any] = json.loads(line)
+        if found.keys() >= RECORD and found["samples"] and all(sample.keys() >= SAMPLE for sample in found["samples"]):
+            return found
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        pass
+    raise UserError(f"line {number} of {file} is no record of an evaluation; move that file away to measure anew")
 
 
 def record(tree: Tree, seed: int) -> dict[str, Any]:
@@ -188,6 +204,7 @@ def sample(path: Trajectory, gold: str) -> Mapping[str, Any]:
         "truncated": not end.reply.finished,
         "unparsable": end.prediction is None,
         "copied": copied(path),
+        "grader_gave_up": "grader_gave_up" in end.events,
         "tokens_by_round": [len(node.reply.token_ids) for node in path],
         "prompt_tokens_by_round": [len(node.reply.prompt_ids) for node in path],
         "correct_by_round": [node.correct for node in path],

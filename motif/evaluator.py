@@ -7,24 +7,28 @@ table holds all of its jobs.
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from motif import loading, screen
-from motif.checks import UserError, of_kind, one_of, whole
+from motif.checks import UserError, of_kind, one_of, text, whole
 from motif.compute import forget_peak, of_evaluation
-from motif.data import Dataset, fingerprint
+from motif.data import Dataset, Question, fingerprint
 from motif.episode import Episode
 from motif.evaluation import Evaluation, evaluate
+from motif.files import read_json, write_json
 from motif.flaws import Flaws
 from motif.generation import Generate
 from motif.lm_eval import export
+from motif.locks import Lock
+from motif.masking import masked
 from motif.models import Policy, open_policy, policy_name
-from motif.results import by_round_lines, results_table, sample_lines
-from motif.runs import Run, write_json
+from motif.reading import RESULT
+from motif.results import RATES, by_round_lines, results_table, sample_lines
+from motif.runs import Run
 from motif.scores import disagreements, summarise
 
 
@@ -61,6 +65,7 @@ class Evaluator:
             raise UserError("dataset must be chosen, as in dataset=math500")
         whole("rounds", self.rounds)
         whole("seed", self.seed, at_least=0, at_most=2**31 - 1)
+        text("outputs", self.outputs)
         one_of("format", self.format, ("jsonl", "lm_eval"))
         if not isinstance(self.policy, str) or not self.policy:
             raise UserError(f"policy must be a run folder, a hub id or a model's folder, got {self.policy!r}")
@@ -102,16 +107,18 @@ class Evaluator:
         several = f"-x{self.samples}" if self.samples > 1 else ""
         stem = self.folder() / f"{self.dataset.name}-r{self.rounds}{several}-{key}"
         records_file, result_file = stem.with_suffix(".jsonl"), stem.with_suffix(".json")
-        if self.overwrite:
-            records_file.unlink(missing_ok=True)
-            result_file.unlink(missing_ok=True)
-        if result_file.is_file():
-            result = json.loads(result_file.read_text())
+        if result_file.is_file() and not self.overwrite:
             screen.say(f"measured before, in {records_file}; overwrite=true measures again", style="yellow")
         else:
-            result = self._measure(questions, episode, settings, records_file)
-            write_json(result_file, {**identity, **result})
-            result = json.loads(result_file.read_text())
+            screen.quiet_bars()
+            policy, generate = opened(self.policy, json.dumps(dict(self.options)), self.generation)
+            with Lock(stem.parent / ".locks" / stem.name, str(records_file), say=screen.say):
+                if self.overwrite:
+                    records_file.unlink(missing_ok=True)
+                    result_file.unlink(missing_ok=True)
+                result = self._measure(policy, generate, questions, episode, settings, records_file)
+                write_json(result_file, masked({**identity, **result}))
+        result = measured(result_file)
         made = [export(records_file, result, stem.parent)] if self.format == "lm_eval" else []
         show({**result, "policy": policy_name(self.policy)}, [records_file, *made])
         return result
@@ -123,9 +130,15 @@ class Evaluator:
             return run.evaluation
         return Path(self.outputs) / "evaluations" / policy_name(self.policy)
 
-    def _measure(self, questions: Any, episode: Episode, settings: Evaluation, file: Path) -> dict[str, Any]:
-        screen.quiet_bars()
-        policy, generate = opened(self.policy, json.dumps(dict(self.options)), self.generation)
+    def _measure(
+        self,
+        policy: Policy,
+        generate: Generate,
+        questions: Sequence[Question],
+        episode: Episode,
+        settings: Evaluation,
+        file: Path,
+    ) -> dict[str, Any]:
         title = f"{self.dataset.name}, {self.rounds} round{'s' * (self.rounds > 1)}"
         started = time.monotonic()
         forget_peak()
@@ -140,6 +153,14 @@ class Evaluator:
             "compute": of_evaluation(records, policy.model, elapsed),
             "disagreeing": disagreements(records),
         }
+
+
+def measured(file: Path) -> dict[str, Any]:
+    """The result that lies in `file`; a `UserError` where it lacks what is shown of one."""
+    found = read_json(file)
+    if missing := [key for key in (*RESULT, *RATES, "accuracy_by_round", "tokens_by_round") if key not in found]:
+        raise UserError(f"{file} does not say {', '.join(missing)}; overwrite=true measures again")
+    return found
 
 
 @lru_cache(maxsize=1)

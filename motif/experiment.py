@@ -3,7 +3,6 @@
 Building one loads no weights and imports neither torch nor trl, so a bad value costs a second.
 """
 
-import json
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -18,13 +17,13 @@ from motif.algorithms import Algorithm
 from motif.budget import Budget
 from motif.card import write_card
 from motif.checkpoints import Checkpoints, drafts
-from motif.checks import UserError, of_kind, whole
+from motif.checks import UserError, of_kind, text, whole
 from motif.compute import Ledger, forget_peak, of_evaluation
 from motif.data import Dataset, Question, fingerprint, without
 from motif.environment import environment
 from motif.episode import Episode
 from motif.evaluation import Evaluation, evaluate
-from motif.files import sync_all, unwritable, write_json, write_text
+from motif.files import read_json, sync_all, unwritable, write_json, write_text
 from motif.fitting import micro_batch
 from motif.flaws import Flaws
 from motif.generation import Generate, Reply, Sampling
@@ -80,6 +79,7 @@ class Experiment:
         whole("rounds", self.rounds)
         whole("seed", self.seed, at_least=0, at_most=2**31 - 1)
         check_name(self.name)
+        text("outputs", self.outputs)
         if self.flaws.futures == "base" and self.generation.name != "transformers":
             raise UserError("flaws.futures=base needs generation=transformers, whose weights can go without adapters")
         if self.episode.rounds != self.rounds:
@@ -296,4 +296,4 @@ class Experiment:
 
 def seconds_of(result: Path) -> float:
     """What the evaluation took whose result lies there, made before this process; 0 where none does."""
-    return json.loads(result.read_text()).get("compute", {}).get("seconds", 0.0) if result.is_file() else 0.0
+    return read_json(result).get("compute", {}).get("seconds", 0.0) if result.is_file() else 0.0

@@ -1,6 +1,7 @@
 """Files that are whole or not there: written beside and renamed, appended to whole lines, and a reason where it fails.
 
-The only module that knows what a full disk looks like; libraries that save weights each say it in their own words.
+The only module that knows what a full disk looks like; libraries that save weights each say it in their own words. What
+cannot be read, or was written by a newer suite, is a line that names the file.
 """
 
 import errno
@@ -8,16 +9,25 @@ import json
 import os
 import re
 import shutil
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from motif.checks import UserError, shown
+
+FORMAT = 1  # of a run's files; one with a higher number was written by a newer suite
 WRITING = {  # that a person can do something about, and what
     errno.ENOSPC: "make room",
     errno.EDQUOT: "make room within your quota",
     errno.EFBIG: "allow larger files (ulimit -f)",
     errno.EROFS: "make it writable",
     errno.EACCES: "make it writable",
+    errno.EPERM: "make it writable",
+    errno.EEXIST: "move away what lies there",
+    errno.ENAMETOOLONG: "choose a shorter name",
     errno.EIO: "see to the disk",
     errno.ESTALE: "mount it again",
     errno.ENOENT: "put it back",
@@ -30,7 +40,7 @@ def write_text(file: Path, text: str, durable: bool = False) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        beside.write_text(text)
+        beside.write_text(text, encoding="utf-8")
         if durable:
             sync(beside)
         beside.replace(file)
@@ -46,6 +56,35 @@ def left_of(path: Path, name: str) -> bool:
 
 def write_json(file: Path, value: Any) -> None:
     write_text(file, json.dumps(value, indent=2) + "\n", durable=True)
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """The mapping in `file`. A `UserError` where it cannot be read, is torn or something else, or of a newer format."""
+    return _mapping(file, "JSON", json.loads)
+
+
+def read_yaml(file: Path) -> dict[str, Any]:
+    """As `read_json`, of YAML."""
+    return _mapping(file, "YAML", yaml.safe_load)
+
+
+def _mapping(file: Path, kind: str, parse: Callable[[str], Any]) -> dict[str, Any]:
+    try:
+        found = parse(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        raise UserError(f"{file} is torn or no {kind}; put a whole copy in its place, or move it away") from error
+    if not isinstance(found, dict):
+        raise UserError(f"{file} must hold a mapping in {kind}, got {shown(found)}; put a whole copy in its place")
+    check_format(file, found)
+    return found
+
+
+def check_format(file: Path, found: Mapping[str, Any]) -> None:
+    """A `UserError` where what was `found` in `file` says that a newer suite wrote it."""
+    if isinstance(number := found.get("format"), int) and number > FORMAT:
+        raise UserError(f"{file} has format {number}, and this motif knows {FORMAT} at most: a newer motif is needed")
 
 
 def append(file: Path, content: bytes) -> None:
@@ -125,6 +164,32 @@ def unwritable(error: BaseException, folder: Path) -> str | None:
         return None  # something in it is missing, and that is a fault of ours
     there = f" ({as_size(free(folder))} free)" if number in (errno.ENOSPC, errno.EDQUOT) else ""
     return f"{folder} cannot be written: {os.strerror(number)}{there}; {WRITING[number]}"
+
+
+@contextmanager
+def explained(folder: Path, help: str) -> Iterator[None]:
+    """Within it, `folder` that cannot be written is a `UserError` that ends with `help`."""
+    try:
+        yield
+    except Exception as error:
+        if words := unwritable(error, folder):
+            raise UserError(f"{words}, {help}") from error
+        raise
+
+
+def unusable(error: BaseException) -> str | None:
+    """Why the file that a system's error names cannot be used, and what to do, in one line; None where `error` is of
+    another kind, as where a file is missing, which may be a fault of ours."""
+    ours = (errno.ENOENT, errno.ENOTDIR, errno.EEXIST)
+    if not isinstance(error, OSError) or error.errno not in WRITING or error.errno in ours:
+        return None
+    where = "a file" if error.filename is None else shortened(os.fsdecode(error.filename))
+    return f"{where} cannot be used: {os.strerror(error.errno)}; {WRITING[error.errno]}"
+
+
+def shortened(text: str, most: int = 200) -> str:
+    """`text` as a message shows it, in the middle of a line."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def _within(path: Path, folder: Path) -> bool:

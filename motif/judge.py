@@ -109,6 +109,8 @@ def child(questions: int, verdicts: int) -> None:
             signal.setitimer(signal.ITIMER_PROF, SECONDS)  # no handler: its end is the end of the process
             try:
                 verdict = answer(*json.loads(line))
+            except MemoryError:
+                return  # as if the kernel had ended it
             except (Exception, RecursionError):
                 verdict = False
             signal.setitimer(signal.ITIMER_PROF, 0)

@@ -7,6 +7,7 @@ what came of them is read from the files that they leave.
 import hashlib
 import logging
 import os
+import re
 import shutil
 import signal
 import sys
@@ -16,18 +17,25 @@ from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
-from hydra import compose
+import yaml
+from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import CompactHydraException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, open_dict
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
-from motif import screen
-from motif.entry import CONF, arguments, guarded, interrupted, one_line, run_name, verbose
+from motif import ends, screen
+from motif.checks import hint, shown
+from motif.entry import CONF, Mistake, arguments, guarded, interrupted, one_line, run_name, verbose
+from motif.files import write_text
+from motif.masking import masked
 from motif.study import jobs_of, last_screen, launch
 
 NEEDED = {"ray": "hydra-ray-launcher", None: "'motif[sweeps]'"}  # by launchers, that they can be installed with
@@ -66,7 +74,6 @@ class Plan(Callback):
         Plan.launched = (folder,)
         if "submitit" in hydra.launcher._target_:
             screen.say(f"logs in {folder / 'logs'}; progress: python -m motif.study status {config.outputs}")
-        os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # what ends the sweep reaches `start`
         code = str(Path(__file__).parent.parent)  # that jobs in other processes run, whatever is installed there
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [code, os.environ.get("PYTHONPATH")]))
         if hydra.launcher._target_.endswith("JoblibLauncher"):  # Ctrl-C reaches the jobs too, and they are waited for
@@ -77,6 +84,13 @@ class Plan(Callback):
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # or submitit would kill its jobs in the middle of a step
             at_once = len(jobs) or hydra.sweeper.get("n_jobs") or 1
             os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // at_once)))
+
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        file = Path(config.hydra.sweep.dir) / "multirun.yaml"  # that Hydra's own sweeper has written
+        if config.hydra.mode == RunMode.MULTIRUN and file.is_file():
+            raw = yaml.safe_load(file.read_text())
+            if (clean := masked(raw)) != raw:
+                write_text(file, yaml.safe_dump(clean, sort_keys=False))
 
 
 def installed(module: str) -> bool:
@@ -98,7 +112,7 @@ def planned_name(words: Sequence[str], extra: Sequence[str]) -> str | None:
         choices = config.hydra.runtime.choices
         with open_dict(config):
             del config["hydra"]
-        return config.name or run_name(config, choices, words, extra)
+        return config.name or run_name(config, choices, masked(words), extra)
     except Exception:
         return None
 
@@ -111,15 +125,72 @@ def once(number: int, frame: Any) -> None:
 
 
 def tell(fault: Exception) -> None:
-    """Say what has ended a sweep: Hydra's own words, a launcher's or the end of its log, else a traceback."""
-    if isinstance(fault, CompactHydraException):
-        screen.say(f"error: {one_line(fault).partition(' Config search path')[0]}", style="red")
+    """Say in a line what has ended a program or a sweep: Hydra's own words, a launcher's, the end of its log, or where
+    the traceback of a fault of ours lies."""
+    if isinstance(fault, HydraException | OmegaConfBaseException | yaml.YAMLError) or raised_in_hydra(fault):
+        told = composing(fault)
     elif type(fault).__module__.startswith(("submitit.", "joblib.")):
         logs = ", ".join(str(folder / "logs") for folder in Plan.launched if (folder / "logs").is_dir())
         words = f"{str(fault).strip().splitlines()[-1]} (logs lie in {logs})" if logs else one_line(fault)
-        screen.say(f"error: a job's process ended before its work did: {words}", style="red")
+        told = f"a job's process ended before its work did: {words}"
     else:
-        traceback.print_exception(fault)
+        told = ends.words(fault)
+    print(f"error: {told}", file=sys.stderr)
+
+
+def composing(fault: Exception) -> str:
+    """Hydra's words for what cannot be composed, in one line that says what is valid."""
+    said = re.split(r" Config search path| See https?:| full_key: ", one_line(fault))[0]
+    if isinstance(fault, MissingConfigException) and fault.options and fault.missing_cfg_file:
+        group, _, option = str(fault.missing_cfg_file).rpartition("/")
+        return one_option(group, option, fault.options)
+    if isinstance(fault, OverrideParseException):
+        why = said.partition(" expecting {")[0].removeprefix(f"Error parsing override '{fault.override}' ")
+        return (
+            f"{shown(fault.override)} is no KEY=VALUE ({why}); values with spaces or commas are quoted: 'KEY=\"A, B\"'"
+        )
+    if found := re.match(r"Could not override '([^']+)'", said):
+        return f"unknown key {found[1]}{near(found[1])}"
+    for group, _, option in (word.partition("=") for word in sys.argv[1:]):
+        options = [file.stem for file in (CONF / group).glob("*.yaml")] if "Config group" in said else []
+        if options and option not in options:
+            return one_option(group, option, sorted(options))
+    return said
+
+
+def one_option(group: str, option: str, options: Sequence[str]) -> str:
+    return f"{group} must be one of {', '.join(options)}, got {shown(option)}{hint(option, options)}"
+
+
+def raised_in_hydra(fault: BaseException) -> bool:
+    """Whether Hydra itself met `fault`, which then comes of what was typed."""
+    *_, (last, _) = traceback.walk_tb(fault.__traceback__)
+    return last.f_globals.get("__name__", "").startswith(("hydra.", "omegaconf."))
+
+
+def near(key: str) -> str:
+    """What a mistyped key may have meant, and its neighbours, as far as the configuration composes without it."""
+    groups = [word for word in sys.argv[1:] if "." not in word.split("=")[0] and word.split("=")[0] != key]
+    name = Path(sys.argv[0]).stem
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            made = compose("config" if name == "train" else name, [word for word in groups if "=" in word])
+        above, _, last = key.rpartition(".")
+        known = [str(each) for each in (OmegaConf.select(made, above) if above else made) if each != "_target_"]
+    except Exception:  # nothing to compare with; what is wrong is said all the same
+        return "; --help shows the choices"
+    return f"{hint(last, known)} (valid: {', '.join(known)})"
+
+
+def check_options(words: Sequence[str]) -> None:
+    """End with one line where Hydra's command line does not know an option."""
+
+    def refuse(message: str) -> NoReturn:
+        raise SystemExit(f"error: {message}; settings are typed as KEY=VALUE, --help shows them")
+
+    parser = get_args_parser()
+    parser.error = refuse  # type: ignore[method-assign]
+    parser.parse_args([word for word in words if word != "--version"])
 
 
 def program(name: str, run: Callable[[DictConfig], Any]) -> None:
@@ -128,23 +199,30 @@ def program(name: str, run: Callable[[DictConfig], Any]) -> None:
     @hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)
     def main(config: DictConfig) -> None:
         screen.quiet(verbose())
-        guarded(lambda: run(config))
+        on = "the same command goes on after the questions that are done"
+        guarded(lambda: run(config), on=on, config=config)
 
     sys.argv = arguments(sys.argv)
     start(main)
 
 
 def start(main: Callable[[], Any]) -> None:
-    """Run a program of Hydra's. A sweep ends with its last screen, and with exit status 1 where a job did not come to
-    its end, whatever became of its process."""
+    """Run a program of Hydra's. What goes wrong is one line; a sweep ends with its last screen, and with exit status 1
+    where a job did not come to its end, whatever became of its process."""
+    check_options(sys.argv[1:])
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors are told here
     try:
         main()
-        fault = None
+        fault: BaseException | None = None
     except (Exception, KeyboardInterrupt, SystemExit) as error:
-        if not Plan.launched:
-            raise
         fault = error
     if not Plan.launched:
+        if isinstance(fault, SystemExit):
+            raise fault
+        if isinstance(fault, Exception) and not isinstance(fault, Mistake):
+            tell(fault)
+        if fault:
+            sys.exit(130 if isinstance(fault, KeyboardInterrupt) else 1)
         return
     with suppress(ChildProcessError, KeyboardInterrupt):
         while Plan.beside:  # one that was killed ends no other
@@ -156,6 +234,9 @@ def start(main: Callable[[], Any]) -> None:
         if not any((folder / "logs").is_dir() for folder in Plan.launched) and {*noted} <= {"planned"}:
             for folder in Plan.launched:  # a mistake in the command: nothing was begun
                 shutil.rmtree(folder)
+                with suppress(OSError):  # they hold something else
+                    folder.parent.rmdir()
+                    folder.parent.parent.rmdir()
             sys.exit(1)
     whole = [last_screen(folder) for folder in Plan.launched]
     if isinstance(fault, KeyboardInterrupt) and Plan.queued:

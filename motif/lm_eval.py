@@ -13,14 +13,15 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from motif.runs import write_json, write_text
+from motif.evaluation import read_whole
+from motif.files import write_json, write_text
 
 
 def export(records_file: Path, result: Mapping[str, Any], folder: Path) -> Path:
     """Write both files to `folder`/lm_eval/<stem of the records> and return the place of the samples."""
     stamp = time.strftime("%Y-%m-%dT%H-%M-%S", time.gmtime(records_file.stat().st_mtime))
     place = folder / "lm_eval" / records_file.stem
-    records = [json.loads(line) for line in records_file.read_text().splitlines()]
+    records = read_whole(records_file)
     task, sampling = result["dataset"], result["sampling"][0]
     settings = {
         "max_gen_toks": result["budget"],

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from motif.checks import UserError
+from motif.files import read_json
 from motif.memory import ran_out
 
 if TYPE_CHECKING:
@@ -100,7 +101,8 @@ def missing(folder: Path) -> str | None:
     """What a folder lacks of a model or an adapter, in words; None where it is whole."""
     if not (folder / "config.json").is_file() and not (folder / "adapter_config.json").is_file():
         return "config.json"
-    if not (files := weights(folder)):
+    adapter = (folder / "adapter_config.json").is_file()
+    if not (files := weights(folder)) or (adapter and not (folder / "adapter_model.safetensors").is_file()):
         return "safetensors weights (save_pretrained of a current transformers writes them)"
     return next((file.name for file in files if not file.is_file()), None)
 
@@ -109,7 +111,7 @@ def weights(folder: Path) -> list[Path]:
     """The safetensors files of the model in `folder`: those of its index, else all that lie there."""
     index = folder / "model.safetensors.index.json"
     if index.is_file():
-        return [folder / name for name in sorted(set(json.loads(index.read_text())["weight_map"].values()))]
+        return [folder / name for name in sorted(set(read_json(index).get("weight_map", {}).values()))]
     whole = folder / "model.safetensors"
     return [whole] if whole.is_file() else sorted(folder.glob("*.safetensors"))
 
@@ -118,8 +120,11 @@ def stored(folder: Path) -> dict[str, int]:
     """How many weights of each type lie in `folder`, read from the headers of its files."""
     counts: dict[str, int] = {}
     for path in weights(folder):
-        with path.open("rb") as file:
-            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        try:
+            with path.open("rb") as file:
+                header = dict(json.loads(file.read(int.from_bytes(file.read(8), "little"))))
+        except (ValueError, TypeError, MemoryError, OverflowError) as error:
+            raise UserError(f"{path} is torn or no safetensors file; fetch or copy it again") from error
         for name, entry in header.items():
             if name != "__metadata__":
                 size = 1
@@ -145,7 +150,7 @@ def needed(counts: Counts, config: Path, dtype: str, quantization: str | None, t
 
 def embeddings(config: Path) -> int:
     """How many weights the token embeddings have, those of the output included where they are weights of their own."""
-    found = json.loads(config.read_text())
+    found = read_json(config)
     found = found.get("text_config", found)
     tables = 1 if found.get("tie_word_embeddings", True) else 2
     return found.get("vocab_size", 0) * found.get("hidden_size", 0) * tables
@@ -212,6 +217,7 @@ def load_model(
     folder: Path, path: str, key: str, dtype: str, attention: str, quantization: str | None, device: "torch.device"
 ) -> Any:
     """The model in `folder`, on `device`."""
+    check_attention(folder, path, key, attention)
     import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
@@ -245,6 +251,21 @@ def load_model(
         ) from error
     except (OSError, ValueError, ImportError, KeyError, SafetensorError) as error:
         raise UserError(f"{key}={path} cannot be loaded: {one_line(error)}") from error
+
+
+def check_attention(folder: Path, path: str, key: str, attention: str) -> None:
+    """Refuse attention that transformers would fetch from the hub as code: a kernel, asked for by its hub id here or in
+    the model's own config.json, or flash attention that is not installed where the package `kernels` is."""
+    config = json.loads((folder / "config.json").read_text())
+    own = [config.get(name) for name in ("attn_implementation", "_attn_implementation")]
+    for asked in (attention, *map(str, own)):
+        absent = importlib.util.find_spec("flash_attn") is None and importlib.util.find_spec("kernels") is not None
+        if "/" in asked or (asked.startswith("flash_attention_") and absent):
+            where = beside(key, "attention") if asked == attention else f"attn_implementation in {path}/config.json"
+            raise UserError(
+                f"{where} asks for {asked}, which would be code from the hub and is not fetched; take sdpa or eager, "
+                "or install flash-attn for flash_attention_2"
+            )
 
 
 def load_tokenizer(folder: Path, path: str, key: str) -> Any:

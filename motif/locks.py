@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from motif.checks import UserError
+from motif.masking import masked
 from motif.stops import Stopped
 
 BEAT = 15.0  # seconds between touches
@@ -239,4 +240,4 @@ def _outcome(error: BaseException | None) -> str:
 def reason(error: BaseException) -> str:
     """Why work failed, in one line."""
     words = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-    return " ".join(words.split())[:500]
+    return masked(" ".join(words.split()))[:500]

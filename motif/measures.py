@@ -31,13 +31,14 @@ def by_round(trees: Sequence[Tree]) -> dict[str, float]:
 
 
 def of_episodes(trees: Sequence[Tree]) -> dict[str, float]:
-    """Over all trajectories: accuracy of the final answer, the shares unparsable, truncated at the end, copied, and the
-    mean number of rounds used."""
+    """Over all trajectories: accuracy of the final answer, the shares unparsable, truncated at the end, copied, and
+    wrong because the grader gave up, and the mean number of rounds used."""
     paths = [path for tree in trees for path in tree.paths()]
     return {
         "accuracy": fmean(path[-1].correct for path in paths),
         "unparsable": fmean(path[-1].prediction is None for path in paths),
         "truncated": fmean(not path[-1].reply.finished for path in paths),
         "copied": fmean(copied(path) for path in paths),
+        "grader_gave_up": fmean("grader_gave_up" in path[-1].events for path in paths),
         "rounds_used": fmean(map(len, paths)),
     }

@@ -12,10 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from motif import loading
 from motif.checks import UserError, hint, number, one_of, whole
+from motif.files import read_json, read_yaml
 from motif.policy import Policy, frozen_copy, untrained
 
 if TYPE_CHECKING:
@@ -184,6 +183,8 @@ def open_policy(where: str | Path, base: str | None = None, **settings: Any) -> 
     """
     place = Path(where).expanduser()
     is_run = (place / "run.json").is_file()
+    if is_run:
+        read_json(place / "run.json")  # whose format may be a newer one
     if is_run and not (place / "summary.json").is_file():
         raise UserError(f"policy={where} is a run that is not finished; the command that began it goes on with it")
     options = {**run_settings(place), **{key: value for key, value in settings.items() if value is not None}}
@@ -208,7 +209,9 @@ def run_settings(place: Path) -> dict[str, Any]:
     """How the run that `place` belongs to loaded its model; nothing where it is no run's."""
     if (file := choices_of(place)) is None:
         return {}
-    model = yaml.safe_load(file.read_text())["model"]
+    model = read_yaml(file).get("model")
+    if not isinstance(model, Mapping):
+        raise UserError(f"{file} does not say how the run's model is loaded (model)")
     return {key: model[key] for key in ("dtype", "attention", "quantization", "template_options") if key in model}
 
 

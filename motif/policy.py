@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from motif.prompts import Conversation
+from motif.untrusted import encodable
 
 PROBE = "where-does-this-go"
 
@@ -34,7 +35,7 @@ class Policy:
         keys = [tuple((message["role"], message["content"]) for message in talk) for talk in conversations]
         distinct = dict(zip(keys, conversations, strict=True))
         texts = [self._text(talk if self.system_role else without_system(talk)) for talk in distinct.values()]
-        ids = self.tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
+        ids = self.tokenizer(list(map(encodable, texts)), add_special_tokens=False)["input_ids"] if texts else []
         found = dict(zip(distinct, ids, strict=True))
         return [found[key] for key in keys]
 

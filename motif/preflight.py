@@ -19,6 +19,7 @@ from motif.policy import Policy
 from motif.probes import RIGHT, Check, Marks, Paid, golds_check, pay, sample
 from motif.rewards import Reward
 from motif.rules import rule_checks
+from motif.untrusted import encodable
 
 if TYPE_CHECKING:
     from motif.experiment import Experiment
@@ -131,7 +132,7 @@ def windows(experiment: "Experiment", policy: Policy, plans: Sequence[Plan], num
     for what, episode, questions in plans:
         if not questions:
             continue
-        longest = sorted(questions, key=lambda question: len(question.text.encode()))[-LONGEST:]
+        longest = sorted(questions, key=lambda question: len(question.text.encode("utf-8", "surrogatepass")))[-LONGEST:]
         for round in sorted({1, 2, episode.rounds} & set(range(1, episode.rounds + 1))):
             room, key = episode.sampling(round).tokens, window_key(experiment, what, episode, round)
             least = minimal(episode, round, questions, policy.tokenizer)
@@ -173,7 +174,7 @@ def minimal(episode: Episode, round: int, questions: Sequence[Question], tokeniz
     last = round == episode.rounds
     answers = [f"\\boxed{{{question.gold}}}" for question in sample(questions)] if last else ["-"]
     texts = [f"{open_reasoning}{end_reasoning}{open_answer}{answer}{end_answer}" for answer in answers]
-    sizes = sorted(map(len, tokenizer(texts, add_special_tokens=False)["input_ids"]))
+    sizes = sorted(map(len, tokenizer(list(map(encodable, texts)), add_special_tokens=False)["input_ids"]))
     return sizes[int(RIGHT * (len(sizes) - 1))] + 1
 
 

@@ -14,19 +14,23 @@ from rich import box
 from rich.table import Table
 
 from motif import screen
-from motif.checks import UserError, of_kind, whole
+from motif.checks import UserError, of_kind, text, whole
 from motif.data import Dataset, Question, fingerprint
 from motif.effects import effects
 from motif.episode import Episode
 from motif.evaluation import Records, kept
 from motif.evaluator import opened, policy_id
+from motif.files import read_json, write_json
 from motif.flaws import Flaws
 from motif.generation import Generate
 from motif.interventions import Probing, interventions
 from motif.locks import Lock
+from motif.masking import masked
 from motif.models import Policy, policy_name
 from motif.results import interval
-from motif.runs import Run, write_json
+from motif.runs import Run
+
+SHOWN = ("dataset", "rounds", "n", "untouched", "interventions", "values", "copied", "carried")
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class Prober:
         of_kind("flaws", self.flaws, Flaws)
         if not isinstance(self.dataset, Dataset):
             raise UserError("dataset must be chosen, as in dataset=math500")
+        text("outputs", self.outputs)
         whole("rounds", self.rounds, at_least=2, at_most=1000)
         whole("seed", self.seed, at_least=0, at_most=2**31 - 1)
         whole("k", self.k, at_least=0)
@@ -84,8 +89,8 @@ class Prober:
                     records_file.unlink(missing_ok=True)
                     result_file.unlink(missing_ok=True)
                 records = self._measure(policy, generate, questions, records_file)
-                write_json(result_file, {**identity, **effects(records)})
-        result = json.loads(result_file.read_text())
+                write_json(result_file, masked({**identity, **effects(records)}))
+        result = measured(result_file)
         show(result, policy_name(self.policy))
         for name, place in (("records", records_file), ("result", result_file)):
             screen.say(f"{name:<8}{place}")
@@ -130,6 +135,14 @@ class Prober:
             return kept(questions, file, self.batch, probing.records, lambda records: {}, report)
 
 
+def measured(file: Path) -> dict[str, Any]:
+    """The result that lies in `file`; a `UserError` where it lacks what is shown of one."""
+    found = read_json(file)
+    if missing := [key for key in SHOWN if key not in found]:
+        raise UserError(f"{file} does not say {', '.join(missing)}; overwrite=true measures again")
+    return found
+
+
 def known(questions: Sequence[Question]) -> bool:
     """Whether the task knows what rounds should hand over."""
     return all(question.facts.get("progress") for question in questions)
@@ -137,14 +150,15 @@ def known(questions: Sequence[Question]) -> bool:
 
 def show(result: Mapping[str, Any], policy: str) -> None:
     """The table of what was done, and what it says."""
-    screen.show(table(result, f"{policy} on {result['dataset']} in {result['rounds']} rounds, n = {result['n']}"))
+    screen.say(f"{policy} on {result['dataset']} in {result['rounds']} rounds, n = {result['n']}", style="bold")
+    screen.show(table(result))
     for line in lines(result):
         screen.say(line)
 
 
-def table(result: Mapping[str, Any], title: str) -> Table:
+def table(result: Mapping[str, Any]) -> Table:
     """One row an intervention: accuracy, and its difference from the untouched episode on the same questions."""
-    made = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
+    made = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
     made.add_column("")
     for column in ("accuracy", "95 % interval", "difference", "95 % interval", "p (Holm)"):
         made.add_column(column, justify="right")

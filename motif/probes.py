@@ -19,6 +19,7 @@ from motif.exact import integer
 from motif.generation import Reply, Sampling
 from motif.prompts import Conversation, Prompts
 from motif.rewards import Reward
+from motif.untrusted import encodable
 
 Marks = Callable[[Sequence[Tree]], None]
 
@@ -149,7 +150,10 @@ def tree_of(question: Question, probe: Probe, episode: Episode, branching: Seque
         texts = [probe.before if round < episode.rounds else probe.last] * len(talks)
         if probe.every_second is not None and round == episode.rounds:
             texts[1::2] = [probe.every_second] * len(texts[1::2])
-        ids = {text: tokenizer(text, add_special_tokens=False)["input_ids"] if text else [] for text in set(texts)}
+        ids = {
+            text: tokenizer(encodable(text), add_special_tokens=False)["input_ids"] if text else []
+            for text in set(texts)
+        }
         ends = [end] if probe.finished and end is not None else []
         return [Reply(text, [*ids[text], *ends] or [0], [], probe.finished) for text in texts]
 

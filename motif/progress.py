@@ -13,10 +13,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import yaml
-
 from motif.budget import TOTALS, Budget, Limits
 from motif.checks import UserError
+from motif.files import read_json, read_yaml
 from motif.locks import Holder, holder, reason
 from motif.results import interval
 from motif.runs import Run
@@ -47,14 +46,14 @@ def status(folder: Path) -> Status:
     """Where the run at `folder` stands; one whose files cannot be read is said to be unreadable, and why."""
     try:
         return replace(_status(Run(folder)), warned=names(said(folder)))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return Status(folder.name, "unreadable", reason(error))
 
 
 def _status(run: Run) -> Status:
     folder = run.folder
     file = folder / "config.yaml"
-    config = yaml.safe_load(file.read_text()) if file.is_file() else {}
+    config = read_yaml(file) if file.is_file() else {}
     lines = metrics(run.metrics_file)
     step = int(lines[-1]["step"]) if lines else 0
     held = holder(run.lock)
@@ -154,7 +153,7 @@ def records(file: Path) -> int:
 
 def seconds(file: Path) -> float:
     """What the evaluation with this result took."""
-    return max(0.0, float(json.loads(file.read_text()).get("compute", {}).get("seconds", 0.0)))
+    return max(0.0, float(read_json(file).get("compute", {}).get("seconds", 0.0)))
 
 
 def with_guesses(found: Sequence[Status]) -> list[Status]:

@@ -5,6 +5,7 @@ and the rest of its folder read; a folder that is no run is counted or, where it
 """
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,9 @@ from typing import Any
 
 import yaml
 
+from motif.checks import UserError
+from motif.files import check_format, shortened
+from motif.untrusted import all_visible
 from motif.watchdogs import FILE, names, said
 
 BASE = "base"  # the policy before training, as results and arms name it
@@ -123,11 +127,24 @@ class Recorded:
     @cached_property
     def spent(self) -> Mapping[str, Any]:
         """The ledger of training, by `motif.compute`'s names: of the summary, or of the steps so far."""
-        if self.summary:
-            return self.summary["compute"]["training"]
+        compute = self.summary.get("compute")
+        if isinstance(compute, Mapping) and isinstance(compute.get("training"), Mapping):
+            return compute["training"]
         last = self.metrics[-1] if self.metrics else {}
         counts = {key.removeprefix("train/"): value for key, value in last.items() if key.startswith("train/")}
         return {**counts, "seconds": last.get("seconds/training"), "peak_memory": last.get("memory/peak")}
+
+
+def there(paths: Sequence[Path]) -> Sequence[Path]:
+    """`paths` as typed; a `UserError` where one of them is not there."""
+    if missing := [path for path in paths if not os.path.lexists(path)]:
+        raise UserError(f"{named(missing)} is not there; name run folders, as in outputs/*")
+    return paths
+
+
+def named(paths: Sequence[Path]) -> str:
+    """`paths` as a message shows them."""
+    return shortened(", ".join(map(str, paths)))
 
 
 def read_runs(folders: Iterable[Path]) -> tuple[list[Recorded], int]:
@@ -160,7 +177,9 @@ def read_run(folder: Path) -> Recorded:
         config = yaml.safe_load(text(folder / "config.yaml")) if (folder / "config.yaml").is_file() else {}
     except yaml.YAMLError:
         bad.append(f"{folder / 'config.yaml'} cannot be read: the run's settings are not known")
-    config = config if isinstance(config, Mapping) else {}
+    config = all_visible(config) if isinstance(config, Mapping) else {}
+    for file in (folder / "run.json", folder / "summary.json"):
+        check_format(file, load(file, [], ""))
     run = Recorded(folder, config, summary, [line for line in lines(folder / "metrics.jsonl") if "step" in line], [])
     run.results = list(results(folder / "evaluation", bad, run))
     run.probes = probes(folder, bad)
@@ -233,13 +252,14 @@ def whole(result: Any) -> bool:
 
 
 def load(file: Path, bad: list[str], so: str) -> dict[str, Any]:
-    """The mapping in a JSON file; nothing where there is none. Of one that is no JSON a line is added to `bad`."""
+    """The mapping in a JSON file, its texts made visible; nothing where there is none. Of one that is no JSON a line
+    is added to `bad`."""
     try:
         found = json.loads(text(file)) if file.is_file() else {}
     except (OSError, ValueError):
         bad.append(f"{file} cannot be read: {so}")
         return {}
-    return found if isinstance(found, dict) else {}
+    return all_visible(found) if isinstance(found, dict) else {}
 
 
 def lines(file: Path) -> Iterator[dict[str, Any]]:

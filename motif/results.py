@@ -14,8 +14,10 @@ from rich.table import Table
 
 from motif import screen
 from motif.budget import account_lines
+from motif.checks import UserError
 from motif.files import as_size, size
 
+SHOWN = ("name", "algo", "evaluation", "seconds")  # of a summary
 RATES = ("truncated", "unparsable", "copied", "tokens", "budget")
 
 
@@ -26,7 +28,8 @@ def results_table(title: str, results: Sequence[Mapping[str, Any]]) -> Table:
         table.add_column(column, justify="left" if column in ("dataset", "policy") else "right")
     for found in results:
         k = found["samples"]
-        table.add_row(
+        screen.add_row(
+            table,
             found["dataset"],
             str(found["rounds"]),
             found["policy"],
@@ -70,6 +73,7 @@ def interval(bounds: Sequence[float]) -> str:
 
 def show_result(summary: Mapping[str, Any], folder: Path) -> None:
     """The last screen of a run: what happened, where it lies, what to type next."""
+    check_whole(summary, folder / "summary.json")
     order = {found["dataset"]: place for place, found in enumerate(summary["evaluation"])}
     results = sorted(summary["evaluation"], key=lambda found: (order[found["dataset"]], found["rounds"]))
     screen.show(results_table(summary["name"], results))
@@ -84,6 +88,16 @@ def show_result(summary: Mapping[str, Any], folder: Path) -> None:
         [*next_commands(summary["algo"], sys.argv[1:]), f"python evaluate.py policy={folder}"]
     ):
         screen.say(f"{'' if place else 'next':<8}{command}")
+
+
+def check_whole(summary: Mapping[str, Any], file: Path) -> None:
+    """A `UserError` where the summary in `file`, of an older suite say, lacks what is shown of one."""
+    missing = [key for key in SHOWN if key not in summary]
+    compute = summary.get("compute")
+    if not isinstance(compute, Mapping) or "training" not in compute:
+        missing.append("compute.training")
+    if missing:
+        raise UserError(f"{file} does not say {', '.join(missing)}; overwrite=true runs that experiment again")
 
 
 def disk_words(folder: Path) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from motif import checkpoints, processes, screen
 from motif.checkpoints import Checkpoint
 from motif.compute import Ledger
-from motif.files import write_json
+from motif.files import read_json, write_json
 from motif.generation import EngineLost
 from motif.memory import OutOfMemory, ran_out, release
 from motif.referee import NoJudge
@@ -166,7 +166,7 @@ def lost(run: Run, ledger: Ledger) -> dict[str, float]:
     """What killed processes of this run had spent after the checkpoints that were gone on from, by whole lines of its
     metrics."""
     file = run.checkpoints / "redone.json"
-    before: dict[str, float] = json.loads(file.read_text()) if file.is_file() else {}
+    before: dict[str, float] = read_json(file) if file.is_file() else {}
     lines = run.metrics_file.read_bytes().split(b"\n")[:-1] if run.metrics_file.is_file() else []
     if not lines or not (more := ledger.beyond(json.loads(lines[-1]))):
         return before

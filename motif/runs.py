@@ -31,7 +31,7 @@ import yaml
 from motif import checkpoints, processes, screen
 from motif.checks import UserError, whole
 from motif.episode import Node, Tree
-from motif.files import append, left_of, remove, sync
+from motif.files import FORMAT, append, left_of, read_json, read_yaml, remove, sync
 from motif.files import write_json as write_json
 from motif.files import write_text as write_text
 from motif.locks import Lock
@@ -70,7 +70,9 @@ class Run:
         ground = next(place for place in (folder, *folder.absolute().parents) if place.exists())
         if not ground.is_dir() or not os.access(ground, os.W_OK):
             raise UserError(f"{folder} cannot be written, because {ground} cannot; choose another outputs=")
-        if folder.exists() and not run.is_run() and any(not left_of(path, "run.json") for path in folder.iterdir()):
+        if run.is_run():
+            read_json(run.folder / "run.json")  # whose format may be a newer one
+        elif folder.exists() and any(not left_of(path, "run.json") for path in folder.iterdir()):
             raise UserError(f"{folder} exists and is not a run; choose another name=")
         if not overwrite and run.has_recorded() and not (folder / "config.yaml").is_file():
             raise UserError(
@@ -88,7 +90,7 @@ class Run:
     def differs(self, config: Mapping[str, Any]) -> list[str]:
         """The keys in which the run that lies here is another than that of `config`; none where nothing lies here."""
         file = self.folder / "config.yaml"
-        return differing(identity(yaml.safe_load(file.read_text())), identity(config)) if file.is_file() else []
+        return differing(identity(read_yaml(file)), identity(config)) if file.is_file() else []
 
     def begin(
         self,
@@ -106,7 +108,7 @@ class Run:
         if self.is_run() and (overwrite or self.differs(config) or (rows != self.rows and not self.has_recorded())):
             remove(self.folder)
         if not self.is_run():  # first of all, for a folder without it is not a run and is left alone
-            meta = {"format": 1, "id": uuid.uuid4().hex[:12], "identity": identity_hash(config), "rows": rows}
+            meta = {"format": FORMAT, "id": uuid.uuid4().hex[:12], "identity": identity_hash(config), "rows": rows}
             meta |= {"limits": dict(limits)} if limits else {}
             meta |= {"overwritten_by": queued_job()} if overwrite else {}
             write_json(self.folder / "run.json", meta)
@@ -132,7 +134,10 @@ class Run:
 
     @property
     def meta(self) -> dict[str, Any]:
-        return json.loads((self.folder / "run.json").read_text())
+        found = read_json(self.folder / "run.json")
+        if not isinstance(found.get("id"), str):
+            raise UserError(f"{self.folder / 'run.json'} names no id of a run; put a whole copy in its place")
+        return found
 
     @property
     def id(self) -> str:
@@ -164,10 +169,10 @@ class Run:
     def summary(self) -> dict[str, Any] | None:
         """The result where the run is finished, else None."""
         file = self.folder / "summary.json"
-        return json.loads(file.read_text()) if file.is_file() else None
+        return read_json(file) if file.is_file() else None
 
     def finish(self, summary: Mapping[str, Any]) -> None:
-        write_json(self.folder / "summary.json", summary)
+        write_json(self.folder / "summary.json", {"format": FORMAT, **summary})
 
     def record(self, metrics: Mapping[str, Any]) -> None:
         """Append one line to the metrics."""
@@ -176,7 +181,10 @@ class Run:
     def metrics(self) -> list[dict[str, Any]]:
         if not self.metrics_file.is_file():
             return []
-        return [json.loads(line) for line in self.metrics_file.read_text().splitlines()]
+        try:
+            return [json.loads(line) for line in self.metrics_file.read_bytes().splitlines()]
+        except ValueError as error:
+            raise UserError(f"{self.metrics_file} holds a line that is no JSON; overwrite=true begins again") from error
 
     def write_episodes(self, lines: Iterable[Mapping[str, Any]]) -> None:
         """Append lines to the episodes, as one gzip member, so that the file can be cut at any call."""

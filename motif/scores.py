@@ -20,8 +20,8 @@ def summarise(records: Records) -> dict[str, Any]:
     question has several samples; accuracy by each fact that takes a few values.
 
     `strict` is the accuracy under the strict grader, `disagreements` the samples that the two graders judge
-    differently. `tokens` are means per episode, which has none of its own in a round that it ended before;
-    `rounds_used` are its rounds.
+    differently, `grader_gave_up` those that are wrong because the grader gave up. `tokens` are means per episode, which
+    has none of its own in a round that it ended before; `rounds_used` are its rounds.
     """
     samples = [sample for item in records for sample in item["samples"]]
     k = len(records[0]["samples"])
@@ -36,6 +36,7 @@ def summarise(records: Records) -> dict[str, Any]:
         "truncated": fmean(sample["truncated"] for sample in samples),
         "unparsable": fmean(sample["unparsable"] for sample in samples),
         "copied": fmean(sample["copied"] for sample in samples),
+        "grader_gave_up": sum(sample.get("grader_gave_up", False) for sample in samples),
         "tokens": fmean(sum(sample["tokens_by_round"]) for sample in samples),
         "rounds_used": fmean(len(sample["tokens_by_round"]) for sample in samples),
         "tokens_by_round": [fmean(sum(sample["tokens_by_round"][t : t + 1]) for sample in samples) for t in rounds],

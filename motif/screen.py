@@ -23,23 +23,30 @@ from rich.table import Table
 from rich.text import Text
 
 from motif import processes
+from motif.masking import masked
+from motif.untrusted import visible
 
 Report = Callable[[int, int, Mapping[str, float]], None]  # (steps done, steps in all, metrics)
 
-console = Console(highlight=False, soft_wrap=True, quiet=not processes.first())
+console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False, quiet=not processes.first())
 if not console.is_terminal:
     console.width = 120
 LINE_EVERY = 30.0  # seconds between lines where bars cannot be drawn
 
 
 def say(text: str = "", style: str | None = None) -> None:
-    """One line, shown as it is: markup in it has no effect."""
-    console.print(Text(text, style=style or ""))
+    """One line, shown as it is, secrets aside: markup and terminal escapes in it have no effect."""
+    console.print(Text(visible(masked(text)), style=style or ""))
 
 
 def write(text: str) -> None:
     """Text as it comes, no line end added."""
-    console.print(Text(text), end="")
+    console.print(Text(visible(text)), end="")
+
+
+def add_row(table: Table, *cells: str) -> None:
+    """A row of a table, its cells shown as `say` shows a line."""
+    table.add_row(*(Text(visible(masked(cell))) for cell in cells))
 
 
 def show(table: Table) -> None:
@@ -68,20 +75,20 @@ def progress(title: str, total_known: int = 0) -> Iterator[Report]:
         yield line
         return
     columns = (
-        TextColumn("{task.description:<17}"),
+        TextColumn("{task.description:<17}", markup=False),
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[metrics]}"),
+        TextColumn("{task.fields[metrics]}", markup=False),
     )
     with Progress(*columns, console=console) as bars:
         tasks: list[TaskID] = []  # made at the first report, so that what never reports shows no bar
 
         def move(done: int, total: int, metrics: Mapping[str, float]) -> None:
             if not tasks:
-                tasks.append(bars.add_task(title, total=total, metrics=""))
+                tasks.append(bars.add_task(visible(title), total=total, metrics=""))
             bars.update(tasks[0], completed=done, total=total, metrics=metrics_line(metrics))
 
         if total_known:
@@ -100,8 +107,18 @@ def quiet(verbose: bool = False) -> None:
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("WANDB_SILENT", "true")
     warnings.filterwarnings("ignore")
-    for library in ("transformers", "trl", "accelerate", "peft", "datasets", "torch", "wandb", "opentelemetry"):
-        told_by_us = library in ("wandb", "opentelemetry")
+    for library in (
+        "transformers",
+        "trl",
+        "accelerate",
+        "peft",
+        "datasets",
+        "torch",
+        "wandb",
+        "opentelemetry",
+        "hydra",
+    ):
+        told_by_us = library in ("wandb", "opentelemetry", "hydra")
         logging.getLogger(library).setLevel(logging.CRITICAL if told_by_us else logging.ERROR)
 
 

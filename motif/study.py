@@ -5,24 +5,25 @@ of it. Jobs write their own, from whatever process or machine they run in. What 
 folder and its lock. Nothing here runs a job, and nothing has to be running; to go on is to type the same command again.
 """
 
-import argparse
-import json
 import shlex
+import sys
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
 from rich import box
 from rich.table import Table
 
-from motif import screen
+from motif import ends, screen
 from motif.checks import UserError
+from motif.files import read_json, read_yaml, write_json
 from motif.locks import reason
+from motif.masking import masked
 from motif.progress import FINISHED, Status, status, with_guesses
-from motif.runs import Run, write_json
+from motif.reading import named, there
+from motif.runs import Run
 
 UNTOUCHED = (*FINISHED, "running", "running elsewhere")  # that the same command has nothing to do for
 
@@ -36,10 +37,12 @@ class Job:
 
     def note(self, state: str, **more: Any) -> None:
         """Write down where the job stands: planned, begun, done, skipped, running elsewhere, stopped or failed."""
-        known = json.loads(self.file.read_text()) if self.file.is_file() else {}
+        known = read_json(self.file) if self.file.is_file() else {}
         kept = {key: known[key] for key in ("name", "folder") if key in known}
         number = int(self.file.stem)
-        write_json(self.file, {"number": number, "overrides": list(self.overrides), **kept, "state": state, **more})
+        write_json(
+            self.file, masked({"number": number, "overrides": list(self.overrides), **kept, "state": state, **more})
+        )
 
     def failed(self, error: BaseException) -> None:
         """Write down why; the traceback of what is not a person's mistake is kept, for the last screen has no room."""
@@ -52,7 +55,8 @@ def launch(folder: Path, study: str, command: Sequence[str], jobs: Sequence[tupl
 
     `jobs` is empty where an optimiser will choose them.
     """
-    write_json(folder / "study.json", {"study": study, "command": list(command), "grid": bool(jobs)})
+    told = {"study": study, "command": list(command), "grid": bool(jobs)}
+    write_json(folder / "study.json", masked(told))
     outputs = folder.parent.parent
     for number, (overrides, name) in enumerate(jobs):
         known = {} if name is None else {"name": name, "folder": str((outputs / name).absolute())}
@@ -63,16 +67,29 @@ def jobs_of(folder: Path) -> list[dict[str, Any]]:
     """What was noted of each job of the sweep launched in `folder`, in order. Their runs are looked for beside it,
     wherever it lies now."""
     files = sorted((folder / "jobs").glob("[0-9]*.json"), key=lambda file: int(file.stem))
-    found = [json.loads(file.read_text()) for file in files]
+    found = [whole(file, "number", "overrides", "state") for file in files]
     outputs = folder.absolute().parent.parent
     return [{**job, "folder": str(outputs / job["name"])} if job.get("name") else job for job in found]
+
+
+def told(folder: Path) -> dict[str, Any]:
+    """What was written down of the sweep launched in `folder` before its first job."""
+    return whole(folder / "study.json", "study", "command")
+
+
+def whole(file: Path, *keys: str) -> dict[str, Any]:
+    """What the JSON `file` of a launch says; a `UserError` where one of `keys` is missing."""
+    found = read_json(file)
+    if missing := [key for key in keys if key not in found]:
+        raise UserError(f"{file} does not say {', '.join(missing)}; put a whole copy in its place, or move it away")
+    return found
 
 
 def study_of(run: Path) -> str | None:
     """The study of the newest launch beside a run's folder that it is a job of; None where it is of none."""
     for file in sorted((run.parent / ".sweeps").glob("*/study.json"), reverse=True):
         if any(job.get("name") == run.name for job in jobs_of(file.parent)):
-            return str(json.loads(file.read_text())["study"])
+            return str(told(file.parent)["study"])
     return None
 
 
@@ -93,8 +110,8 @@ def survey(paths: Iterable[Path]) -> tuple[list[Status], list[Path]]:
             if Run(each).is_run():
                 runs[str(each.absolute())] = status(each)
         for file in sorted(outputs.glob(".sweeps/*/study.json")):
-            told = json.loads(file.read_text())
-            launches[f"{outputs} {told['study']} {sorted(told['command'])}"] = file.parent
+            plan = told(file.parent)
+            launches[f"{outputs} {plan['study']} {sorted(plan['command'])}"] = file.parent
     for folder in launches.values():
         for job in jobs_of(folder):
             place = job.get("folder", f"{folder}/{job['number']}")
@@ -131,7 +148,7 @@ def table(found: Sequence[Status], title: str | None = None) -> Table:
         steps = f"{each.step}/{each.steps}" if each.steps else ""
         warned = f"warned of {each.warned}" if each.warned else ""
         words = "; ".join(filter(None, (each.result or each.detail, warned)))
-        made.add_row(each.name, each.state, steps, duration(each.left), words)
+        screen.add_row(made, each.name, each.state, steps, duration(each.left), words)
     return made
 
 
@@ -167,13 +184,13 @@ def totals(found: Sequence[Status]) -> str:
 def last_screen(folder: Path) -> bool:
     """What came of the sweep launched in `folder`, why jobs failed, and the commands that do what is left. Whether
     every job is finished, or being worked on."""
-    told, jobs = json.loads((folder / "study.json").read_text()), jobs_of(folder)
+    study, jobs = told(folder)["study"], jobs_of(folder)
     found = with_guesses([of_job(job) for job in jobs])
     if not found:
         return True
-    screen.show(table(found, f"{told['study']}: {totals(found)}"))
+    screen.show(table(found, f"{study}: {totals(found)}"))
     if (best := folder / "optimization_results.yaml").is_file():
-        chosen = yaml.safe_load(best.read_text())
+        chosen = read_yaml(best)
         words = " ".join(f"{key}={value}" for key, value in chosen.get("best_params", {}).items())
         screen.say(f"{'best':<8}{words}    # {chosen.get('best_value')} on validation questions")
     how_to_go_on(folder, found)
@@ -184,27 +201,26 @@ def last_screen(folder: Path) -> bool:
 
 def how_to_go_on(folder: Path, found: Sequence[Status]) -> None:
     """Say the commands that do what is left of the sweep launched in `folder`, whose jobs stand as `found`."""
-    told = json.loads((folder / "study.json").read_text())
+    plan = told(folder)
     again = [each for each in found if each.state not in UNTOUCHED]
     if again:
-        screen.say(f"{'again':<8}{shlex.join(['python', *told['command']])}    # skips what is finished")
-        for each in again if told.get("grid", True) else []:
-            screen.say(f"{'':<8}{shlex.join(['python', told['command'][0], *each.overrides])}    # this one alone")
+        screen.say(f"{'again':<8}{shlex.join(['python', *plan['command']])}    # skips what is finished")
+        for each in again if plan.get("grid", True) else []:
+            screen.say(f"{'':<8}{shlex.join(['python', plan['command'][0], *each.overrides])}    # this one alone")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m motif.study", description="Where runs and sweeps stand.")
+@ends.program
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = ends.Parser(prog="python -m motif.study", description="Where runs and sweeps stand.")
     commands = parser.add_subparsers(dest="command", required=True)
     asked = commands.add_parser("status", help="a table of runs: state, progress, result, time left")
     asked.add_argument(
         "paths", nargs="*", type=Path, default=[Path("outputs")], help="run folders, or a folder of them"
     )
-    paths = parser.parse_args().paths
-    if missing := [path for path in paths if not path.exists()]:
-        raise SystemExit(f"error: {str(missing[0])[:200]} is not there; name run folders, or a folder of them")
+    paths = there(parser.parse_args(arguments).paths)
     found, launches = survey(path for path in paths if path.name != "evaluations")
     if not found:
-        raise SystemExit(f"error: no run in {', '.join(map(str, paths))[:200]}; name run folders, or a folder of them")
+        raise UserError(f"no run in {named(paths)}; name run folders, or a folder of them")
     screen.show(table(found))
     screen.say(totals(found))
     known = {each.name: each for each in found}
@@ -216,4 +232,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

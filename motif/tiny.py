@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from motif.chain import STEPS_A_ROUND, Chain, written_step
 from motif.checks import number, one_of, whole
 from motif.data import Question
+from motif.files import explained
 from motif.prompts import Conversation, Prompts
 from motif.vocabulary import END, TEMPLATE, build_tokenizer, check_reloaded, tokens
 
@@ -119,10 +120,11 @@ class Tiny:
 
         folder = self.folder()
         if not folder.is_dir():
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(f"{folder}.lock"):
-                if not folder.is_dir():
-                    self.make(folder, report)
+            with explained(folder.parent, "or set MOTIF_CACHE to where made policies may lie"):
+                folder.parent.mkdir(parents=True, exist_ok=True)
+                with FileLock(f"{folder}.lock"):
+                    if not folder.is_dir():
+                        self.make(folder, report)
         return load_policy(str(folder))
 
     def demonstrations(self) -> Iterator[tuple[Conversation, str]]:
@@ -172,7 +174,7 @@ class Tiny:
         model = self._model(tokenizer)
         curve = self._imitate(model, tokenizer, report)
         torch.set_rng_state(generator_state)
-        making = folder.with_name(f"{folder.name}.making-{os.getpid()}")
+        making = folder.with_name(f"{folder.name}.making")
         shutil.rmtree(making, ignore_errors=True)
         model.save_pretrained(making)
         tokenizer.save_pretrained(making)

@@ -15,6 +15,8 @@ from typing import Any, Protocol
 
 from motif import screen
 from motif.checks import UserError, one_of, whole
+from motif.masking import masked
+from motif.untrusted import visible
 from motif.watched import FINISH, SYNC, Watched, first_line
 
 ENVIRONMENT = {
@@ -105,18 +107,16 @@ class WandB:
         import wandb
 
         wanted: Any = self.mode or os.environ.get("WANDB_MODE") or ("online" if self.has_key() else "offline")
-        options: dict[str, Any] = {
+        told = {
             "project": self.project,
             "entity": self.entity,
             "group": self.group,
             "job_type": self.job_type,
             "tags": list(self.tags),
             "name": name,
-            "id": id,
-            "resume": "allow",
-            "dir": str(folder),
             "config": dict(config),
         }
+        options: dict[str, Any] = {**masked(told), "id": id, "resume": "allow", "dir": str(folder)}
         settings = wandb.Settings(
             console="off",
             silent=True,
@@ -190,7 +190,9 @@ class _TensorBoardRun:
             self.writer.add_scalar(name, value, step)
 
     def table(self, key: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int) -> None:
-        lines = ["\n".join(f"{column}: {value}" for column, value in zip(columns, row, strict=True)) for row in rows]
+        lines = [
+            "\n".join(visible(f"{column}: {value}") for column, value in zip(columns, row, strict=True)) for row in rows
+        ]
         self.writer.add_text(key, "\n\n".join("    " + line.replace("\n", "\n    ") for line in lines), step)
 
     def alert(self, name: str, words: str, step: int) -> None:

@@ -5,6 +5,8 @@ step. `Recorder` writes down what happened. Where an algorithm's advantages are 
 """
 
 import math
+import os
+import signal
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
@@ -18,7 +20,7 @@ from trl import GRPOConfig, GRPOTrainer
 from motif import processes
 from motif.alarm import Alarm
 from motif.budget import Limits, reached
-from motif.checkpoints import Checkpoints, check_made_with
+from motif.checkpoints import Checkpoints, check_made_with, drafts
 from motif.checks import UserError
 from motif.compute import forget_peak
 from motif.finite import check_finite, not_finite, trained, within_range
@@ -127,6 +129,8 @@ class Recorder(TrainerCallback):
             note = {"step": state.global_step, "ledger": self.rollout.ledger.as_dict(), "limits": self.limits}
             if args.per_device_train_batch_size != self.micro_batch:
                 note["micro_batch"] = args.per_device_train_batch_size
+            draft = drafts(self.run.checkpoints) / f"checkpoint-{state.global_step}"
+            (draft / "training_args.bin").unlink(missing_ok=True)  # a pickle that nobody reads, with whatever was typed
             self.run.seal(note, self.keep)
 
 
@@ -145,7 +149,7 @@ def trl_metrics(logs: Mapping[str, Any]) -> dict[str, float]:
 
 OWN_METRICS = {
     *("accuracy", "unparsable", "truncated", "copied", "rounds_used", "zero_spread", "well_formed", "no_answer"),
-    "tokens",
+    *("tokens", "grader_gave_up"),
     *("progress", "progress_cut", "progress_cleaned", "guard", "sampling"),
 }
 
@@ -234,6 +238,8 @@ def stoppable(recorder: Recorder) -> Any:
     def stop(number: int, frame: Any) -> None:
         if recorder.signal:
             raise KeyboardInterrupt
+        if number == signal.SIGINT and processes.first():
+            os.write(2, b"\nfinishing this step; Ctrl-C again ends at once\n")  # print() may have been interrupted
         recorder.signal = number
 
     with handled(stop):

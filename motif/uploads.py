@@ -4,7 +4,6 @@ Runs go in the order in which they began, the parts of a run that was continued 
 Nothing is removed, and what was sent is marked, so that the same command again sends what is left.
 """
 
-import argparse
 import os
 import re
 import subprocess
@@ -12,6 +11,11 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from motif import ends
+from motif.checks import UserError
+from motif.locks import holder
+from motif.reading import there
+from motif.runs import Run
 from motif.tracking import WandB
 from motif.watched import UNSENT
 
@@ -35,6 +39,14 @@ def pending(folders: Iterable[Path]) -> list[list[Path]]:
     return [[part for _, part in sorted(parts)] for parts in sorted(runs.values(), key=min)]
 
 
+def idle(folders: Sequence[Path]) -> list[Path]:
+    """Those of `folders` that no process works on; of the others a line, for their parts still grow."""
+    working = {folder: found for folder in folders if (found := holder(Run(folder).lock)) and found.alive}
+    for folder, found in working.items():
+        print(f"{folder}: left alone, it is being worked on by another process ({found})", flush=True)
+    return [folder for folder in folders if folder not in working]
+
+
 def send(parts: Sequence[Path]) -> str | None:
     """Send one run's parts; what went wrong, if something did."""
     for part in parts:
@@ -53,16 +65,16 @@ def send(parts: Sequence[Path]) -> str | None:
     return wrong[-1].removeprefix("ERROR ")[:200]
 
 
+@ends.program
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m motif.uploads", description=__doc__)
+    parser = ends.Parser(prog="python -m motif.uploads", description=__doc__)
     parser.add_argument("runs", nargs="*", type=Path, default=sorted(Path("outputs").glob("*")), help="outputs/*")
-    waiting = pending(parser.parse_args(arguments).runs)
+    waiting = pending(idle(there(parser.parse_args(arguments).runs)))
     if not waiting:
         print("Nothing to upload.")
         return 0
     if not WandB.has_key():
-        print(f"{len(waiting)} to upload, but no W&B key: wandb login, or set WANDB_API_KEY.", file=sys.stderr)
-        return 2
+        raise UserError(f"{len(waiting)} to upload, but no W&B key: wandb login, or set WANDB_API_KEY")
     failed = 0
     for parts in waiting:
         wrong = send(parts)

@@ -4,7 +4,6 @@ A verdict holds one arm against another on one data set. What was not measured a
 never made more of than one seed. Reads folders, needs no torch.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,12 +11,14 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
+from motif import ends
 from motif.arms import Arm, alike, arms, before_training, confounded, finished, left_out, of_seeds, unlike
 from motif.checks import UserError
 from motif.differences import difference
 from motif.names import differing
-from motif.reading import read_runs
+from motif.reading import named, read_runs, there
 from motif.statistics import holm, outcome, over_seeds
+from motif.untrusted import visible
 
 
 class BudgetRatio(NamedTuple):
@@ -270,24 +271,27 @@ def probability(p: float) -> str:
     return "p < 0.0001" if p < 0.0001 else f"p = {p:.2g}" if p < 0.1 else f"p = {p:.2f}"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+@ends.program
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = ends.Parser(prog="python -m motif.verdicts", description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path, help="run folders; what is unfinished is passed by")
     parser.add_argument("--against", default="grpo", help="the baseline: an algorithm or an arm (grpo)")
-    arguments = parser.parse_args()
-    runs, _ = read_runs(arguments.runs)
+    given = parser.parse_args(arguments)
+    runs, _ = read_runs(there(given.runs))
+    if not runs:
+        raise UserError(f"no run (run.json) in {named(given.runs)}; try outputs/*")
     known = arms(runs)
     for complaint in (line for run in runs for line in run.complaints):
-        print(complaint, file=sys.stderr)
-    found, refused = survey(known, arguments.against)
+        print(visible(complaint), file=sys.stderr)
+    found, refused = survey(known, given.against)
     for verdict in found:
-        print(f"{verdict.sentence}\n")
+        print(visible(f"{verdict.sentence}\n"))
     for line in dict.fromkeys(refused):
-        print(f"Not compared: {line}.")
+        print(visible(f"Not compared: {line}."))
     if not found and not refused:
-        named = ", ".join(arm.name for arm in finished(known))
-        print(f"Nothing to compare: {f'{named} alone' if named else 'no finished run in these folders'}.")
+        alone = ", ".join(arm.name for arm in finished(known))
+        print(visible(f"Nothing to compare: {f'{alone} alone' if alone else 'no finished run in these folders'}."))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from motif import screen
+from motif import screen, untrusted
 from motif.compute import AXES
 from motif.courier import Courier
 
@@ -24,6 +24,7 @@ PATIENCE, FINISH, GRACE = (
 )  # seconds at the end: for what waits, for W&B's upload, for that and its call
 SYNC = "make sync, or python -m motif.uploads"
 UNSENT = "unsent"  # lies in the folder of an online part that W&B has not got the whole of
+ROWS, CELL = 10_000, 100_000  # of a table, and signs of a cell: W&B takes 10,000 rows, and 1 MB a value
 STEP = AXES[0]
 LATEST = "episodes/latest"  # the newest table of episodes, for dashboards
 Cells = tuple[Sequence[str], Sequence[Sequence[Any]]]  # columns and rows
@@ -132,10 +133,8 @@ class Watched:
 
 
 def cells(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
-    """A copy of a table's rows, without the lone surrogates that no file in UTF-8 can hold."""
-    return [
-        [cell.encode("utf-8", "replace").decode() if isinstance(cell, str) else cell for cell in row] for row in rows
-    ]
+    """A copy of a table's rows, harmless in W&B and in a spreadsheet that it exports, and no more than W&B shows."""
+    return [[untrusted.cell(one, CELL) if isinstance(one, str) else one for one in row] for row in rows[:ROWS]]
 
 
 def evaluation_key(entry: Mapping[str, Any], key: str) -> str:

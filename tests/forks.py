@@ -1,18 +1,20 @@
 """Runs of `train.py` that take a second to begin instead of ten: forked from one process with the libraries loaded.
 
 `python -m tests.forks` is that process. It reads what to run as JSON lines, and says what became of each. Apart from
-the imports a fork is `python train.py`: its own process, group, output, signals and limits.
+the imports a fork is `python train.py`, or another program: its own process, group, output, signals and limits.
 """
 
 import json
 import os
 import resource
+import runpy
 import select
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 
 @dataclass
 class Forked:
-    """One run; `said` is what it has printed so far."""
+    """One run; `said` is what it has printed so far, `errors` what of that on stderr, where that was to be apart."""
 
     server: "Forks"
     pid: int
@@ -30,6 +32,10 @@ class Forked:
     @property
     def said(self) -> str:
         return self.output.read_text()
+
+    @property
+    def errors(self) -> str:
+        return errors_of(self.output).read_text()
 
     def signal(self, number: int) -> None:
         os.kill(self.pid, number)
@@ -51,10 +57,23 @@ class Forks:
 
     def train(self, folder: Path, *words: str, limit: int | None = None, environment: Any = None) -> Forked:
         """Begin `python train.py` with `words` in `folder`; its files may have at most `limit` bytes."""
+        return self.begin("train.py", folder, *words, limit=limit, environment=environment)
+
+    def begin(
+        self,
+        program: str,
+        folder: Path,
+        *words: str,
+        limit: int | None = None,
+        environment: Any = None,
+        apart: bool = False,
+    ) -> Forked:
+        """Begin `python PROGRAM`, a file of this checkout, or `python -m PROGRAM`; `apart` keeps its stderr apart."""
         self.runs += 1
         output = folder / f"said-{self.runs}.txt"
         output.touch()
-        self._ask(folder=str(folder), words=list(words), limit=limit, output=str(output), environment=environment or {})
+        what = {"program": program, "folder": str(folder), "words": list(words), "output": str(output)}
+        self._ask(**what, limit=limit, apart=apart, environment=environment or {})
         while (told := self._hear())[0] != "begun":
             self.ended[told[1]] = told[2]
         return Forked(self, told[1], output)
@@ -90,6 +109,20 @@ class Forks:
         return tuple(json.loads(line))
 
 
+def errors_of(output: Path) -> Path:
+    return output.with_name(f"{output.stem}-errors.txt")
+
+
+def run(program: str, words: Sequence[str]) -> None:
+    """What `python PROGRAM` or `python -m PROGRAM` does."""
+    if program.endswith(".py"):
+        sys.argv = [str(ROOT / program), *words]
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    else:
+        sys.argv = [program, *words]
+        runpy.run_module(program, run_name="__main__", alter_sys=True)
+
+
 def serve() -> None:
     from benchmarks.kills import begin, preload
 
@@ -115,8 +148,11 @@ def serve() -> None:
                 os.environ.update(asked["environment"])
                 if asked["limit"]:
                     resource.setrlimit(resource.RLIMIT_FSIZE, (asked["limit"], asked["limit"]))
+                if asked["apart"]:
+                    os.dup2(os.open(errors_of(Path(asked["output"])), os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
 
-            tell("begun", begin(Path(asked["folder"]), asked["words"], prepare, output=Path(asked["output"])), 0)
+            words, call = asked["words"], partial(run, asked["program"], asked["words"])
+            tell("begun", begin(Path(asked["folder"]), words, prepare, call, Path(asked["output"])), 0)
             open_ones += 1
         while open_ones:
             pid, status = os.waitpid(-1, os.WNOHANG)

@@ -1,5 +1,6 @@
 """Checkpoints under kills, torn writes and rot."""
 
+import errno
 import json
 import os
 import shutil
@@ -187,3 +188,31 @@ def test_what_is_saved_twice_at_one_step_stays_as_it_was(tmp_path):
     assert (newest(tmp_path).folder / "model.safetensors").read_text() == "weights of 20"
     assert json.loads((tmp_path / "checkpoint-20/motif.json").read_text())["step"] == 20
     shutil.rmtree(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("note", "words"),
+    [
+        ({"step": 20, "format": 99, "files": {}}, "has format 99, and this motif knows 1 at most"),
+        ({"step": 20, "id": "x"}, "is of an older format"),
+    ],
+)
+def test_one_of_another_format_is_refused_and_not_taken_for_damaged(tmp_path, note, words):
+    sealed(tmp_path, 20)
+    (tmp_path / "checkpoint-20/motif.json").write_text(json.dumps(note))
+    with pytest.raises(UserError, match=words):
+        newest(tmp_path)
+    assert names(tmp_path) == ["checkpoint-20"]
+
+
+def test_one_that_the_disk_cannot_read_is_set_aside(tmp_path, monkeypatch, capsys):
+    sealed(tmp_path, 10, 20)
+    whole = checkpoints.digest
+
+    def broken(file):
+        if "checkpoint-20" in str(file):
+            raise OSError(errno.EIO, "Input/output error", str(file))
+        return whole(file)
+
+    monkeypatch.setattr(checkpoints, "digest", broken)
+    assert newest(tmp_path).step == 10 and "cannot be read: Input/output error" in capsys.readouterr().out

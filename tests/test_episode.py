@@ -3,7 +3,10 @@ import pytest
 from motif.carry import Full, HeadTail, Nothing, Summary, Tail
 from motif.checks import UserError
 from motif.episode import Episode, copied, futures, grade, grow, main_line
+from motif.evaluation import record
 from motif.generation import Sampling
+from motif.measures import of_episodes
+from motif.scores import summarise
 from tests.toys import Words, good, question, reply, says
 
 
@@ -203,3 +206,19 @@ def test_later_rounds_may_be_drawn_otherwise_and_by_default_are_not():
 def test_impossible_settings_are_refused(bad):
     with pytest.raises(UserError):
         Episode(**{"rounds": 3, "tokens": 10, **bad})
+
+
+def test_what_the_grader_gives_up_on_is_wrong_and_counted():
+    words, asked = Words(), question(gold="3\\pi")
+    for text, gave_up in (("\\binom{10^9}{10^8}", True), ("9^{9^{9^{9}}}", True), ("x+1", False)):
+        (tree,) = trees = grow_one(asked, words, f"\\boxed{{{text}}}")
+        grade(trees)
+        (node,) = tree.roots
+        assert not node.correct and ("grader_gave_up" in node.events) is gave_up
+        assert of_episodes(trees)["grader_gave_up"] == float(gave_up)
+        kept = record(tree, seed=0)
+        assert kept["samples"][0]["grader_gave_up"] is gave_up and summarise([kept])["grader_gave_up"] == gave_up
+
+
+def grow_one(asked, words, text):
+    return grow([asked], Episode(rounds=1, tokens=9), [1], says(words, lambda _: text), words, lambda _: Sampling(9))

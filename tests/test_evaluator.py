@@ -1,6 +1,7 @@
 """Evaluation as a program, on the shipped tiny policy."""
 
 import json
+import os
 
 import pytest
 
@@ -10,6 +11,7 @@ from motif.checks import UserError
 from motif.engines import Transformers
 from motif.episode import Episode
 from motif.evaluator import Evaluator
+from motif.locks import Busy, Lock
 from motif.prompts import Prompts
 from motif.statistics import wilson
 from motif.tiny import Tiny
@@ -144,3 +146,31 @@ def test_records_can_be_handed_on_in_the_shape_of_lm_evaluation_harness(tmp_path
 def test_a_bad_value_is_refused_before_anything_is_loaded(tmp_path, changes, words):
     with pytest.raises(UserError, match=words):
         measuring(tmp_path, **changes)
+
+
+def test_two_processes_do_not_make_the_same_evaluation(tmp_path):
+    result = measuring(tmp_path).run({})
+    (file,) = tmp_path.rglob("*.jsonl")
+    (lock,) = file.parent.glob(".locks/*")
+    file.with_suffix(".json").unlink()
+    with Lock(lock), pytest.raises(Busy, match=f"{file} is being worked on by another process .*pid {os.getpid()}"):
+        measuring(tmp_path, overwrite=True).run({})
+    assert measuring(tmp_path).run({})["accuracy"] == result["accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (lambda file: file.with_suffix(".json").write_text('{"n": '), "torn or no JSON"),
+        (lambda file: file.with_suffix(".json").write_text("{}"), "does not say dataset, .*overwrite=true"),
+        (lambda file: (file.with_suffix(".json").unlink(), file.write_text("{}\n")), "line 1 of .* is no record"),
+        (lambda file: (file.with_suffix(".json").unlink(), file.write_bytes(b"\xff\n")), "line 1 of .* is no record"),
+    ],
+)
+def test_what_was_measured_and_cannot_be_read_is_a_line(tmp_path, harm, words):
+    measuring(tmp_path, questions=2).run({})
+    (file,) = tmp_path.rglob("*.jsonl")
+    harm(file)
+    with pytest.raises(UserError, match=words) as error:
+        measuring(tmp_path, questions=2).run({})
+    assert str(file.with_suffix("")) in str(error.value)

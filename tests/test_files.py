@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from motif.files import append, as_size, size, unwritable, write_text
+from motif.checks import UserError
+from motif.files import FORMAT, append, as_size, read_json, read_yaml, size, unwritable, write_text
 
 
 def test_a_text_is_written_whole_or_the_old_one_stays(tmp_path, monkeypatch):
@@ -67,3 +68,33 @@ def test_other_errors_and_other_places_are_not_taken_for_it(tmp_path):
 def test_sizes(tmp_path):
     (tmp_path / "a").write_bytes(b"x" * 1500)
     assert size(tmp_path) == 1500 and as_size(1500) == "1.5 kB" and as_size(12_345_678) == "12 MB"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "cannot be read: No such file"),
+        (b"", "is torn or no JSON"),
+        (b'{"a": ', "is torn or no JSON"),
+        (bytes(range(256)), "is torn or no JSON"),
+        (b"[" * 100_000, "is torn or no JSON"),
+        (b"[1, 2]", r"must hold a mapping in JSON, got \[1, 2\]"),
+        (b'{"format": %d}' % (FORMAT + 1), f"has format {FORMAT + 1}, and this motif knows {FORMAT} at most"),
+    ],
+)
+def test_what_cannot_be_read_is_a_line_that_names_the_file(tmp_path, content, words):
+    file = tmp_path / "run.json"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(UserError, match=f"{file} {words}") as error:
+        read_json(file)
+    assert "\n" not in str(error.value)
+
+
+def test_what_is_whole_is_read(tmp_path):
+    (tmp_path / "a.json").write_text('{"format": 1, "id": "x"}')
+    (tmp_path / "a.yaml").write_text("rounds: 3\n")
+    assert read_json(tmp_path / "a.json")["id"] == "x" and read_yaml(tmp_path / "a.yaml") == {"rounds": 3}
+    (tmp_path / "a.yaml").write_text("rounds: [3\n")
+    with pytest.raises(UserError, match="torn or no YAML"):
+        read_yaml(tmp_path / "a.yaml")

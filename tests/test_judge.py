@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from motif.judge import WALL, Child, answer, main
+from motif.judge import MEMORY, WALL, Child, answer, main
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,30 @@ def test_a_child_that_takes_too_long_is_ended_and_the_next_one_answers():
     assert child.ask(json.dumps(["\\sqrt{8}", "2\\sqrt{2}"]).encode() + b"\n", time.monotonic() + WALL) == b"true\n"
     child.end()
     assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize("greedy", ["bytearray(4 << 30)", "[0] * (1 << 29)", "10 ** (1 << 62)"])
+def test_a_child_that_wants_too_much_memory_is_ended_and_no_verdict(greedy, monkeypatch):
+    monkeypatch.setattr("motif.judge.answer", lambda *_: eval(greedy))
+    child = Child()
+    assert child.ask(b'["1", "1"]\n', time.monotonic() + 2 * WALL) in (b"", None)
+    child.end()
+
+
+def test_the_kernel_bounds_memory_and_time_of_a_child():
+    limits = limited()
+    assert limits["address space"] <= limits["before"] + MEMORY and limits["core"] == 0
+
+
+def limited():
+    """The limits of a process in which `limit_memory` was called."""
+    code = (
+        "import json, os, resource; from motif.judge import limit_memory\n"
+        "before = int(open('/proc/self/statm').read().split()[0]) * os.sysconf('SC_PAGE_SIZE'); limit_memory()\n"
+        "print(json.dumps({'before': before + (1 << 24), 'address space': resource.getrlimit(resource.RLIMIT_AS)[0],"
+        " 'core': resource.getrlimit(resource.RLIMIT_CORE)[0]}))"
+    )
+    return json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
 
 
 def test_where_every_child_is_killed_the_judge_ends_and_makes_no_verdict_up(monkeypatch):

@@ -70,6 +70,7 @@ def process_of(run_folder):
 def launched(tmp_path, monkeypatch):
     """A sweep of one job that was launched here."""
     folder = tmp_path / ".sweeps/1"
+    monkeypatch.setattr("sys.argv", ["train.py"])
     launch(folder, "mine", ["train.py", "-m", "seed=0"], [(["seed=0"], "a")])
     monkeypatch.setattr(Plan, "launched", (folder,))
     return Job(folder / "jobs/0.json", ["seed=0"])
@@ -126,8 +127,8 @@ def test_a_worker_of_joblibs_that_was_killed_is_a_line(launched, capfd):
 
     with pytest.raises(SystemExit) as end:
         start(main)
-    out, _ = capfd.readouterr()
-    assert end.value.code == 1 and "error: a job's process ended before its work did: A worker\n" in out
+    out, err = capfd.readouterr()
+    assert end.value.code == 1 and err == "error: a job's process ended before its work did: A worker\n"
     assert "mine: 1 killed" in out
 
 
@@ -154,9 +155,21 @@ def test_a_sweep_that_came_to_its_end_ends_with_status_0_and_one_with_a_failed_j
     assert end.value.code == 1
 
 
-def test_what_is_no_sweep_ends_as_it_does(monkeypatch):
-    with pytest.raises(KeyError):
-        start(lambda: {}["x"])
+def test_what_is_no_sweep_ends_with_a_line_too(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["train.py"])
+    for fault, code, words in (
+        (KeyError("x"), 1, "error: KeyError: 'x' (a fault of motif's own; its traceback lies in "),
+        (CompactHydraException("no such\n group\nConfig search path: x"), 1, "error: no such group\n"),
+        (KeyboardInterrupt(), 130, ""),
+    ):
+
+        def main(fault=fault):
+            raise fault
+
+        with pytest.raises(SystemExit) as end:
+            start(main)
+        said = capsys.readouterr().err
+        assert end.value.code == code and said.startswith(words) and said.count("\n") == bool(words)
     assert start(lambda: None) is None
 
 

@@ -23,4 +23,7 @@ def test_shares_are_read_off_by_round_and_over_episodes():
     assert by_round["accuracy/round_1"] == 0.5 == by_round["accuracy/round_2"]
     assert by_round["progress/round_1"] == 0.5 == by_round["no_answer/round_1"]
     assert "progress/round_2" not in by_round
-    assert episodes == {"accuracy": 0.5, "unparsable": 0.0, "truncated": 0.0, "copied": 0.5, "rounds_used": 2.0}
+    assert episodes == {
+        **{"accuracy": 0.5, "unparsable": 0.0, "truncated": 0.0, "copied": 0.5, "rounds_used": 2.0},
+        "grader_gave_up": 0.0,
+    }

@@ -23,10 +23,12 @@ from motif.report.page import clear
 from motif.report.pictures import draw_all, frontier
 from motif.runs import write_json, write_text
 from motif.scores import summarise
+from motif.untrusted import visible
 from tests.browser import Browser, chromium
 
 HOSTILE = (
     '</script><img src=x onerror="owned=1"><script>owned=1</script>\u2028\'"`${owned=1}\\ &lt;b&gt; __proto__ \ud800'
+    "\u202egnp.exe\u202c \u2066\u061c\u200b\x1b[31m\x00"
 )
 
 
@@ -486,7 +488,7 @@ def test_hostile_model_text_is_shown_as_it_is_and_does_nothing(hostile):
     return found;"""
     found, console = browse(hostile, LISTED + script)
     assert console == []
-    assert found["text"].encode("utf-8", "replace")[:80] == HOSTILE.encode("utf-8", "replace")[:80]
+    assert found["text"] == visible(HOSTILE)  # marks that turn text, and lone surrogates, by their numbers
     assert (found["owned"], found["images"], found["scripts"]) == ("undefined", 0, 0)
 
 

@@ -87,7 +87,7 @@ def test_overwriting_is_explicit_and_loses_the_old_run(tmp_path):
     first = begun(tmp_path / "run", CONFIG)
     first_id = first.id
     first.finish({"done": True})
-    assert begun(tmp_path / "run", CONFIG).summary() == {"done": True}
+    assert begun(tmp_path / "run", CONFIG).summary() == {"format": 1, "done": True}
     again = begun(tmp_path / "run", {**CONFIG, "rounds": 1}, overwrite=True)
     assert again.id != first_id and again.summary() is None
 

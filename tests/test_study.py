@@ -82,7 +82,7 @@ def test_a_bad_path_is_one_line(tmp_path):
     (tmp_path / "empty").mkdir()
     for paths in ([], ["nowhere"], ["file"], ["empty"], ["empty", "nowhere/*"]):
         code, out, err = look(*paths, folder=tmp_path)
-        assert code == 1 and not out and err.startswith("error: ") and err.count("\n") == 1, err
+        assert code == 2 and not out and err.startswith("error: ") and err.count("\n") == 1, err
 
 
 def test_what_is_not_a_run_beside_runs_does_not_matter(tmp_path):

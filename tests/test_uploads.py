@@ -1,8 +1,13 @@
 """What is uploaded, in which order, and what is said where it cannot be."""
 
+import os
+import platform
+
 import pytest
 
 from motif import uploads
+from motif.locks import Lock
+from motif.runs import Run
 from motif.tracking import WandB
 from tests.test_watched import CONFIG, SUMMARY, logs, server, steps  # noqa: F401
 
@@ -32,6 +37,15 @@ def test_runs_are_in_the_order_in_which_they_began_and_parts_in_theirs(tmp_path)
 def test_nothing_to_upload_is_one_line(tmp_path, capsys):
     assert uploads.main([str(tmp_path)]) == 0
     assert capsys.readouterr().out == "Nothing to upload.\n"
+
+
+def test_a_run_that_a_process_works_on_is_left_alone(tmp_path, capsys):
+    part(tmp_path / "mine", "offline-run-20260101_000000-aa")
+    with Lock(Run(tmp_path / "mine").lock):
+        assert uploads.main([str(tmp_path / "mine")]) == 0
+    said = capsys.readouterr().out
+    assert f"mine: left alone, it is being worked on by another process ({platform.node()}, pid {os.getpid()}" in said
+    assert said.endswith("Nothing to upload.\n")
 
 
 def test_no_key_is_one_line_that_says_how_to_have_one(tmp_path, capsys, monkeypatch):

@@ -288,7 +288,9 @@ def test_the_command_prints_a_sentence_a_comparison_and_what_was_refused(tmp_pat
 def test_the_command_says_in_one_line_that_there_is_nothing_to_compare(tmp_path):
     motif, grpo = run(tmp_path / "m", trained=answers(70)), run(tmp_path / "g", "grpo", trained=answers(55))
     assert printed(grpo) == "Nothing to compare: grpo alone.\n"
-    assert printed(tmp_path / "absent") == "Nothing to compare: no finished run in these folders.\n"
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun/run.json").write_text("{}")
+    assert printed(tmp_path / "begun") == "Nothing to compare: no finished run in these folders.\n"
     assert printed(motif) == "Not compared: no arm is called grpo; arms: motif.\n"
     assert printed(motif, grpo, "--against", "gpro") == "Not compared: no arm is called gpro; arms: motif, grpo.\n"
 

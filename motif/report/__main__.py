@@ -4,7 +4,6 @@ The report is written to report/ beside the runs unless told otherwise, never in
 without the terminal.
 """
 
-import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -12,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from motif import ends
 from motif.arms import Arm, arms
 from motif.checks import UserError, whole
-from motif.reading import Recorded, read_runs
+from motif.reading import Recorded, named, read_runs, there
 from motif.report import tables
 from motif.report.attach import attach
 from motif.report.curves import AXES
@@ -24,6 +24,7 @@ from motif.report.page import clear, page, report_md, tables_tex, write_page
 from motif.report.paper import references
 from motif.report.pictures import draw_all
 from motif.report.probed import draw_probes
+from motif.untrusted import visible
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,9 @@ def beside(run: Recorded) -> Path:
     return (run.folder.parent.parent if run.measured else run.folder.parent) / "report"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m motif.report", description=__doc__)
+@ends.program
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = ends.Parser(prog="python -m motif.report", description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path, help="run folders, finished or not; others are counted")
     parser.add_argument("--against", default="grpo", help="the baseline of the verdicts (grpo)")
     axes = [name for name in AXES if name not in ("steps", "tokens")]
@@ -114,24 +116,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--episodes", type=int, default=MOST, help=f"most questions kept of one file ({MOST})")
     parser.add_argument("--wandb", action="store_true", help="attach verdicts and pictures to the group's W&B run")
     given = parser.parse_args(arguments)
-    runs, others = read_runs(given.runs)
+    runs, others = read_runs(there(given.runs))
     for complaint in (line for run in runs for line in run.complaints):
-        print(complaint, file=sys.stderr)
+        print(visible(complaint), file=sys.stderr)
     if not runs:
-        print(f"no run (run.json) in {', '.join(map(str, given.runs))[:200]}; try outputs/*", file=sys.stderr)
-        return 2
+        raise UserError(f"no run (run.json) in {named(given.runs)}; try outputs/*")
     folder = given.to or beside(runs[0])
     print(tables.markdown(tables.LINES, tables.lines(runs)))
     unfinished = sum(not run.finished for run in runs) + others
     if unfinished:
         print(f"\n{unfinished} of {len(runs) + others} folders hold no finished run.")
-    try:
-        index = build(runs, folder, given.against, given.episodes, given.axis, given.wandb, print)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(f"\nreport  {index}")
-    return 0
+    index = build(runs, folder, given.against, given.episodes, given.axis, given.wandb, print)
+    print(visible(f"\nreport  {index}"))
 
 
 if __name__ == "__main__":

@@ -21,10 +21,12 @@ from motif.report.cores import each
 from motif.report.tables import decoded
 from motif.runs import write_text
 from motif.scores import right_after
+from motif.untrusted import all_visible, visible
 
 MOST = 1000  # questions kept of one file
 MOST_BYTES = 32_000_000  # of them together
 CHUNK_BYTES = 1_000_000  # a script's size, about
+NEEDED = ("prediction", "correct", "correct_by_round", "tokens_by_round", "replies")  # of a sample
 FLAGS = ("wrong", "truncated", "unparsable", "copied", "disagree")
 
 
@@ -109,7 +111,7 @@ def write_source(folder: Path, id: str, run: str, title: str, records: Iterator[
     for item in records:
         counts.update(item.pop("flags", ()))
         if kept.wants_next():
-            kept.keep(json.dumps(item, separators=(",", ":")))
+            kept.keep(json.dumps(all_visible(item), separators=(",", ":")))
     chunks: list[list[str]] = []
     size = CHUNK_BYTES
     for text in kept.items:
@@ -120,7 +122,7 @@ def write_source(folder: Path, id: str, run: str, title: str, records: Iterator[
         size += len(text)
     for place, texts in enumerate(chunks):
         write_text(folder / f"{id}-{place:03}.js", script(id, place, texts))
-    return Source(id, run, title, len(kept.items), kept.seen, len(chunks), dict(counts))
+    return Source(id, visible(run), visible(title), len(kept.items), kept.seen, len(chunks), dict(counts))
 
 
 def script(id: str, place: int, texts: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from motif.report.episodes import Source
 from motif.report.style import Picture
 from motif.report.tables import Table
 from motif.runs import write_text
+from motif.untrusted import markdown, visible
 
 HERE = Path(__file__).parent
 TITLES = {
@@ -34,12 +36,9 @@ def page(
     footer: str,
 ) -> str:
     """The text of index.html. `verdicts` have a `sentence` and an `outcome`."""
-    from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string((HERE / "page.html.j2").read_text(encoding="utf-8"))
-    return template.render(
+    return template().render(
         title=title,
         subtitle=subtitle,
         verdicts=verdicts,
@@ -55,6 +54,21 @@ def page(
     )
 
 
+@lru_cache
+def template() -> Any:
+    """The page's template, in which every text is made visible and escaped."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: visible(value) if type(value) is str else value,  # and then escaped
+    )
+    return environment.from_string((HERE / "page.html.j2").read_text(encoding="utf-8"))
+
+
 def report_md(
     title: str,
     subtitle: str,
@@ -63,22 +77,18 @@ def report_md(
     pictures: Sequence[Picture],
 ) -> str:
     """The text of report.md."""
-    parts = [f"# {title}", subtitle, "## Verdicts"]
-    parts.append("\n".join(f"- {plain(verdict.sentence)}" for verdict in verdicts) or UNJUDGED)
+    parts = [f"# {markdown(title)}", markdown(subtitle), "## Verdicts"]
+    parts.append("\n".join(f"- {markdown(verdict.sentence)}" for verdict in verdicts) or UNJUDGED)
     sections = {"results": "results", "training": "", "time": "runs", "configuration": "configuration"}
     for section, kind in sections.items():
         parts.append(f"## {TITLES[section]}")
-        parts += [f"### {plain(table.title)}\n\n{table.markdown()}" for table in tables.get(kind, [])]
+        parts += [f"### {markdown(table.title)}\n\n{table.markdown()}" for table in tables.get(kind, [])]
         parts += [
-            f"![{picture.name}](pictures/{picture.name}.png)\n\n{picture.caption}"
+            f"![{picture.name}](pictures/{picture.name}.png)\n\n{markdown(picture.caption)}"
             for picture in pictures
             if picture.section == section
         ]
     return "\n\n".join(parts) + "\n"
-
-
-def plain(text: str) -> str:
-    return " ".join(text.split()).replace("<", "&lt;")
 
 
 def clear(folder: Path) -> None:
@@ -96,7 +106,7 @@ def tables_tex(tables: Mapping[str, Sequence[Table]]) -> str:
     return f"% \\usepackage{{booktabs,graphicx}}\n\n{found}\n"
 
 
-def write_page(folder: Path, index: str, markdown: str, tex: str) -> None:
+def write_page(folder: Path, index: str, plain: str, tex: str) -> None:
     write_text(folder / "index.html", index)
-    write_text(folder / "report.md", markdown)
+    write_text(folder / "report.md", plain)
     write_text(folder / "tables.tex", tex)

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from motif import untrusted
 from motif.arms import Arm, differing_keys
 from motif.reading import BASE, MISSING, Recorded
 from motif.report.groups import Group
@@ -24,6 +25,7 @@ LATEX = {
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}"},
     **{">": r"\textgreater{}", "–": "--", "×": r"$\times$", "−": "$-$", "…": r"\ldots{}", "·": r"$\cdot$"},
     **{character: f"\\{character}" for character in "&%$#_{}"},
+    **{character: f"{{{character}}}" for character in "[]*"},  # behind \\ they would be its arguments
 }
 
 
@@ -39,7 +41,7 @@ class Table:
     right: frozenset[int] = frozenset()
 
     def markdown(self) -> str:
-        return markdown(self.columns, self.rows) + (f"\n\n{self.note}" if self.note else "")
+        return markdown(self.columns, self.rows) + (f"\n\n{untrusted.markdown(self.note)}" if self.note else "")
 
     def latex(self) -> str:
         """A `table` that needs the packages booktabs and graphicx, no wider than the text."""
@@ -59,7 +61,7 @@ class Table:
 
 def latex(text: str) -> str:
     """`text` with what LaTeX would read as commands escaped."""
-    return "".join(LATEX.get(character, character) for character in " ".join(text.split()))
+    return "".join(LATEX.get(character, character) for character in " ".join(untrusted.visible(text).split()))
 
 
 def stacked(text: str, side: str) -> str:
@@ -73,10 +75,8 @@ def stacked(text: str, side: str) -> str:
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table in Markdown; a cell stays one cell whatever it holds."""
 
-    def cell(text: str) -> str:
-        return " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
-
-    return "\n".join(f"| {' | '.join(map(cell, row))} |" for row in (header, ["---"] * len(header), *rows))
+    head, *body = (f"| {' | '.join(map(untrusted.markdown, row))} |" for row in (header, *rows))
+    return "\n".join([head, f"| {' | '.join(['---'] * len(header))} |", *body])
 
 
 def share(value: float) -> str:

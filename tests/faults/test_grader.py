@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from motif.answers import _is_correct, is_correct
+from motif.answers import _verdict, is_correct
 from motif.data import Question
 from motif.generation import Reply
 from motif.referee import REFEREE, NoJudge
@@ -26,7 +26,7 @@ SAME, OTHER = ["(x+1)^2", "1+2x+x^2", "(1+x)(x+1)"], ["(x+2)^2", "x^2+1", "2x+1"
 @pytest.fixture(autouse=True)
 def fresh():
     """Every answer is asked for, and the judge is one of this test."""
-    _is_correct.cache_clear()
+    _verdict.cache_clear()
     REFEREE.end()
     yield
     REFEREE.end()
@@ -108,7 +108,7 @@ def trained(monkeypatch):
 def test_workers_that_are_killed_in_a_training_change_no_reward(tmp_path, trained, whom):
     whole, undisturbed = trained(tmp_path / "whole")
     assert {line["train/accuracy"] for line in undisturbed.metrics()} == {0.5}
-    _is_correct.cache_clear()
+    _verdict.cache_clear()
     killed, over = Counter(), threading.Event()
 
     def killer():
