@@ -1,7 +1,6 @@
 """Experiments from the command line to the last screen, a few steps long."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -122,9 +121,8 @@ def test_the_same_name_with_another_configuration_is_refused(finished, train):
 
 
 def program(name, folder, *arguments):
-    call = [sys.executable, *(["-m", name] if name.startswith("motif.") else [str(TRAIN.with_name(name))]), *arguments]
-    here = {**os.environ, "PYTHONPATH": str(TRAIN.parent)}
-    done = subprocess.run(call, capture_output=True, text=True, cwd=folder, timeout=200, env=here)
+    call = [sys.executable, str(TRAIN.with_name(name)), *arguments]
+    done = subprocess.run(call, capture_output=True, text=True, cwd=folder, timeout=200)
     assert done.returncode == 0 and "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
     return done.stdout
 
@@ -142,9 +140,11 @@ def test_a_finished_run_is_evaluated_with_its_own_data_episode_and_rounds_or_wit
 
 
 @pytest.mark.parametrize("finished", ["motif"], indirect=True)
-def test_a_finished_runs_rounds_are_probed_and_stand_in_its_report(finished):
+def test_a_finished_runs_rounds_are_probed_and_stand_in_its_report(finished, forks):
     folder, _ = finished
-    said = program("motif.probe", folder, "policy=outputs/one", "questions=3", "k=1", "episode.tokens=40")
+    words = ("policy=outputs/one", "questions=3", "k=1", "episode.tokens=40")
+    status, said = forks.begin("motif.probe", folder, *words).wait()
+    assert status == 0, said
     assert "one on chain in 3 rounds, n = 3" in said and "next    python -m motif.report outputs/one" in said
     (file,) = (folder / "outputs/one/probes").glob("chain-r3-*.json")
     found = json.loads(file.read_text())
