@@ -9,7 +9,6 @@ import hydra
 from omegaconf import DictConfig
 
 from motif import entry, launching, screen
-from motif.checks import UserError
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")
@@ -20,10 +19,7 @@ def main(config: DictConfig) -> None:
 
 
 def evaluation(config: DictConfig) -> None:
-    known = entry.take_from_run(config, ("episode", "dataset", "rounds", "flaws"))
-    if not known and "dataset" not in entry.typed():
-        raise UserError("dataset has no value: choose one, as in dataset=math500")
-    entry.build(config).run(entry.resolved(config))
+    entry.for_policy(config).run(entry.resolved(config))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from motif.checks import UserError, whole
 from motif.data import Question, question_id
 
+STEPS_A_ROUND = 4  # that a reply has room for
 STEPS = {"+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b}
 SHARES = {"test": range(0, 1), "validation": range(1, 2), "train": range(2, 10)}  # tenths of all possible chains
 
@@ -23,7 +24,8 @@ class Chain:
     """Chains of `shortest` to `longest` labelled operations, every length equally often, drawn from `seed`.
 
     A chain belongs to train, validation or test by a hash of its own text, so the three are disjoint for any seed,
-    size and length. `facts` hold the `length` and the `states` after each step, such as `['a4', 'b2', 'c9']`.
+    size and length. `facts` hold the `length`, the `states` after each step, such as `['a4', 'b2', 'c9']`, and as
+    `progress` those that rounds which do what they have room for hand over.
     `tokens_per_round` is the window the task is made for; `path` stays None, for chains are made and not read.
     """
 
@@ -75,7 +77,8 @@ class Chain:
                 for _ in range(1000):
                     text, states = self._chain(source, length)
                     if int(hashlib.sha256(text.encode()).hexdigest(), 16) % 10 in SHARES[split]:
-                        facts = {"length": length, "states": states}
+                        progress = [*states[STEPS_A_ROUND - 1 : -1 : STEPS_A_ROUND], states[-1]]
+                        facts = {"length": length, "states": states, "progress": progress}
                         yield Question(question_id(self.name, text), text, states[-1][1:], facts)
                         found = True
                         break

@@ -17,6 +17,7 @@ from typing import Any, Protocol, runtime_checkable
 class Question:
     """One question: `text` as the policy reads it, the `gold` answer, `facts` that split results or feed probes.
 
+    Where a task knows what a round should hand over, `facts["progress"]` has it by round, the last for all that follow.
     `id` is stable: it depends on the data set's name and the text alone, so that two runs can be compared by item.
     `unboxed` says that where a last reply holds no box, the text of its answer tag counts as its answer.
     """

@@ -37,7 +37,7 @@ from motif.study import Job
 # conf/hydra/launcher has the plugins' own names, and is meant to be checked by their schemas
 warnings.filterwarnings("ignore", r"(?s).*is validated against ConfigStore schema with the same name")
 
-
+CONF = Path(__file__).parent.parent / "conf"
 interrupted = threading.Event()  # set where Ctrl-C was let pass, or has stopped a job
 
 
@@ -255,6 +255,14 @@ def take_from_run(config: DictConfig, keys: Sequence[str]) -> bool:
     return True
 
 
+def for_policy(config: DictConfig) -> Any:
+    """What measures `config.policy`, on its run's own data set, episode and rounds where it is a run's."""
+    known = take_from_run(config, ("episode", "dataset", "rounds", "flaws"))
+    if not known and "dataset" not in typed():
+        raise UserError("dataset has no value: choose one, as in dataset=math500")
+    return build(config)
+
+
 def typed() -> list[str]:
     """The keys of this job's overrides."""
     return [override.lstrip("+~").split("=")[0] for override in overrides()]
@@ -267,8 +275,7 @@ def arguments(words: Sequence[str]) -> list[str]:
 
 def split_question(words: Sequence[str], config: str) -> tuple[list[str], str | None]:
     """The command line without what is neither an option nor a value for a key of conf/`config`.yaml, and that text."""
-    file = Path(__file__).parent.parent / "conf" / f"{config}.yaml"
-    known = {*OmegaConf.load(file), "hydra"}
+    known = {*OmegaConf.load(CONF / f"{config}.yaml"), "hydra"}
     command, rest = [words[0]], list[str]()
     for argument in arguments(words[1:]):
         key = re.match(r"[+~]{0,2}([A-Za-z_]\w*)[\w.@/]*=", argument)

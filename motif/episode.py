@@ -141,6 +141,10 @@ class Episode:
         early = self.stop == "answered"
         return self.prompts.conversation(question.text, round, self.rounds, carried, self.carry, early)
 
+    def talk(self, question: Question, path: Path) -> Conversation:
+        """The conversation of the round that follows the replies `path`."""
+        return self.conversation(question, len(path) + 1, path[-1].carried if path else None)
+
     def node(self, reply: Reply, before: Path, tokenizer: Any) -> Node:
         """Read `reply` as what follows on the replies `before`: its parts, and what it carries over."""
         node = self.read(reply, len(before) + 1)
@@ -202,23 +206,23 @@ def grow(
     generate: Generate,
     tokenizer: Any,
     sampling: Callable[[int], Sampling],
-    handed: Callable[[Question, Path], str | None] = lambda question, path: path[-1].carried,
+    talk: Callable[[Question, Path], Conversation] | None = None,
 ) -> list[Tree]:
     """One tree per question, of at most `episode.rounds` rounds; a reply of round t that a main line passes through has
     `branching[t]` continuations, of which the first carries the line on, and every other has one.
 
     `branching[0]` is the number of first-round replies, each of which begins a main line. `sampling(round)` gives how a
-    round is drawn; the calls are one per round. Continuations of one reply are rows with one prompt. `handed` gives
-    what the next round gets in place of what a reply hands over, from (question, path).
+    round is drawn; the calls are one per round. Continuations of one reply are rows with one prompt. `talk` says how
+    the round that follows the replies `path` is spoken to, where that is not as the episode has it.
     """
+    talk = talk or episode.talk
     trees = [Tree(question) for question in questions]
     frontier = [Branch(tree.question, (), tree.roots, True) for tree in trees]
     for round in range(1, episode.rounds + 1):
         talks = [
-            talk
+            conversation
             for branch in frontier
-            for carried in [handed(branch.question, branch.path) if branch.path else None]
-            for talk in [episode.conversation(branch.question, round, carried)] * branch.width(branching)
+            for conversation in [talk(branch.question, branch.path)] * branch.width(branching)
         ]
         replies = iter(generate(talks, sampling(round)) if talks else ())
         for branch in frontier:

@@ -27,6 +27,7 @@ SAMPLE = {
     *("tokens_by_round", "prompt_tokens_by_round", "correct_by_round", "replies"),
 }
 Grade = Callable[[Sequence[Tree]], None]
+Records = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,31 @@ def evaluate(
     report: Report | None = None,
     grade: Grade = grade,
 ) -> list[dict[str, Any]]:
-    """One record a question, appended to `file` (JSONL) batch by batch; what it holds already is read.
+    """One record a question, appended to `file` (JSONL) batch by batch; what it holds already is read."""
+    branching = [settings.samples, *[1] * (episode.rounds - 1)]
+
+    def measure(batch: Sequence[Question], records: Records) -> list[dict[str, Any]]:
+        sampling = settings.sampling(episode, seed, len(records) * settings.samples)
+        trees = grow(batch, episode, branching, generate, tokenizer, sampling)
+        grade(trees)
+        return [record(tree, seed) for tree in trees]
+
+    def told(records: Records) -> dict[str, float]:
+        return {"accuracy": fmean(sample["correct"] for item in records for sample in item["samples"])}
+
+    return kept(questions, file, max(1, settings.batch // settings.samples), measure, told, report)
+
+
+def kept(
+    questions: Sequence[Question],
+    file: Path,
+    at_once: int,
+    measure: Callable[[Sequence[Question], Records], list[dict[str, Any]]],
+    told: Callable[[Records], Mapping[str, float]],
+    report: Report | None = None,
+) -> list[dict[str, Any]]:
+    """One record a question, `at_once` of them measured after the records of those before, and appended to `file`
+    (JSONL); what it holds already is read. `report` hears what is `told` of the records so far.
 
     Several processes measure the same, and the first writes.
     """
@@ -122,20 +147,13 @@ def evaluate(
     if [item["id"] for item in records] != [question.id for question in questions[: len(records)]]:
         raise UserError(f"{file} holds the records of other questions; move it away to measure anew")
     file.parent.mkdir(parents=True, exist_ok=True)
-    branching = [settings.samples, *[1] * (episode.rounds - 1)]
-    at_once = max(1, settings.batch // settings.samples)
     for start in range(len(records), len(questions), at_once):
-        batch = questions[start : start + at_once]
-        sampling = settings.sampling(episode, seed, start * settings.samples)
-        trees = grow(batch, episode, branching, generate, tokenizer, sampling)
-        grade(trees)
-        made = [record(tree, seed) for tree in trees]
+        made = measure(questions[start : start + at_once], records)
         if processes.first():
             append(file, "".join(json.dumps(item) + "\n" for item in made).encode())
         records += made
         if report:
-            right = (sample["correct"] for item in records for sample in item["samples"])
-            report(len(records), len(questions), {"accuracy": fmean(right)})
+            report(len(records), len(questions), told(records))
     return records
 
 

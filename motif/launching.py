@@ -19,6 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
+import hydra
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -32,13 +33,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from motif import ends, screen
 from motif.checks import hint, shown
-from motif.entry import Mistake, interrupted, one_line, run_name
+from motif.entry import CONF, Mistake, arguments, guarded, interrupted, one_line, run_name, verbose
 from motif.files import write_text
 from motif.masking import masked
 from motif.study import jobs_of, last_screen, launch
 from motif.untrusted import visible
 
-CONF = Path(__file__).parent.parent / "conf"
 NEEDED = {"ray": "hydra-ray-launcher", None: "'motif[sweeps]'"}  # by launchers, that they can be installed with
 
 
@@ -192,6 +192,19 @@ def check_options(words: Sequence[str]) -> None:
     parser = get_args_parser()
     parser.error = refuse  # type: ignore[method-assign]
     parser.parse_args([word for word in words if word != "--version"])
+
+
+def program(name: str, run: Callable[[DictConfig], Any]) -> None:
+    """Be `python -m motif.<name>`: `run` with what conf/<name>.yaml and the command line say."""
+
+    @hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)
+    def main(config: DictConfig) -> None:
+        screen.quiet(verbose())
+        on = "the same command goes on after the questions that are done"
+        guarded(lambda: run(config), on=on, config=config)
+
+    sys.argv = arguments(sys.argv)
+    start(main)
 
 
 def start(main: Callable[[], Any]) -> None:

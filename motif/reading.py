@@ -77,8 +77,8 @@ class Result:
 @dataclass(eq=False)
 class Recorded:
     """What a run has left so far; `summary` is empty until it is finished. Or what was `measured` of a policy that is
-    no run, which has results alone. `complaints` are lines on its files that cannot be read, `warned` names what its
-    watchdogs have warned of."""
+    no run, which has results alone. `complaints` are lines on files that cannot be read, `warned` names what the
+    watchdogs have warned of, `probes` are what `motif.probe` found, by the names of its files."""
 
     folder: Path
     config: Mapping[str, Any]
@@ -89,6 +89,7 @@ class Recorded:
     measured: bool = False
     name: str = ""
     warned: str = ""
+    probes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.name = self.name or self.folder.name
@@ -153,7 +154,7 @@ def read_runs(folders: Iterable[Path]) -> tuple[list[Recorded], int]:
     for folder in dict.fromkeys(Path(folder) for folder in folders):
         if (folder / "run.json").is_file() or (folder / "summary.json").is_file():
             runs.append(read_run(folder))
-        elif found := [read for inner in measured_in(folder) if (read := read_measured(inner)).results]:
+        elif found := [run for inner in measured_in(folder) if (run := read_measured(inner)).results or run.probes]:
             runs += found
         elif folder.name not in NO_RUNS and not folder.name.startswith(".") and not folder.is_file():
             others += 1
@@ -181,6 +182,7 @@ def read_run(folder: Path) -> Recorded:
         check_format(file, load(file, [], ""))
     run = Recorded(folder, config, summary, [line for line in lines(folder / "metrics.jsonl") if "step" in line], [])
     run.results = list(results(folder / "evaluation", bad, run))
+    run.probes = probes(folder, bad)
     try:
         run.warned = names(said(folder))
     except (OSError, ValueError, KeyError, TypeError):
@@ -201,6 +203,7 @@ def read_measured(folder: Path) -> Recorded:
     bad: list[str] = []
     run = Recorded(folder, {}, {}, [], [], bad, measured=True)
     run.results = list(results(folder, bad, run))
+    run.probes = probes(folder, bad)
     return run
 
 
@@ -230,6 +233,13 @@ def results(folder: Path, bad: list[str], run: Recorded) -> Iterator[Result]:
             },
             records=records if records.is_file() else None,
         )
+
+
+def probes(folder: Path, bad: list[str]) -> dict[str, Mapping[str, Any]]:
+    """What was found of the rounds of the policy that `folder` is of, by the names of its files."""
+    files = sorted((folder / "probes").glob("*.json"))
+    found = {file.stem: load(file, bad, "what it says of rounds is left out") for file in files}
+    return {name: result for name, result in found.items() if "interventions" in result}
 
 
 def of_rounds(values: Sequence[Any]) -> Any:

@@ -10,6 +10,7 @@ outputs/<name>/
   episodes.jsonl.gz  trees as they were grown, one line a question
   checkpoints/       of training, the newest two (motif.checkpoints)
   evaluation/        one JSONL a policy, data set and number of rounds; one line a question
+  probes/            what `python -m motif.probe` found of what rounds contribute
   policy/            the trained policy and tokenizer, loadable by transformers or peft
   summary.json       the result; a run that has it is finished
   credit/            what `python -m motif.credit` found

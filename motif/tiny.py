@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from motif.chain import Chain, written_step
+from motif.chain import STEPS_A_ROUND, Chain, written_step
 from motif.checks import number, one_of, whole
 from motif.data import Question
 from motif.files import explained
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 SHIPPED = Path(__file__).parent / "policies"
 NOTE = "ok"  # the useless thing to hand over
-STEPS_A_ROUND = 4
 MOST_ROUNDS = 6
 NOT_OF_THE_RECIPE = ("name", "learning_rate", "peft", "gradient_checkpointing", "bf16")
 POOL = 4  # batches whose rows are sorted by length together

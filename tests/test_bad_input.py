@@ -16,7 +16,7 @@ from motif.tiny import SHIPPED
 
 TRAIN, EVALUATE, SOLVE = "train.py", "evaluate.py", "solve.py"
 REPORT, STUDY, DASHBOARD = "motif.report", "motif.study", "motif.dashboard"
-VERDICTS, UPLOADS = "motif.verdicts", "motif.uploads"
+VERDICTS, UPLOADS, PROBE = "motif.verdicts", "motif.uploads", "motif.probe"
 LOCAL = ("dataset=local", "experiment=smoke")
 SHORT = ("experiment=smoke", "tracking=none", "preflight=false")
 
@@ -60,6 +60,9 @@ CASES = [
     train("generation=vlm", says=["generation", "transformers, vllm", "'vlm'"]),
     train("hydra/launcher=slurm", says=["hydra/launcher", "submitit_slurm", "'slurm'"]),
     case(EVALUATE, "policy=x", "dataset=math50", says=["dataset", "aime24", "'math50'", "did you mean math500?"]),
+    case(PROBE, "policy=x", "dataset=chain", "rounds=1", says=["rounds must be a whole number from 2", "got 1"]),
+    case(PROBE, "policy=x", "kk=3", says=["unknown key kk", "did you mean k?", "questions"]),
+    case(PROBE, "policy=nowhere", says=["dataset has no value", "dataset=math500"]),
     case(SOLVE, "policy=x", "episode=sumary", "What is it?", says=["episode", "summary", "'sumary'"]),
     # keys, at every level
     train("roundz=2", says=["unknown key roundz", "did you mean rounds?", "valid: rounds, seed"]),

@@ -71,3 +71,10 @@ def test_a_step_is_written_from_the_state_before_it():
     assert written_step(question, 1).startswith(f"b{states[0][1:]}") and written_step(question, 1).endswith(
         f"={states[1][1:]};"
     )
+
+
+def test_rounds_that_do_what_they_have_room_for_hand_over_every_fourth_state_and_the_last():
+    for question in Chain(test_size=22).test():
+        states, progress = question.facts["states"], question.facts["progress"]
+        assert progress[-1] == states[-1] and len(progress) == -(-len(states) // 4)
+        assert all(state == states[4 * place + 3] for place, state in enumerate(progress[:-1]))

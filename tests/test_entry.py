@@ -99,6 +99,7 @@ def test_a_question_is_told_from_settings(words, asked):
         ("evaluate", ["policy=x", "dataset=math500", "samples=4"], "Evaluator"),
         ("evaluate", ["policy=x", "generation=vllm", "budget=100"], "Evaluator"),
         ("solve", ["policy=x", "question=why", "rounds=2"], "Solver"),
+        ("probe", ["policy=x", "dataset=gsm8k", "k=8", "questions=100"], "Prober"),
     ],
 )
 def test_the_programs_beside_training_compose_and_build(config, overrides, kind):

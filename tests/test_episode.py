@@ -69,16 +69,21 @@ def test_a_reply_that_was_cut_off_has_not_answered():
     assert len(next(tree.paths())) == 2
 
 
-def test_what_is_handed_over_can_be_another_thing():
-    heard = []
+def test_a_round_can_be_spoken_to_in_another_way_and_handed_another_thing():
+    heard, episode = [], Episode(rounds=3, tokens=10)
+
+    def talk(question, path):
+        handed = f"other than {path[-1].carried}" if len(path) == 2 else None
+        return episode.conversation(question, len(path) + 1, handed)
+
     grow(
         [question()],
-        Episode(rounds=3, tokens=10),
+        episode,
         [1, 1, 1],
         says(words := Words(), lambda prompt: heard.append(prompt) or good(f"p{len(heard)}")),
         words,
         sampling,
-        handed=lambda question, path: None if len(path) == 1 else f"other than {path[-1].carried}",
+        talk=talk,
     )
     assert "No progress was handed over" in heard[1] and "other than p2" in heard[2]
 

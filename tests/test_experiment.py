@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from motif.reading import read_runs
+
 TRAIN = Path(__file__).parent.parent / "train.py"
 SMALL = ["experiment=smoke", "evaluation.questions=8", "algo.m=2", "checkpoint.every=1"]
 
@@ -135,6 +137,20 @@ def test_a_finished_run_is_evaluated_with_its_own_data_episode_and_rounds_or_wit
     assert sorted((found["rounds"], found["budget"]) for found in results) == [(1, 40), (2, 80), (3, 132)]
     said = program("evaluate.py", folder, "policy=outputs/one", "questions=4")
     assert "measured before" in said
+
+
+@pytest.mark.parametrize("finished", ["motif"], indirect=True)
+def test_a_finished_runs_rounds_are_probed_and_stand_in_its_report(finished, forks):
+    folder, _ = finished
+    words = ("policy=outputs/one", "questions=3", "k=1", "episode.tokens=40")
+    status, said = forks.begin("motif.probe", folder, *words).wait()
+    assert status == 0, said
+    assert "one on chain in 3 rounds, n = 3" in said and "next    python -m motif.report outputs/one" in said
+    (file,) = (folder / "outputs/one/probes").glob("chain-r3-*.json")
+    found = json.loads(file.read_text())
+    assert found["episode"]["tokens"] == 40 and len(found["interventions"]) == 13  # the run's own, and as typed
+    (run,), _ = read_runs([folder / "outputs/one"])
+    assert run.probes == {file.stem: found} and not run.complaints
 
 
 def test_a_finished_run_can_be_watched(finished):

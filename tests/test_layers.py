@@ -16,13 +16,14 @@ LAYERS = [  # from the ground up; a module may import from layers below its own
     "chain carry models results answers judge checkpoints lasting summary",
     "corpus episode tiny decoding serving watched scores",
     "rewards algorithms measures runs reading engines guard tracking",
-    "evaluation rollout arms progress flaws probes resuming arguments uploads dashboard records",
+    "evaluation rollout arms progress flaws probes resuming arguments uploads dashboard records effects",
     "alarm finite held_out",
-    "training lm_eval solver verdicts study rules",
+    "training lm_eval solver verdicts study rules interventions",
     "preflight evaluator report",
-    "experiment",
+    "experiment prober",
     "entry",
     "launching credit",
+    "probe",
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
 HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "wandb", "accelerate", "scipy", "math_verify", "vllm"}

@@ -23,6 +23,7 @@ from motif.report.groups import groups
 from motif.report.page import clear, page, report_md, tables_tex, write_page
 from motif.report.paper import references
 from motif.report.pictures import draw_all
+from motif.report.probed import draw_probes
 from motif.untrusted import visible
 
 
@@ -69,7 +70,7 @@ def build(
     }
     kinds = {kind: [table for table in found if table.rows] for kind, found in kinds.items()}
     clear(to)
-    pictures = draw_all(to / "pictures", found, measured, axes)
+    pictures = [*draw_all(to / "pictures", found, measured, axes), *draw_probes(to / "pictures", runs)]
     title = f"Report on {', '.join(dict.fromkeys(run.folder.absolute().parent.name for run in runs))}"
     footer = f"Written by python -m motif.report on {time.strftime('%Y-%m-%d %H:%M')}."
     subtitle = counted_in_words(runs, len(trained))
