@@ -23,7 +23,7 @@ from motif.data import Dataset, Question, fingerprint, without
 from motif.environment import environment
 from motif.episode import Episode
 from motif.evaluation import Evaluation, evaluate
-from motif.files import sync_all, unwritable, write_json, write_text
+from motif.files import read_json, sync_all, unwritable, write_json, write_text
 from motif.fitting import micro_batch
 from motif.flaws import Flaws
 from motif.generation import Generate, Reply, Sampling
