@@ -28,7 +28,7 @@ def experiment(config: DictConfig, job: Job | None) -> float | None:
     if config.name is None:
         config.name = entry.run_name(config, HydraConfig.get().runtime.choices, masked(entry.overrides()))
     if "group" in config.tracking and config.tracking.group is None:
-        config.tracking.group = entry.study() or study_of(Path(config.outputs) / config.name)
+        config.tracking.group = entry.study() or study_of(Path(str(config.outputs), str(config.name)))
     experiment, plain = entry.build(config), masked(entry.resolved(config))  # what is recorded holds no secret
     if entry.optimised() and experiment.evaluation.split != "validation":
         raise UserError("an optimiser must not see test questions: evaluation.split=validation")

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from motif.checks import UserError, hint
-from motif.files import append, unusable
+from motif.files import append, unusable, unwritable
 from motif.masking import masked
 from motif.untrusted import visible
 
@@ -38,15 +38,18 @@ class Parser(argparse.ArgumentParser):
 def words(error: BaseException, folder: Path | None = None) -> str:
     """What a person is told of `error`, in one line. Of a fault of ours that is where its traceback lies: in error.log
     of the run in `folder`, or where there is none in a file of its own."""
-    if told := mistake(error):
+    if told := mistake(error, folder):
         return told
     what = one_line(f"{type(error).__name__}: {error}")[:300]
     return f"{what} (a fault of motif's own; its traceback lies in {kept(error, folder)})"
 
 
-def mistake(error: BaseException) -> str | None:
-    """What is wrong, in one line, where its reader can mend it; None for a fault of ours."""
-    return one_line(str(error)) if isinstance(error, UserError) else unusable(error)
+def mistake(error: BaseException, folder: Path | None = None) -> str | None:
+    """What is wrong, in one line, where its reader can mend it; None for a fault of ours. `folder` is where was
+    written to."""
+    if isinstance(error, UserError):
+        return one_line(str(error))
+    return unusable(error) or (unwritable(error, folder) if folder else None)
 
 
 def one_line(text: str) -> str:

@@ -152,14 +152,15 @@ def guarded(
             signal.raise_signal(number)  # a launcher's own: it puts the job into its queue again
         sys.exit(128 + (number or signal.SIGINT))
     except Exception as error:
+        folder = None if config is None else place(config)
         if isinstance(error, HydraException | OmegaConfBaseException):  # of what was typed
             error = UserError(one_line(error))
         if job:
             with suppress(OSError, UserError):
                 job.failed(error)
-            words = ends.mistake(error) or reason(error)
+            words = ends.mistake(error, folder) or reason(error)
         else:
-            words = ends.words(error, None if config is None else place(config))
+            words = ends.words(error, folder)
         raise failed(words) from None
 
 

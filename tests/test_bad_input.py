@@ -48,9 +48,9 @@ def case(program, *words, says):
 
 CASES = [
     # group options
-    train("algo=grop", says=["algo", "grpo, motif", "'grop'", "did you mean grpo?"]),
-    train("algo=3", says=["algo", "grpo, motif", "'3'"]),
-    train("algo=null", says=["algo", "grpo, motif", "'null'"]),
+    train("algo=grop", says=["algo must be one of", "grpo", "'grop'", "did you mean grpo?"]),
+    train("algo=3", says=["algo must be one of", "grpo", "'3'"]),
+    train("algo=null", says=["algo must be one of", "grpo", "'null'"]),
     train("algo=", says=["algo"]),
     train("model=tinny", says=["model", "qwen2.5-3b", "'tinny'", "did you mean tiny?"]),
     train("dataset=gsm9k", says=["dataset", "math500", "'gsm9k'", "did you mean gsm8k?"]),
@@ -224,7 +224,7 @@ CASES = [
     train("model.imitation_steps=1", *SHORT, says=["MOTIF_CACHE", "notes.txt"], MOTIF_CACHE="{world}/notes.txt"),
     # sweeps
     train("-m", "roundz=1,2", says=["unknown key roundz", "did you mean rounds?"]),
-    train("-m", "algo=grpo,motf", says=["algo", "grpo, motif", "'motf'"]),
+    train("-m", "algo=grpo,motf", says=["algo must be one of", "grpo", "'motf'"]),
     # programs that read
     case(REPORT, says=["required", "runs"]),
     case(REPORT, "{world}/nowhere", says=["nowhere", "is not there", "outputs/*"]),
