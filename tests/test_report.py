@@ -146,7 +146,7 @@ def test_the_command_prints_the_table_what_it_left_out_and_where_the_report_lies
 
 def test_a_folder_that_is_no_run_is_refused_in_one_line(tmp_path, capsys):
     assert main([str(tmp_path)]) == 2
-    assert capsys.readouterr().err == f"no run (run.json) in {tmp_path}; try outputs/*\n"
+    assert capsys.readouterr().err == f"error: no run (run.json) in {tmp_path}; try outputs/*\n"
 
 
 def test_a_report_is_never_written_into_a_run(tmp_path):
