@@ -66,7 +66,8 @@ def agreement(name: str, arm: Arm, found: Found) -> Drawn:
 
 def gradients(name: str, arm: Arm, found: Found) -> Drawn:
     first = found[0][1]
-    title = textwrap.fill(f"Signal to noise of the gradient, {first['policy']} policy of {arm.name}", 44)
+    of = f"{first['policy']} policy of {arm.name}, n = {first['questions']} questions"
+    title = textwrap.fill(f"Signal to noise of the gradient, {of}", 44)
     made, axes = figure(title, "tokens generated / group (mean)", "signal / noise of one group")
     rows = [(place, row) for place, (_, item) in enumerate(found) for row in item["schemes"] if row["snr"] is not None]
     for place, kind in enumerate(dict.fromkeys(row["kind"] for _, row in rows)):
