@@ -16,12 +16,13 @@ FLAT = 1e-8  # a difference that is none
 @dataclass(frozen=True, slots=True)
 class Worth:
     """A row's reward: the `outcome` of its futures and its `own` terms, both weighted; `trajectory` says whose row it
-    is, `share` is 1/T for a trajectory of T rows."""
+    is, `share` is 1/T for a trajectory of T rows, `round` the one it was written in."""
 
     outcome: float
     own: float
     trajectory: int
     share: float = 1.0
+    round: int = 1
 
     @property
     def total(self) -> float:
@@ -38,38 +39,52 @@ def trajectories(worths: Sequence[Worth]) -> float:
 
 
 def against_the_group(worths: Sequence[Worth]) -> list[float]:
-    """r − the group's mean (GRPO, arXiv 2402.03300, eq. 3)."""
-    baseline = mean([worth.total for worth in worths], worths)
-    return [worth.total - baseline for worth in worths]
+    """r − the group's mean (GRPO, arXiv 2402.03300, eq. 3): of outcomes over the trajectories, of own terms over the
+    replies of the same round. What is asked of a reply differs by round, and a round that is always well formed says
+    nothing for what was written in it."""
+    outcome = mean([worth.outcome for worth in worths], worths)
+    return [
+        worth.outcome - outcome + worth.own - fmean(other.own for other in worths if other.round == worth.round)
+        for worth in worths
+    ]
 
 
 def against_the_others(worths: Sequence[Worth]) -> list[float]:
-    """r − the mean of the other trajectories (leave-one-out, RLOO, arXiv 2402.14740, eq. 8)."""
+    """r − the mean of the other trajectories (leave-one-out, RLOO, arXiv 2402.14740, eq. 8), own terms of the same
+    round."""
     return [
-        worth.total - mean([other.total for other in others], others)
-        for worth in worths
+        worth.outcome - mean([other.outcome for other in others], others) + own
+        for worth, own in zip(worths, own_against_the_others(worths), strict=True)
         for others in [[other for other in worths if other.trajectory != worth.trajectory]]
     ]
 
 
+def own_against_the_others(worths: Sequence[Worth]) -> list[float]:
+    """Own terms − the mean of the other trajectories' in the same round; 0 where no other came so far."""
+    found = []
+    for worth in worths:
+        others = [other.own for other in worths if other.round == worth.round and other.trajectory != worth.trajectory]
+        found.append(worth.own - fmean(others) if others else 0.0)
+    return found
+
+
 def by_change(worths: Sequence[Worth]) -> list[float]:
-    """V after the reply − V before it (VinePPO, arXiv 2410.01679, eq. 7, at the ends of rounds), and own terms − their
-    mean over the group.
+    """V after the reply − V before it (VinePPO, arXiv 2410.01679, eq. 7, at the ends of rounds), and own terms − the
+    mean of the others' in the same round.
 
     `outcome` of a row is V after it, of a trajectory's last row the outcome itself. Before the first round V is the
     question's: the mean of V after it over the other trajectories. The differences of a trajectory add up to its
     outcome − that.
     """
-    own = mean([worth.own for worth in worths], worths)
     first: dict[int, float] = {}
     for worth in worths:
         first.setdefault(worth.trajectory, worth.outcome)
     found, before = [], dict[int, float]()
-    for worth in worths:
+    for worth, own in zip(worths, own_against_the_others(worths), strict=True):
         value = before.get(worth.trajectory)
         if value is None:
             value = fmean(other for trajectory, other in first.items() if trajectory != worth.trajectory)
-        found.append(worth.outcome - value + worth.own - own)
+        found.append(worth.outcome - value + own)
         before[worth.trajectory] = worth.outcome
     return found
 

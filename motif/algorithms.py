@@ -143,11 +143,11 @@ class Broadcast(Algorithm):
     """Every round of a trajectory is trained with the trajectory's outcome (INFTYTHINK+, arXiv 2602.06960; Delethink,
     2510.06557; MemAgent, 2507.02259).
 
-    r_it = outcome_i + reply terms(o_it);  A_it = (r_it − b) / (s + ε), where b and s are mean and standard deviation
-    over the m trajectories of a question, of each the mean over its T_i rounds. The loss is the mean over trajectories
-    of the mean over their rounds: a row weighs 1/T_i, whatever the number of rounds (exactly so under
-    loss_type=grpo, of a reply's mean token; the others count tokens, so there the weight is one of tokens). With one
-    round it is GRPO. m trajectories of n rounds are m·n replies a question.
+    A_it = (outcome_i − b + reply terms(o_it) − b_t) / (s + ε). b is the mean outcome of the m trajectories of a
+    question, b_t the mean of the reply terms in round t, s the standard deviation over the trajectories, of each over
+    its T_i rounds. The loss is the mean over trajectories of the mean over their rounds: a row weighs 1/T_i, whatever
+    the number of rounds (exactly so under loss_type=grpo, of a reply's mean token; the others count tokens, so there
+    the weight is one of tokens). With one round it is GRPO. m trajectories of n rounds are m·n replies a question.
     """
 
     name: str = "broadcast"
@@ -170,7 +170,7 @@ class Broadcast(Algorithm):
 class Discounted(Broadcast):
     """`Broadcast`, less for rounds further from the end.
 
-    A_it = γ^(T_i − t) · (r_it − b) / (s + ε), b and s as in `Broadcast`, T_i − t the rounds that follow. γ = 1 is
+    A_it is `Broadcast`'s times γ^(T_i − t), T_i − t being the rounds that follow. γ = 1 is
     `Broadcast`, γ = 0 trains the last round alone.
     """
 
@@ -189,11 +189,11 @@ class Discounted(Broadcast):
 class Value(Broadcast):
     """Every round is worth what it changed (VinePPO, arXiv 2410.01679, its steps being rounds).
 
-    A_it = (V_t − V_{t−1} + reply terms(o_it) − their mean) / (s + ε). V_t is the mean outcome of k continuations from
-    what round t hands over, drawn for that and not trained; V_T is the trajectory's own outcome; V_0, the question's,
-    is the mean of V_1 over the other m − 1 trajectories. s is the root of m/(m−1) times the mean square over
-    trajectories, of each the mean over its rounds; a trajectory weighs as in `Broadcast`. With one round it is GRPO. A
-    trajectory of n rounds takes n + k·n(n−1)/2 replies.
+    A_it = (V_t − V_{t−1} + reply terms(o_it) − b_t) / (s + ε). V_t is the mean outcome of k continuations from what
+    round t hands over, drawn for that and not trained; V_T is the trajectory's own outcome; V_0, the question's, is the
+    mean of V_1 over the other m − 1 trajectories, and b_t that of their reply terms in round t. s is the root of m/(m−1)
+    times the mean square over trajectories, of each the mean over its rounds; a trajectory weighs as in `Broadcast`.
+    With one round it is GRPO. A trajectory of n rounds takes n + k·n(n−1)/2 replies.
     """
 
     k: int = 2

@@ -169,7 +169,7 @@ class Rollout:
 
 def worth(row: Row, values: Mapping[str, float], reward: Reward) -> Worth:
     """What a row is worth to its algorithm, by the `values` of the terms of `reward`."""
-    return Worth(*reward.parts(values), trajectory=id(row.path[0]), share=1 / len(row.trajectory))
+    return Worth(*reward.parts(values), trajectory=id(row.path[0]), share=1 / len(row.trajectory), round=len(row.path))
 
 
 def of_groups(
