@@ -191,9 +191,9 @@ class Value(Broadcast):
 
     A_it = (V_t − V_{t−1} + reply terms(o_it) − b_t) / (s + ε). V_t is the mean outcome of k continuations from what
     round t hands over, drawn for that and not trained; V_T is the trajectory's own outcome; V_0, the question's, is the
-    mean of V_1 over the other m − 1 trajectories, and b_t that of their reply terms in round t. s is the root of m/(m−1)
-    times the mean square over trajectories, of each the mean over its rounds; a trajectory weighs as in `Broadcast`.
-    With one round it is GRPO. A trajectory of n rounds takes n + k·n(n−1)/2 replies.
+    mean of V_1 over the other m − 1 trajectories, and b_t that of their reply terms in round t. s is the root of
+    m/(m−1) times the mean square over trajectories, of each the mean over its rounds; a trajectory weighs as in
+    `Broadcast`. With one round it is GRPO. A trajectory of n rounds takes n + k·n(n−1)/2 replies.
     """
 
     k: int = 2
