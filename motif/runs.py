@@ -74,7 +74,7 @@ class Run:
             read_json(run.folder / "run.json")  # whose format may be a newer one
         elif folder.exists() and any(not left_of(path, "run.json") for path in folder.iterdir()):
             raise UserError(f"{folder} exists and is not a run; choose another name=")
-        if not overwrite and run.has_recorded() and not (folder / "config.yaml").is_file():
+        if not overwrite and run.metrics_file.exists() and not (folder / "config.yaml").is_file():
             raise UserError(
                 f"{folder} holds records, but no config.yaml says of what; put it back, choose another name=, or "
                 "overwrite=true to lose that run"

@@ -127,7 +127,7 @@ def of_job(job: Mapping[str, Any]) -> Status:
     here = status(Path(job["folder"])) if "folder" in job else Status(name, "not begun")
     here = replace(here, overrides=asked)
     state = job["state"]
-    if state in FINISHED and here.state not in FINISHED:
+    if state in FINISHED and "folder" in job and here.state not in FINISHED:
         return here  # its folder was removed since, and the same command does it again
     if state in ("done", "skipped", "failed"):
         left = None if state in FINISHED else here.left

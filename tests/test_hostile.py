@@ -25,11 +25,12 @@ from motif.evaluation import Evaluation, evaluate, read_whole
 from motif.generation import Reply, Sampling
 from motif.lm_eval import export
 from motif.prompts import Prompts
+from motif.records import as_record
 from motif.report.__main__ import build
 from motif.report.episodes import Source, write_episodes
 from motif.report.page import page, report_md, tables_tex
 from motif.report.tables import Table
-from motif.runs import Run, as_record
+from motif.runs import Run
 from motif.solver import Solver
 from motif.tiny import Tiny
 from motif.untrusted import visible

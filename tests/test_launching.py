@@ -20,6 +20,7 @@ from motif.launching import Plan, cores, installed, start
 from motif.locks import Lock
 from motif.runs import Run, write_json
 from motif.study import Job, launch
+from tests.test_progress import run_folder
 
 ROOT = Path(__file__).parent.parent
 SMALL = [
@@ -144,7 +145,8 @@ def test_a_launcher_that_is_not_installed_is_a_line(tmp_path):
     assert code == 1 and said == "error: hydra/launcher=ray needs: pip install hydra-ray-launcher\n"
 
 
-def test_a_sweep_that_came_to_its_end_ends_with_status_0_and_one_with_a_failed_job_with_1(launched, capsys):
+def test_a_sweep_that_came_to_its_end_ends_with_status_0_and_one_with_a_failed_job_with_1(launched, tmp_path, capsys):
+    run_folder(tmp_path, "a", lines=10, finished=True)
     launched.note("done", result="50 %")
     with pytest.raises(SystemExit) as end:
         start(lambda: None)

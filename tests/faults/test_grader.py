@@ -117,7 +117,7 @@ def test_workers_that_are_killed_in_a_training_change_no_reward(tmp_path, traine
                 for pid in [process.pid] if whom == "judge" else children(process.pid):
                     kill(pid)
                     killed[pid] += 1
-                over.wait(1.5)  # a judge takes its time to start
+                over.wait(10)  # a judge takes its time to start, on a busy machine seconds
 
     thread = threading.Thread(target=killer)
     thread.start()
