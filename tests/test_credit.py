@@ -396,5 +396,5 @@ def test_the_report_draws_what_was_found(run, tmp_path):
     main([str(run)])
     drawn = {picture.name: picture for picture in draw_all(tmp_path, arms(read_runs([run])[0]), [])}
     picture = drawn["credit-agreement-1"]
-    assert "motif k=2 and broadcast" in picture.svg and "n = 16 replies of 4 questions" in picture.svg
+    assert "motif k=2 and leave_one_out k=2" in picture.svg and "n = 16 replies of 4 questions" in picture.svg
     assert "bootstrap over questions; seed 0" in picture.caption and (tmp_path / "credit-agreement-1.png").is_file()
