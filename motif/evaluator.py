@@ -7,7 +7,7 @@ table holds all of its jobs.
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -25,11 +25,13 @@ from motif.generation import Generate
 from motif.lm_eval import export
 from motif.locks import Lock
 from motif.masking import masked
-from motif.models import Policy, open_policy, policy_name
+from motif.models import Policy, check_policy, open_policy, policy_name
 from motif.reading import RESULT
 from motif.results import RATES, by_round_lines, results_table, sample_lines
 from motif.runs import Run
 from motif.scores import disagreements, summarise
+
+Measure = Callable[[Policy, Generate, Path], Mapping[str, Any]]  # of a policy, keeping records in the file
 
 
 @dataclass(frozen=True)
@@ -59,16 +61,11 @@ class Evaluator:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        of_kind("episode", self.episode, Episode)
-        of_kind("flaws", self.flaws, Flaws)
-        if not isinstance(self.dataset, Dataset):
-            raise UserError("dataset must be chosen, as in dataset=math500")
+        check_asked(self.policy, self.dataset, self.episode, self.flaws)
         whole("rounds", self.rounds)
         whole("seed", self.seed, at_least=0, at_most=2**31 - 1)
         text("outputs", self.outputs)
         one_of("format", self.format, ("jsonl", "lm_eval"))
-        if not isinstance(self.policy, str) or not self.policy:
-            raise UserError(f"policy must be a run folder, a hub id or a model's folder, got {self.policy!r}")
         try:
             self.settings()
         except UserError as error:
@@ -106,18 +103,13 @@ class Evaluator:
         key = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:8]
         several = f"-x{self.samples}" if self.samples > 1 else ""
         stem = self.folder() / f"{self.dataset.name}-r{self.rounds}{several}-{key}"
-        records_file, result_file = stem.with_suffix(".jsonl"), stem.with_suffix(".json")
-        if result_file.is_file() and not self.overwrite:
-            screen.say(f"measured before, in {records_file}; overwrite=true measures again", style="yellow")
-        else:
-            screen.quiet_bars()
-            policy, generate = opened(self.policy, json.dumps(dict(self.options)), self.generation)
-            with Lock(stem.parent / ".locks" / stem.name, str(records_file), say=screen.say):
-                if self.overwrite:
-                    records_file.unlink(missing_ok=True)
-                    result_file.unlink(missing_ok=True)
-                result = self._measure(policy, generate, questions, episode, settings, records_file)
-                write_json(result_file, masked({**identity, **result}))
+
+        def measure(policy: Policy, generate: Generate, records_file: Path) -> Mapping[str, Any]:
+            return {**identity, **self._measure(policy, generate, questions, episode, settings, records_file)}
+
+        records_file, result_file = measured_once(
+            stem, self.overwrite, self.policy, self.options, self.generation, measure
+        )
         result = measured(result_file)
         made = [export(records_file, result, stem.parent)] if self.format == "lm_eval" else []
         show({**result, "policy": policy_name(self.policy)}, [records_file, *made])
@@ -153,6 +145,36 @@ class Evaluator:
             "compute": of_evaluation(records, policy.model, elapsed),
             "disagreeing": disagreements(records),
         }
+
+
+def check_asked(policy: Any, dataset: Any, episode: Any, flaws: Any) -> None:
+    """Refuse what a program that measures a policy cannot be asked with."""
+    check_policy(policy)
+    of_kind("episode", episode, Episode)
+    of_kind("flaws", flaws, Flaws)
+    if not isinstance(dataset, Dataset):
+        raise UserError("dataset must be chosen, as in dataset=math500")
+
+
+def measured_once(
+    stem: Path, overwrite: bool, policy: str, options: Mapping[str, Any], engine: Any, measure: Measure
+) -> tuple[Path, Path]:
+    """The files of records and result at `stem`, made by `measure` where there is no result, by one process at a time.
+
+    `overwrite` measures again, once the policy is loaded: nothing is thrown away for one that cannot be.
+    """
+    records_file, result_file = stem.with_suffix(".jsonl"), stem.with_suffix(".json")
+    if result_file.is_file() and not overwrite:
+        screen.say(f"measured before, in {records_file}; overwrite=true measures again", style="yellow")
+        return records_file, result_file
+    screen.quiet_bars()
+    loaded = opened(policy, json.dumps(dict(options)), engine)
+    with Lock(stem.parent / ".locks" / stem.name, str(records_file), say=screen.say):
+        if overwrite:
+            records_file.unlink(missing_ok=True)
+            result_file.unlink(missing_ok=True)
+        write_json(result_file, masked(measure(*loaded, records_file)))
+    return records_file, result_file
 
 
 def measured(file: Path) -> dict[str, Any]:

@@ -215,6 +215,12 @@ def run_settings(place: Path) -> dict[str, Any]:
     return {key: model[key] for key in ("dtype", "attention", "quantization", "template_options") if key in model}
 
 
+def check_policy(policy: Any) -> None:
+    """Refuse what names no policy."""
+    if not isinstance(policy, str) or not policy:
+        raise UserError(f"policy must be a run folder, a hub id or a model's folder, got {policy!r}")
+
+
 def policy_name(where: str | Path) -> str:
     """A short name for what `open_policy` is given, fit for a file: the run's, or the end of the path or hub id."""
     place = Path(os.path.abspath(Path(where).expanduser()))

@@ -14,18 +14,16 @@ from rich import box
 from rich.table import Table
 
 from motif import screen
-from motif.checks import UserError, of_kind, text, whole
+from motif.checks import UserError, text, whole
 from motif.data import Dataset, Question, fingerprint
 from motif.effects import effects
 from motif.episode import Episode
 from motif.evaluation import Records, kept
-from motif.evaluator import opened, policy_id
-from motif.files import read_json, write_json
+from motif.evaluator import check_asked, measured_once, policy_id
+from motif.files import read_json
 from motif.flaws import Flaws
 from motif.generation import Generate
 from motif.interventions import Probing, interventions
-from motif.locks import Lock
-from motif.masking import masked
 from motif.models import Policy, policy_name
 from motif.results import interval
 from motif.runs import Run
@@ -56,10 +54,7 @@ class Prober:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        of_kind("episode", self.episode, Episode)
-        of_kind("flaws", self.flaws, Flaws)
-        if not isinstance(self.dataset, Dataset):
-            raise UserError("dataset must be chosen, as in dataset=math500")
+        check_asked(self.policy, self.dataset, self.episode, self.flaws)
         text("outputs", self.outputs)
         whole("rounds", self.rounds, at_least=2, at_most=1000)
         whole("seed", self.seed, at_least=0, at_most=2**31 - 1)
@@ -67,8 +62,6 @@ class Prober:
         whole("batch", self.batch, at_least=2)
         if self.questions is not None:
             whole("questions", self.questions, at_least=2)
-        if not isinstance(self.policy, str) or not self.policy:
-            raise UserError(f"policy must be a run folder, a hub id or a model's folder, got {self.policy!r}")
 
     def run(self) -> dict[str, Any]:
         """Measure, or read what was measured. Returns the result, which lies beside the records as JSON."""
@@ -78,18 +71,13 @@ class Prober:
         identity = self.identity(questions)
         key = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:8]
         stem = self.folder() / f"{self.dataset.name}-r{self.rounds}-{key}"
-        records_file, result_file = stem.with_suffix(".jsonl"), stem.with_suffix(".json")
-        if result_file.is_file() and not self.overwrite:
-            screen.say(f"measured before, in {records_file}; overwrite=true measures again", style="yellow")
-        else:
-            screen.quiet_bars()
-            policy, generate = opened(self.policy, json.dumps(dict(self.options)), self.generation)
-            with Lock(stem.parent / ".locks" / stem.name, str(records_file), say=screen.say):
-                if self.overwrite:
-                    records_file.unlink(missing_ok=True)
-                    result_file.unlink(missing_ok=True)
-                records = self._measure(policy, generate, questions, records_file)
-                write_json(result_file, masked({**identity, **effects(records)}))
+
+        def measure(policy: Policy, generate: Generate, records_file: Path) -> Mapping[str, Any]:
+            return {**identity, **effects(self._measure(policy, generate, questions, records_file))}
+
+        records_file, result_file = measured_once(
+            stem, self.overwrite, self.policy, self.options, self.generation, measure
+        )
         result = measured(result_file)
         show(result, policy_name(self.policy))
         for name, place in (("records", records_file), ("result", result_file)):

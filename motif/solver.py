@@ -10,7 +10,7 @@ from motif.data import Question
 from motif.episode import Episode, Node, Tree, grade
 from motif.evaluation import Evaluation
 from motif.generation import Reply, Sampling
-from motif.models import Policy, open_policy, policy_name
+from motif.models import Policy, check_policy, open_policy, policy_name
 from motif.prompts import Conversation
 
 
@@ -32,8 +32,7 @@ class Solver:
         whole("rounds", self.rounds)
         whole("seed", self.seed, at_least=0)
         number("temperature", self.temperature, at_least=0)
-        if not isinstance(self.policy, str) or not self.policy:
-            raise UserError(f"policy must be a run folder, a hub id or a model's folder, got {self.policy!r}")
+        check_policy(self.policy)
         if not str(self.question).strip():
             raise UserError('the question is empty: python solve.py policy=... "What is 7 times 8?"')
 

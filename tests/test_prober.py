@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from motif import prober
+from motif import evaluator
 from motif.chain import Chain
 from motif.checks import UserError
 from motif.engines import Transformers
@@ -68,7 +68,7 @@ def test_a_policy_that_hands_on_where_it_got_to_falls_to_the_single_round_level_
     def generate(talks, sampling):
         return [reached(talk, reply) for talk, reply in zip(talks, own(talks, sampling), strict=True)]
 
-    monkeypatch.setattr(prober, "opened", lambda *_: (policy, generate))
+    monkeypatch.setattr(evaluator, "opened", lambda *_: (policy, generate))
     result = probing(tmp_path).run()
     alone = single_round(policy, own, Chain(test_size=22).test(), tmp_path / "one.jsonl")
     assert result["untouched"]["value"] > 0.85 > 0.6 > alone
@@ -90,7 +90,7 @@ def test_what_was_measured_is_read_and_what_was_interrupted_goes_on(tmp_path, mo
     file.write_bytes(text[: len(text) * 3 // 4])
     assert probing(tmp_path, **small, batch=2).run() == result and file.read_bytes() == text
     capsys.readouterr()
-    monkeypatch.setattr(prober, "opened", lambda *_: pytest.fail("measured again"))
+    monkeypatch.setattr(evaluator, "opened", lambda *_: pytest.fail("measured again"))
     assert probing(tmp_path, **small).run() == result
     assert "measured before" in capsys.readouterr().out
     with pytest.raises(pytest.fail.Exception):
