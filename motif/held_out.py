@@ -4,7 +4,6 @@ It changes nothing of training: greedy or drawn, its replies have random numbers
 steps. A measurement that a kill interrupted goes on where it was, one that is finished is read.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from motif.compute import Ledger, of_evaluation
 from motif.data import Question
 from motif.episode import Episode
 from motif.evaluation import Evaluation, evaluate
-from motif.files import write_json
+from motif.files import read_json, write_json
 from motif.generation import Generate
 from motif.models import Policy
 from motif.runs import Run
@@ -67,7 +66,7 @@ class HeldOut:
                 return {}
             file = self.folder / f"step-{step:06d}-n{len(self.questions)}.jsonl"
             result = file.with_suffix(".json")
-            made = json.loads(result.read_text()) if processes.first() and result.is_file() else None
+            made = read_json(result) if processes.first() and result.is_file() else None
             if (found := processes.of_first(made)) is None:
                 before = ledger.seconds["held_out"]
                 with ledger.phase("held_out"):
@@ -83,5 +82,5 @@ class HeldOut:
 
     def results(self) -> list[dict[str, Any]]:
         """What was measured, in the order of steps: accuracy, its interval, n and what it cost."""
-        found = [json.loads(file.read_text()) for file in sorted(self.folder.glob("step-*.json"))]
+        found = [read_json(file) for file in sorted(self.folder.glob("step-*.json"))]
         return [{key: each[key] for key in ("step", "accuracy", "interval", "n", "compute")} for each in found]
