@@ -6,7 +6,7 @@ The trees are grown with the policy that is being trained, futures included, one
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 from motif import measures, processes
 from motif.advantages import Worth, against_the_group, flat, scaled, spread
@@ -80,13 +80,13 @@ class Rollout:
         with self.ledger.phase("reward"):
             self.marks(self.trees)
             groups = [self.algorithm.rows(tree) for tree in self.trees]
-            values = [[self.reward.of(row.path, row.futures) for row in rows] for rows in groups]
+            made = credited(self.algorithm, groups, self.reward, self.scale_rewards)
         self.ledger.count(self.trees)
-        advantages = self._note(groups, values)
+        advantages = self._note(groups, made)
         self.metrics |= checked
         self.trained = [row.path[-1].reply for rows in groups for row in rows]
         filled = [place for rows in groups for place in (*rows, *[None] * (group - len(rows)))]
-        told = iter(zip(itertools.chain(*values), advantages, strict=True))
+        told = iter(zip(itertools.chain(*made.values), advantages, strict=True))
         sent = [(row.path[-1].reply, True, *next(told)) if row else (self._nothing(), False, {}, 0.0) for row in filled]
         self.advantages = None if self.algorithm.by_trl else [advantage for *_, advantage in sent]
         replies = [reply for reply, *_ in sent]
@@ -124,29 +124,22 @@ class Rollout:
 
         return generate
 
-    def _note(self, groups: list[list[Row]], values: list[list[dict[str, float]]]) -> list[float]:
+    def _note(self, groups: Sequence[Sequence[Row]], made: "Credit") -> list[float]:
         """Keep what each trained reply got; returns the advantages of the rows with their weights in the loss."""
-        worths = [
-            [worth(row, value, self.reward) for row, value in zip(rows, told, strict=True)]
-            for rows, told in zip(groups, values, strict=True)
-        ]
-        found = of_groups(self.algorithm, groups, worths, self.scale_rewards)
-        rows = list(itertools.chain(*groups))
+        rows, *flattened = (list(itertools.chain(*parts)) for parts in (groups, *made))
         self.notes = {
             id(row.path[-1]): {"values": value, "reward": worth.total, "advantage": advantage}
-            for row, value, worth, advantage in zip(
-                rows, itertools.chain(*values), itertools.chain(*worths), itertools.chain(*found), strict=True
-            )
+            for row, value, worth, advantage in zip(rows, *flattened, strict=True)
         }
         self.metrics = {
             **measures.of_episodes(self.trees),
             **measures.by_round(self.trees),
-            "zero_spread": fmean(flat(self.algorithm.centred(group)) for group in worths),
+            "zero_spread": fmean(flat(self.algorithm.centred(group)) for group in made.worths),
         }
         most = self.slots // self.algorithm.m
         return [
             advantage * most / len(row.trajectory) if most > 1 else advantage
-            for row, advantage in zip(rows, itertools.chain(*found), strict=True)
+            for row, advantage in zip(rows, itertools.chain(*made.advantages), strict=True)
         ]
 
     def reward_functions(self) -> list[Callable[..., list[float | None]]]:
@@ -170,6 +163,24 @@ class Rollout:
 def worth(row: Row, values: Mapping[str, float], reward: Reward) -> Worth:
     """What a row is worth to its algorithm, by the `values` of the terms of `reward`."""
     return Worth(*reward.parts(values), trajectory=id(row.path[0]), share=1 / len(row.trajectory), round=len(row.path))
+
+
+class Credit(NamedTuple):
+    """By group and row: the values of the reward's terms, what the row is worth, its advantage before its weight."""
+
+    values: list[list[dict[str, float]]]
+    worths: list[list[Worth]]
+    advantages: list[list[float]]
+
+
+def credited(algorithm: Algorithm, groups: Sequence[Sequence[Row]], reward: Reward, scale: str = "group") -> Credit:
+    """What the rows of `groups` get."""
+    values = [[reward.of(row.path, row.futures) for row in rows] for rows in groups]
+    worths = [
+        [worth(row, value, reward) for row, value in zip(rows, told, strict=True)]
+        for rows, told in zip(groups, values, strict=True)
+    ]
+    return Credit(values, worths, of_groups(algorithm, groups, worths, scale))
 
 
 def of_groups(

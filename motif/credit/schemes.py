@@ -14,7 +14,7 @@ from motif.algorithms import Algorithm, Row
 from motif.checks import UserError
 from motif.episode import Node, Path, Tree
 from motif.rewards import Reward, Term
-from motif.rollout import of_groups, worth
+from motif.rollout import credited
 
 
 @dataclass(frozen=True)
@@ -112,16 +112,8 @@ def credit(scheme: Algorithm, trees: Sequence[Tree], reward: Reward, scale: Any 
         return []
     rounds = trees[0].roots[0].rounds
     groups = [scheme.rows(cut(tree, scheme.branching(rounds))) for tree in trees]
-    values = [[reward.of(row.path, row.futures) for row in rows] for rows in groups]
-    worths = [
-        [worth(row, value, reward) for row, value in zip(rows, told, strict=True)]
-        for rows, told in zip(groups, values, strict=True)
-    ]
-    found = of_groups(scheme, groups, worths, scale)
-    return [
-        [Credited(*each) for each in zip(*parts, strict=True)]
-        for parts in zip(groups, values, worths, found, strict=True)
-    ]
+    made = credited(scheme, groups, reward, scale)
+    return [[Credited(*each) for each in zip(*parts, strict=True)] for parts in zip(groups, *made, strict=True)]
 
 
 def remembering(reward: Reward) -> Reward:
