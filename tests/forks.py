@@ -4,6 +4,7 @@
 the imports a fork is `python train.py`, or another program: its own process, group, output, signals and limits.
 """
 
+import faulthandler
 import json
 import os
 import resource
@@ -145,6 +146,7 @@ def serve() -> None:
             asked: Mapping[str, Any] = json.loads(line)
 
             def prepare(asked: Mapping[str, Any] = asked) -> None:
+                faulthandler.enable()  # a run that crashes says where
                 os.environ.update(asked["environment"])
                 if asked["limit"]:
                     resource.setrlimit(resource.RLIMIT_FSIZE, (asked["limit"], asked["limit"]))

@@ -304,7 +304,7 @@ def test_a_curve_is_a_mean_and_a_band_over_seeds_and_goes_on_as_single_seeds(tmp
     found = curve(arm, "reward", "train/generated_tokens")
     assert list(found.x) == [100, 200] and list(found.mean) == [0.75, 0.75]
     assert (list(found.low), list(found.high)) == ([0.5, 0.5], [1.0, 1.0])
-    assert [list(x) for x, _ in found.ends] == [[300, 400]]
+    assert [list(x) for x, _ in found.ends] == [[200, 300, 400]]  # from where the seeds part
     assert counted(arm) == "n = 2 seeds, 1 unfinished"
 
 

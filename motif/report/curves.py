@@ -17,7 +17,7 @@ Metric = Callable[[Mapping[str, Any]], float | None]
 
 @dataclass(frozen=True)
 class Curve:
-    """`x`, `mean`, `low`, `high` where all seeds have been; `ends` are (x, y) of single seeds that went further."""
+    """`x`, `mean`, `low`, `high` where all seeds have been; `ends` are (x, y) of single seeds from there on."""
 
     x: np.ndarray
     mean: np.ndarray
@@ -82,12 +82,14 @@ def curve(arm: Arm, metric: str, against: str) -> Curve | None:
     grid = grid[(grid >= start) & (grid <= end)]
     if not len(grid):
         grid = np.array([start])
+    if grid[-1] < end:  # between two points of the longest seed
+        grid = np.append(grid, end)
     values = np.stack([np.interp(grid, found[:, 0], found[:, 1]) for found in seeds])
     ends = []
-    for found in seeds:
-        beyond = found[:, 0] > grid[-1]
-        if beyond.any() and len(seeds) > 1:
-            ends.append((found[beyond, 0], found[beyond, 1]))
+    for found, own in zip(seeds, values, strict=True):
+        beyond = found[found[:, 0] > grid[-1]]
+        if len(beyond):
+            ends.append((np.append(grid[-1], beyond[:, 0]), np.append(own[-1], beyond[:, 1])))
     return Curve(grid, values.mean(0), values.min(0), values.max(0), len(seeds), ends)
 
 
