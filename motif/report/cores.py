@@ -4,6 +4,8 @@ import multiprocessing
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.connection import wait
+from threading import Thread
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
@@ -19,10 +21,22 @@ def each(function: Callable[[Item], Found], items: Sequence[Item]) -> list[Found
         return [function(item) for item in items]
     WORK.append((function, items))
     try:
-        with ProcessPoolExecutor(workers, multiprocessing.get_context("fork")) as pool:
+        with ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), _end_with_parent) as pool:
             return list(pool.map(_found, range(len(items))))
     finally:
         WORK.pop()
+
+
+def _end_with_parent() -> None:
+    """A worker ends with the process that forked it, and does not wait for work from one that was killed."""
+    parent = multiprocessing.parent_process()
+    assert parent
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def _found(place: int) -> Any:
