@@ -467,6 +467,7 @@ def test_the_page_lists_filters_and_searches_in_a_browser(hostile):
     const training = [...$("source").options].find((option) => option.textContent.startsWith("training"));
     $("source").value = training.value; $("source").onchange();
     await until(() => listed().length === 1);
+    found.counted = ["wrong", "disagree"].map((flag) => $("filter-" + flag).textContent);
     found.training = [...page.querySelectorAll(".tag")].map((tag) => tag.textContent);
     found.rounds = [...page.querySelectorAll(".reply > summary")].map((title) => title.firstChild.textContent);
     return found;"""
@@ -476,6 +477,7 @@ def test_the_page_lists_filters_and_searches_in_a_browser(hostile):
     assert found["all"] == q and found["right"] == q[:2] and found["wrong"] == q[2:]
     assert (found["truncated"], found["copied"], found["disagree"]) == ([q[2]], [q[3]], [q[1]])
     assert found["both"] == [q[3]] and found["searched"] == [q[1]] and found["marked"] == "needle"
+    assert found["counted"][0].startswith("wrong (") and found["counted"][1] == "graders disagree (not known)"
     assert {"reward 1.000", "advantage 0.700", "5 tokens", "answer 2"} <= set(found["training"])
     assert found["rounds"] == ["round 1", "round 2"]
 
