@@ -108,7 +108,13 @@ class Shares:
 
 
 def write_source(
-    folder: Path, id: str, run: str, title: str, records: Iterator[dict[str, Any]], most: int, unknown: Sequence[str] = ()
+    folder: Path,
+    id: str,
+    run: str,
+    title: str,
+    records: Iterator[dict[str, Any]],
+    most: int,
+    unknown: Sequence[str] = (),
 ) -> Source:
     """Write one source's scripts, `<id>-000.js` and on. Flags that its records say nothing of are `unknown`."""
     kept, counts = Sample(most), Counter[str]()
