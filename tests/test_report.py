@@ -21,6 +21,7 @@ from motif.report.episodes import Sample, script, trained, write_episodes
 from motif.report.groups import counted, groups
 from motif.report.page import clear
 from motif.report.pictures import draw_all, frontier
+from motif.report.style import STYLE, figure, legend
 from motif.runs import write_json, write_text
 from motif.scores import summarise
 from motif.untrusted import visible
@@ -214,12 +215,15 @@ def test_seeds_have_their_spread_and_t_interval_in_the_table_of_arms(tmp_path):
     make_run(tmp_path / "a", seed=0, right=(True, True, True, False))
     make_run(tmp_path / "b", seed=1, right=(True, True, False, False))
     make_run(tmp_path / "c", "grpo", right=(True, True, False, False))
+    for seed in (0, 1):
+        make_run(tmp_path / f"d{seed}", "value", seed=seed, right=(True, True, False, False))
     found = tables.results(groups(arms(reading.read_runs(sorted(tmp_path.iterdir()))[0])), [])
     of = [
         list(found.columns).index(name) for name in ("arm", "decoded rounds", "spread of seeds", "interval over seeds")
     ]
     cells = {tuple(row[place] for place in of[:2]): tuple(row[place] for place in of[2:]) for row in found.rows}
     assert cells["motif", "3"] == ("17.7 points", "0.0% – 100.0%")  # of 75 % and 50 %: ± 12.7 · 17.7 / √2
+    assert cells["value", "3"] == ("0.0 points", "–")
     assert cells["grpo", "3"] == ("–", "–") and all(len(row) == len(found.columns) for row in found.rows)
 
 
@@ -390,6 +394,24 @@ def test_pictures_are_written_in_both_kinds_with_units_and_n(written, tmp_path):
     for picture in drawn:
         assert "n = " in picture.svg and "currentColor" in picture.svg and 'id="' + picture.name in picture.svg
         assert any(unit in picture.svg for unit in ("(%)", "tokens", "step", "minutes", "reward"))
+
+
+def test_no_legend_is_wider_than_its_picture(tmp_path):
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    for label in (
+        "motif (n = 512 × 3 seeds), 3 rounds",
+        "motif k=4 (n = 48–512 × 3 seeds)",
+        "grpo (n = 512 × 3 seeds)",
+    ):
+        with rc_context(STYLE):
+            made, axes = figure("title", "x", "y")
+            for place in range(2):
+                axes.errorbar([1], [place], [[1], [1]], marker="o", label=label)
+            legend(made, axes)
+            FigureCanvasAgg(made).draw()
+        assert made.legends[0].get_window_extent().x1 <= made.bbox.width, label
 
 
 def test_an_older_reports_pictures_are_taken_away_and_nobody_elses(tmp_path):

@@ -161,20 +161,22 @@ def results(groups: Sequence[Group], references: Sequence[Reference]) -> Table:
         rows,
         "Accuracy is the mean over seeds. The interval is Wilson's, clustered by question where there are several "
         "samples or seeds: what these policies would score on other such questions. Over seeds stand the standard "
-        "deviation and the 95 % t interval of the mean: what other seeds would score on these questions. Tokens are "
-        "generated ones, all rounds and samples of a question together.",
+        "deviation and the 95 % t interval of the mean: what other seeds would score on these questions; none where "
+        "all seeds score alike, for a few that agree do not say that others would. "
+        "Tokens are generated ones, all rounds and samples of a question together.",
         frozenset(range(2, 14)),
     )
 
 
 def of_seeds(accuracies: Sequence[float]) -> tuple[str, str]:
-    """Spread and t interval over seeds; of one seed neither is known."""
-    from motif.statistics import over_seeds
+    """Spread and t interval over seeds; of one seed neither is known, and of seeds that agree no interval."""
+    from motif.statistics import TINY, over_seeds
 
     if len(accuracies) < 2:
         return MISSING, MISSING
     _, spread, (low, high) = over_seeds(accuracies)
-    return f"{100 * spread:.1f} points", interval((max(0.0, low), min(1.0, high)))
+    wide = interval((max(0.0, low), min(1.0, high))) if spread > TINY else MISSING
+    return f"{100 * spread:.1f} points", wide
 
 
 def optional(group: Group, key: str) -> str:
