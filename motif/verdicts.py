@@ -104,7 +104,8 @@ class Verdict:
         return f"It took {' and '.join(spent)}." if spent else "Token budgets are not known."
 
     def _needed(self) -> str:
-        least = "no difference" if self.detectable is None else f"{100 * self.detectable:.1f} points or more"
+        points = self.detectable
+        least = "no difference, however large" if points is None else f"{100 * points:.1f} points or more"
         sees = f"this study would see {least}" + ", before Holm's correction" * (self.family > 1)
         if not self.effect:
             return f"In 80 % of cases {sees}."

@@ -135,7 +135,7 @@ def written(tmp_path_factory):
 def test_the_command_prints_the_table_what_it_left_out_and_where_the_report_lies(written):
     home, printed = written
     lines = printed.strip().splitlines()
-    assert lines[0].startswith("| algo | rounds | seed |")
+    assert lines[0].startswith("| arm | rounds | seed |")
     said = [line for line in lines if line.startswith("motif is ")]
     assert said and "decoded in 3 rounds" in said[0] and lines.index(said[0]) > lines.index(lines[-1]) - 20
     assert said[0] in (home / "report" / "report.md").read_text()
@@ -209,6 +209,15 @@ def test_records_that_say_no_more_than_what_was_right_are_shown_as_far_as_they_g
     assert build(runs, tmp_path / "report").is_file()
     (result,) = (found for found in runs[0].results if found.rounds == 3)
     assert result.shares == {"q0": 1.0, "q1": 0.0} and result.shares_by_round == []
+
+
+def test_in_the_terminal_every_run_has_its_rows_and_its_arms_name_and_equal_base_policies_one(tmp_path):
+    for k in (1, 2, 4):
+        make_run(tmp_path / f"k{k}", reward={"k": k})
+    found = tables.lines(reading.read_runs(sorted(tmp_path.iterdir()))[0])
+    named = [row[0] for row in found if row[3] == "trained" and row[5] == "3 rounds"]
+    assert named == ["motif k=1", "motif k=2", "motif k=4"]
+    assert len({row for row in found if row[0] == "none"}) == sum(row[0] == "none" for row in found) > 0
 
 
 def test_seeds_have_their_spread_and_t_interval_in_the_table_of_arms(tmp_path):

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from motif import untrusted
-from motif.arms import Arm, differing_keys
+from motif.arms import Arm, arms, differing_keys
 from motif.reading import BASE, MISSING, Recorded
 from motif.report.groups import Group
 from motif.report.paper import Reference
 
 LINES = (
-    "algo",
+    "arm",
     *("rounds", "seed", "policy", "data set", "decoded in", "accuracy", "95 % interval", "n", "truncated", "tokens"),
 )
 SPENT = {  # of a run, in the ledger's words
@@ -94,10 +94,12 @@ def decoded(rounds: int) -> str:
 def lines(runs: Iterable[Recorded]) -> list[tuple[str, ...]]:
     """For the terminal: one row a run, policy and number of rounds it was decoded in; base policies of equal result
     are listed once."""
-    found: dict[tuple[str, ...], None] = {}
+    found: list[tuple[str, ...]] = []
+    runs = list(runs)
+    names = {id(run): arm.name for arm in arms(runs) if arm.trained for run in (*arm.runs, *arm.repeated)}
 
     def of(run: Recorded) -> tuple[str, ...]:
-        return tuple(str(run.choice(key)) for key in ("algo", "rounds", "seed"))
+        return names.get(id(run), MISSING), *(str(run.choice(key)) for key in ("rounds", "seed"))
 
     for run in sorted(runs, key=of):
         who = of(run)
@@ -109,7 +111,8 @@ def lines(runs: Iterable[Recorded]) -> list[tuple[str, ...]]:
                 *(policy, result.dataset, decoded(result.rounds), share(entry["accuracy"])),
                 *(interval(entry["interval"]), str(result.n), share(entry["truncated"]), f"{entry['tokens']:.0f}"),
             )
-            found.setdefault(row)
+            if result.policy != BASE or row not in found:
+                found.append(row)
     return sorted(found, key=lambda row: row[0] != "none")
 
 
