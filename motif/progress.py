@@ -159,7 +159,7 @@ def seconds(file: Path) -> float:
 def with_guesses(found: Sequence[Status]) -> list[Status]:
     """The same, where those of which nothing is known yet are said to take as long as the runs of the likest names did
     or will: of the same algorithm and rounds, say; the seed makes no difference."""
-    known = [each for each in found if each.state == "finished" or each.left is not None]
+    known = [each for each in found if each.state in FINISHED or each.left is not None]
     known = [each for each in known if each.spent + (each.left or 0.0) > 0]
 
     def guess(open_one: Status) -> float | None:

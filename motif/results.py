@@ -85,7 +85,7 @@ def show_result(summary: Mapping[str, Any], folder: Path) -> None:
         screen.say(line)
     screen.say(f"folder  {folder} ({disk_words(folder)})")
     for place, command in enumerate(
-        [*next_commands(summary["algo"], sys.argv[1:]), f"python evaluate.py policy={folder}"]
+        [*next_commands(summary["algo"], sys.argv[1:], folder.parent), f"python evaluate.py policy={folder}"]
     ):
         screen.say(f"{'' if place else 'next':<8}{command}")
 
@@ -118,9 +118,9 @@ def spent_lines(summary: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def next_commands(algo: str, typed: Sequence[str]) -> list[str]:
-    """What to type next after a run of `algo` that came of these arguments."""
-    table = "python -m motif.report outputs/*"
+def next_commands(algo: str, typed: Sequence[str], outputs: Path = Path("outputs")) -> list[str]:
+    """What to type next after a run of `algo` that came of these arguments and lies in `outputs`."""
+    table = f"python -m motif.report {shlex.quote(str(outputs))}/*"
     if any(argument in ("-m", "--multirun") or argument.startswith("sweeps=") for argument in typed):
         return [table]
     fixed = [

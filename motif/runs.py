@@ -49,6 +49,10 @@ class Record:
             whole("record.questions", self.questions, at_least=0)
 
 
+class AnotherRun(UserError):
+    """A run of another configuration lies where this one would."""
+
+
 class Run:
     """The folder of one run."""
 
@@ -80,7 +84,7 @@ class Run:
                 "overwrite=true to lose that run"
             )
         if not overwrite and run.has_recorded() and (keys := run.differs(config)):
-            raise UserError(
+            raise AnotherRun(
                 f"{folder} holds a run with another configuration ({', '.join(keys)} differ; only "
                 f"{', '.join(PLUMBING)}, algo.micro_batch may); choose another name=, or overwrite=true to lose that "
                 "run"

@@ -23,7 +23,7 @@ from motif.locks import reason
 from motif.masking import masked
 from motif.progress import FINISHED, Status, status, with_guesses
 from motif.reading import named, there
-from motif.runs import Run
+from motif.runs import AnotherRun, Run
 
 UNTOUCHED = (*FINISHED, "running", "running elsewhere")  # that the same command has nothing to do for
 
@@ -45,9 +45,10 @@ class Job:
         )
 
     def failed(self, error: BaseException) -> None:
-        """Write down why; the traceback of what is not a person's mistake is kept, for the last screen has no room."""
+        """Write down why; the traceback of what is not a person's mistake is kept, for the last screen has no room.
+        One that was `refused` for the run that lies in its folder has nothing to do with that run."""
         trace = "" if isinstance(error, UserError) else "".join(traceback.format_exception(error))
-        self.note("failed", reason=reason(error), traceback=trace)
+        self.note("failed", reason=reason(error), traceback=trace, refused=isinstance(error, AnotherRun))
 
 
 def launch(folder: Path, study: str, command: Sequence[str], jobs: Sequence[tuple[Sequence[str], str | None]]) -> None:
@@ -114,7 +115,8 @@ def survey(paths: Iterable[Path]) -> tuple[list[Status], list[Path]]:
             launches[f"{outputs} {plan['study']} {sorted(plan['command'])}"] = file.parent
     for folder in launches.values():
         for job in jobs_of(folder):
-            place = job.get("folder", f"{folder}/{job['number']}")
+            own = f"{folder}/{job['number']}"
+            place = own if job.get("refused") else job.get("folder", own)
             if place not in runs:
                 runs[place] = of_job(job)
     return with_guesses(list(runs.values())), list(launches.values())
@@ -124,10 +126,11 @@ def of_job(job: Mapping[str, Any]) -> Status:
     """Where a job of a sweep stands: what it said itself in this launch, else what its run's files say."""
     asked = list(job["overrides"])
     name = job.get("name") or " ".join(asked)
-    here = status(Path(job["folder"])) if "folder" in job else Status(name, "not begun")
+    mine = "folder" in job and not job.get("refused")
+    here = status(Path(job["folder"])) if mine else Status(name, "not begun")
     here = replace(here, overrides=asked)
     state = job["state"]
-    if state in FINISHED and "folder" in job and here.state not in FINISHED:
+    if state in FINISHED and mine and here.state not in FINISHED:
         return here  # its folder was removed since, and the same command does it again
     if state in ("done", "skipped", "failed"):
         left = None if state in FINISHED else here.left
@@ -223,10 +226,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise UserError(f"no run in {named(paths)}; name run folders, or a folder of them")
     screen.show(table(found))
     screen.say(totals(found))
-    known = {each.name: each for each in found}
+    known = {each.name: each for each in reversed(found)}
     for folder in launches:
-        jobs = map(of_job, jobs_of(folder))
-        of_launch = [replace(known.get(each.name, each), overrides=each.overrides) for each in jobs]
+        jobs = [(of_job(job), job.get("refused")) for job in jobs_of(folder)]
+        of_launch = [
+            each if refused else replace(known.get(each.name, each), overrides=each.overrides) for each, refused in jobs
+        ]
         if not any(each.state == "running" for each in of_launch):
             how_to_go_on(folder, of_launch)
 

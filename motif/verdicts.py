@@ -72,6 +72,7 @@ class Verdict:
         if self.baseline_rounds != self.rounds:
             where += f" against {in_rounds(self.baseline_rounds)}"
         low, high = self.interval
+        alone = " of this comparison alone" * (self.family > 1)
         corrected = (
             f", {probability(self.p_holm)} as one of {self.family} (Holm)"
             if self.p_holm is not None and self.family > 1
@@ -81,7 +82,7 @@ class Verdict:
         return " ".join(
             [
                 f"{self.arm} is {self.outcome} {link} {self.baseline} {where}:",
-                f"{100 * self.effect:+.1f} points (95 % interval {100 * low:+.1f} to {100 * high:+.1f};",
+                f"{100 * self.effect:+.1f} points (95 % interval{alone} {100 * low:+.1f} to {100 * high:+.1f};",
                 f"{self.accuracy[0]:.1%} against {self.accuracy[1]:.1%}),",
                 f"{self.test}, {probability(self.p)}{corrected},",
                 f"n = {self.n:,} questions{samples}, training seeds: {self._seeds()}.",
@@ -103,8 +104,9 @@ class Verdict:
         return f"It took {' and '.join(spent)}." if spent else "Token budgets are not known."
 
     def _needed(self) -> str:
-        least = "no difference" if self.detectable is None else f"{100 * self.detectable:.1f} points or more"
-        sees = f"this study would see {least}"
+        points = self.detectable
+        least = "no difference, however large" if points is None else f"{100 * points:.1f} points or more"
+        sees = f"this study would see {least}" + ", before Holm's correction" * (self.family > 1)
         if not self.effect:
             return f"In 80 % of cases {sees}."
         if self.needed_n is not None:

@@ -104,7 +104,7 @@ def test_a_clock_that_jumps_changes_no_estimate_and_no_state(tmp_path, monkeypat
 
 def test_a_run_that_nothing_is_known_of_takes_as_long_as_the_likest_did_or_will():
     known = [
-        Status("grpo-chain-tiny-r3-s0", "finished", spent=100),
+        Status("grpo-chain-tiny-r3-s0", "done", spent=100),  # as a job of a sweep says it
         Status("motif-chain-tiny-r3-s0", "running", spent=200, left=100),
         Status("motif-chain-tiny-r1-s0", "finished", spent=50),
         Status("motif-chain-tiny-r3-s2", "killed"),  # before anything was measured

@@ -21,6 +21,7 @@ from motif.report.episodes import Sample, script, trained, write_episodes
 from motif.report.groups import counted, groups
 from motif.report.page import clear
 from motif.report.pictures import draw_all, frontier
+from motif.report.style import STYLE, figure, legend
 from motif.runs import write_json, write_text
 from motif.scores import summarise
 from motif.untrusted import visible
@@ -134,7 +135,7 @@ def written(tmp_path_factory):
 def test_the_command_prints_the_table_what_it_left_out_and_where_the_report_lies(written):
     home, printed = written
     lines = printed.strip().splitlines()
-    assert lines[0].startswith("| algo | rounds | seed |")
+    assert lines[0].startswith("| arm | rounds | seed |")
     said = [line for line in lines if line.startswith("motif is ")]
     assert said and "decoded in 3 rounds" in said[0] and lines.index(said[0]) > lines.index(lines[-1]) - 20
     assert said[0] in (home / "report" / "report.md").read_text()
@@ -210,16 +211,28 @@ def test_records_that_say_no_more_than_what_was_right_are_shown_as_far_as_they_g
     assert result.shares == {"q0": 1.0, "q1": 0.0} and result.shares_by_round == []
 
 
+def test_in_the_terminal_every_run_has_its_rows_and_its_arms_name_and_equal_base_policies_one(tmp_path):
+    for k in (1, 2, 4):
+        make_run(tmp_path / f"k{k}", reward={"k": k})
+    found = tables.lines(reading.read_runs(sorted(tmp_path.iterdir()))[0])
+    named = [row[0] for row in found if row[3] == "trained" and row[5] == "3 rounds"]
+    assert named == ["motif k=1", "motif k=2", "motif k=4"]
+    assert len({row for row in found if row[0] == "none"}) == sum(row[0] == "none" for row in found) > 0
+
+
 def test_seeds_have_their_spread_and_t_interval_in_the_table_of_arms(tmp_path):
     make_run(tmp_path / "a", seed=0, right=(True, True, True, False))
     make_run(tmp_path / "b", seed=1, right=(True, True, False, False))
     make_run(tmp_path / "c", "grpo", right=(True, True, False, False))
+    for seed in (0, 1):
+        make_run(tmp_path / f"d{seed}", "value", seed=seed, right=(True, True, False, False))
     found = tables.results(groups(arms(reading.read_runs(sorted(tmp_path.iterdir()))[0])), [])
     of = [
         list(found.columns).index(name) for name in ("arm", "decoded rounds", "spread of seeds", "interval over seeds")
     ]
     cells = {tuple(row[place] for place in of[:2]): tuple(row[place] for place in of[2:]) for row in found.rows}
     assert cells["motif", "3"] == ("17.7 points", "0.0% – 100.0%")  # of 75 % and 50 %: ± 12.7 · 17.7 / √2
+    assert cells["value", "3"] == ("0.0 points", "–")
     assert cells["grpo", "3"] == ("–", "–") and all(len(row) == len(found.columns) for row in found.rows)
 
 
@@ -392,6 +405,24 @@ def test_pictures_are_written_in_both_kinds_with_units_and_n(written, tmp_path):
         assert any(unit in picture.svg for unit in ("(%)", "tokens", "step", "minutes", "reward"))
 
 
+def test_no_legend_is_wider_than_its_picture(tmp_path):
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    for label in (
+        "motif (n = 512 × 3 seeds), 3 rounds",
+        "motif k=4 (n = 48–512 × 3 seeds)",
+        "grpo (n = 512 × 3 seeds)",
+    ):
+        with rc_context(STYLE):
+            made, axes = figure("title", "x", "y")
+            for place in range(2):
+                axes.errorbar([1], [place], [[1], [1]], marker="o", label=label)
+            legend(made, axes)
+            FigureCanvasAgg(made).draw()
+        assert made.legends[0].get_window_extent().x1 <= made.bbox.width, label
+
+
 def test_an_older_reports_pictures_are_taken_away_and_nobody_elses(tmp_path):
     write_text(tmp_path / "report.md", "![old](pictures/old.png)\n\n![up](pictures/../../up.png)\n")
     for name in ("old.png", "old.svg", "photo.png"):
@@ -467,6 +498,7 @@ def test_the_page_lists_filters_and_searches_in_a_browser(hostile):
     const training = [...$("source").options].find((option) => option.textContent.startsWith("training"));
     $("source").value = training.value; $("source").onchange();
     await until(() => listed().length === 1);
+    found.counted = ["wrong", "disagree"].map((flag) => $("filter-" + flag).textContent);
     found.training = [...page.querySelectorAll(".tag")].map((tag) => tag.textContent);
     found.rounds = [...page.querySelectorAll(".reply > summary")].map((title) => title.firstChild.textContent);
     return found;"""
@@ -476,6 +508,7 @@ def test_the_page_lists_filters_and_searches_in_a_browser(hostile):
     assert found["all"] == q and found["right"] == q[:2] and found["wrong"] == q[2:]
     assert (found["truncated"], found["copied"], found["disagree"]) == ([q[2]], [q[3]], [q[1]])
     assert found["both"] == [q[3]] and found["searched"] == [q[1]] and found["marked"] == "needle"
+    assert found["counted"][0].startswith("wrong (") and found["counted"][1] == "graders disagree (not known)"
     assert {"reward 1.000", "advantage 0.700", "5 tokens", "answer 2"} <= set(found["training"])
     assert found["rounds"] == ["round 1", "round 2"]
 

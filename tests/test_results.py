@@ -1,4 +1,5 @@
 from io import StringIO
+from pathlib import Path
 
 from rich.console import Console
 
@@ -56,6 +57,7 @@ def test_what_is_next_keeps_what_was_typed():
     assert second == "python train.py -m rounds=4 model=local 'model.path=a b' algo=grpo,motif seed=0,1,2"
     assert "motif.report" in table
     assert next_commands("grpo", ["-m", "seed=0,1"]) == [table]
+    assert next_commands("grpo", ["-m", "outputs=my runs"], Path("my runs")) == ["python -m motif.report 'my runs'/*"]
 
 
 def test_the_cost_of_training_is_stated_on_every_axis():

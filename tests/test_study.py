@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from motif.study import Job, duration, jobs_of, last_screen, launch, study_of, survey, totals
+from motif.runs import AnotherRun
+from motif.study import Job, duration, jobs_of, last_screen, launch, main, study_of, survey, totals
 from tests.test_progress import run_folder
 
 ROOT = Path(__file__).parent.parent
@@ -54,6 +55,18 @@ def test_a_job_that_is_done_and_whose_folder_was_removed_is_to_be_done_again(tmp
     launch(tmp_path / ".sweeps/1", "mine", ["train.py", "-m"], [(["seed=0"], "a")])
     Job(tmp_path / ".sweeps/1/jobs/0.json", ["seed=0"]).note("done", result="50 %")
     assert [each.state for each in survey([tmp_path])[0]] == ["not begun"] and not last_screen(tmp_path / ".sweeps/1")
+
+
+def test_a_job_that_was_refused_for_the_run_in_its_folder_is_shown_beside_that_run(tmp_path, capsys):
+    run_folder(tmp_path, "a", lines=10, finished=True)
+    folder = tmp_path / ".sweeps/1"
+    launch(folder, "mine", ["train.py", "-m"], [(["algo.k=1"], "a"), (["algo.k=2"], "a")])
+    Job(folder / "jobs/0.json", ["algo.k=1"]).note("done", result="50 %")
+    Job(folder / "jobs/1.json", ["algo.k=2"]).failed(AnotherRun("a holds a run with another configuration"))
+    assert [(each.state, each.step) for each in survey([tmp_path])[0]] == [("finished", 10), ("failed", 0)]
+    assert not main(["status", str(tmp_path)]) and not last_screen(folder)
+    said = capsys.readouterr().out
+    assert said.count("python train.py algo.k=2 ") == 2 and "algo.k=1" not in said
 
 
 def test_launches_of_one_study_by_different_commands_are_all_shown(tmp_path):

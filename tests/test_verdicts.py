@@ -160,6 +160,8 @@ def test_p_values_are_corrected_over_the_arms_that_meet_one_baseline(tmp_path):
     assert [verdict.p < 0.05 for verdict in found] == [True, True, False]
     assert [verdict.outcome for verdict in found] == ["better", "not distinguishable", "not distinguishable"]
     assert "p = 0.031, p = 0.062 as one of 3 (Holm)" in found[1].sentence
+    assert found[1].interval[0] > 0 and "(95 % interval of this comparison alone +" in found[1].sentence
+    assert "points or more, before Holm's correction." in found[1].sentence
 
 
 def test_trained_arms_meet_the_policy_that_they_began_from_after_the_baseline(tmp_path):

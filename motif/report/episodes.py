@@ -32,7 +32,8 @@ FLAGS = ("wrong", "truncated", "unparsable", "copied", "disagree")
 
 @dataclass(frozen=True)
 class Source:
-    """Where episodes come from, as the page lists it: one evaluation, or the training of one run."""
+    """Where episodes come from, as the page lists it: one evaluation, or the training of one run. `counts` are of
+    questions, by the flags that are known of them."""
 
     id: str
     run: str
@@ -87,7 +88,8 @@ def write_episodes(runs: Sequence[Recorded], folder: Path, most: int = MOST) -> 
             whose = "" if run.measured else f"{result.policy} "
             title = f"{whose}on {result.dataset}, {decoded(result.rounds)} ({result.records.name})"
             records = evaluated(result.records, shares)
-        return write_source(folder, f"s{place:03}", run.name, title, records, most), shares
+        unknown = ("disagree",) if result is None else ()  # in training one grader judges
+        return write_source(folder, f"s{place:03}", run.name, title, records, most, unknown), shares
 
     made = each(write, range(len(jobs)))
     for (_, result), (_, shares) in zip(jobs, made, strict=True):
@@ -105,8 +107,16 @@ class Shares:
     by_round: list[dict[str, float]] = field(default_factory=list)
 
 
-def write_source(folder: Path, id: str, run: str, title: str, records: Iterator[dict[str, Any]], most: int) -> Source:
-    """Write one source's scripts, `<id>-000.js` and on."""
+def write_source(
+    folder: Path,
+    id: str,
+    run: str,
+    title: str,
+    records: Iterator[dict[str, Any]],
+    most: int,
+    unknown: Sequence[str] = (),
+) -> Source:
+    """Write one source's scripts, `<id>-000.js` and on. Flags that its records say nothing of are `unknown`."""
     kept, counts = Sample(most), Counter[str]()
     for item in records:
         counts.update(item.pop("flags", ()))
@@ -122,7 +132,8 @@ def write_source(folder: Path, id: str, run: str, title: str, records: Iterator[
         size += len(text)
     for place, texts in enumerate(chunks):
         write_text(folder / f"{id}-{place:03}.js", script(id, place, texts))
-    return Source(id, visible(run), visible(title), len(kept.items), kept.seen, len(chunks), dict(counts))
+    known = {flag: counts[flag] for flag in FLAGS if flag not in unknown}
+    return Source(id, visible(run), visible(title), len(kept.items), kept.seen, len(chunks), known)
 
 
 def script(id: str, place: int, texts: Sequence[str]) -> str:

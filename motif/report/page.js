@@ -191,7 +191,8 @@
     chosen = null;
     limit = SHOWN;
     for (const [flag, label] of Object.entries(FILTERS)) {
-      const known = flag === "right" ? "" : ` (${(source.counts[flag] || 0).toLocaleString("en")})`;
+      const count = source.counts[flag];
+      const known = count !== undefined ? ` (${count.toLocaleString("en")})` : flag === "right" ? "" : " (not known)";
       $("filter-" + flag).textContent = label + known;
     }
     load(source);

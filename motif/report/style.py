@@ -83,7 +83,7 @@ def legend(made: "Figure", axes: "Axes") -> None:
     if handles:
         widest = max(map(len, labels))
         labels = [textwrap.fill(label, 72) for label in labels]
-        columns = 2 if widest <= 34 and len(labels) > 1 else 1
+        columns = 2 if widest <= 30 and len(labels) > 1 else 1
         made.set_figheight(
             made.get_figheight() + 0.2 * max(0, sum(label.count("\n") + 1 for label in labels) / columns - 3)
         )

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from motif import untrusted
-from motif.arms import Arm, differing_keys
+from motif.arms import Arm, arms, differing_keys
 from motif.reading import BASE, MISSING, Recorded
 from motif.report.groups import Group
 from motif.report.paper import Reference
 
 LINES = (
-    "algo",
+    "arm",
     *("rounds", "seed", "policy", "data set", "decoded in", "accuracy", "95 % interval", "n", "truncated", "tokens"),
 )
 SPENT = {  # of a run, in the ledger's words
@@ -94,10 +94,12 @@ def decoded(rounds: int) -> str:
 def lines(runs: Iterable[Recorded]) -> list[tuple[str, ...]]:
     """For the terminal: one row a run, policy and number of rounds it was decoded in; base policies of equal result
     are listed once."""
-    found: dict[tuple[str, ...], None] = {}
+    found: list[tuple[str, ...]] = []
+    runs = list(runs)
+    names = {id(run): arm.name for arm in arms(runs) if arm.trained for run in (*arm.runs, *arm.repeated)}
 
     def of(run: Recorded) -> tuple[str, ...]:
-        return tuple(str(run.choice(key)) for key in ("algo", "rounds", "seed"))
+        return names.get(id(run), MISSING), *(str(run.choice(key)) for key in ("rounds", "seed"))
 
     for run in sorted(runs, key=of):
         who = of(run)
@@ -109,7 +111,8 @@ def lines(runs: Iterable[Recorded]) -> list[tuple[str, ...]]:
                 *(policy, result.dataset, decoded(result.rounds), share(entry["accuracy"])),
                 *(interval(entry["interval"]), str(result.n), share(entry["truncated"]), f"{entry['tokens']:.0f}"),
             )
-            found.setdefault(row)
+            if result.policy != BASE or row not in found:
+                found.append(row)
     return sorted(found, key=lambda row: row[0] != "none")
 
 
@@ -161,20 +164,22 @@ def results(groups: Sequence[Group], references: Sequence[Reference]) -> Table:
         rows,
         "Accuracy is the mean over seeds. The interval is Wilson's, clustered by question where there are several "
         "samples or seeds: what these policies would score on other such questions. Over seeds stand the standard "
-        "deviation and the 95 % t interval of the mean: what other seeds would score on these questions. Tokens are "
-        "generated ones, all rounds and samples of a question together.",
+        "deviation and the 95 % t interval of the mean: what other seeds would score on these questions; none where "
+        "all seeds score alike, for a few that agree do not say that others would. "
+        "Tokens are generated ones, all rounds and samples of a question together.",
         frozenset(range(2, 14)),
     )
 
 
 def of_seeds(accuracies: Sequence[float]) -> tuple[str, str]:
-    """Spread and t interval over seeds; of one seed neither is known."""
-    from motif.statistics import over_seeds
+    """Spread and t interval over seeds; of one seed neither is known, and of seeds that agree no interval."""
+    from motif.statistics import TINY, over_seeds
 
     if len(accuracies) < 2:
         return MISSING, MISSING
     _, spread, (low, high) = over_seeds(accuracies)
-    return f"{100 * spread:.1f} points", interval((max(0.0, low), min(1.0, high)))
+    wide = interval((max(0.0, low), min(1.0, high))) if spread > TINY else MISSING
+    return f"{100 * spread:.1f} points", wide
 
 
 def optional(group: Group, key: str) -> str:
