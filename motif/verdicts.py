@@ -197,7 +197,8 @@ def survey(found: Sequence[Arm], against: str = "grpo") -> tuple[list[Verdict], 
     Every arm meets the baseline, an arm that is called `against` (the most similar one; where all are, the one of just
     that name), on every data set in equal numbers of rounds, and in unequal ones
     where the evaluation budget is the same. Then every trained arm meets the policy that it began from. p values are
-    corrected (Holm) over the arms that meet one baseline on one data set in one number of rounds.
+    corrected (Holm) over the arms that meet one baseline on one data set in one number of rounds. First come verdicts in as
+    many rounds as an arm was trained with.
     """
     found, refused = finished(found), list[str]()
     baselines = [arm for arm in found if arm.is_called(against)]
@@ -220,7 +221,7 @@ def survey(found: Sequence[Arm], against: str = "grpo") -> tuple[list[Verdict], 
     for passed in baselines:
         if pairs and all(baseline is not passed for _, baseline in pairs) and passed in trained:
             refused.append(f"{passed.name}, for every arm is more like another baseline")
-    families: dict[tuple[Any, ...], list[Verdict]] = {}
+    families, as_trained = dict[tuple[Any, ...], list[Verdict]](), set[tuple[Any, ...]]()
     for arm, baseline in pairs:
         if baseline is None:
             continue
@@ -233,8 +234,10 @@ def survey(found: Sequence[Arm], against: str = "grpo") -> tuple[list[Verdict], 
             order = (not baseline.trained, baseline.name, dataset, rounds != other_rounds)
             family = (*order, -rounds, other_rounds, samples)
             families.setdefault(family, []).append(verdict)
+            if arm.settings["rounds"] == rounds:
+                as_trained.add(family)
     ranked: list[Verdict] = []
-    for _, members in sorted(families.items(), key=lambda item: item[0]):
+    for _, members in sorted(families.items(), key=lambda item: (*item[0][:4], item[0] not in as_trained, item[0])):
         adjusted = holm([verdict.p for verdict in members])
         corrected = [replace(v, p_holm=p, family=len(members)) for v, p in zip(members, adjusted, strict=True)]
         ranked += sorted(corrected, key=lambda verdict: (verdict.p_holm, -abs(verdict.effect)))

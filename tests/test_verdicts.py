@@ -117,6 +117,14 @@ def test_one_round_is_held_against_three_at_an_equal_budget_only(tmp_path):
     assert "decoded in 3 rounds against 1 round" in verdict.sentence
 
 
+def test_first_comes_what_is_decoded_as_it_was_trained(tmp_path):
+    folders = [run(tmp_path / "m", trained=answers(60)), run(tmp_path / "g", "grpo", trained=answers(50))]
+    for folder, right in zip(folders, (70, 40), strict=True):
+        for rounds in (1, 6):
+            evaluation(folder / f"evaluation/trained-chain-r{rounds}", answers(right), "trained", "chain", rounds)
+    assert [verdict.rounds for verdict in verdicts(folders)] == [3, 6, 1]
+
+
 def seeds_of(tmp_path, algo, rights, **options):
     return [run(tmp_path / f"{algo}{seed}", algo, seed, answers(right), **options) for seed, right in enumerate(rights)]
 
