@@ -134,7 +134,7 @@ def written(tmp_path_factory):
 def test_the_command_prints_the_table_what_it_left_out_and_where_the_report_lies(written):
     home, printed = written
     lines = printed.strip().splitlines()
-    assert lines[0].startswith("| algo | rounds | seed |")
+    assert lines[0].startswith("| arm | rounds | seed |")
     said = [line for line in lines if line.startswith("motif is ")]
     assert said and "decoded in 3 rounds" in said[0] and lines.index(said[0]) > lines.index(lines[-1]) - 20
     assert said[0] in (home / "report" / "report.md").read_text()
@@ -142,6 +142,14 @@ def test_the_command_prints_the_table_what_it_left_out_and_where_the_report_lies
     assert "2 of 5 folders hold no finished run." in lines  # one unfinished, one of an unknown name
     assert lines[-1].split()[1] == str(home / "report" / "index.html")
     assert lines[-1].split()[1] and (home / "report" / "tables.tex").is_file()
+
+
+def test_the_printed_table_tells_arms_of_one_algorithm_apart(tmp_path):
+    for name in ("full", "none"):
+        make_run(tmp_path / name, "broadcast", episode={"name": name})
+    runs, _ = reading.read_runs(sorted(tmp_path.iterdir()))
+    found = {row[0] for row in tables.lines(runs, arms(runs))}
+    assert found == {"none", "broadcast episode=full", "broadcast episode=none"}
 
 
 def test_a_folder_that_is_no_run_is_refused_in_one_line(tmp_path, capsys):

@@ -14,7 +14,7 @@ from motif.report.groups import Group
 from motif.report.paper import Reference
 
 LINES = (
-    "algo",
+    "arm",
     *("rounds", "seed", "policy", "data set", "decoded in", "accuracy", "95 % interval", "n", "truncated", "tokens"),
 )
 SPENT = {  # of a run, in the ledger's words
@@ -91,13 +91,15 @@ def decoded(rounds: int) -> str:
     return f"{rounds} round" + "s" * (rounds > 1)
 
 
-def lines(runs: Iterable[Recorded]) -> list[tuple[str, ...]]:
+def lines(runs: Iterable[Recorded], arms: Sequence[Arm]) -> list[tuple[str, ...]]:
     """For the terminal: one row a run, policy and number of rounds it was decoded in; base policies of equal result
     are listed once."""
     found: dict[tuple[str, ...], None] = {}
+    names = {run.folder: arm.name for arm in arms if arm.trained for run in (*arm.runs, *arm.repeated)}
 
     def of(run: Recorded) -> tuple[str, ...]:
-        return tuple(str(run.choice(key)) for key in ("algo", "rounds", "seed"))
+        arm = names.get(run.folder, str(run.choice("algo")))
+        return arm, *(str(run.choice(key)) for key in ("rounds", "seed"))
 
     for run in sorted(runs, key=of):
         who = of(run)
