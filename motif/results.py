@@ -120,7 +120,8 @@ def spent_lines(summary: Mapping[str, Any]) -> list[str]:
 
 def next_commands(algo: str, typed: Sequence[str]) -> list[str]:
     """What to type next after a run of `algo` that came of these arguments."""
-    table = "python -m motif.report outputs/*"
+    folder = next((value for key, _, value in (word.partition("=") for word in typed) if key == "outputs"), "outputs")
+    table = f"python -m motif.report {shlex.quote(folder)}/*"
     if any(argument in ("-m", "--multirun") or argument.startswith("sweeps=") for argument in typed):
         return [table]
     fixed = [
