@@ -1,9 +1,9 @@
 """Readings of trees as numbers, the same for training and evaluation."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import fmean
 
-from motif.episode import Node, Tree, copied
+from motif.episode import Node, Path, Tree, copied
 
 
 def by_round(trees: Sequence[Tree]) -> dict[str, float]:
@@ -31,14 +31,26 @@ def by_round(trees: Sequence[Tree]) -> dict[str, float]:
 
 
 def of_episodes(trees: Sequence[Tree]) -> dict[str, float]:
-    """Over all trajectories: accuracy of the final answer, the shares unparsable, truncated at the end, copied, and
-    wrong because the grader gave up, and the mean number of rounds used."""
-    paths = [path for tree in trees for path in tree.paths()]
+    """Over episodes: accuracy of the final answer, the shares unparsable, truncated at the end, copied, and wrong
+    because the grader gave up, and the mean number of rounds used.
+
+    The continuations of a reply stand for it together: an episode that ended early, and so has none, counts no less.
+    """
+
+    def mean(of: Callable[[Path], float]) -> float:
+        return fmean(expected((root,), of) for tree in trees for root in tree.roots)
+
     return {
-        "accuracy": fmean(path[-1].correct for path in paths),
-        "unparsable": fmean(path[-1].prediction is None for path in paths),
-        "truncated": fmean(not path[-1].reply.finished for path in paths),
-        "copied": fmean(copied(path) for path in paths),
-        "grader_gave_up": fmean("grader_gave_up" in path[-1].events for path in paths),
-        "rounds_used": fmean(map(len, paths)),
+        "accuracy": mean(lambda path: path[-1].correct),
+        "unparsable": mean(lambda path: path[-1].prediction is None),
+        "truncated": mean(lambda path: not path[-1].reply.finished),
+        "copied": mean(copied),
+        "grader_gave_up": mean(lambda path: "grader_gave_up" in path[-1].events),
+        "rounds_used": mean(len),
     }
+
+
+def expected(path: Path, of: Callable[[Path], float]) -> float:
+    """The mean of `of` over how an episode that begins with `path` goes on, each continuation of a reply as likely."""
+    children = path[-1].children
+    return fmean(expected((*path, child), of) for child in children) if children else of(path)

@@ -168,8 +168,10 @@ def lines(result: Mapping[str, Any]) -> list[str]:
     said = whole or [each["sentence"] for each in result["interventions"]]
     for found in result["values"]:
         place, settled = (f"after round {found['after']}" if found["after"] else "before round 1"), found["settled"]
+        against, (low, high) = found["against"]["effect"], found["against"]["interval"]
         said.append(
             f"value {place}: {found['value']:.1%} ({interval(found['interval'])}; n = {result['n']} × {found['k']}), "
+            f"{100 * against:+.1f} points from the untouched ({100 * low:+.1f} – {100 * high:+.1f}), "
             f"settled in {settled['value']:.1%} ({interval(settled['interval'])})"
         )
     copied = result["copied"]

@@ -197,8 +197,8 @@ def survey(found: Sequence[Arm], against: str = "grpo") -> tuple[list[Verdict], 
     Every arm meets the baseline, an arm that is called `against` (the most similar one; where all are, the one of just
     that name), on every data set in equal numbers of rounds, and in unequal ones
     where the evaluation budget is the same. Then every trained arm meets the policy that it began from. p values are
-    corrected (Holm) over the arms that meet one baseline on one data set in one number of rounds. First come verdicts in as
-    many rounds as an arm was trained with.
+    corrected (Holm) over the arms that meet one baseline on one data set in one number of rounds. First
+    come verdicts in as many rounds as an arm was trained with.
     """
     found, refused = finished(found), list[str]()
     baselines = [arm for arm in found if arm.is_called(against)]

@@ -145,6 +145,14 @@ def test_the_command_prints_the_table_what_it_left_out_and_where_the_report_lies
     assert lines[-1].split()[1] and (home / "report" / "tables.tex").is_file()
 
 
+def test_the_printed_table_tells_arms_of_one_algorithm_apart(tmp_path):
+    for name in ("full", "none"):
+        make_run(tmp_path / name, "broadcast", episode={"name": name})
+    runs, _ = reading.read_runs(sorted(tmp_path.iterdir()))
+    found = {row[0] for row in tables.lines(runs, arms(runs))}
+    assert found == {"none", "broadcast episode=full", "broadcast episode=none"}
+
+
 def test_a_folder_that_is_no_run_is_refused_in_one_line(tmp_path, capsys):
     assert main([str(tmp_path)]) == 2
     assert capsys.readouterr().err == f"error: no run (run.json) in {tmp_path}; try outputs/*\n"
@@ -214,7 +222,8 @@ def test_records_that_say_no_more_than_what_was_right_are_shown_as_far_as_they_g
 def test_in_the_terminal_every_run_has_its_rows_and_its_arms_name_and_equal_base_policies_one(tmp_path):
     for k in (1, 2, 4):
         make_run(tmp_path / f"k{k}", reward={"k": k})
-    found = tables.lines(reading.read_runs(sorted(tmp_path.iterdir()))[0])
+    runs, _ = reading.read_runs(sorted(tmp_path.iterdir()))
+    found = tables.lines(runs, arms(runs))
     named = [row[0] for row in found if row[3] == "trained" and row[5] == "3 rounds"]
     assert named == ["motif k=1", "motif k=2", "motif k=4"]
     assert len({row for row in found if row[0] == "none"}) == sum(row[0] == "none" for row in found) > 0

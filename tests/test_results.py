@@ -55,7 +55,7 @@ def test_what_is_next_keeps_what_was_typed():
     first, second, table = next_commands("motif", ["rounds=4", "algo=motif", "name=x", "model=local", "model.path=a b"])
     assert first == "python train.py rounds=4 model=local 'model.path=a b' algo=grpo"
     assert second == "python train.py -m rounds=4 model=local 'model.path=a b' algo=grpo,motif seed=0,1,2"
-    assert "motif.report" in table
+    assert table == "python -m motif.report outputs/*"
     assert next_commands("grpo", ["-m", "seed=0,1"]) == [table]
     assert next_commands("grpo", ["-m", "outputs=my runs"], Path("my runs")) == ["python -m motif.report 'my runs'/*"]
 

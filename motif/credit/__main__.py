@@ -44,8 +44,8 @@ def agreement(run: Run, experiment: Any) -> None:
     screen.show(shown.signal_table(name, found))
     first, last = found["steps"]
     screen.say(
-        f"{found['groups']} groups of {found['questions']} questions, steps {first} to {last}; the recorded advantages "
-        f"of {found['own']} are met within {found['recorded']:.1g}"
+        f"{found['groups']} groups of {found['questions']} questions, steps {first} to {last}; advantages of "
+        f"{found['own']} as made here differ from those recorded in training by {found['recorded']:.1g} at most"
     )
     for scheme, why in found["undefined"].items():
         screen.say(f"not defined on these trees: {scheme}: {why}")

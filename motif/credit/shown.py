@@ -21,7 +21,8 @@ def agreement_table(run: str, found: Mapping[str, Any]) -> Table:
         pairs.setdefault((row["one"], row["other"]), {})[row["round"]] = row
     made = table(f"{run}: correlation of advantages by round [95 %], replies of opposed signs", ["scheme", "and"])
     for round in rounds:
-        made.add_column(f"round {round}", justify="right")
+        n = max(row["n"] for row in found["agreement"] if row["round"] == round)
+        made.add_column(f"round {round}, n = {n:,}", justify="right")
     for (one, other), own in pairs.items():
         add_row(made, one, other, *(agreed(own[round]) if round in own else MISSING for round in rounds))
     return made
@@ -48,8 +49,9 @@ def signal_table(run: str, found: Mapping[str, Any]) -> Table:
 
 def gradients_table(run: str, found: Mapping[str, Any]) -> Table:
     """A scheme a row: where its gradient points, and how it stands out against its noise."""
-    made = table(f"{run}, {found['policy']} policy: gradients on {found['questions']} questions", ["scheme"])
-    columns = ("tokens", "cosine", "in its rounds", "signal / noise", "a 1000 tokens", f"÷ {found['own']}")
+    of = f"gradients [95 %], n = {found['questions']} questions, {found['draws']} draws of a group"
+    made = table(f"{run}, {found['policy']} policy: {of}", ["scheme"])
+    columns = ("tokens", "cosine", "in its rounds", "signal / noise", "per 1000 tokens", f"÷ {found['own']}")
     for column in columns:
         made.add_column(column, justify="right")
     for row in found["schemes"]:

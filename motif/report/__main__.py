@@ -122,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not runs:
         raise UserError(f"no run (run.json) in {named(given.runs)}; try outputs/*")
     folder = given.to or beside(runs[0])
-    print(tables.markdown(tables.LINES, tables.lines(runs)))
+    print(tables.markdown(tables.LINES, tables.lines(runs, arms(runs))))
     unfinished = sum(not run.finished for run in runs) + others
     if unfinished:
         print(f"\n{unfinished} of {len(runs) + others} folders hold no finished run.")

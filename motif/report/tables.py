@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from motif import untrusted
-from motif.arms import Arm, arms, differing_keys
+from motif.arms import Arm, differing_keys
 from motif.reading import BASE, MISSING, Recorded
 from motif.report.groups import Group
 from motif.report.paper import Reference
@@ -91,15 +91,15 @@ def decoded(rounds: int) -> str:
     return f"{rounds} round" + "s" * (rounds > 1)
 
 
-def lines(runs: Iterable[Recorded]) -> list[tuple[str, ...]]:
+def lines(runs: Iterable[Recorded], arms: Sequence[Arm]) -> list[tuple[str, ...]]:
     """For the terminal: one row a run, policy and number of rounds it was decoded in; base policies of equal result
     are listed once."""
     found: list[tuple[str, ...]] = []
-    runs = list(runs)
-    names = {id(run): arm.name for arm in arms(runs) if arm.trained for run in (*arm.runs, *arm.repeated)}
+    names = {run.folder: arm.name for arm in arms if arm.trained for run in (*arm.runs, *arm.repeated)}
 
     def of(run: Recorded) -> tuple[str, ...]:
-        return names.get(id(run), MISSING), *(str(run.choice(key)) for key in ("rounds", "seed"))
+        arm = names.get(run.folder, str(run.choice("algo")))
+        return arm, *(str(run.choice(key)) for key in ("rounds", "seed"))
 
     for run in sorted(runs, key=of):
         who = of(run)
