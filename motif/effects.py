@@ -65,7 +65,8 @@ def of_intervention(name: str, found: Difference, p_holm: float, family: int) ->
     kind, place = name.split("-")
     after = None if place == "every" else int(place)
     reached = outcome(found.effect, p_holm)
-    done = f"{DONE[kind]} after {'every round' if after is None else f'round {after}'}"
+    place = {None: "after every round", 0: "in a single round"}.get(after, f"after round {after}")
+    done = f"{DONE[kind]} {place}"
     what = "what rounds hand over" if after is None else f"what round {after} hands over"
     falls, rises, neither = (words.format(what=what) for words in SAYS[kind])
     meaning = {"worse": falls, "better": rises}.get(reached, neither)

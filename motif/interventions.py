@@ -28,15 +28,15 @@ class Intervention:
 
     @property
     def name(self) -> str:
-        return f"{self.kind}-{self.after or 'every'}"
+        return f"{self.kind}-{'every' if self.after is None else self.after}"
 
 
 def interventions(rounds: int, true: bool) -> list[Intervention]:
-    """All in an episode of `rounds` rounds; with `true` progress where the task knows it. The answer after round n − 1
-    is the untouched one, so it is not asked for early there."""
+    """All in an episode of `rounds` rounds; with `true` progress where the task knows it. The answer asked for early
+    after no round is a single round's; after round n − 1 it is the untouched one, so it is not asked for there."""
     kinds = ("without", "swapped", "half", *["true"] * true)
     places = [*[None] * (rounds > 2), *range(1, rounds)]
-    early = [Intervention("early", after) for after in range(1, rounds - 1)]
+    early = [Intervention("early", after) for after in range(rounds - 1)]
     return [*early, *(Intervention(kind, after) for kind in kinds for after in places)]
 
 
@@ -82,10 +82,10 @@ class Probing:
         return trees
 
     def _early(self, batch: Sequence[Question]) -> dict[str, list[dict[str, Any]]]:
-        """After each round the next one spoken to as the last."""
+        """After each round the next one spoken to as the last; the first one as the only one."""
         rounds, found = self.episode.rounds, {}
         for each in interventions(rounds, self.true):
-            if each.kind == "early" and each.after:
+            if each.kind == "early" and each.after is not None:
                 end = each.after + 1
 
                 def talk(question: Question, path: Path, end: int = end) -> Conversation:
@@ -93,7 +93,7 @@ class Probing:
                     carried = path[-1].carried if path else None
                     return self.episode.conversation(question, rounds if round == end else round, carried)
 
-                trees = self._grown(batch, episode=self.episode.with_rounds(end), talk=talk)
+                trees = self._grown(batch, episode=self.episode.with_rounds(end), talk=talk if each.after else None)
                 found[each.name] = [result(path, each) for tree in trees for path in tree.paths()]
         return found
 
@@ -168,7 +168,7 @@ def result(path: Path, each: Intervention) -> dict[str, Any]:
         "prediction": end.prediction,
         "correct": end.correct,
         "truncated": not end.reply.finished,
-        "replies": [node.reply.text for node in path[each.after or 1 :]],
+        "replies": [node.reply.text for node in path[1 if each.after is None else each.after :]],
     }
 
 

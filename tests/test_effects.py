@@ -35,14 +35,16 @@ def test_an_effect_is_the_paired_difference_on_the_same_questions_with_its_inter
 
 def test_every_intervention_has_a_sentence_that_says_what_it_means_with_interval_and_n():
     up, down, same = [1] * 40, [0] * 40, [1, 0] * 20
-    done = {"early_1": down, "without_every": down, "swapped_2": same, "half_1": up, "true_1": up}
+    done = {"early_0": down, "early_1": down, "without_every": down, "swapped_2": same, "half_1": up, "true_1": up}
     found = effects(records(same, **done))["interventions"]
     assert [each["sentence"] for each in found] == [
+        "With the answer asked for in a single round, accuracy falls by 50.0 points (31.1 to 64.1; n = 40): the rounds "
+        "after that matter.",
         "With the answer asked for after round 1, accuracy falls by 50.0 points (31.1 to 64.1; n = 40): the rounds "
         "after that matter.",
         "Without its progress after every round, accuracy falls by 50.0 points (31.1 to 64.1; n = 40): what rounds "
         "hand over matters.",
-        "With another question's progress after round 2, accuracy is, as one of 5 compared, not distinguishable "
+        "With another question's progress after round 2, accuracy is, as one of 6 compared, not distinguishable "
         "from the untouched (+0.0 points, -6.6 to +6.6; n = 40): no sign that it matters whose progress it is.",
         "With half of its progress after round 1, accuracy rises by 50.0 points (31.1 to 64.1; n = 40): half of "
         "what round 1 hands over is better than all of it.",

@@ -71,7 +71,7 @@ def test_a_policy_that_hands_on_where_it_got_to_falls_to_the_single_round_level_
     monkeypatch.setattr(evaluator, "opened", lambda *_: (policy, generate))
     result = probing(tmp_path).run()
     alone = single_round(policy, own, Chain(test_size=22).test(), tmp_path / "one.jsonl")
-    assert result["untouched"]["value"] > 0.85 > 0.6 > alone
+    assert result["untouched"]["value"] > 0.85 > 0.6 > alone == effect(result, "early-0")["accuracy"]["value"]
     without = effect(result, "without-every")
     assert without["outcome"] == "worse" and without["accuracy"]["value"] == pytest.approx(alone, abs=0.1)
     assert effect(result, "swapped-every")["accuracy"]["value"] < 0.5

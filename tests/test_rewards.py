@@ -87,11 +87,21 @@ def test_length_pays_a_right_answer_for_what_it_left_of_its_windows():
     assert length(episode_of(right, rounds=2), tokens=10) == pytest.approx(1 - 3 / 20)
     assert length(episode_of(good("\\boxed{3}")), tokens=10) == 0.0
     assert length(episode_of(right, rounds=1), tokens=2) == 0.0
+    assert length(episode_of(right, rounds=3), tokens=10, later=25) == pytest.approx(1 - 3 / 60)
 
 
 @pytest.mark.parametrize(("words", "value"), [(1, 0.0), (6, 0.0), (7, -0.25), (8, -0.5), (10, -1.0), (12, -1.0)])
 def test_overlong_falls_over_the_last_tokens_of_the_window(words, value):
-    assert overlong(path_of(" ".join(["w"] * words)), tokens=10, cache=4) == value
+    assert overlong(path_of(" ".join(["w"] * words)), tokens=10, cache=0.4) == pytest.approx(value)
+
+
+def test_overlong_is_of_the_window_of_the_replys_own_round():
+    first, second = good("further"), good("\\boxed{2}", reasoning=" ".join(["w"] * 16))
+    path = episode_of(first, second, rounds=2)
+    taken = len(path[-1].reply.token_ids)
+    assert overlong(path, tokens=10) == -1.0 and overlong(path, tokens=10, later=100) == 0.0
+    assert overlong(path, tokens=10, later=taken, cache=0.5) == pytest.approx(-1.0)
+    assert overlong(path[:1], tokens=1, later=100) == pytest.approx(-1.0) and len(path[0].reply.token_ids) == 1
 
 
 @pytest.mark.parametrize(
@@ -99,7 +109,7 @@ def test_overlong_falls_over_the_last_tokens_of_the_window(words, value):
     [
         (lambda path: efficiency(path, phi=0), "efficiency.phi"),
         (lambda path: length(path, tokens=0), "length.tokens"),
-        (lambda path: overlong(path, tokens=4, cache=5), "overlong.cache"),
+        (lambda path: overlong(path, tokens=4, cache=1.5), "overlong.cache"),
     ],
 )
 def test_settings_of_a_term_are_checked_by_name(call, words):
