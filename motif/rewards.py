@@ -33,9 +33,9 @@ def efficiency(path: Path, phi: float) -> float:
 
 
 def length(path: Path, tokens: int, later: int | None = None) -> float:
-    """correct · (1 − the share that an episode took of its rounds' windows: `tokens` of the first, `later` of each other
-    one, null for the same): of right answers the shorter is worth more, and no wrong one is worth anything for being
-    short."""
+    """correct · (1 − the share that an episode took of its rounds' windows): of right answers the shorter is worth
+    more, and no wrong one is worth anything for being short. A window is `tokens` in the first round and `later` in
+    each other one, null for the same."""
     whole("reward.outcome.length.tokens", tokens)
     windows = tokens + (path[-1].rounds - 1) * (tokens if later is None else later)
     taken = sum(len(node.reply.token_ids) for node in path) / windows
@@ -43,8 +43,8 @@ def length(path: Path, tokens: int, later: int | None = None) -> float:
 
 
 def overlong(path: Path, tokens: int, later: int | None = None, cache: float = 0.2) -> float:
-    """0 for a reply that leaves the last `cache` of its window alone, from there falling to −1 at the window's end (soft
-    overlong punishment of DAPO, arXiv 2503.14476, eq. 13, whose cache is 4,096 of 20,480 tokens). The window is
+    """0 for a reply that leaves the last `cache` of its window alone, from there falling to −1 at the window's end
+    (soft overlong punishment of DAPO, arXiv 2503.14476, eq. 13, whose cache is 4,096 of 20,480 tokens). The window is
     `tokens` in the first round and `later` in each other one, null for the same."""
     number("reward.reply.overlong.cache", cache, above=0, at_most=1)
     window = tokens if later is None or len(path) == 1 else later

@@ -134,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("runs", nargs="+", type=Path, help="run folders, finished or not")
     parser.add_argument("--gradients", type=int, default=0, metavar="N", help="measure gradients on N questions (off)")
     parser.add_argument("--policy", choices=("trained", "base"), default="trained", help="whose gradients (trained)")
-    parser.add_argument("--draws", type=int, default=16, help="of each scheme, a group a question each (16)")
+    parser.add_argument("--draws", type=int, default=4, help="of each scheme, a group a question each (4)")
     said = "continuations of schemes that have such a setting, several times for several (the run's, or 2)"
     parser.add_argument("--k", type=int, action="append", help=said)
     parser.add_argument("--reference-k", type=int, default=16, metavar="K", help="continuations of the reference (16)")
@@ -154,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if failed < len(given.runs):
         runs = " ".join(map(str, given.runs)) if len(given.runs) < 4 else "outputs/*"
         if not given.gradients:
-            screen.say(f"next    python -m motif.credit {runs} --gradients 16    # generates; a GPU helps")
+            screen.say(f"next    python -m motif.credit {runs} --gradients 64    # generates; a GPU helps")
         screen.say(f"{'' if not given.gradients else 'next':<8}python -m motif.report {runs}")
     return ends.MISTAKE if failed else 0
 

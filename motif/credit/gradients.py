@@ -40,11 +40,11 @@ class Setting:
     """`questions` fixed ones, `draws` of each scheme with each of `ks` continuations where it has such a setting; a
     reference of `reference_draws` draws with `reference_k`. `m` is the run's."""
 
-    questions: int = 16
-    draws: int = 16
+    questions: int = 64
+    draws: int = 4
     ks: tuple[int, ...] = (2,)
     reference_k: int = 16
-    reference_draws: int = 8
+    reference_draws: int = 2
 
 
 class Sketch:
