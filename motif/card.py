@@ -2,7 +2,7 @@
 
 It says what the policy is, what it was trained on and how, what it scored, with intervals, and how to run it in
 rounds. It reads what a run wrote, its configuration, summary and environment, and makes up nothing: what they do not
-hold is left out. Names in it come from folders, settings and data sets of anybody's, and are text, never markup or code.
+hold is left out. Names of folders, settings and data sets are anybody's: in it they are text, never markup or code.
 """
 
 import json
@@ -121,8 +121,8 @@ def opening(config: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
         else "It answers in one round."
     )
     return (
-        f"{what} {origin}{four} trained by {title} on the {markdown(str(summary['dataset']))} questions. {thinking} {credit} "
-        "The method is [MOTIF, arXiv 2507.02851](https://arxiv.org/abs/2507.02851)."
+        f"{what} {origin}{four} trained by {title} on the {markdown(str(summary['dataset']))} questions. {thinking} "
+        f"{credit} The method is [MOTIF, arXiv 2507.02851](https://arxiv.org/abs/2507.02851)."
     )
 
 
@@ -136,9 +136,9 @@ def results(found: Sequence[Mapping[str, Any]], drawn: Mapping[str, Any]) -> str
     for item in sorted(found, key=lambda item: (str(item.get("dataset")), item["rounds"], item["policy"] != "base")):
         name = names.get(item["policy"], markdown(str(item["policy"])))
         rows.append(
-            f"| {name} | {markdown(str(item.get('dataset', '')))} | {item['rounds']} | {item['n']} | {item['accuracy']:.1%} | "
-            f"{percent(item['interval'])} | {share(item, 'truncated')} | {share(item, 'unparsable')} | "
-            f"{'–' if item.get('tokens') is None else format(item['tokens'], ',.0f')} |"
+            f"| {name} | {markdown(str(item.get('dataset', '')))} | {item['rounds']} | {item['n']} | "
+            f"{item['accuracy']:.1%} | {percent(item['interval'])} | {share(item, 'truncated')} | "
+            f"{share(item, 'unparsable')} | {'–' if item.get('tokens') is None else format(item['tokens'], ',.0f')} |"
         )
     how = "greedily" if drawn.get("temperature") == 0 else f"at temperature {drawn.get('temperature')}"
     how = f"Decoded {how}, at most {drawn.get('tokens')} tokens a round. " if drawn else ""

@@ -71,6 +71,8 @@ class Plan(Callback):
         if "optuna" in hydra.sweeper._target_:
             import_module("optuna").logging.set_verbosity(logging.WARNING)
         jobs = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(words), None)[0] if grid else []
+        if grid and not jobs:
+            raise SystemExit(f"error: these settings make no job: {' '.join(words)}")
         preset = hydra.runtime.choices.get("sweeps")
         extra = [word for word in hydra.overrides.hydra if word.startswith("hydra.searchpath")]
         folder = Path(hydra.sweep.dir)

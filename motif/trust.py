@@ -35,14 +35,14 @@ def check_trusted(node: Any, place: str, where: str = "") -> None:
         check_trusted(value, place, inner)
         if key == "_target_" and not trusted(value, node.get("_partial_") is True):
             raise UserError(
-                f"{inner} of {place} is {shown(value)}, neither a class of motif's nor of a module of yours, and is not "
-                f"built: a stranger's folder may name anything; choose {where.split('.')[0] or 'it'} yourself"
+                f"{inner} of {place} is {shown(value)}, neither a class of motif's nor of a module of yours, and is "
+                f"not built: a stranger's folder may name anything; choose {where.split('.')[0] or 'it'} yourself"
             )
 
 
 def trusted(target: Any, partial: bool) -> bool:
-    """Whether `target` names a class, or where it is only to be kept (`partial`) a function, that is defined in motif or
-    in a module of the user's own."""
+    """Whether `target` names a class, or where it is only to be kept (`partial`) a function, that is defined in motif
+    or in a module of the user's own."""
     root = str(target).split(".")[0]
     if root != "motif" and not own(root):
         return False
