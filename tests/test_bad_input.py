@@ -260,7 +260,7 @@ CASES = [
     case(PROBE, "policy={world}/unfinished", "dataset=chain", says=["unfinished", "not finished"]),
     case(PROBE, "policy={world}/newer", "dataset=chain", says=["newer/run.json has format 99", "newer motif"]),
     # what a stranger's folder may hold
-    case(EVALUATE, "policy={world}/unpickles", says=["dataset._target_ of", "motif.yaml", "'joblib.load'", "yourself"]),
+    case(EVALUATE, "policy={world}/unpickles", says=["episode._target_ of", "motif.yaml", "'joblib.load'", "yourself"]),
     case(SOLVE, "policy={world}/unpickles", "What?", says=["episode._target_ of", "motif.yaml", "'joblib.load'"]),
     case(EVALUATE, "policy={world}/no_index", "dataset=chain", says=["model.safetensors.index.json", "weight_map"]),
     case(EVALUATE, "policy={world}/other_shape", "dataset=chain", says=["policy=", "other shapes", "config.json"]),
