@@ -257,8 +257,10 @@ CASES = [
     case(PROBE, "policy=x", "dataset=chain", "questions=1", says=["questions", "at least 2", "got 1"]),
     case(PROBE, "policy=x", "dataset=chain", "options=3", says=["options", "group of settings", "got 3"]),
     case(PROBE, "policy={world}/no_template", "dataset=chain", says=["policy=", "no chat template"]),
-    case(PROBE, "policy={world}/unfinished", "dataset=chain", says=["unfinished", "not finished"]),
-    case(PROBE, "policy={world}/newer", "dataset=chain", says=["newer/run.json has format 99", "newer motif"]),
+    case(PROBE, "policy={world}/unfinished", "dataset=chain", "rounds=2", says=["unfinished", "not finished"]),
+    case(
+        PROBE, "policy={world}/newer", "dataset=chain", "rounds=2", says=["newer/run.json has format 99", "newer motif"]
+    ),
     # what a stranger's folder may hold
     case(EVALUATE, "policy={world}/unpickles", says=["episode._target_ of", "motif.yaml", "'joblib.load'", "yourself"]),
     case(SOLVE, "policy={world}/unpickles", "What?", says=["episode._target_ of", "motif.yaml", "'joblib.load'"]),
