@@ -222,12 +222,10 @@ def load_model(
     """The model in `folder`, on `device`."""
     check_attention(folder, path, key, attention)
     import torch
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
     options: dict[str, Any] = {"device_map": {"": device}} if device.type == "cuda" else {}
     if quantization == "4bit":
-        from transformers import BitsAndBytesConfig
-
         options["quantization_config"] = BitsAndBytesConfig(
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
@@ -250,9 +248,10 @@ def load_model(
                 f"{key}={path}: memory ran out while loading ({one_line(error)}); free some, take a smaller model, "
                 f"{beside(key, 'dtype')}=bfloat16 or {beside(key, 'quantization')}=4bit"
             ) from error
-        other = "its weights have other shapes than its config.json says"
-        words = other if "ignore_mismatched_sizes" in str(error) else one_line(error)
-        raise UserError(f"{key}={path} cannot be loaded: {words}") from error
+        other = "its weights have other shapes than its config.json says" * ("ignore_mismatched_sizes" in str(error))
+        if isinstance(error, RuntimeError) and not other:  # a fault of ours
+            raise
+        raise UserError(f"{key}={path} cannot be loaded: {other or one_line(error)}") from error
 
 
 def check_attention(folder: Path, path: str, key: str, attention: str) -> None:
