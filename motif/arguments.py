@@ -1,5 +1,6 @@
 """What TRL is told: the configuration of its GRPOTrainer, made of an experiment's choices."""
 
+import math
 from dataclasses import fields
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from trl import GRPOConfig
 from motif import processes
 from motif.algorithms import Algorithm
 from motif.checkpoints import Checkpoints, drafts
-from motif.checks import UserError, hint, number, one_of
+from motif.checks import UserError, hint, number, one_of, whole
 from motif.episode import Episode
 from motif.rewards import Reward
 
@@ -32,10 +33,15 @@ OURS = {  # what TRL is told by the suite itself, and the setting to use instead
     "top_k": "episode.top_k",
     "seed": "seed",
     "report_to": "tracking",
+    "resume_from_checkpoint": "name",
     "save_steps": "checkpoint.every",
     "save_total_limit": "checkpoint.keep",
     "use_vllm": "generation",
     **{f"vllm_{key}": f"generation.{ours}" for key, ours in VLLM_KEYS.items()},
+}
+LEAST = {  # of numbers that TRL takes as they come
+    **dict.fromkeys(("beta", "epsilon", "epsilon_high", "max_grad_norm", "weight_decay", "warmup_steps"), 0.0),
+    **{"adam_beta1": 0.0, "adam_beta2": 0.0, "adam_epsilon": 0.0, "learning_rate": 0.0},
 }
 CHOICES = {  # that TRL checks only when it takes a step
     "loss_type": ("grpo", "bnpo", "dr_grpo", "dapo", "luspo", "cispo", "sapo", "vespo"),
@@ -54,8 +60,9 @@ def trainer_arguments(
             raise UserError(f"algo.trainer.{key} is set by {OURS[key]}=")
         if key not in known:
             raise UserError(f"algo.trainer.{key} is not an argument of TRL's GRPOConfig{hint(key, known)}")
-        if isinstance(known[key], int | float) and not isinstance(known[key], bool) and value is not None:
-            number(f"algo.trainer.{key}", value)
+        numeric = key in LEAST or (isinstance(known[key], int | float) and not isinstance(known[key], bool))
+        if numeric and value is not None:
+            number(f"algo.trainer.{key}", value, LEAST.get(key, -math.inf))
         if key in CHOICES:
             one_of(f"algo.trainer.{key}", value, CHOICES[key])
     replies = algorithm.m * algorithm.trained_rounds(episode.rounds)
@@ -81,8 +88,8 @@ def trainer_arguments(
             "algo.trainer.multi_objective_aggregation is of advantages that TRL makes (algo=grpo, algo=motif); "
             f"algo={algorithm.name} makes its own"
         )
-    passes = options.get("num_iterations", 1)
-    if isinstance(passes, int) and passes > 0 and checkpoints.every % passes:
+    passes = whole("algo.trainer.num_iterations", options.get("num_iterations", 1))
+    if checkpoints.every % passes:
         raise UserError(
             f"checkpoint.every={checkpoints.every} must be a multiple of algo.trainer.num_iterations={passes}: between "
             "the updates on the same replies no checkpoint could be gone on from exactly"
@@ -110,5 +117,5 @@ def trainer_arguments(
             use_cpu=not torch.cuda.is_available(),
             **options,
         )
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ImportError, OSError) as error:  # the last two of what else a setting would need
         raise UserError(f"algo.trainer: {str(error).strip().splitlines()[0]}") from error

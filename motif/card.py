@@ -2,13 +2,17 @@
 
 It says what the policy is, what it was trained on and how, what it scored, with intervals, and how to run it in
 rounds. It reads what a run wrote, its configuration, summary and environment, and makes up nothing: what they do not
-hold is left out.
+hold is left out. Names of folders, settings and data sets are anybody's: in it they are text, never markup or code.
 """
 
+import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from motif.untrusted import all_visible, markdown, visible
 
 VERSIONS = ("torch", "transformers", "trl", "peft")
 ALGORITHMS = {  # what they are called, and what they credited
@@ -51,12 +55,12 @@ def card_data(config: Mapping[str, Any], summary: Mapping[str, Any]) -> Any:
     from huggingface_hub import EvalResult, ModelCardData
 
     model, adapters = config.get("model", {}), bool(config.get("model", {}).get("peft"))
-    base, name = base_model(config), str(summary["name"])
+    base, name = base_model(config), visible(str(summary["name"]))
     results = [
         EvalResult(
             task_type="text-generation",
-            dataset_type=str(found["dataset"]),
-            dataset_name=str(found["dataset"]),
+            dataset_type=visible(str(found["dataset"])),
+            dataset_name=visible(str(found["dataset"])),
             dataset_split="test",
             metric_type="accuracy",
             metric_name=f"accuracy in {in_rounds(found['rounds'])}",
@@ -70,7 +74,7 @@ def card_data(config: Mapping[str, Any], summary: Mapping[str, Any]) -> Any:
         for found in summary.get("evaluation", [])
         if found["policy"] == "trained"
     ]
-    license = model.get("license")
+    license = all_visible(model.get("license"))
     own = license in LICENSE_PAGES
     tags = ["motif", "multi-round-reasoning", "reinforcement-learning", "grpo", "trl", *(["lora"] if adapters else [])]
     return ModelCardData(
@@ -92,7 +96,7 @@ def card_data(config: Mapping[str, Any], summary: Mapping[str, Any]) -> Any:
 def sections(config: Mapping[str, Any], summary: Mapping[str, Any], environment: Mapping[str, Any]) -> Iterator[str]:
     """The parts of the card, in Markdown."""
     found = summary.get("evaluation", [])
-    yield f"# {summary['name']}\n\n{opening(config, summary)}"
+    yield f"# {markdown(str(summary['name']))}\n\n{opening(config, summary)}"
     drawn = (summary.get("sampling", {}).get("evaluation") or [{}])[0]
     yield f"## Results\n\n{results(found, drawn)}" if found else ""
     yield f"## Running it\n\n{running(config, summary)}"
@@ -104,11 +108,12 @@ def sections(config: Mapping[str, Any], summary: Mapping[str, Any], environment:
 def opening(config: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     """What the policy is: its model, its algorithm, its rounds, its data."""
     model, rounds = config.get("model", {}), summary["rounds"]
-    revision = f" (revision `{model['revision']}`)" if base_model(config) and model.get("revision") else ""
-    origin = f"`{base_name(config)}`{revision}" if model.get("path") else f"the suite's {summary['model']} model"
+    revision = f" (revision {code(model['revision'])})" if base_model(config) and model.get("revision") else ""
+    named = f"the suite's {markdown(str(summary['model']))} model"
+    origin = f"{code(base_name(config))}{revision}" if model.get("path") else named
     what = "LoRA adapters for" if model.get("peft") else "A fine-tune of"
     four = ", held in 4 bits (NF4)," if model.get("quantization") else ""
-    title, credit = ALGORITHMS.get(summary["algo"], (summary["algo"], ""))
+    title, credit = ALGORITHMS.get(summary["algo"], (markdown(str(summary["algo"])), ""))
     thinking = (
         f"It is run in {in_rounds(rounds)}: each starts from a fresh context that holds the question and the progress "
         "that the round before handed over, nothing else, so its thinking can be longer than any one context."
@@ -116,8 +121,8 @@ def opening(config: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
         else "It answers in one round."
     )
     return (
-        f"{what} {origin}{four} trained by {title} on the {summary['dataset']} questions. {thinking} {credit} "
-        "The method is [MOTIF, arXiv 2507.02851](https://arxiv.org/abs/2507.02851)."
+        f"{what} {origin}{four} trained by {title} on the {markdown(str(summary['dataset']))} questions. {thinking} "
+        f"{credit} The method is [MOTIF, arXiv 2507.02851](https://arxiv.org/abs/2507.02851)."
     )
 
 
@@ -129,11 +134,11 @@ def results(found: Sequence[Mapping[str, Any]], drawn: Mapping[str, Any]) -> str
     ]
     names = {"base": "before training", "trained": "**this policy**"}
     for item in sorted(found, key=lambda item: (str(item.get("dataset")), item["rounds"], item["policy"] != "base")):
-        name = names.get(item["policy"], item["policy"])
+        name = names.get(item["policy"], markdown(str(item["policy"])))
         rows.append(
-            f"| {name} | {item.get('dataset', '')} | {item['rounds']} | {item['n']} | {item['accuracy']:.1%} | "
-            f"{percent(item['interval'])} | {share(item, 'truncated')} | {share(item, 'unparsable')} | "
-            f"{'–' if item.get('tokens') is None else format(item['tokens'], ',.0f')} |"
+            f"| {name} | {markdown(str(item.get('dataset', '')))} | {item['rounds']} | {item['n']} | "
+            f"{item['accuracy']:.1%} | {percent(item['interval'])} | {share(item, 'truncated')} | "
+            f"{share(item, 'unparsable')} | {'–' if item.get('tokens') is None else format(item['tokens'], ',.0f')} |"
         )
     how = "greedily" if drawn.get("temperature") == 0 else f"at temperature {drawn.get('temperature')}"
     how = f"Decoded {how}, at most {drawn.get('tokens')} tokens a round. " if drawn else ""
@@ -147,8 +152,9 @@ def results(found: Sequence[Mapping[str, Any]], drawn: Mapping[str, Any]) -> str
 def running(config: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     """The commands that decode it in rounds, and the code that loads it without the suite."""
     model = config.get("model", {})
-    options = f', revision="{model["revision"]}"' if base_model(config) and model.get("revision") else ""
-    dtype, imports, quantization = model.get("dtype", "auto"), "AutoModelForCausalLM, AutoTokenizer", []
+    options = f", revision={literal(model['revision'])}" if base_model(config) and model.get("revision") else ""
+    dtype, imports = literal(model.get("dtype", "auto")), "AutoModelForCausalLM, AutoTokenizer"
+    quantization: list[str] = []
     if model.get("quantization"):
         imports = "AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig"
         quantization = [
@@ -159,23 +165,24 @@ def running(config: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
         ]
         options += ", quantization_config=four_bits"
     if model.get("peft"):
-        code = [
+        lines = [
             "from peft import PeftModel",
             f"from transformers import {imports}",
             "",
             *quantization,
-            f'base = AutoModelForCausalLM.from_pretrained("{base_name(config)}", dtype="{dtype}"{options})',
+            f"base = AutoModelForCausalLM.from_pretrained({literal(base_name(config))}, dtype={dtype}{options})",
             'model = PeftModel.from_pretrained(base, "FOLDER")',
         ]
     else:
-        code = [
+        lines = [
             f"from transformers import {imports}",
             "",
-            f'model = AutoModelForCausalLM.from_pretrained("FOLDER", dtype="{dtype}")',
+            f'model = AutoModelForCausalLM.from_pretrained("FOLDER", dtype={dtype})',
         ]
-    block = "\n".join([*code, 'tokenizer = AutoTokenizer.from_pretrained("FOLDER")'])
+    block = "\n".join([*lines, 'tokenizer = AutoTokenizer.from_pretrained("FOLDER")'])
     solve = 'python solve.py policy=FOLDER "question"'
-    evaluate = f"python evaluate.py policy=FOLDER dataset={summary['dataset']} rounds={summary['rounds']}"
+    dataset = shlex.quote(" ".join(visible(str(summary["dataset"])).split()))
+    evaluate = f"python evaluate.py policy=FOLDER dataset={dataset} rounds={summary['rounds']}"
     return (
         "With the motif suite; `FOLDER` is the folder of this file:\n\n"
         "```bash\n"
@@ -221,8 +228,21 @@ def training(config: Mapping[str, Any], summary: Mapping[str, Any], environment:
         "versions": ", ".join(f"{name} {packages[name]}" for name in VERSIONS if packages.get(name)),
         "code": " ".join(filter(None, ("motif", environment.get("motif"), environment.get("git")))),
     }
-    lines = [f"| {name} | {value} |" for name, value in rows.items() if value not in (None, "")]
+    lines = [f"| {name} | {markdown(str(value))} |" for name, value in rows.items() if value not in (None, "")]
     return "\n".join(["| | |", "|---|---|", *lines])
+
+
+def code(text: object) -> str:
+    """`text` as code within a line of Markdown, which nothing in it ends."""
+    words = " ".join(visible(str(text)).split())
+    fence = "`" * (1 + max(map(len, re.findall("`+", words)), default=0))
+    edge = " " if words[:1] == "`" or words[-1:] == "`" else ""
+    return f"{fence}{edge}{words}{edge}{fence}"
+
+
+def literal(text: object) -> str:
+    """`text` as a string of Python's, in one line of ASCII."""
+    return json.dumps(str(text))
 
 
 def terms(reward: Mapping[str, Any]) -> str:

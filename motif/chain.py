@@ -15,6 +15,7 @@ from motif.checks import UserError, whole
 from motif.data import Question, question_id
 
 STEPS_A_ROUND = 4  # that a reply has room for
+MOST = 1_000_000  # questions of a split
 STEPS = {"+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b}
 SHARES = {"test": range(0, 1), "validation": range(1, 2), "train": range(2, 10)}  # tenths of all possible chains
 
@@ -47,7 +48,7 @@ class Chain:
         whole("dataset.longest", self.longest, at_least=self.shortest, at_most=len(string.ascii_lowercase))
         whole("dataset.modulus", self.modulus, at_least=2, at_most=100)
         for size in ("train_size", "validation_size", "test_size", "tokens_per_round"):
-            whole(f"dataset.{size}", getattr(self, size))
+            whole(f"dataset.{size}", getattr(self, size), at_most=MOST)
         whole("dataset.seed", self.seed, at_least=0)
         if self.path is not None:
             raise UserError(f"dataset.path is not for dataset=chain, which is made from a seed, got {self.path!r}")

@@ -33,6 +33,7 @@ from motif.models import choices_of
 from motif.names import derived_name, identity, identity_hash
 from motif.stops import Stopped, at_once
 from motif.study import Job
+from motif.trust import check_trusted
 
 # conf/hydra/launcher has the plugins' own names, and is meant to be checked by their schemas
 warnings.filterwarnings("ignore", r"(?s).*is validated against ConfigStore schema with the same name")
@@ -91,6 +92,7 @@ def rebuilt(config: Mapping[str, Any]) -> Any:
     """The object that a run's config.yaml describes, as `build` makes it of a composed one."""
     if not isinstance(config, Mapping) or "_target_" not in config:
         raise UserError("it holds no experiment")
+    check_trusted(config, "it")
     return build(OmegaConf.create(dict(config)))
 
 
@@ -244,7 +246,9 @@ def take_from_run(config: DictConfig, keys: Sequence[str]) -> bool:
     file = choices_of(Path(str(OmegaConf.select(config, "policy", throw_on_missing=False))))
     if file is None:
         return False
-    saved, names = OmegaConf.create(read_yaml(file)), typed()
+    found, names = read_yaml(file), typed()
+    check_trusted({key: found[key] for key in keys if key in found and key not in names}, str(file))
+    saved = OmegaConf.create(found)
     with open_dict(config):
         for key in keys:
             if key in names or key not in saved:

@@ -10,7 +10,7 @@ from typing import Any
 
 from motif.answers import final_answer, verdict
 from motif.carry import Summary, Turn
-from motif.checks import UserError, of_kind, one_of, whole
+from motif.checks import UserError, of_kind, one_of, shown, whole
 from motif.data import Question
 from motif.generation import Generate, Reply, Sampling
 from motif.prompts import Conversation, Prompts
@@ -108,6 +108,10 @@ class Episode:
         one_of("episode.stop", self.stop, ("rounds", "answered"))
         of_kind("episode.later", self.later, Mapping)
         of_kind("episode.prompts", self.prompts, Prompts)
+        if not callable(getattr(self.carry, "carry", None)):
+            raise UserError(
+                f"episode.carry must say what is handed over, as in episode=summary, got {shown(self.carry)}"
+            )
         if unknown := set(self.later) - {"tokens", "temperature", "top_p", "top_k"}:
             raise UserError(
                 f"episode.later knows tokens, temperature, top_p and top_k, got {', '.join(sorted(unknown))}"

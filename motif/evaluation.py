@@ -69,6 +69,7 @@ class Evaluation:
             whole("evaluation.questions", self.questions)
         if self.budget is not None:
             whole("evaluation.budget", self.budget)
+        one_of("evaluation.before", self.before, (True, False))
         one_of("evaluation.split", self.split, ("test", "validation"))
         whole("evaluation.samples", self.samples)
         whole("evaluation.batch", self.batch)

@@ -61,7 +61,7 @@ class Evaluator:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        check_asked(self.policy, self.dataset, self.episode, self.flaws)
+        check_asked(self.policy, self.dataset, self.episode, self.flaws, self.options)
         whole("rounds", self.rounds)
         whole("seed", self.seed, at_least=0, at_most=2**31 - 1)
         text("outputs", self.outputs)
@@ -147,11 +147,12 @@ class Evaluator:
         }
 
 
-def check_asked(policy: Any, dataset: Any, episode: Any, flaws: Any) -> None:
+def check_asked(policy: Any, dataset: Any, episode: Any, flaws: Any, options: Any) -> None:
     """Refuse what a program that measures a policy cannot be asked with."""
     check_policy(policy)
     of_kind("episode", episode, Episode)
     of_kind("flaws", flaws, Flaws)
+    of_kind("options", options, Mapping)
     if not isinstance(dataset, Dataset):
         raise UserError("dataset must be chosen, as in dataset=math500")
 

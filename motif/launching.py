@@ -25,6 +25,7 @@ from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
@@ -40,6 +41,14 @@ from motif.study import jobs_of, last_screen, launch
 from motif.untrusted import visible
 
 NEEDED = {"ray": "hydra-ray-launcher", None: "'motif[sweeps]'"}  # by launchers, that they can be installed with
+
+
+class Told(JobReturn):
+    """What came of a job that has said itself what ended it. Whoever asks for it is told without a line of Hydra's."""
+
+    @property  # type: ignore[misc]
+    def return_value(self) -> Any:
+        raise self._return_value
 
 
 class Plan(Callback):
@@ -62,6 +71,8 @@ class Plan(Callback):
         if "optuna" in hydra.sweeper._target_:
             import_module("optuna").logging.set_verbosity(logging.WARNING)
         jobs = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(words), None)[0] if grid else []
+        if grid and not jobs:
+            raise SystemExit(f"error: these settings make no job: {' '.join(words)}")
         preset = hydra.runtime.choices.get("sweeps")
         extra = [word for word in hydra.overrides.hydra if word.startswith("hydra.searchpath")]
         folder = Path(hydra.sweep.dir)
@@ -92,6 +103,10 @@ class Plan(Callback):
             raw = yaml.safe_load(file.read_text())
             if (clean := masked(raw)) != raw:
                 write_text(file, yaml.safe_dump(clean, sort_keys=False))
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
+        if isinstance(job_return._return_value, Mistake):
+            job_return.__class__ = Told
 
 
 def installed(module: str) -> bool:

@@ -111,7 +111,10 @@ def weights(folder: Path) -> list[Path]:
     """The safetensors files of the model in `folder`: those of its index, else all that lie there."""
     index = folder / "model.safetensors.index.json"
     if index.is_file():
-        return [folder / name for name in sorted(set(read_json(index).get("weight_map", {}).values()))]
+        held = read_json(index).get("weight_map")
+        if not isinstance(held, dict):
+            raise UserError(f"{index} does not say where weights lie (weight_map); fetch or copy it again")
+        return [folder / str(name) for name in sorted(set(held.values()))]
     whole = folder / "model.safetensors"
     return [whole] if whole.is_file() else sorted(folder.glob("*.safetensors"))
 
@@ -219,13 +222,10 @@ def load_model(
     """The model in `folder`, on `device`."""
     check_attention(folder, path, key, attention)
     import torch
-    from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
     options: dict[str, Any] = {"device_map": {"": device}} if device.type == "cuda" else {}
     if quantization == "4bit":
-        from transformers import BitsAndBytesConfig
-
         options["quantization_config"] = BitsAndBytesConfig(
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
@@ -242,15 +242,16 @@ def load_model(
             local_files_only=True,
             **options,
         )
-    except (MemoryError, RuntimeError) as error:
-        if not ran_out(error):
+    except Exception as error:  # of any kind: what lies in the folder is anybody's
+        if ran_out(error):
+            raise UserError(
+                f"{key}={path}: memory ran out while loading ({one_line(error)}); free some, take a smaller model, "
+                f"{beside(key, 'dtype')}=bfloat16 or {beside(key, 'quantization')}=4bit"
+            ) from error
+        other = "its weights have other shapes than its config.json says" * ("ignore_mismatched_sizes" in str(error))
+        if isinstance(error, RuntimeError) and not other:  # a fault of ours
             raise
-        raise UserError(
-            f"{key}={path}: memory ran out while loading ({one_line(error)}); free some, take a smaller model, "
-            f"{beside(key, 'dtype')}=bfloat16 or {beside(key, 'quantization')}=4bit"
-        ) from error
-    except (OSError, ValueError, ImportError, KeyError, SafetensorError) as error:
-        raise UserError(f"{key}={path} cannot be loaded: {one_line(error)}") from error
+        raise UserError(f"{key}={path} cannot be loaded: {other or one_line(error)}") from error
 
 
 def check_attention(folder: Path, path: str, key: str, attention: str) -> None:
@@ -278,7 +279,7 @@ def load_tokenizer(folder: Path, path: str, key: str) -> Any:
         tokenizer: Any = AutoTokenizer.from_pretrained(
             str(folder), padding_side="left", trust_remote_code=False, local_files_only=True
         )
-    except (OSError, ValueError, ImportError, KeyError) as error:
+    except Exception as error:
         raise UserError(f"the tokenizer of {key}={path} cannot be loaded: {one_line(error)}") from error
     if tokenizer.chat_template is None:
         raise UserError(f"the tokenizer of {key}={path} has no chat template; use an instruction-tuned model")

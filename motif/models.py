@@ -162,7 +162,13 @@ def adapted(folder: Path, path: str, key: str, base: str | None, settings: Mappi
     """The policy whose adapter lies in `folder`, on its base model, loaded with `settings`."""
     from peft import PeftConfig, PeftModel
 
-    adapter = PeftConfig.from_pretrained(str(folder))
+    try:
+        adapter = PeftConfig.from_pretrained(str(folder))
+    except Exception as error:  # of any kind: what lies in the folder is anybody's
+        words = loading.one_line(error)
+        raise UserError(
+            f"{key}={path}: its adapter_config.json is torn, or of no adapter that peft knows: {words}"
+        ) from error
     root = base or adapter.base_model_name_or_path
     if not root:
         raise UserError(f"{key}={path} does not say what model it adapts; give it as options.base=HUB_ID_OR_FOLDER")
@@ -170,7 +176,7 @@ def adapted(folder: Path, path: str, key: str, base: str | None, settings: Mappi
     policy = load_policy(root, None if base else adapter.revision, **settings, key="base", tokenizer=own)
     try:
         model: Any = PeftModel.from_pretrained(policy.model, str(folder))
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except Exception as error:
         raise UserError(f"{key}={path} does not fit base={root}: {loading.one_line(error)}") from error
     return replace(policy, model=model)
 

@@ -54,7 +54,7 @@ class Prober:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        check_asked(self.policy, self.dataset, self.episode, self.flaws)
+        check_asked(self.policy, self.dataset, self.episode, self.flaws, self.options)
         text("outputs", self.outputs)
         whole("rounds", self.rounds, at_least=2, at_most=1000)
         whole("seed", self.seed, at_least=0, at_most=2**31 - 1)
@@ -154,7 +154,8 @@ def table(result: Mapping[str, Any]) -> Table:
     made.add_row("untouched", f"{own['value']:.1%}", interval(own["interval"]), "", "", "")
     for found in result["interventions"]:
         low, high = (100 * bound for bound in found["interval"])
-        made.add_row(
+        screen.add_row(
+            made,
             *(found["label"], f"{found['accuracy']['value']:.1%}", interval(found["accuracy"]["interval"])),
             *(f"{100 * found['effect']:+.1f} points", f"{low:+.1f} – {high:+.1f}", f"{found['p_holm']:.2g}"),
         )

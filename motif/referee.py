@@ -1,8 +1,8 @@
 """The line to the process that does algebra (`motif.judge`): one per process, started when first asked.
 
-Threads take turns; a forked process gets its own. A judge that dies is replaced and asked once more; one that cannot be
-started, or dies again, is `NoJudge`: no verdict is made up. It ends with the process that started it, because its stdin
-does.
+Threads take turns; a forked process gets its own. A judge that dies is replaced and asked once more, one that is killed
+as it starts is started again; one that does not start, or is killed again and again, is `NoJudge`: no verdict is made
+up. It ends with the process that started it, because its stdin does.
 """
 
 import atexit
@@ -18,6 +18,7 @@ from pathlib import Path
 from motif.checks import UserError
 
 START = 120.0  # seconds for the libraries to load
+STARTS = 3  # of one that is killed meanwhile
 PATIENCE = 1.8  # seconds for a verdict; the judge itself gives up before
 
 
@@ -61,21 +62,23 @@ class Referee:
         raise AssertionError
 
     def start(self) -> "subprocess.Popen[bytes]":
-        home = str(Path(__file__).parent.parent)
-        path = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
-        self.process = process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "motif.judge"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            env={**os.environ, "PYTHONPATH": path},
-            start_new_session=True,  # Ctrl-C is for the run, which then ends this
-        )
-        if self.heard(process, START) != b"ready":
+        words = "does not start; try: python -m motif.judge < /dev/null"
+        for _ in range(STARTS):
+            self.process = process = begun()
+            try:
+                said = self.heard(process, START)
+                if said == b"ready":
+                    return process
+                killed = said == b"" and was_killed(process)
+            except BaseException:  # an interrupt: that it is ready would be taken for a verdict
+                self.end()
+                raise
             self.end()
-            raise NoJudge("the process that grades answers does not start; try: python -m motif.judge < /dev/null")
-        return process
+            if not killed:
+                break
+        else:
+            words = f"was killed {STARTS} times as it started; see whether something ends processes, or memory is short"
+        raise NoJudge(f"the process that grades answers {words}")
 
     def heard(self, process: "subprocess.Popen[bytes]", seconds: float) -> bytes | None:
         """A line of the judge without its end; b'' where it is dead, None where it says nothing in time."""
@@ -103,6 +106,29 @@ class Referee:
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe:
                 pipe.close()
+
+
+def begun() -> "subprocess.Popen[bytes]":
+    """A judge that loads its libraries."""
+    home = str(Path(__file__).parent.parent)
+    path = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "motif.judge"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        bufsize=0,
+        env={**os.environ, "PYTHONPATH": path},
+        start_new_session=True,  # Ctrl-C is for the run, which then ends this
+    )
+
+
+def was_killed(process: "subprocess.Popen[bytes]") -> bool:
+    """Whether `process`, whose output has ended, was ended by a signal."""
+    try:
+        return process.wait(5) < 0
+    except subprocess.TimeoutExpired:
+        return False
 
 
 REFEREE = Referee()

@@ -50,6 +50,9 @@ def add_row(table: Table, *cells: str) -> None:
 
 
 def show(table: Table) -> None:
+    """A table, its title shown as `say` shows a line."""
+    if isinstance(table.title, str):
+        table.title = Text(visible(masked(table.title)), style="table.title")
     console.print(table)
 
 

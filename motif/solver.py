@@ -29,6 +29,7 @@ class Solver:
 
     def __post_init__(self) -> None:
         of_kind("episode", self.episode, Episode)
+        of_kind("options", self.options, Mapping)
         whole("rounds", self.rounds)
         whole("seed", self.seed, at_least=0)
         number("temperature", self.temperature, at_least=0)

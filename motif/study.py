@@ -17,7 +17,7 @@ from rich import box
 from rich.table import Table
 
 from motif import ends, screen
-from motif.checks import UserError
+from motif.checks import UserError, shown
 from motif.files import read_json, read_yaml, write_json
 from motif.locks import reason
 from motif.masking import masked
@@ -83,6 +83,11 @@ def whole(file: Path, *keys: str) -> dict[str, Any]:
     found = read_json(file)
     if missing := [key for key in keys if key not in found]:
         raise UserError(f"{file} does not say {', '.join(missing)}; put a whole copy in its place, or move it away")
+    for key, kind in (("command", list), ("overrides", list), ("state", str)):
+        if not isinstance(found.get(key, kind()), kind):
+            raise UserError(
+                f"{file} says {shown(found[key])} for {key}; put a whole copy in its place, or move it away"
+            )
     return found
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from motif import screen
-from motif.checks import UserError, one_of, whole
+from motif.checks import UserError, one_of, shown, text, whole
 from motif.masking import masked
 from motif.untrusted import visible
 from motif.watched import FINISH, SYNC, Watched, first_line
@@ -97,6 +97,10 @@ class WandB:
     name: str = "wandb"
 
     def __post_init__(self) -> None:
+        text("tracking.project", self.project)
+        listed = isinstance(self.tags, Sequence) and not isinstance(self.tags, str)
+        if not listed or not all(isinstance(tag, str) for tag in self.tags):
+            raise UserError(f"tracking.tags must be a list of words, as in tracking.tags=[a,b], got {shown(self.tags)}")
         one_of("tracking.mode", self.mode, (None, "online", "offline", "disabled"))
         whole("tracking.episodes_every", self.episodes_every, at_least=0)
         whole("tracking.init_timeout", self.init_timeout)

@@ -17,6 +17,7 @@ from motif.locks import holder
 from motif.reading import there
 from motif.runs import Run
 from motif.tracking import WandB
+from motif.untrusted import visible
 from motif.watched import UNSENT
 
 HEADER = 7  # bytes of a file without a record, which would keep `wandb sync` from the run's other parts
@@ -43,7 +44,7 @@ def idle(folders: Sequence[Path]) -> list[Path]:
     """Those of `folders` that no process works on; of the others a line, for their parts still grow."""
     working = {folder: found for folder in folders if (found := holder(Run(folder).lock)) and found.alive}
     for folder, found in working.items():
-        print(f"{folder}: left alone, it is being worked on by another process ({found})", flush=True)
+        print(visible(f"{folder}: left alone, it is being worked on by another process ({found})"), flush=True)
     return [folder for folder in folders if folder not in working]
 
 
@@ -80,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         wrong = send(parts)
         failed += wrong is not None
         name = parts[0].parent.parent
-        print(f"{name}: {wrong or f'uploaded, {len(parts)} part' + 's' * (len(parts) > 1)}", flush=True)
+        print(visible(f"{name}: {wrong or f'uploaded, {len(parts)} part' + 's' * (len(parts) > 1)}"), flush=True)
     return 1 if failed else 0
 
 

@@ -16,7 +16,7 @@ from motif.tiny import SHIPPED
 
 TRAIN, EVALUATE, SOLVE = "train.py", "evaluate.py", "solve.py"
 REPORT, STUDY, DASHBOARD = "motif.report", "motif.study", "motif.dashboard"
-VERDICTS, UPLOADS, PROBE = "motif.verdicts", "motif.uploads", "motif.probe"
+VERDICTS, UPLOADS, PROBE, CREDIT = "motif.verdicts", "motif.uploads", "motif.probe", "motif.credit"
 LOCAL = ("dataset=local", "experiment=smoke")
 SHORT = ("experiment=smoke", "tracking=none", "preflight=false")
 
@@ -130,6 +130,21 @@ CASES = [
     train("budget.tokens=1e3", says=["budget.tokens", "whole number", "got 1000.0"]),
     train("algo.trainer.learning_rate=fast", *SHORT, says=["algo.trainer.learning_rate", "got 'fast'"]),
     train("+algo.trainer.max_steps=3", *SHORT, says=["algo.trainer.max_steps", "algo.steps"]),
+    train("algo.trainer.num_iterations=0", *SHORT, says=["algo.trainer.num_iterations", "at least 1", "got 0"]),
+    train("algo.trainer.num_iterations=1.5", *SHORT, says=["algo.trainer.num_iterations", "whole number", "got 1.5"]),
+    train("algo.trainer.beta=-1", *SHORT, says=["algo.trainer.beta", "at least 0", "got -1"]),
+    train("algo.trainer.epsilon=-0.5", *SHORT, says=["algo.trainer.epsilon", "at least 0", "got -0.5"]),
+    train("algo.trainer.max_grad_norm=-1", *SHORT, says=["algo.trainer.max_grad_norm", "at least 0", "got -1"]),
+    train("+algo.trainer.deepspeed=none.json", *SHORT, says=["algo.trainer", "deepspeed"]),
+    train("episode.carry=null", says=["episode.carry", "episode=summary", "got None"]),
+    train("episode.carry=3", says=["episode.carry", "episode=summary", "got 3"]),
+    train("evaluation.before=perhaps", says=["evaluation.before", "True, False", "got 'perhaps'"]),
+    train("dataset.train_size=1000000000", says=["dataset.train_size", "from 1 to 1000000", "got 1000000000"]),
+    train("tracking.project=", says=["tracking.project", "must be text", "got ''"]),
+    train("tracking.tags=abc", says=["tracking.tags", "list of words", "got 'abc'"]),
+    case(EVALUATE, "policy=x", "dataset=chain", "options=3", says=["options", "group of settings", "got 3"]),
+    case(SOLVE, "policy=x", "options=3", "What is it?", says=["options", "group of settings", "got 3"]),
+    case(DASHBOARD, "--print", "--rounds", "1000000000", says=["--rounds", "at most 1000", "got 1000000000"]),
     train("tracking.mode=never", says=["tracking.mode", "offline", "got 'never'"]),
     case(EVALUATE, "policy=x", "dataset=chain", "samples=0", says=["samples", "at least 1", "got 0"]),
     case(EVALUATE, "policy=x", "dataset=chain", "temperature=-1", says=["temperature", "at least 0", "got -1"]),
@@ -222,7 +237,41 @@ CASES = [
     train("name=" + "n" * 300, says=["name", "up to 200", "got 'nnn"]),
     train("name=3", says=["name", "letters, digits", "got 3"]),
     train("model.imitation_steps=1", *SHORT, says=["MOTIF_CACHE", "notes.txt"], MOTIF_CACHE="{world}/notes.txt"),
+    # the lab, and probes of rounds
+    case(CREDIT, says=["required", "runs"]),
+    case(CREDIT, "{world}/nowhere", says=["nowhere", "is not there"]),
+    case(CREDIT, "{world}/folder", says=["folder is no run", "outputs/RUN"]),
+    case(CREDIT, "{world}/newer", says=["newer/run.json has format 99", "newer motif"]),
+    case(CREDIT, "{world}/torn_yaml", says=["torn_yaml/config.yaml", "torn or no YAML"]),
+    case(CREDIT, "{world}/unfinished", says=["unfinished/config.yaml", "holds no experiment"]),
+    case(CREDIT, "{world}/stranger", says=["_target_ of it is 'joblib.load'", "is not built", "yourself"]),
+    case(CREDIT, "{world}/unfinished", "--gradients", "1", says=["--gradients", "at least 2", "got 1"]),
+    case(CREDIT, "{world}/unfinished", "--gradients", "many", says=["--gradients", "int", "'many'"]),
+    case(CREDIT, "{world}/unfinished", "--k", "0", says=["--k", "at least 1", "got 0"]),
+    case(CREDIT, "{world}/unfinished", "--seed", "-1", says=["--seed", "from 0 to", "got -1"]),
+    case(CREDIT, "{world}/unfinished", "--policy", "best", says=["--policy", "'best'", "trained"]),
+    case(CREDIT, "{world}/unfinished", "--gradiens", "4", says=["--gradiens", "did you mean --gradients?"]),
+    case(PROBE, "dataset=chain", says=["policy", "policy=VALUE"]),
+    case(PROBE, "policy=x", "dataset=chain", "k=-1", says=["k must be", "at least 0", "got -1"]),
+    case(PROBE, "policy=x", "dataset=chain", "batch=1", says=["batch", "at least 2", "got 1"]),
+    case(PROBE, "policy=x", "dataset=chain", "questions=1", says=["questions", "at least 2", "got 1"]),
+    case(PROBE, "policy=x", "dataset=chain", "options=3", says=["options", "group of settings", "got 3"]),
+    case(PROBE, "policy={world}/no_template", "dataset=chain", says=["policy=", "no chat template"]),
+    case(PROBE, "policy={world}/unfinished", "dataset=chain", "rounds=2", says=["unfinished", "not finished"]),
+    case(
+        PROBE, "policy={world}/newer", "dataset=chain", "rounds=2", says=["newer/run.json has format 99", "newer motif"]
+    ),
+    # what a stranger's folder may hold
+    case(EVALUATE, "policy={world}/unpickles", says=["episode._target_ of", "motif.yaml", "'joblib.load'", "yourself"]),
+    case(SOLVE, "policy={world}/unpickles", "What?", says=["episode._target_ of", "motif.yaml", "'joblib.load'"]),
+    case(EVALUATE, "policy={world}/no_index", "dataset=chain", says=["model.safetensors.index.json", "weight_map"]),
+    case(EVALUATE, "policy={world}/other_shape", "dataset=chain", says=["policy=", "other shapes", "config.json"]),
+    case(EVALUATE, "policy={world}/listed_config", "dataset=chain", says=["policy=", "listed_config"]),
+    case(EVALUATE, "policy={world}/torn_adapter", "dataset=chain", says=["policy=", "adapter_config.json is torn"]),
+    case(EVALUATE, "policy={world}/odd_adapter", "dataset=chain", says=["policy=", "no adapter that peft knows"]),
+    case(STUDY, "status", "{world}/odd_study", says=["study.json says 4 for command", "whole copy"]),
     # sweeps
+    train("-m", "seed=range(0,0)", says=["make no job", "seed=range(0,0)"]),
     train("-m", "roundz=1,2", says=["unknown key roundz", "did you mean rounds?"]),
     train("-m", "algo=grpo,motf", says=["algo must be one of", "grpo", "'motf'"]),
     # programs that read
@@ -236,6 +285,7 @@ CASES = [
     case(REPORT, "{world}/other", "--episodes", "all", says=["--episodes", "int", "'all'"]),
     case(REPORT, "{world}/other", "--to", "{world}/notes.txt", says=["--to=", "notes.txt is a file"]),
     case(REPORT, "{world}/other", "--to", "{world}/other/report", says=["--to=", "lies in the run"]),
+    case(REPORT, "{world}/other", "--to", "/proc/motif/x", says=["/proc/motif/x cannot be written", "another --to="]),
     case(REPORT, "{world}/other", "--agianst", "x", says=["--agianst", "did you mean --against?"]),
     case(STUDY, says=["required", "command"]),
     case(STUDY, "stauts", says=["'stauts'", "'status'"]),
@@ -294,10 +344,27 @@ def bad_policies(root):
         ("no_tokenizer", ["tokenizer.json", "tokenizer_config.json"]),
         ("torn_weights", ["model.safetensors"]),
         ("torn_config", ["config.json"]),
+        ("unpickles", ()),
+        ("no_index", ()),
+        ("other_shape", ["config.json"]),
+        ("listed_config", ["config.json"]),
     ):
         shutil.copytree(shipped, root / name, ignore=shutil.ignore_patterns(*without), copy_function=link)
     (root / "torn_weights/model.safetensors").write_bytes((shipped / "model.safetensors").read_bytes()[:1000])
     (root / "torn_config/config.json").write_text('{"model_type": "qwen2", ')
+    pickled = "{_target_: joblib.load, filename: x.pkl}"
+    (root / "unpickles/motif.yaml").write_text(f"model: {{}}\nepisode: {pickled}\ndataset: {pickled}\nrounds: 2\n")
+    (root / "no_index/model.safetensors.index.json").write_text('{"weight_map": [1]}')
+    config = json.loads((shipped / "config.json").read_text())
+    (root / "other_shape/config.json").write_text(json.dumps({**config, "hidden_size": 64}))
+    (root / "listed_config/config.json").write_text("[]")
+    for name, text in (
+        ("torn", '{"peft_type": '),
+        ("odd", f'{{"peft_type": "?", "base_model_name_or_path": "{shipped}"}}'),
+    ):
+        (root / f"{name}_adapter").mkdir()
+        (root / f"{name}_adapter/adapter_config.json").write_text(text)
+        shutil.copy(shipped / "model.safetensors", root / f"{name}_adapter/adapter_model.safetensors")
 
 
 def link(source, target):
@@ -322,9 +389,15 @@ def bad_runs(root):
     run("torn_summary", summary='{"name": "x", ')
     run("old_summary", summary='{"name": "x", "algo": "grpo", "rounds": 1, "evaluation": [], "seconds": {}}')
     run("other").joinpath("evaluation").mkdir()
+    run("stranger", config="_target_: joblib.load\nfilename: x.pkl\n")
     for name, study, job in (
         ("torn_study", '{"study": ', "{}"),
         ("torn_job", '{"study": "s", "command": ["train.py"], "grid": true}', '{"number": 0, "ove'),
+        (
+            "odd_study",
+            '{"study": "s", "command": 4, "grid": true}',
+            '{"number": 0, "overrides": [], "state": "planned"}',
+        ),
     ):
         jobs = root / name / ".sweeps/1/jobs"
         jobs.mkdir(parents=True)
@@ -361,4 +434,4 @@ def test_a_wrong_input_is_a_line_that_says_what_is_wrong_and_what_is_right(wrong
 
 
 def test_the_table_is_as_long_as_is_said():
-    assert len(CASES) >= 160 and len({str(each) for each in CASES}) == len(CASES)
+    assert len(CASES) >= 215 and len({str(each) for each in CASES}) == len(CASES)

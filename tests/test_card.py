@@ -1,6 +1,7 @@
 """A card says what a run recorded, and a reader finds numbers with their intervals and commands that can be typed."""
 
 import copy
+import re
 
 import pytest
 import yaml
@@ -164,3 +165,34 @@ def test_the_header_is_yaml_and_the_paper_is_cited(card, tmp_path):
     written = (tmp_path / "policy" / "README.md").read_text()
     assert yaml.safe_load(written.split("---\n")[1])["model-index"][0]["name"] == SUMMARY["name"]
     assert "arXiv preprint arXiv:2507.02851" in written
+
+
+SECTIONS = ("Results", "Running it", "Training", "Limits", "Citation")
+EVIL = 'x|`a``b`<script>\n# head\n```\n[a](b)![i](http://h/p.png) $x$ \u202e\x1b[31m\ud800"); evil('
+
+
+def test_what_comes_of_settings_and_data_is_text_and_neither_markup_nor_code(tmp_path):
+    config = copy.deepcopy(CONFIG)
+    config["reward"]["weights"], config["model"]["peft"]["target_modules"] = {EVIL: 1.0}, [EVIL]
+    config["model"] |= {"path": f"/tmp/{EVIL}".replace("http://h/", ""), "dtype": EVIL, "license": EVIL}
+    measured = [{**found, "dataset": EVIL} for found in SUMMARY["evaluation"]]
+    named = {"name": EVIL, "algo": EVIL, "dataset": EVIL, "evaluation": measured}
+    write_card(tmp_path, config, {**SUMMARY, **named}, {**ENVIRONMENT, "device": EVIL})
+    written = (tmp_path / "README.md").read_text()
+    header, body = written.split("---\n", 2)[1:]
+    assert yaml.safe_load(header)["model-index"][0]["name"].startswith("x|`a``b`<script>\n# head\n")
+    assert not set(written) & set("\u202e\x1b\ud800")
+    parts = re.split(r"^```\w*\n", body, flags=re.M)
+    assert len(parts) == 7  # commands, Python, citation, and what stands between
+    compile(parts[3], "card", "exec")
+    assert [line.split(".")[0] for line in parts[3].splitlines()[3:]] == [
+        "base = AutoModelForCausalLM", "model = PeftModel", "tokenizer = AutoTokenizer"
+    ]  # fmt: skip
+    assert len(parts[1].splitlines()) == 2
+    plain = re.sub(r"`FOLDER`|`\\boxed\{\}`|````x.*?````", "CODE", "".join(parts[::2]))
+    assert plain.count("CODE") == 3 and "<" not in plain and not re.search(r"(?<!\\)[`$]", plain)
+    assert re.findall(r"(?<!\\)\]\((.*?)\)", plain) == ["https://arxiv.org/abs/2507.02851"]
+    heads = re.findall(r"^#.*", plain, re.M)
+    assert heads[0].startswith("# x") and heads[1:] == [f"## {name}" for name in SECTIONS]
+    rows = [line for line in plain.splitlines() if line.startswith("|")]
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {10, 3}

@@ -11,6 +11,7 @@ import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from motif.reading import read_runs
+from motif.tiny import Tiny
 
 TRAIN = Path(__file__).parent.parent / "train.py"
 SMALL = ["experiment=smoke", "evaluation.questions=8", "algo.m=2", "checkpoint.every=1"]
@@ -175,6 +176,7 @@ def test_a_signal_ends_after_the_step_with_a_checkpoint_and_the_same_command_con
     run.signal(number)
     status, said = run.wait()
     assert status == 128 + number and "same command continues" in said and "Traceback" not in said
+    assert said.count("finishing this step; Ctrl-C again ends at once\n") == (number == signal.SIGINT)
     done = len(metrics.read_text().splitlines())
     assert 1 <= done < 14 and f"stopped after step {done} of 14; a checkpoint is written" in said
     assert (tmp_path / f"outputs/two/checkpoints/checkpoint-{done}/motif.json").is_file()
@@ -192,6 +194,7 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path, forks):
     run.signal(signal.SIGINT)
     status, said = run.wait()
     assert status == 130 and "stopped; the same command continues" in said and "Traceback" not in said
+    assert said.index("finishing this step; Ctrl-C again ends at once\n") < said.index("stopped; the same command")
     assert len(metrics.read_text().splitlines()) < 4
 
 
@@ -219,6 +222,50 @@ def test_a_signal_during_an_evaluation_stops_at_once_and_what_is_measured_is_kep
     assert 4 <= len(kept.splitlines()) < 160
     status, said = forks.train(tmp_path, *words).wait()
     assert status == 0 and records.read_text().startswith(kept) and len(records.read_text().splitlines()) == 160
+
+
+def stopped(run, number, shows):
+    """The status of `run` and what it said, sent a signal once `shows` is true; its last line alone is of the stop."""
+    deadline = time.monotonic() + 100
+    while time.monotonic() < deadline and not shows():
+        time.sleep(0.02)
+    run.signal(number)
+    status, said = run.wait()
+    assert "Traceback" not in said
+    return status, said.splitlines()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR2])
+@pytest.mark.parametrize("program", ["evaluate.py", "motif.probe"])
+def test_measuring_that_is_stopped_says_that_the_same_command_goes_on_and_it_does(tmp_path, forks, program, number):
+    words = [
+        f"policy={Tiny().folder()}",
+        "dataset=chain",
+        "dataset.test_size=160",
+        "batch=2",
+        "episode.prompts.wording=terse",
+    ]
+    words += ["k=0"] if program == "motif.probe" else []
+
+    def records():
+        return next(iter(tmp_path.rglob("*.jsonl")), None)
+
+    run = forks.begin(program, tmp_path, *words)
+    status, said = stopped(run, number, lambda: records() and records().read_text().count("\n") >= 2)
+    assert status == 128 + number and said[-1] == "stopped; the same command goes on after the questions that are done"
+    kept = records().read_text()
+    assert 2 <= kept.count("\n") < 160 and kept.endswith("\n") and not list(tmp_path.rglob("chain-*.json"))
+    run = forks.begin(program, tmp_path, *words)
+    stopped(run, number, lambda: records().read_text().count("\n") > kept.count("\n"))
+    assert records().read_text().startswith(kept)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR2])
+def test_solving_that_is_stopped_says_that_nothing_is_kept(tmp_path, forks, number):
+    run = forks.begin("solve.py", tmp_path, f"policy={Tiny().folder()}", "rounds=1000", "9a-5b*8c+7")
+    status, said = stopped(run, number, lambda: "round 3 of 1000" in run.said)
+    assert status == 128 + number and said[-1].endswith("stopped; nothing is kept of it")
+    assert [path.name for path in tmp_path.iterdir()] == ["said-" + run.output.name.removeprefix("said-")]
 
 
 def test_a_sweep_runs_every_combination_into_folders_of_their_own(tmp_path, train):

@@ -100,6 +100,13 @@ def test_what_blocks_the_network_notes_who_tries(tmp_path):
     assert (tmp_path / "tried.txt").read_text().count(" of ['-c']") == 3
 
 
+def test_libraries_tell_their_makers_nothing():
+    code = "import motif; from huggingface_hub import constants; print(constants.HF_HUB_DISABLE_TELEMETRY)"
+    environment = {name: value for name, value in os.environ.items() if not name.endswith(("_TRACK", "_TELEMETRY"))}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout == "True\n", done.stderr
+
+
 class Payload:
     """What runs when it is unpickled."""
 

@@ -175,6 +175,16 @@ def test_what_is_no_sweep_ends_with_a_line_too(monkeypatch, capsys):
     assert start(lambda: None) is None
 
 
+def test_a_job_that_failed_says_why_itself_and_hydra_adds_nothing(tmp_path, forks):
+    words = [*SMALL, "algo=grpo", "budget.match=one,two"]
+    process = forks.begin("train.py", tmp_path, "-m", *words, apart=True)
+    code, said = process.wait()
+    assert code == 1 and not process.errors and "Traceback" not in said, process.errors
+    for name in ("one", "two"):
+        assert said.count(f"error: budget.match={name} is not a run") == 1
+    assert "2 failed" in said
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("launcher", BESIDE)
 def test_jobs_beside_each_other_share_the_threads_and_what_failed_is_retried_alone(tmp_path, launcher):

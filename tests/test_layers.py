@@ -10,7 +10,7 @@ LAYERS = [  # from the ground up; a module may import from layers below its own
     "masking untrusted",
     "checks advantages processes vocabulary stops cache card flops notation",
     "files",
-    "prompts statistics fitting compute locks names exact shapes units ends environment",
+    "prompts statistics fitting compute locks names exact shapes units ends environment trust",
     "memory referee courier differences",
     "data generation screen tables policy loading budget comparison watchdogs",
     "chain carry models results answers judge checkpoints lasting summary",

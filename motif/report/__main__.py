@@ -14,6 +14,7 @@ from typing import Any
 from motif import ends
 from motif.arms import Arm, arms
 from motif.checks import UserError, whole
+from motif.files import explained
 from motif.reading import Recorded, named, read_runs, there
 from motif.report import tables
 from motif.report.attach import attach
@@ -126,7 +127,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     unfinished = sum(not run.finished for run in runs) + others
     if unfinished:
         print(f"\n{unfinished} of {len(runs) + others} folders hold no finished run.")
-    index = build(runs, folder, given.against, given.episodes, given.axis, given.wandb, print)
+    with explained(folder, "or choose another --to="):
+        index = build(runs, folder, given.against, given.episodes, given.axis, given.wandb, print)
     print(visible(f"\nreport  {index}"))
 
 

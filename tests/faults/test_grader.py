@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import pytest
 
+from motif import referee
 from motif.answers import _verdict, is_correct
 from motif.data import Question
 from motif.generation import Reply
@@ -63,6 +64,54 @@ def test_a_judges_child_that_is_killed_at_its_question_is_asked_once_more():
     kill(child, signal.SIGSTOP)
     threading.Timer(0.3, kill, (child,)).start()
     assert is_correct("(x+1)^2", GOLD) and REFEREE.process.pid == judge
+
+
+@pytest.fixture
+def deadly(monkeypatch):
+    """Kills the first so many judges as they start; returns their numbers."""
+
+    def call(count, number=signal.SIGKILL):
+        begun, killed = referee.begun, []
+
+        def dying():
+            process = begun()
+            if len(killed) < count:
+                killed.append(process.pid)
+                kill(process.pid, number)
+            return process
+
+        monkeypatch.setattr(referee, "begun", dying)
+        return killed
+
+    return call
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_judge_that_is_killed_as_it_starts_is_started_again(deadly, number):
+    killed = deadly(referee.STARTS - 1, number)
+    assert is_correct("(x+1)^2", GOLD) and len(killed) == referee.STARTS - 1
+    assert REFEREE.process.pid not in killed
+
+
+def test_judges_that_are_all_killed_as_they_start_are_one_line_and_no_verdict(deadly):
+    killed = deadly(1000)
+    with pytest.raises(NoJudge, match=r"was killed 3 times as it started; .* memory is short$"):
+        is_correct("(x+1)^2", GOLD)
+    assert len(killed) == referee.STARTS and REFEREE.process is None
+
+
+def test_one_that_is_interrupted_as_it_starts_is_no_judge_of_the_next_question(monkeypatch):
+    with monkeypatch.context() as patch:
+        heard = []
+
+        def interrupted(*_):
+            heard.append(REFEREE.process)
+            raise KeyboardInterrupt
+
+        patch.setattr(REFEREE, "heard", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            is_correct("(x+1)^2", GOLD)
+    assert heard[0].poll() is not None and is_correct("(x+1)^2", GOLD)
 
 
 def planted(policy, seen):
