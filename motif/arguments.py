@@ -88,6 +88,8 @@ def trainer_arguments(
             "algo.trainer.multi_objective_aggregation is of advantages that TRL makes (algo=grpo, algo=motif); "
             f"algo={algorithm.name} makes its own"
         )
+    if options.get("fp16") and not torch.cuda.is_available():
+        raise UserError("algo.trainer.fp16 needs a GPU, and none is there; leave it out")
     passes = whole("algo.trainer.num_iterations", options.get("num_iterations", 1))
     if checkpoints.every % passes:
         raise UserError(

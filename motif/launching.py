@@ -33,9 +33,9 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from motif import ends, screen
-from motif.checks import hint, shown
+from motif.checks import UserError, hint, shown
 from motif.entry import CONF, Mistake, arguments, guarded, interrupted, one_line, run_name, verbose
-from motif.files import write_text
+from motif.files import explained, write_text
 from motif.masking import masked
 from motif.study import jobs_of, last_screen, launch
 from motif.untrusted import visible
@@ -77,12 +77,12 @@ class Plan(Callback):
         extra = [word for word in hydra.overrides.hydra if word.startswith("hydra.searchpath")]
         folder = Path(hydra.sweep.dir)
         named = [(each, planned_name(each, extra)) for each in jobs]
-        launch(
-            folder,
-            preset or f"sweep-{hashlib.sha256(' '.join(sorted(words)).encode()).hexdigest()[:6]}",
-            sys.argv,
-            named,
-        )
+        study = preset or f"sweep-{hashlib.sha256(' '.join(sorted(words)).encode()).hexdigest()[:6]}"
+        try:
+            with explained(folder, "or choose another hydra.sweep.dir="):
+                launch(folder, study, sys.argv, named)
+        except UserError as error:
+            raise SystemExit(f"error: {error}") from None
         Plan.launched = (folder,)
         if "submitit" in hydra.launcher._target_:
             screen.say(f"logs in {folder / 'logs'}; progress: python -m motif.study status {config.outputs}")
@@ -143,7 +143,11 @@ def once(number: int, frame: Any) -> None:
 def tell(fault: Exception) -> None:
     """Say in a line what has ended a program or a sweep: Hydra's own words, a launcher's, the end of its log, or where
     the traceback of a fault of ours lies."""
-    if isinstance(fault, HydraException | OmegaConfBaseException | yaml.YAMLError) or raised_in_hydra(fault):
+    if isinstance(fault, OSError) and raised_in_hydra(fault):
+        told = (
+            f"Hydra cannot write {fault.filename}: {fault.strerror}; choose another hydra.run.dir= or hydra.sweep.dir="
+        )
+    elif isinstance(fault, HydraException | OmegaConfBaseException | yaml.YAMLError) or raised_in_hydra(fault):
         told = composing(fault)
     elif type(fault).__module__.startswith(("submitit.", "joblib.")):
         logs = ", ".join(str(folder / "logs") for folder in Plan.launched if (folder / "logs").is_dir())
@@ -179,9 +183,11 @@ def one_option(group: str, option: str, options: Sequence[str]) -> str:
 
 
 def raised_in_hydra(fault: BaseException) -> bool:
-    """Whether Hydra itself met `fault`, which then comes of what was typed."""
-    *_, (last, _) = traceback.walk_tb(fault.__traceback__)
-    return last.f_globals.get("__name__", "").startswith(("hydra.", "omegaconf."))
+    """Whether Hydra itself met `fault`, or what it asked Python for, which then comes of what was typed."""
+    modules = [str(frame.f_globals.get("__name__", "")) for frame, _ in traceback.walk_tb(fault.__traceback__)]
+    if isinstance(fault, OSError):
+        modules = [name for name in modules if name.split(".")[0] in ("hydra", "omegaconf", "motif")]
+    return bool(modules) and modules[-1].startswith(("hydra.", "omegaconf."))
 
 
 def near(key: str) -> str:

@@ -227,6 +227,9 @@ CASES = [
     # places and names
     train("outputs={world}/notes.txt", says=["notes.txt", "outputs="]),
     train("outputs=/proc/motif", *SHORT, says=["/proc/motif"]),
+    train("hydra.run.dir=/proc/motif", *SHORT, says=["/proc/motif", "another hydra.run.dir="]),
+    train("-m", "seed=0,1", "hydra.sweep.dir=/proc/motif", *SHORT, says=["/proc/motif", "another hydra.sweep.dir="]),
+    train("+algo.trainer.fp16=true", *SHORT, says=["algo.trainer.fp16 needs a GPU"]),
     train("outputs=" + "o" * 300, *SHORT, says=["ooo", "name too long", "shorter"]),
     train("outputs=null", says=["outputs must be text", "got None"]),
     train("name=..", says=["name", "letters, digits", "got '..'"]),
@@ -285,6 +288,7 @@ CASES = [
     case(REPORT, "{world}/other", "--episodes", "all", says=["--episodes", "int", "'all'"]),
     case(REPORT, "{world}/other", "--to", "{world}/notes.txt", says=["--to=", "notes.txt is a file"]),
     case(REPORT, "{world}/other", "--to", "{world}/other/report", says=["--to=", "lies in the run"]),
+    case(REPORT, "{world}/other", "--to", "", says=["--to", "must name a folder, got ''"]),
     case(REPORT, "{world}/other", "--to", "/proc/motif/x", says=["/proc/motif/x cannot be written", "another --to="]),
     case(REPORT, "{world}/other", "--agianst", "x", says=["--agianst", "did you mean --against?"]),
     case(STUDY, says=["required", "command"]),

@@ -1,5 +1,7 @@
 """What rounds contribute, in the report."""
 
+import json
+
 from motif.effects import effects
 from motif.reading import read_runs
 from motif.report.__main__ import build
@@ -45,3 +47,20 @@ def test_a_policy_that_was_only_probed_is_reported_and_a_file_that_cannot_be_rea
     assert [run.name for run in runs] == ["other"] and others == 0
     assert len(runs[0].complaints) == 1 and "chain-r3-torn.json cannot be read" in runs[0].complaints[0]
     assert "probes-other-chain-r3-abc" in build(runs, tmp_path / "report").read_text()
+
+
+def test_what_was_found_in_another_shape_is_a_line_and_the_rest_is_drawn(tmp_path, capsys):
+    run = studies.run(tmp_path / "one")
+    probed(run, without_1=[0] * 40)
+    found = json.loads((run / "probes/chain-r3-abc.json").read_text())
+    shapes = ([], ["x"], [{}], 3, None, [{"kind": "early"}])
+    for place, shape in enumerate(shapes):
+        write_json(run / f"probes/odd-{place}.json", {**found, "interventions": shape})
+    write_json(run / "probes/odd-values.json", {**found, "values": [1]})
+    write_json(run / "credit/agreement.json", {"agreement": ["x"]})
+    write_json(run / "credit/gradients-base.json", {"schemes": {"a": 1}})
+    page = build(read_runs([run])[0], tmp_path / "report").read_text()
+    said = capsys.readouterr()
+    assert "probes-one-chain-r3-abc" in page and "Traceback" not in said.out + said.err
+    for name in ("odd-1", "odd-2", "odd-3", "odd-4", "odd-5", "odd-values", "agreement", "gradients-base"):
+        assert f"/{name}.json of " in said.out + said.err, name

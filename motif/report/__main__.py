@@ -4,6 +4,7 @@ The report is written to report/ beside the runs unless told otherwise, never in
 without the terminal.
 """
 
+import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -105,6 +106,13 @@ def beside(run: Recorded) -> Path:
     return (run.folder.parent.parent if run.measured else run.folder.parent) / "report"
 
 
+def place(text: str) -> Path:
+    """A folder as typed."""
+    if not text:
+        raise argparse.ArgumentTypeError("it must name a folder, got ''")
+    return Path(text)
+
+
 @ends.program
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = ends.Parser(prog="python -m motif.report", description=__doc__)
@@ -113,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     axes = [name for name in AXES if name not in ("steps", "tokens")]
     said = f"also draw against {', '.join(axes)}; may be given several times"
     parser.add_argument("--axis", action="append", default=[], choices=axes, metavar="COUNT", help=said)
-    parser.add_argument("--to", type=Path, help="where the report is written (report/ beside the runs)")
+    parser.add_argument("--to", type=place, help="where the report is written (report/ beside the runs)")
     parser.add_argument("--episodes", type=int, default=MOST, help=f"most questions kept of one file ({MOST})")
     parser.add_argument("--wandb", action="store_true", help="attach verdicts and pictures to the group's W&B run")
     given = parser.parse_args(arguments)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from motif.arms import Arm
 from motif.reading import Recorded, load
-from motif.report.style import INK, figure, legend, look
+from motif.report.style import INK, figure, left_out, legend, look
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,11 +21,13 @@ def credit(arms: Sequence[Arm]) -> Iterator[Drawn]:
     """The pictures of each arm of which something was found: name, section, caption, figure."""
     for place, arm in enumerate(arms, 1):
         if found := read(arm, "agreement.json", "agreement"):
-            yield agreement(f"credit-agreement-{place}", arm, found)
+            with left_out(f"credit/agreement.json of {arm.name}"):
+                yield agreement(f"credit-agreement-{place}", arm, found)
         files = {file.name for run in arm.runs for file in (run.folder / "credit").glob("gradients-*.json")}
         for name in sorted(files):
             if measured := read(arm, name, "schemes"):
-                yield gradients(f"credit-{name.removesuffix('.json')}-{place}", arm, measured)
+                with left_out(f"credit/{name} of {arm.name}"):
+                    yield gradients(f"credit-{name.removesuffix('.json')}-{place}", arm, measured)
 
 
 def read(arm: Arm, name: str, needed: str) -> Found:

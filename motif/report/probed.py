@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from motif.reading import Recorded
 from motif.report.pictures import heights, percent, rounds_axis, word
-from motif.report.style import INK, STYLE, Picture, legend, look, save
+from motif.report.style import INK, STYLE, Picture, left_out, legend, look, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,9 +33,11 @@ def draw_probes(folder: Path, runs: Sequence[Recorded]) -> list[Picture]:
 
 def pictures(run: Recorded) -> Iterator[tuple[str, str, str, "Figure"]]:
     for name, found in run.probes.items():
-        said = [each["sentence"] for each in found["interventions"] if each["after"] is None or each["kind"] == "early"]
-        caption = " ".join([CAPTION, *(said or [each["sentence"] for each in found["interventions"]])])
-        yield f"probes-{word(run.name)}-{word(name)}", "results", caption, picture(run.name, found)
+        with left_out(f"probes/{name}.json of {run.name}"):
+            done = found["interventions"]
+            said = [each["sentence"] for each in done if each["after"] is None or each["kind"] == "early"]
+            caption = " ".join([CAPTION, *(said or [each["sentence"] for each in done])])
+            yield f"probes-{word(run.name)}-{word(name)}", "results", caption, picture(run.name, found)
 
 
 def picture(name: str, found: Mapping[str, Any]) -> "Figure":

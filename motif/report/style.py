@@ -5,10 +5,13 @@ styles besides. A picture is written as PNG and SVG; for the page the SVG takes 
 import io
 import re
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from motif import screen
 from motif.runs import write_text
 
 if TYPE_CHECKING:
@@ -39,6 +42,15 @@ class Picture:
     section: str
     caption: str
     svg: str
+
+
+@contextmanager
+def left_out(what: str) -> Iterator[None]:
+    """A picture of a file that does not hold what is drawn of such files is said to be left out."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        screen.say(f"{what} cannot be drawn ({type(error).__name__}: {error}): its picture is left out", "yellow")
 
 
 def save(folder: Path, name: str, section: str, caption: str, figure: "Figure") -> Picture:
