@@ -195,10 +195,9 @@ def survey(found: Sequence[Arm], against: str = "grpo") -> tuple[list[Verdict], 
     each.
 
     Every arm meets the baseline, an arm that is called `against` (the most similar one; where all are, the one of just
-    that name), on every data set in equal numbers of rounds, and in unequal ones
-    where the evaluation budget is the same. Then every trained arm meets the policy that it began from. p values are
-    corrected (Holm) over the arms that meet one baseline on one data set in one number of rounds. First
-    come verdicts in as many rounds as an arm was trained with.
+    that name), on every data set in equal numbers of rounds, and in unequal ones where the evaluation budget is the
+    same. Then every trained arm meets the policy that it began from. p values are corrected (Holm) over the arms that
+    meet one baseline on one data set in one number of rounds. As many rounds as an arm was trained with come first.
     """
     found, refused = finished(found), list[str]()
     baselines = [arm for arm in found if arm.is_called(against)]
@@ -231,10 +230,9 @@ def survey(found: Sequence[Arm], against: str = "grpo") -> tuple[list[Verdict], 
             except UserError as error:
                 refused.append(str(error))
                 continue
-            order = (not baseline.trained, baseline.name, dataset, rounds != other_rounds)
-            family = (*order, -rounds, other_rounds, samples)
+            family = (not baseline.trained, baseline.name, dataset, rounds != other_rounds, -rounds, other_rounds, samples)
             families.setdefault(family, []).append(verdict)
-            if arm.settings["rounds"] == rounds:
+            if arm.settings.get("rounds") == rounds:
                 as_trained.add(family)
     ranked: list[Verdict] = []
     for _, members in sorted(families.items(), key=lambda item: (*item[0][:4], item[0] not in as_trained, item[0])):
