@@ -221,16 +221,15 @@ def survey(found: Sequence[Arm], against: str = "grpo") -> tuple[list[Verdict], 
         if pairs and all(baseline is not passed for _, baseline in pairs) and passed in trained:
             refused.append(f"{passed.name}, for every arm is more like another baseline")
     families, as_trained = dict[tuple[Any, ...], list[Verdict]](), set[tuple[Any, ...]]()
-    for arm, baseline in pairs:
-        if baseline is None:
-            continue
+    for arm, baseline in ((one, other) for one, other in pairs if other):
         for dataset, rounds, other_rounds, samples in meetings(arm, baseline):
             try:
                 verdict = compare(arm, baseline, dataset, rounds, other_rounds, samples)
             except UserError as error:
                 refused.append(str(error))
                 continue
-            family = (not baseline.trained, baseline.name, dataset, rounds != other_rounds, -rounds, other_rounds, samples)
+            order = (not baseline.trained, baseline.name, dataset, rounds != other_rounds)
+            family = (*order, -rounds, other_rounds, samples)
             families.setdefault(family, []).append(verdict)
             if arm.settings.get("rounds") == rounds:
                 as_trained.add(family)
