@@ -13,6 +13,7 @@ from typing import Any
 
 from motif import ends
 from motif.checks import UserError
+from motif.episode import MOST
 from motif.tracking import WandB, prepare
 from motif.watched import LATEST, STEP, evaluation_key, first_line
 
@@ -167,8 +168,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     if not (given.entity or given.print):
         parser.error("--entity is missing: the user or team that the project is of (--print goes without)")
-    if wrong := [rounds for rounds in given.rounds if not 1 <= rounds <= 1000]:
-        parser.error(f"--rounds must be whole numbers of at least 1 and at most 1000, got {wrong[0]}")
+    if wrong := [rounds for rounds in given.rounds if not 1 <= rounds <= MOST]:
+        parser.error(f"--rounds must be whole numbers of at least 1 and at most {MOST}, got {wrong[0]}")
     dashboard = Dashboard(given.group, given.by, given.dataset, sorted(set(given.rounds)))
     workspace = dashboard.workspace(given.entity or "entity", given.project)
     print(json.dumps(specification(workspace), indent=2) if given.print else save(workspace))

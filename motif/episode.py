@@ -15,6 +15,8 @@ from motif.data import Question
 from motif.generation import Generate, Reply, Sampling
 from motif.prompts import Conversation, Prompts
 
+MOST = 100  # rounds of an episode: trees are read and written from the root down, one inside the other
+
 
 @dataclass(slots=True)
 class Node:
@@ -104,7 +106,7 @@ class Episode:
     stop: str = "rounds"
 
     def __post_init__(self) -> None:
-        whole("rounds", self.rounds, at_most=1000)
+        whole("rounds", self.rounds, at_most=MOST)
         one_of("episode.stop", self.stop, ("rounds", "answered"))
         of_kind("episode.later", self.later, Mapping)
         of_kind("episode.prompts", self.prompts, Prompts)

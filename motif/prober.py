@@ -17,7 +17,7 @@ from motif import screen
 from motif.checks import UserError, text, whole
 from motif.data import Dataset, Question, fingerprint
 from motif.effects import effects
-from motif.episode import Episode
+from motif.episode import MOST, Episode
 from motif.evaluation import Records, kept
 from motif.evaluator import check_asked, measured_once, policy_id
 from motif.files import read_json
@@ -56,7 +56,7 @@ class Prober:
     def __post_init__(self) -> None:
         check_asked(self.policy, self.dataset, self.episode, self.flaws, self.options)
         text("outputs", self.outputs)
-        whole("rounds", self.rounds, at_least=2, at_most=1000)
+        whole("rounds", self.rounds, at_least=2, at_most=MOST)
         whole("seed", self.seed, at_least=0, at_most=2**31 - 1)
         whole("k", self.k, at_least=0)
         whole("batch", self.batch, at_least=2)

@@ -144,7 +144,7 @@ CASES = [
     train("tracking.tags=abc", says=["tracking.tags", "list of words", "got 'abc'"]),
     case(EVALUATE, "policy=x", "dataset=chain", "options=3", says=["options", "group of settings", "got 3"]),
     case(SOLVE, "policy=x", "options=3", "What is it?", says=["options", "group of settings", "got 3"]),
-    case(DASHBOARD, "--print", "--rounds", "1000000000", says=["--rounds", "at most 1000", "got 1000000000"]),
+    case(DASHBOARD, "--print", "--rounds", "1000000000", says=["--rounds", "at most 100", "got 1000000000"]),
     train("tracking.mode=never", says=["tracking.mode", "offline", "got 'never'"]),
     case(EVALUATE, "policy=x", "dataset=chain", "samples=0", says=["samples", "at least 1", "got 0"]),
     case(EVALUATE, "policy=x", "dataset=chain", "temperature=-1", says=["temperature", "at least 0", "got -1"]),

@@ -1,11 +1,14 @@
+import json
+
 import pytest
 
 from motif.carry import Full, HeadTail, Nothing, Summary, Tail
 from motif.checks import UserError
-from motif.episode import Episode, copied, futures, grade, grow, main_line
+from motif.episode import MOST, Episode, copied, futures, grade, grow, main_line
 from motif.evaluation import record
 from motif.generation import Sampling
 from motif.measures import of_episodes
+from motif.records import as_record
 from motif.scores import summarise
 from tests.toys import Words, good, question, reply, says
 
@@ -222,3 +225,13 @@ def test_what_the_grader_gives_up_on_is_wrong_and_counted():
 
 def grow_one(asked, words, text):
     return grow([asked], Episode(rounds=1, tokens=9), [1], says(words, lambda _: text), words, lambda _: Sampling(9))
+
+
+def test_an_episode_of_the_most_rounds_is_grown_graded_read_and_written():
+    trees = grown(lambda prompt: good("\\boxed{2}"), rounds=MOST, branching=(2, 2, *[1] * (MOST - 2)))
+    grade(trees)
+    assert [len(path) for path in trees[0].paths()] == [MOST] * 4
+    assert of_episodes(trees)["rounds_used"] == MOST
+    assert json.loads(json.dumps(as_record(trees[0])))["replies"][0]["children"]
+    with pytest.raises(UserError, match=f"rounds must be a whole number from 1 to {MOST}, got {MOST + 1}"):
+        Episode(rounds=MOST + 1, tokens=10)
