@@ -144,10 +144,11 @@ class Broadcast(Algorithm):
     2510.06557; MemAgent, 2507.02259).
 
     A_it = (outcome_i − b + reply terms(o_it) − b_t) / (s + ε). b is the mean outcome of the m trajectories of a
-    question, b_t the mean of the reply terms in round t, s the standard deviation over the trajectories, of each over
-    its T_i rounds. The loss is the mean over trajectories of the mean over their rounds: a row weighs 1/T_i, whatever
-    the number of rounds (exactly so under loss_type=grpo, of a reply's mean token; the others count tokens, so there
-    the weight is one of tokens). With one round it is GRPO. m trajectories of n rounds are m·n replies a question.
+    question, b_t the mean of the reply terms in round t, s² is m/(m−1) times the mean over trajectories of the mean
+    square of the numerator over their T_i rounds. The loss is the mean over trajectories of the mean over their rounds:
+    a row weighs 1/T_i, whatever the number of rounds (exactly so under loss_type=grpo, of a reply's mean token; the
+    others count tokens, so there the weight is one of tokens). With one round it is GRPO. m trajectories of n rounds
+    are m·n replies a question.
     """
 
     name: str = "broadcast"
