@@ -143,7 +143,7 @@ def once(number: int, frame: Any) -> None:
 def tell(fault: Exception) -> None:
     """Say in a line what has ended a program or a sweep: Hydra's own words, a launcher's, the end of its log, or where
     the traceback of a fault of ours lies."""
-    if isinstance(fault, OSError) and raised_in_hydra(fault):
+    if isinstance(fault, OSError) and not isinstance(fault, HydraException) and raised_in_hydra(fault):
         told = (
             f"Hydra cannot write {fault.filename}: {fault.strerror}; choose another hydra.run.dir= or hydra.sweep.dir="
         )

@@ -321,7 +321,7 @@ def test_a_runs_own_advantages_are_those_that_it_recorded_and_all_schemes_are_he
     lines = (run / "credit/agreement.csv").read_text().splitlines()
     assert len(lines) == 1 + len(found["agreement"]) and lines[0].startswith("one,other,round,n,")
     said = capsys.readouterr().out
-    assert "grpo: it is of replies in 1 round" in said and "--gradients 16" in said and "python -m motif.report" in said
+    assert "grpo: it is of replies in 1 round" in said and "--gradients 64" in said and "python -m motif.report" in said
 
 
 def test_gradients_of_a_runs_policy_are_measured_written_and_drawn(run, capsys):

@@ -149,7 +149,7 @@ def test_a_finished_runs_rounds_are_probed_and_stand_in_its_report(finished, for
     assert "one on chain in 3 rounds, n = 3" in said and "next    python -m motif.report outputs/one" in said
     (file,) = (folder / "outputs/one/probes").glob("chain-r3-*.json")
     found = json.loads(file.read_text())
-    assert found["episode"]["tokens"] == 40 and len(found["interventions"]) == 13  # the run's own, and as typed
+    assert found["episode"]["tokens"] == 40 and len(found["interventions"]) == 14  # the run's own, and as typed
     (run,), _ = read_runs([folder / "outputs/one"])
     assert run.probes == {file.stem: found} and not run.complaints
 
