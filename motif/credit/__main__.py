@@ -138,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     said = "continuations of schemes that have such a setting, several times for several (the run's, or 2)"
     parser.add_argument("--k", type=int, action="append", help=said)
     parser.add_argument("--reference-k", type=int, default=16, metavar="K", help="continuations of the reference (16)")
-    parser.add_argument("--reference-draws", type=int, default=8, metavar="R", help="draws of the reference (8)")
+    parser.add_argument("--reference-draws", type=int, default=2, metavar="R", help="draws of the reference (2)")
     parser.add_argument("--seed", type=int, default=0, help="of questions, draws and sketches (0)")
     given = parser.parse_args(arguments)
     screen.quiet()
