@@ -2,6 +2,7 @@
 
 import copy
 import re
+from pathlib import Path
 
 import pytest
 import yaml
@@ -196,3 +197,12 @@ def test_what_comes_of_settings_and_data_is_text_and_neither_markup_nor_code(tmp
     assert heads[0].startswith("# x") and heads[1:] == [f"## {name}" for name in SECTIONS]
     rows = [line for line in plain.splitlines() if line.startswith("|")]
     assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {10, 3}
+
+
+def test_every_algorithm_is_told_by_what_it_credits(tmp_path):
+    names = [file.stem for file in (Path(__file__).parent.parent / "conf/algo").glob("*.yaml")]
+    assert len(names) >= 6
+    for name in names:
+        write_card(tmp_path / name, CONFIG, SUMMARY | {"algo": name})
+        text = ModelCard.load(tmp_path / name / "README.md").text
+        assert "In training, " in text or "It was trained on replies of one round" in text, name
