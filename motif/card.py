@@ -15,25 +15,15 @@ from typing import Any
 from motif.untrusted import all_visible, markdown, visible
 
 VERSIONS = ("torch", "transformers", "trl", "peft")
+FIRST = "In training, a first-round reply was worth the mean outcome of its continuations through the later rounds."
+EVERY = "In training, every round of an episode was worth "
 ALGORITHMS = {  # what they are called, and what they credited
-    "motif": (
-        "MOTIF",
-        "In training, a first-round reply was worth the mean outcome of its continuations through the later rounds.",
-    ),
+    "motif": ("MOTIF", FIRST),
+    "leave_one_out": ("MOTIF with a leave-one-out baseline", FIRST),
     "grpo": ("vanilla GRPO", "It was trained on replies of one round; more rounds are a way to decode it."),
-    "leave_one_out": (
-        "MOTIF with a leave-one-out baseline",
-        "In training, a first-round reply was worth the mean outcome of its continuations through the later rounds.",
-    ),
-    "broadcast": ("GRPO on all rounds", "In training, every round of an episode was worth the episode's outcome."),
-    "discounted": (
-        "GRPO on all rounds",
-        "In training, every round of an episode was worth the episode's outcome, less for rounds further from its end.",
-    ),
-    "value": (
-        "GRPO on all rounds",
-        "In training, a round was worth by how much it changed the mean outcome of continuations (VinePPO at rounds).",
-    ),
+    "broadcast": ("GRPO on all rounds", f"{EVERY}the episode's outcome."),
+    "discounted": ("GRPO on all rounds", f"{EVERY}the episode's outcome, less the further it was from the end."),
+    "value": ("GRPO on all rounds", f"{EVERY}what it changed of the mean outcome of continuations (VinePPO)."),
 }
 LICENSE_PAGES = {"qwen-research": "https://huggingface.co/Qwen/Qwen2.5-3B-Instruct/blob/main/LICENSE"}  # of no hub id
 CITATION = """```bibtex
