@@ -218,7 +218,7 @@ def test_the_tiny_model_follows_the_settings_of_the_chain():
     [
         (
             "rounds=0",
-            "rounds must be a whole number of at least 1, got 0|rounds must be a whole number from 1 to 1000, got 0",
+            "rounds must be a whole number of at least 1, got 0|rounds must be a whole number from 1 to 100, got 0",
         ),
         ("rounds=abc", "rounds must be .*got 'abc'"),
         ("rounds=1.5", "rounds must be .*got 1.5"),

@@ -262,8 +262,8 @@ def test_measuring_that_is_stopped_says_that_the_same_command_goes_on_and_it_doe
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR2])
 def test_solving_that_is_stopped_says_that_nothing_is_kept(tmp_path, forks, number):
-    run = forks.begin("solve.py", tmp_path, f"policy={Tiny().folder()}", "rounds=1000", "9a-5b*8c+7")
-    status, said = stopped(run, number, lambda: "round 3 of 1000" in run.said)
+    run = forks.begin("solve.py", tmp_path, f"policy={Tiny().folder()}", "rounds=100", "9a-5b*8c+7")
+    status, said = stopped(run, number, lambda: "round 3 of 100" in run.said)
     assert status == 128 + number and said[-1].endswith("stopped; nothing is kept of it")
     assert [path.name for path in tmp_path.iterdir()] == ["said-" + run.output.name.removeprefix("said-")]
 
