@@ -97,7 +97,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=16)
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--arms", nargs="+", choices=ARMS[1:], default=ARMS[1:], metavar="ARM", help="all but none")
     given = parser.parse_args()
+    arms = ("none", *given.arms)
     from tests.wandb_server import Server
 
     screen.quiet()
@@ -106,21 +108,22 @@ def main() -> None:
     share: dict[str, list[float]] = {arm: [] for arm in ARMS}
     with initialize(version_base="1.3", config_path=os.path.relpath(Path("conf"), Path(__file__).parent)):
         for turn in range(given.turns):
-            plain: list[list[float]] = []
-            for arm in ARMS:
+            found: dict[str, list[list[float]]] = {}
+            first = turn * max(1, len(arms) // given.turns) % len(arms)
+            for arm in (*arms[first:], *arms[:first]):  # what comes later in a process may be slower for that alone
                 import wandb
 
                 wandb.teardown()  # the address of the server is another
                 with Server() as server:
                     os.environ["WANDB_BASE_URL"] = server.url
                     with screen.console.capture():
-                        seconds, telling = run(arm, given.steps, turn, server)
-                plain = plain or seconds
-                pairs = zip(seconds, plain, strict=True)
+                        found[arm], telling = run(arm, given.steps, turn, server)
+                share[arm].append(telling / sum(found[arm][1]))
+            for arm, seconds in found.items():
+                pairs = zip(seconds, found["none"], strict=True)
                 ratios[arm].append([[a / b for a, b in zip(mine, theirs, strict=True)] for mine, theirs in pairs])
-                share[arm].append(telling / sum(seconds[1]))
     print(f"{given.turns} turns of {given.steps} steps, {platform.machine()}, load {os.getloadavg()[0]:.1f}")
-    for arm in ARMS[1:]:
+    for arm in given.arms:
         words = []
         for place, kind in enumerate(("CPU", "clock")):
             own = [statistics.median(turn[place]) for turn in ratios[arm]]
