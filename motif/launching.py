@@ -46,7 +46,7 @@ NEEDED = {"ray": "hydra-ray-launcher", None: "'motif[sweeps]'"}  # by launchers,
 class Told(JobReturn):
     """What came of a job that has said itself what ended it. Whoever asks for it is told without a line of Hydra's."""
 
-    @property  # type: ignore[misc]
+    @property  # type: ignore[misc]  # read alone: nobody sets it once a job has ended
     def return_value(self) -> Any:
         raise self._return_value
 

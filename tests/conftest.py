@@ -7,6 +7,8 @@ os.environ.setdefault("WANDB_MODE", "offline")
 os.environ.setdefault("WANDB_SILENT", "true")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the models here are small, and two threads wait for each other
 
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import settings
 
@@ -23,3 +25,18 @@ def forks():
     server = Forks()
     yield server
     server.close()
+
+
+@pytest.fixture
+def typed(monkeypatch):
+    """Pretend that these overrides were typed."""
+    from omegaconf import OmegaConf
+
+    from motif import entry
+
+    def pretend(*words):
+        monkeypatch.setattr(
+            entry, "HydraConfig", SimpleNamespace(get=lambda: OmegaConf.create({"overrides": {"task": list(words)}}))
+        )
+
+    return pretend

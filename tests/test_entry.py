@@ -1,5 +1,4 @@
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -9,18 +8,6 @@ from motif import entry
 from motif.checks import UserError
 
 MATH = '{"problem": "?", "answer": "2", "subject": "Algebra", "level": 1, "unique_id": "a"}\n'
-
-
-@pytest.fixture
-def typed(monkeypatch):
-    """Pretend that these overrides were typed."""
-
-    def pretend(*words):
-        monkeypatch.setattr(
-            entry, "HydraConfig", SimpleNamespace(get=lambda: OmegaConf.create({"overrides": {"task": list(words)}}))
-        )
-
-    return pretend
 
 
 def run_folder(tmp_path):

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from motif import entry
 from motif.checks import UserError
 from motif.trust import check_trusted, own, trusted
-from tests.test_entry import config, typed  # noqa: F401
+from tests.test_entry import config
 
 
 class Payload:
@@ -36,7 +36,7 @@ def unpickling(folder):
 
 
 @pytest.mark.parametrize("where", ["dataset", "episode.carry", "episode.later.0"])
-def test_a_policys_own_choices_that_would_unpickle_are_refused_and_not_built(policy, tmp_path, typed, where):  # noqa: F811
+def test_a_policys_own_choices_that_would_unpickle_are_refused_and_not_built(policy, tmp_path, typed, where):
     typed("policy=x")
     found = OmegaConf.create({"episode": {"tokens": 44, "later": [{}]}, "dataset": {"name": "chain"}, "rounds": 4})
     OmegaConf.update(found, where.replace(".0", "[0]"), unpickling(policy), force_add=True)
