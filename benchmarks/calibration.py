@@ -3,7 +3,7 @@
 First studies of equal policies, where every "better" is false: at most 5 % may say it. Then studies in which the arm
 is better by 4 points, where the share of "better" is the power. Last what verdicts say would be seen in 80 % of cases:
 pilot studies name an n for the difference that they found, and a difference for their own n, and others are simulated
-in which it is so. Each study passes through the functions that decide in `motif.verdicts`.
+in which it is so. Each study passes through the functions that decide in `motif.reporting.verdicts`.
 
 A question's difficulty is beta-distributed and shared by all policies, so answers are correlated by question; a
 training seed shifts the log-odds of all questions together (`between`) and of each question alone (0.5), and every
@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from motif.differences import Difference, difference
-from motif.statistics import holm, outcome, wilson
+from motif.evaluation.significance import Difference, difference
+from motif.evaluation.statistics import holm, outcome, wilson
 
 QUESTIONWISE = 0.5  # standard deviation of what a training seed adds to the log-odds of one question
 PILOTS, MOST = 20, 20_000  # studies that name an n, and the n up to which that is tried

@@ -25,15 +25,15 @@ from typing import Any
 import torch
 
 from benchmarks.rollout import published
-from motif import screen
-from motif.cache import capturable
-from motif.compute import Ledger
-from motif.data import Question
-from motif.decoding import decode
-from motif.episode import Episode, grow
-from motif.generation import Generate, Reply, Sampling
-from motif.models import Policy
-from motif.prompts import Conversation
+from motif.generation.decoding import decode
+from motif.generation.kv_cache import capturable
+from motif.policies.pretrained import Policy
+from motif.rounds.episode import Episode, grow
+from motif.rounds.prompts import Conversation
+from motif.rounds.replies import Generate, Reply, Sampling
+from motif.runs.ledger import Ledger
+from motif.system import console
+from motif.tasks.questions import Question
 
 SHAPES = {
     "qwen2.5-3b": {
@@ -109,10 +109,10 @@ def decoding(policy: Policy, device: str, rows: Sequence[int], prompt: int, toke
     head = config.hidden_size // config.num_attention_heads
     a_token = 2 * config.num_hidden_layers * config.num_key_value_heads * head * model.dtype.itemsize
     speed = bandwidth(device)
-    screen.say(f"weights and adapters {weights / 2**30:.2f} GiB, memory bandwidth {speed / 1e12:.2f} TB/s (copy)")
-    screen.say(f"decoding, {prompt} + {tokens} tokens, no row ends; tokens per second; captured: {capturable(model)}")
-    screen.say("| rows | ours | plain steps | generate | ours / generate | ours / roofline |")
-    screen.say("|---|---|---|---|---|---|")
+    console.say(f"weights and adapters {weights / 2**30:.2f} GiB, memory bandwidth {speed / 1e12:.2f} TB/s (copy)")
+    console.say(f"decoding, {prompt} + {tokens} tokens, no row ends; tokens per second; captured: {capturable(model)}")
+    console.say("| rows | ours | plain steps | generate | ours / generate | ours / roofline |")
+    console.say("|---|---|---|---|---|---|")
     source = torch.Generator().manual_seed(0)
     for count in rows:
         prompts = torch.randint(2, config.vocab_size, (count, prompt), generator=source).tolist()
@@ -132,7 +132,7 @@ def decoding(policy: Policy, device: str, rows: Sequence[int], prompt: int, toke
         mean_cache = count * (prompt + tokens / 2) * a_token
         roofline = count * speed / (weights + mean_cache)
         found = [count * tokens / taken for taken in times]
-        screen.say(
+        console.say(
             f"| {count} | {found[0]:.0f} | {found[1]:.0f} | {found[2]:.0f} | {found[0] / found[2]:.1f}× | "
             f"{found[0] / roofline:.0%} |"
         )
@@ -143,7 +143,7 @@ def tree_of(policy: Policy, generate: Generate, windows: tuple[int, int], seed: 
 
 
 def episode_of(windows: tuple[int, int]) -> Episode:
-    from motif.carry import Summary
+    from motif.rounds.carry import Summary
 
     return Episode(rounds=3, tokens=windows[0], later={"tokens": windows[1]}, carry=Summary(tokens=512, missing="tail"))
 
@@ -164,23 +164,23 @@ def rollouts(policy: Policy, device: str, windows: tuple[int, int]) -> None:
     episode = episode_of(small)
     by_prompt = lambda: published(generate, policy.tokenizer, episode.sampling, [QUESTION], episode, 8, 4)  # noqa: E731
     theirs = seconds(by_prompt, device)
-    screen.say(f"rollouts of a MOTIF step, m 8, k 4, n 3, windows {small[0]} and {small[1]}:")
-    screen.say(
+    console.say(f"rollouts of a MOTIF step, m 8, k 4, n 3, windows {small[0]} and {small[1]}:")
+    console.say(
         f"  ours {ours:.1f} s (in plain steps {plain:.1f} s), published schedule {theirs:.1f} s: {theirs / ours:.1f}×"
     )
 
 
 def training(policy: Policy, device: str, windows: tuple[int, int], steps: int) -> None:
-    from motif.algorithms import MOTIF
-    from motif.arguments import trainer_arguments
-    from motif.checkpoints import Checkpoints
-    from motif.fitting import micro_batch
-    from motif.guard import Guard
-    from motif.rewards import Reward
-    from motif.rollout import Rollout
-    from motif.runs import Run
-    from motif.tracking import Silent
-    from motif.training import make_trainer, train
+    from motif.runs.checkpoints import Checkpoints
+    from motif.runs.folder import Run
+    from motif.runs.tracking.base import Silent
+    from motif.training.algorithms import MOTIF
+    from motif.training.guard import Guard
+    from motif.training.micro_batch import micro_batch
+    from motif.training.rewards import Reward
+    from motif.training.rollout import Rollout
+    from motif.training.trainer import make_trainer, train
+    from motif.training.trl_config import trainer_arguments
 
     def by_chance(path: Any) -> float:
         return float(path[-1].reply.token_ids[0] % 2)  # random weights are never right; a spread is needed to train
@@ -203,7 +203,7 @@ def training(policy: Policy, device: str, windows: tuple[int, int], steps: int) 
         taken = seconds(lambda: train(trainer, rollout, run, tracker, lambda *_: None), device)
         peak = f", peak memory {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB" if device == "cuda" else ""
         by_phase = ", ".join(f"{name} {s / steps:.1f}" for name, s in ledger.seconds.items())
-        screen.say(f"{steps} steps of training, micro-batch {found}: {taken / steps:.1f} s a step ({by_phase}){peak}")
+        console.say(f"{steps} steps of training, micro-batch {found}: {taken / steps:.1f} s a step ({by_phase}){peak}")
 
 
 def main() -> None:
@@ -212,14 +212,14 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, help="new tokens of the decoding part")
     parser.add_argument("--steps", type=int, default=2)
     arguments = parser.parse_args()
-    screen.quiet()
-    screen.quiet_bars()
+    console.quiet()
+    console.quiet_bars()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     shape = "qwen2.5-3b" if device == "cuda" else "small"
     name = (
         torch.cuda.get_device_name() if device == "cuda" else f"{platform.machine()}, {torch.get_num_threads()} threads"
     )
-    screen.say(
+    console.say(
         f"{name}, torch {torch.__version__}, shape {shape}, {'bfloat16' if device == 'cuda' else 'float32'}, LoRA r 64"
     )
     torch.manual_seed(0)

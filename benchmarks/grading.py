@@ -1,4 +1,4 @@
-"""Grading: `python -m benchmarks.grading` counts verdicts per second of `motif.answers` and of math-verify called bare.
+"""Grading: `python -m benchmarks.grading` verdicts per second of our grader and of math-verify called bare.
 
 Pairs are golds of MATH-500 (`--golds FILE`; made-up answers of the same kinds where the file is missing) against the
 same answer written otherwise and against wrong ones, none twice; then integers alone; then all of it once more, from
@@ -18,7 +18,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from motif import answers, screen
+from motif.system import console
+from motif.tasks.grading import answers
 
 Pair = tuple[str, str]  # prediction, gold
 Grader = Callable[[str, str], bool]
@@ -92,7 +93,7 @@ def row(name: str, pairs: Sequence[Pair], turns: int) -> None:
         ours.append(fast), theirs.append(slow)
         alike += sum(a == b for a, b in zip(one, other, strict=True))
     ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
-    screen.say(
+    console.say(
         f"{name}: motif {spread(ours)}, math-verify {spread(theirs)} per second, ratio {spread(ratios)}, "
         f"{alike} of {size * turns} verdicts alike"
     )
@@ -122,7 +123,7 @@ def parts(pairs: Sequence[Pair]) -> None:
     answers.REFEREE.ask = ask  # type: ignore[method-assign]
     for algebra, taken in times.items():
         name = "with algebra" if algebra else "without"
-        screen.say(f"{len(taken)} {name}: {statistics.median(taken):.2f} ms ({min(taken):.2f} – {max(taken):.2f})")
+        console.say(f"{len(taken)} {name}: {statistics.median(taken):.2f} ms ({min(taken):.2f} – {max(taken):.2f})")
 
 
 def main() -> None:
@@ -140,7 +141,7 @@ def main() -> None:
     integers = [(str(a), str(a if even else a + 3)) for a in chance.sample(range(10**6), 1000) for even in (0, 1)]
     for grader in (answers.is_correct, math_verify):  # libraries are loaded before the clock starts
         grader("\\sqrt{8}+q", "q+2\\sqrt{2}")
-    screen.say(
+    console.say(
         f"{platform.machine()}, {os.cpu_count()} cores, CPython {sys.version.split()[0]}, {answers.grader_id()}, "
         f"{len(distinct)} distinct pairs of {'MATH-500' if arguments.golds.exists() else 'made-up answers'}"
     )

@@ -22,9 +22,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.kills import ROOT, result
-from motif.arms import arms
-from motif.reading import read_runs
-from motif.verdicts import survey
+from motif.reporting.arms import arms
+from motif.reporting.folders import read_runs
+from motif.reporting.verdicts import survey
 
 
 def finished(outputs: Path) -> dict[str, tuple[int, int]]:

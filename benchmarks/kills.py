@@ -96,16 +96,16 @@ def preload() -> None:
     fork."""
     os.environ["OMP_NUM_THREADS"] = "1"
     sys.path.insert(0, str(ROOT))
-    from motif import screen
+    from motif.system import console
 
-    screen.quiet()
-    screen.quiet_bars()
+    console.quiet()
+    console.quiet_bars()
     import torch
 
-    import motif.decoding
-    import motif.entry
+    import motif.cli
     import motif.experiment
-    import motif.training  # noqa: F401
+    import motif.generation.decoding
+    import motif.training.trainer  # noqa: F401
 
     torch.set_num_threads(1)
 
@@ -120,9 +120,9 @@ def prepared(folder: Path, doom: Doom | None) -> None:
 def kill_in(phase: str, moment: int, seconds: float, told: Path) -> None:
     """Have this process killed `seconds` after the given moment of `phase` begins; `told` holds the phase that has
     begun last, which by then may be another."""
-    from motif.compute import Ledger
     from motif.experiment import Experiment
-    from motif.training import GRPOTrainer
+    from motif.runs.ledger import Ledger
+    from motif.training.trainer import GRPOTrainer
 
     begun = 0
     told.write_text("before the warm start")
@@ -228,7 +228,7 @@ def runs_under_kills(wanted: int, source: random.Random, root: Path) -> tuple[Co
 
 def reports_under_kills(wanted: int, source: random.Random, root: Path) -> None:
     """Kill the report `wanted` times, and hold the one that is made then against one that was made in peace."""
-    from motif.report.__main__ import main
+    from motif.reporting.__main__ import main
 
     def report(to: str) -> Callable[[], Any]:
         return lambda: main([*(str(root / algo / "outputs/run") for algo in ALGORITHMS), "--to", to])

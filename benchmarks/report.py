@@ -21,8 +21,8 @@ from typing import Any
 
 import yaml
 
-from motif.runs import write_json, write_text
-from motif.scores import summarise
+from motif.evaluation.scores import summarise
+from motif.runs.folder import write_json, write_text
 
 ARMS, STEPS, ROUNDS = ("grpo", "motif"), 500, 3
 WORDS = "so the value after step is 12 plus 7 minus \\frac{3}{4} therefore we carry it and get x^2 then"

@@ -21,14 +21,14 @@ from typing import Any
 
 import torch
 
-from motif import screen
-from motif.chain import Chain
-from motif.engines import Transformers
-from motif.episode import Episode, Tree, grow
-from motif.generation import Generate, Reply, Sampling
-from motif.models import Policy
-from motif.prompts import Conversation, Prompts
-from motif.tiny import Tiny
+from motif.generation.engines import Transformers
+from motif.policies.pretrained import Policy
+from motif.policies.tiny import Tiny
+from motif.rounds.episode import Episode, Tree, grow
+from motif.rounds.prompts import Conversation, Prompts
+from motif.rounds.replies import Generate, Reply, Sampling
+from motif.system import console
+from motif.tasks.chain import Chain
 
 
 def bare(policy: Policy) -> Generate:
@@ -106,7 +106,7 @@ def compare(arguments: argparse.Namespace) -> None:
     one = published(engine, policy.tokenizer, greedy, questions[:2], episode, m, k)
     other = grow(questions[:2], episode, branching, ours, policy.tokenizer, greedy)
     alike = sum(x == y for x, y in zip(texts(one), texts(other), strict=True))
-    screen.say(f"greedy replies of (a) and (b) that are identical: {alike} of {len(texts(one))}")
+    console.say(f"greedy replies of (a) and (b) that are identical: {alike} of {len(texts(one))}")
 
     over_published, over_engine = [], []
     for turn in range(arguments.turns):
@@ -122,9 +122,9 @@ def compare(arguments: argparse.Namespace) -> None:
         a, b, c = tokens(published_trees) / seconds_a, tokens(trees) / seconds_b, tokens(bare_trees) / seconds_c
         over_published.append(b / a)
         over_engine.append(b / c)
-        screen.say(f"turn {turn + 1}: tokens per second (a) {a:.0f}, (b) {b:.0f}, (c) {c:.0f}")
-    screen.say(f"(b) / (a)  {spread(over_published)}")
-    screen.say(f"(b) / (c)  {spread(over_engine)}")
+        console.say(f"turn {turn + 1}: tokens per second (a) {a:.0f}, (b) {b:.0f}, (c) {c:.0f}")
+    console.say(f"(b) / (a)  {spread(over_published)}")
+    console.say(f"(b) / (c)  {spread(over_engine)}")
 
 
 def long_rollout(policy: Policy, rounds: int) -> Any:
@@ -177,7 +177,7 @@ def lengths(turns: int) -> None:
         done = subprocess.run(call, capture_output=True, text=True, check=True, env=os.environ | exact)
         ratios = [own / two for own, two in zip(times[rounds], times[2], strict=True)]
         best = min(times[rounds])
-        screen.say(
+        console.say(
             f"n = {rounds}: at best {best:.1f} µs per token, × {best / min(times[2]):.2f} of n = 2 "
             f"(turn by turn {spread(ratios)}); "
             f"peak memory + {float(done.stdout.splitlines()[-1]):.0f} MiB"
@@ -190,12 +190,12 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--peak-of", type=int, default=None, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    screen.quiet()
-    screen.quiet_bars()
+    console.quiet()
+    console.quiet_bars()
     if arguments.peak_of:
         peak_of(arguments.peak_of)
         return
-    screen.say(
+    console.say(
         f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
     )
     compare(arguments)

@@ -21,9 +21,10 @@ from typing import Any
 
 from hydra import compose, initialize
 
-from motif import entry, screen
-from motif.runs import Run
-from motif.training import Recorder
+from motif.runs.folder import Run
+from motif.system import config as settings
+from motif.system import console
+from motif.training.trainer import Recorder
 
 ARMS = ("none", "none again", "offline", "online", "server gone", "key refused")
 
@@ -83,7 +84,7 @@ def run(arm: str, steps: int, seed: int, server: Any) -> tuple[list[list[float]]
     with tempfile.TemporaryDirectory() as place:
         small = ["evaluation.before=false", "evaluation.questions=1", f"algo.steps={steps}", f"seed={seed}"]
         config = compose("config", overrides=[f"outputs={place}", "name=run", *small, *choices])
-        experiment, plain = entry.build(config), entry.resolved(config)
+        experiment, plain = settings.build(config), settings.resolved(config)
         Run.record, Recorder.on_log = watch.record(record), watch.log(on_log)  # type: ignore[method-assign]
         try:
             experiment.run(plain)
@@ -102,7 +103,7 @@ def main() -> None:
     arms = ("none", *given.arms)
     from tests.wandb_server import Server
 
-    screen.quiet()
+    console.quiet()
     os.environ["WANDB_API_KEY"] = "0" * 40
     ratios: dict[str, list[list[list[float]]]] = {arm: [] for arm in ARMS}  # by turn, kind of time, step
     share: dict[str, list[float]] = {arm: [] for arm in ARMS}
@@ -116,7 +117,7 @@ def main() -> None:
                 wandb.teardown()  # the address of the server is another
                 with Server() as server:
                     os.environ["WANDB_BASE_URL"] = server.url
-                    with screen.console.capture():
+                    with console.console.capture():
                         found[arm], telling = run(arm, given.steps, turn, server)
                 share[arm].append(telling / sum(found[arm][1]))
             for arm, seconds in found.items():

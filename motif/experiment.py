@@ -12,34 +12,35 @@ from typing import Any
 
 import yaml
 
-from motif import preflight, processes, screen
-from motif.algorithms import Algorithm
-from motif.budget import Budget
-from motif.card import write_card
-from motif.checkpoints import Checkpoints, drafts
-from motif.checks import UserError, of_kind, text, whole
-from motif.compute import Ledger, forget_peak, of_evaluation
-from motif.data import Dataset, Question, fingerprint, without
-from motif.environment import environment
-from motif.episode import Episode
-from motif.evaluation import Evaluation, evaluate
-from motif.files import read_json, sync_all, unwritable, write_json, write_text
-from motif.fitting import micro_batch
-from motif.flaws import Flaws
-from motif.generation import Generate, Reply, Sampling
-from motif.guard import Guard
-from motif.held_out import HeldOut
-from motif.models import CHOICES, Policy, frozen_copy, untrained
-from motif.names import check_name
-from motif.prompts import Conversation
-from motif.results import show_result
-from motif.rewards import Reward
-from motif.rollout import Rollout
-from motif.runs import Record, Run
-from motif.scores import disagreements, summarise
-from motif.summary import summary_of
-from motif.tracking import Silent
-from motif.watchdogs import Watch, said
+from motif.evaluation.evaluate import Evaluation, evaluate
+from motif.evaluation.scores import disagreements, summarise
+from motif.evaluation.terminal import show_result
+from motif.evaluation.validation import HeldOut
+from motif.policies.model_card import write_card
+from motif.policies.pretrained import CHOICES, Policy, frozen_copy, untrained
+from motif.rounds.episode import Episode
+from motif.rounds.prompts import Conversation
+from motif.rounds.replies import Generate, Reply, Sampling
+from motif.runs.budget import Budget
+from motif.runs.checkpoints import Checkpoints, drafts
+from motif.runs.folder import Record, Run
+from motif.runs.identity import check_name
+from motif.runs.ledger import Ledger, forget_peak, of_evaluation
+from motif.runs.summary import summary_of
+from motif.runs.tracking.base import Silent
+from motif.system import console, processes
+from motif.system.environment import environment
+from motif.system.errors import UserError, of_kind, text, whole
+from motif.system.files import read_json, sync_all, unwritable, write_json, write_text
+from motif.tasks.questions import Dataset, Question, fingerprint, without
+from motif.training.algorithms import Algorithm
+from motif.training.guard import Guard
+from motif.training.micro_batch import micro_batch
+from motif.training.preflight import check
+from motif.training.published import Flaws
+from motif.training.rewards import Reward
+from motif.training.rollout import Rollout
+from motif.training.watchdogs import Watch, said
 
 NODES = {
     **{"reward": Reward, "episode": Episode, "algo": Algorithm},
@@ -112,7 +113,7 @@ class Experiment:
         tests = {found.name: self.evaluation.of(found) for found in self.evaluation.datasets or [self.dataset]}
         kept, dropped = without(self.dataset.train(), [question for test in tests.values() for question in test])
         if dropped:
-            screen.say(
+            console.say(
                 f"{len(dropped)} of {len(kept) + len(dropped)} training questions are test questions too "
                 f"({', '.join(tests)}) and are left out",
                 style="yellow",
@@ -129,7 +130,7 @@ class Experiment:
         overwrite = self.overwrite and not run.begun_by_this_job()
         run = Run.open(self.folder, config, overwrite)
         if (found := run.summary()) and not overwrite:
-            screen.say(f"{self.folder} is finished already; overwrite=true runs it again.", style="yellow")
+            console.say(f"{self.folder} is finished already; overwrite=true runs it again.", style="yellow")
             show_result(found, self.folder)
             return found
         with run.held():
@@ -146,37 +147,37 @@ class Experiment:
 
     def _run(self, run: Run, config: Mapping[str, Any], overwrite: bool) -> dict[str, Any]:
         limits = (not overwrite and run.has_recorded() and run.limits) or self.budget.limits()
-        screen.say(f"{self.name}  →  {self.folder}", style="bold")
+        console.say(f"{self.name}  →  {self.folder}", style="bold")
         questions, tests = self.questions()
         held_out = HeldOut.of(self, run)
         episode = self.flaws.training_episode(self.episode)
         training_episode = episode.with_rounds(self.algo.rounds(self.rounds))
 
         self.generation.check()
-        screen.quiet_bars()
+        console.quiet_bars()
         from transformers import set_seed
 
-        from motif.arguments import trainer_arguments
-        from motif.training import make_trainer, train
+        from motif.training.trainer import make_trainer, train
+        from motif.training.trl_config import trainer_arguments
 
         settings = (training_episode, self.reward, self.seed, run.checkpoints, self.checkpoint)
         arguments = trainer_arguments(self.algo, *settings)
         started, ledger, summary = time.monotonic(), Ledger(), {}
-        with ledger.phase("load"), screen.progress("warm start") as report:
+        with ledger.phase("load"), console.progress("warm start") as report:
             set_seed(self.seed)  # of fresh adapters
             policy = self.model.load(report)
             if self.algo.micro_batch is None:
                 arguments = trainer_arguments(self._fitted(policy, training_episode, questions, arguments), *settings)
 
         continues = run.has_recorded() and not overwrite
-        checked = preflight.check(self, policy, questions, tests, continues) if self.preflight else None
+        checked = check.check(self, policy, questions, tests, continues) if self.preflight else None
         if processes.first():
             rows = fingerprint([*questions, *(question for test in tests.values() for question in test)])
             run.begin(config, overwrite, rows, limits)
             where = run.folder / "environment.json"
             write_json(where, environment(self.seed, where))
             if checked and not continues:
-                write_json(run.folder / "preflight.json", checked)
+                write_json(run.folder / "check.json", checked)
         processes.wait()
         rollout = Rollout(
             self.algo,
@@ -199,7 +200,7 @@ class Experiment:
         tracker = tracking.start(run.folder, run.id, self.name, config)
         try:
             before = self._measure("base", tests, policy, generate, run, ledger) if self.evaluation.before else []
-            with screen.progress("training", self.algo.steps) as report:
+            with console.progress("training", self.algo.steps) as report:
                 measure = held_out.measurement(policy, generate, ledger)
                 kept = self.record.questions, tracking.episodes_every
                 train(trainer, rollout, run, tracker, report, *kept, limits, self.checkpoint, self.watch, measure)
@@ -273,7 +274,7 @@ class Experiment:
                 episode = self.measured(which, name, rounds)
                 before = ledger.seconds["evaluation"] - seconds_of(file.with_suffix(".json"))
                 forget_peak()
-                with ledger.phase("evaluation"), screen.progress(title, len(test)) as report:
+                with ledger.phase("evaluation"), console.progress(title, len(test)) as report:
                     records = evaluate(
                         test, episode, generate, policy.tokenizer, settings, file, self.seed, report, self.flaws.marks()
                     )

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import settings
 
-from tests.forks import Forks
+from tests.support.forks import Forks
 
 settings.register_profile("suite", max_examples=100, deadline=None, derandomize=True)  # the same examples each time
 settings.register_profile("fuzz", max_examples=2000, deadline=None)  # --hypothesis-profile=fuzz
@@ -32,11 +32,11 @@ def typed(monkeypatch):
     """Pretend that these overrides were typed."""
     from omegaconf import OmegaConf
 
-    from motif import entry
+    from motif import cli
 
     def pretend(*words):
         monkeypatch.setattr(
-            entry, "HydraConfig", SimpleNamespace(get=lambda: OmegaConf.create({"overrides": {"task": list(words)}}))
+            cli, "HydraConfig", SimpleNamespace(get=lambda: OmegaConf.create({"overrides": {"task": list(words)}}))
         )
 
     return pretend

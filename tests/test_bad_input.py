@@ -12,11 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from motif.tiny import SHIPPED
+from motif.policies.tiny import SHIPPED
 
 TRAIN, EVALUATE, SOLVE = "train.py", "evaluate.py", "solve.py"
 REPORT, STUDY, DASHBOARD = "motif.report", "motif.study", "motif.dashboard"
-VERDICTS, UPLOADS, PROBE, CREDIT = "motif.verdicts", "motif.uploads", "motif.probe", "motif.credit"
+VERDICTS, UPLOADS, PROBE, CREDIT = (
+    "motif.verdicts",
+    "motif.uploads",
+    "motif.probe",
+    "motif.credit",
+)
 LOCAL = ("dataset=local", "experiment=smoke")
 SHORT = ("experiment=smoke", "tracking=none", "preflight=false")
 
@@ -86,7 +91,7 @@ CASES = [
     case(EVALUATE, "polciy=x", says=["unknown key polciy", "did you mean policy?", "valid: "]),
     case(EVALUATE, "policy=x", "dataset=chain", "options.dtpe=auto", says=["options.dtpe", "did you mean dtype?"]),
     case(SOLVE, "polciy=x", "What is it?", says=["unknown key polciy", "did you mean policy?"]),
-    train("algo._target_=motif.algorithms.Motiv", says=["algo._target_", "Motiv"]),
+    train("algo._target_=motif.training.algorithms.Motiv", says=["algo._target_", "Motiv"]),
     train("algo._target_=os.getcwd", says=["unknown key algo.", "valid: "]),
     # what is no setting at all
     train("rounds", says=["'rounds'", "KEY=VALUE"]),

@@ -13,15 +13,16 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.utils import get_object
 from omegaconf import OmegaConf, open_dict
 
-from motif import entry
-from motif.arms import arms, confounded
-from motif.checks import UserError
+from motif import cli
 from motif.experiment import Experiment
-from motif.flaws import CHOICES
-from motif.names import check_name, identity_hash
-from motif.reading import Recorded
+from motif.reporting.arms import arms, confounded
+from motif.reporting.folders import Recorded
+from motif.runs.identity import check_name, identity_hash
+from motif.system import config as settings
+from motif.system.errors import UserError
+from motif.training.published import CHOICES
+from tests.support import ROOT
 
-ROOT = Path(__file__).parent.parent
 GROUPS = ("model", "dataset", "reward", "episode", "algo", "generation", "tracking", "experiment")
 NEEDED = {("model", "local"): ["model.path=somewhere"], ("dataset", "local"): ["dataset.path=somewhere"]}
 
@@ -38,7 +39,7 @@ def hydra():
 
 def built(*overrides):
     config = compose("config", overrides=["name=x", *overrides])
-    return entry.build(config), entry.resolved(config)
+    return settings.build(config), settings.resolved(config)
 
 
 @pytest.mark.parametrize(("group", "option"), [(group, option) for group in GROUPS for option in options(group)])
@@ -73,7 +74,7 @@ def name_and_identity(words):
     choices = config.hydra.runtime.choices
     with open_dict(config):
         del config["hydra"]
-    return entry.run_name(config, choices, words), identity_hash(entry.resolved(config))
+    return cli.run_name(config, choices, words), identity_hash(settings.resolved(config))
 
 
 @pytest.mark.parametrize(("sweep", "job"), JOBS, ids=lambda each: each if isinstance(each, str) else "-".join(each))
@@ -252,7 +253,7 @@ def test_the_tiny_model_follows_the_settings_of_the_chain():
         ("name=a/b", "name must be"),
         ("name=../x", "name must be"),
         ("episode.rounds=5", "episode.rounds is set by rounds"),
-        ("model._target_=motif.tiny.Nothing", "model._target_"),
+        ("model._target_=motif.policies.tiny.Nothing", "model._target_"),
         ("model.useful_replies=2", "model.useful_replies"),
         ("seed=${nothing}", "nothing"),
         ("checkpoint=3", "checkpoint must be a group of settings"),
@@ -263,7 +264,7 @@ def test_the_tiny_model_follows_the_settings_of_the_chain():
 )
 def test_a_bad_value_is_refused_by_name_before_anything_is_loaded(override, words):
     with pytest.raises(UserError, match=words) as error:
-        built(override) if not override.startswith("name=") else entry.build(compose("config", overrides=[override]))
+        built(override) if not override.startswith("name=") else settings.build(compose("config", overrides=[override]))
     assert "\n" not in str(error.value)
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from motif import entry
+from motif.system import config as settings
+from tests.support import ROOT
 
-ROOT = Path(__file__).parent.parent
 SMALL = ["experiment=smoke", "tracking=none", "algo.questions=2", "algo.m=2", "algo.steps=2", "evaluation.questions=2"]
 BLOCK = re.compile(r"```(?:python|yaml)\n# (motif/\w+\.py|conf/\w+/\w+\.yaml)[^\n]*\n(.*?)```", re.DOTALL)
 
@@ -29,7 +29,7 @@ def written(tmp_path, monkeypatch):
         words = [*SMALL, *words, f"hydra.searchpath=[file://{tmp_path}/mine]", f"outputs={tmp_path}", "name=run"]
         with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
             config = compose("config", overrides=words)
-            summary = entry.build(config).run(entry.resolved(config))
+            summary = settings.build(config).run(settings.resolved(config))
         with gzip.open(tmp_path / "run/episodes.jsonl.gz", "rt") as file:
             return summary, [json.loads(line) for line in file]
 

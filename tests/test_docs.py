@@ -1,11 +1,11 @@
 """What the docs name is there."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.support import ROOT
+
 NAMED = re.findall(r"([\w/]+\.py)::(test_\w+)", (ROOT / "docs/reliability.md").read_text())
 
 

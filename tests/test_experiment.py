@@ -5,15 +5,15 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from motif.reading import read_runs
-from motif.tiny import Tiny
+from motif.policies.tiny import Tiny
+from motif.reporting.folders import read_runs
+from tests.support import ROOT
 
-TRAIN = Path(__file__).parent.parent / "train.py"
+TRAIN = ROOT / "train.py"
 SMALL = ["experiment=smoke", "evaluation.questions=8", "algo.m=2", "checkpoint.every=1"]
 
 
@@ -89,8 +89,8 @@ def test_the_last_screen_says_what_happened_where_it_lies_and_what_is_next(finis
 
 
 def test_wandb_is_told_every_metric_and_key_that_the_dashboard_shows(finished):
-    from motif.dashboard import Dashboard, specification
-    from tests.test_dashboard import named, panels
+    from motif.runs.tracking.dashboard import Dashboard, specification
+    from tests.runs.tracking.test_dashboard import named, panels
 
     folder, _ = finished
     (part,) = (folder / "outputs/one/wandb").glob("offline-run-*")

@@ -16,27 +16,27 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from motif.reporting.__main__ import build
 
-from motif import reading
-from motif.carry import Full, HeadTail, Summary
-from motif.data import Question, fingerprint, normalised, question_id
-from motif.episode import Episode, grade, grow
-from motif.evaluation import Evaluation, evaluate, read_whole
-from motif.generation import Reply, Sampling
-from motif.lm_eval import export
-from motif.prompts import Prompts
-from motif.records import as_record
-from motif.report.__main__ import build
-from motif.report.episodes import Source, write_episodes
-from motif.report.page import page, report_md, tables_tex
-from motif.report.tables import Table
-from motif.runs import Run
-from motif.solver import Solver
-from motif.tiny import Tiny
-from motif.untrusted import visible
-from motif.watched import CELL, ROWS, cells
-from tests.hostile import EVIL, TEXT
-from tests.test_report import evaluated, make_run, records, sample
+from motif.evaluation.evaluate import Evaluation, evaluate, read_whole
+from motif.evaluation.lm_eval import export
+from motif.evaluation.solve import Solver
+from motif.policies.tiny import Tiny
+from motif.report import folders
+from motif.reporting.episodes import Source, write_episodes
+from motif.reporting.page import page, report_md, tables_tex
+from motif.reporting.tables import Table
+from motif.rounds.carry import Full, HeadTail, Summary
+from motif.rounds.episode import Episode, grade, grow
+from motif.rounds.prompts import Prompts
+from motif.rounds.records import as_record
+from motif.rounds.replies import Reply, Sampling
+from motif.runs.folder import Run
+from motif.runs.tracking.wandb import CELL, ROWS, cells
+from motif.system.safe_text import visible
+from motif.tasks.questions import Question, fingerprint, normalised, question_id
+from tests.reporting.test_report import evaluated, make_run, records, sample
+from tests.support.hostile import EVIL, TEXT
 
 REPLIES = st.lists(TEXT, min_size=1, max_size=6)
 EPISODES = [
@@ -114,7 +114,7 @@ def test_records_of_an_evaluation_come_back_as_they_were(text, gold, texts, epis
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "x.jsonl"
         made = evaluate([question], episode, says(texts), policy().tokenizer, Evaluation(), file)
-        assert read_whole(file) == json.loads(json.dumps(made)) == list(reading.lines(file))
+        assert read_whole(file) == json.loads(json.dumps(made)) == list(folders.lines(file))
         assert made[0]["question"] == text and made[0]["gold"] == gold
         assert made[0]["samples"][0]["replies"][0] == texts[0]
         drawn = [{"temperature": 0.0, "top_p": 1.0}]
@@ -184,7 +184,7 @@ def test_scripts_of_episodes_hold_nothing_but_text_that_does_nothing(texts):
         run = Path(folder) / "run"
         evaluated(run, "trained-sums-r2", "trained", records(*(sample(text, 2, prediction=text) for text in texts)))
         (run / "run.json").write_text('{"id": "x"}')
-        write_episodes(reading.read_runs([run])[0], Path(folder) / "episodes")
+        write_episodes(folders.read_runs([run])[0], Path(folder) / "episodes")
         (file,) = (Path(folder) / "episodes").glob("*.js")
         script = file.read_text(encoding="utf-8")
         found = re.fullmatch(r'motifEpisodes\("s000",0,("(?:[^"\\]|\\.)*")\);\n', script)
@@ -218,7 +218,7 @@ def test_a_report_on_hostile_runs_is_written_and_shows_every_name(tmp_path):
     for seed, text in enumerate(["</script>\u202e\0\ud800", "\\boxed{" * 5000]):
         make_run(tmp_path / f"run{seed}", algo=name, seed=seed, text=text, reward={"name": f"{name}\ud800"})
     make_run(tmp_path / "other", algo="grpo", reward={"name": "plain"})
-    runs, _ = reading.read_runs(sorted(tmp_path.iterdir()))
+    runs, _ = folders.read_runs(sorted(tmp_path.iterdir()))
     index = build(runs, tmp_path / "report")
     html, plain, tex = ((index.parent / file).read_text("utf-8") for file in ("index.html", "report.md", "tables.tex"))
     for text in (html, plain, tex, *(file.read_text("utf-8") for file in index.parent.glob("*/*.svg"))):

@@ -15,13 +15,12 @@ import pytest
 import torch
 
 from benchmarks.kills import SHORT
-from motif import checkpoints
-from motif.checks import UserError
-from motif.models import Pretrained, load_policy, open_policy
-from motif.runs import Run
-from motif.tiny import Tiny
-from tests.forks import ROOT, Forks
-from tests.test_training import MOTIF, run_training, small
+from motif.policies.pretrained import Pretrained, load_policy, open_policy
+from motif.policies.tiny import Tiny
+from motif.runs.folder import Run, checkpoints
+from motif.system.errors import UserError
+from tests.support.forks import ROOT, Forks
+from tests.training.test_trainer import MOTIF, run_training, small
 
 PLANTED = {  # of the environment
     "WANDB_API_KEY": "5ec4e7" + "0123456789abcdef" * 2 + "9f",

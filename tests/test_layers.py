@@ -1,88 +1,90 @@
-"""Imports look down only, and heavy libraries stay where they belong."""
+"""Rooms, from the ground up: imports between rooms look down only, and heavy libraries stay where they belong."""
 
 import ast
-from pathlib import Path
+import subprocess
+import sys
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "motif"
-LAYERS = [  # from the ground up; a module may import from layers below its own
-    "masking untrusted",
-    "checks advantages processes vocabulary stops cache card flops notation",
-    "files",
-    "prompts statistics fitting compute locks names exact shapes units ends environment trust",
-    "memory referee courier differences",
-    "data generation screen tables policy loading budget comparison watchdogs",
-    "chain carry models results answers judge checkpoints lasting summary",
-    "corpus episode tiny decoding serving watched scores",
-    "rewards algorithms measures runs reading engines guard tracking",
-    "evaluation rollout arms progress flaws probes resuming arguments uploads dashboard records effects",
-    "alarm finite held_out",
-    "training lm_eval solver verdicts study rules interventions",
-    "preflight evaluator report",
-    "experiment prober",
-    "entry",
-    "launching credit",
-    "probe",
+from tests.support import ROOT
+
+PACKAGE = ROOT / "motif"
+ROOMS = [  # an import looks down this list, or stays in its room
+    "system",
+    "tasks",
+    "rounds",
+    "policies",
+    "generation",
+    "runs",
+    "training",
+    "evaluation",
+    "reporting",
+    "",  # experiment, cli, sweeps, programs: the top
 ]
-LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
+FREE_OF_HYDRA = set(ROOMS) - {""}  # but for system/config, which builds what Hydra has composed
 HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "wandb", "accelerate", "scipy", "math_verify", "vllm"}
-MAY_BE_HEAVY = {"cache", "decoding", "training", "arguments"}
-
-
-def imports(path, top_level_only=False):
-    tree = ast.parse(path.read_text())
-    nodes = tree.body if top_level_only else list(ast.walk(tree))
-    for node in nodes:
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from ([f"motif.{alias.name}" for alias in node.names] if node.module == "motif" else [node.module])
+MAY_BE_HEAVY = {"generation.kv_cache", "generation.decoding", "training.trainer", "training.trl_config"}
 
 
 def modules():
-    return sorted([*(path for path in PACKAGE.glob("*.py") if path.stem != "__init__"), *PACKAGE.glob("[!_]*/*.py")])
-
-
-def layer_name(path):
-    """A module's place in LAYERS: its own name, or that of the package it is in."""
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    return sorted(path for path in PACKAGE.rglob("*.py"))
 
 
 def shown(path):
     return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
 
 
-def typing_only(path):
-    """Names imported for annotations alone."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
-            for inner in node.body:
-                yield inner.module if isinstance(inner, ast.ImportFrom) else inner.names[0].name
+def room(name):
+    """The room of a module, by its name within the package."""
+    first = name.split(".")[0]
+    return first if first in ROOMS else ""
+
+
+def imports(path, top_level_only=False):
+    tree = ast.parse(path.read_text())
+    for node in tree.body if top_level_only else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def inner(path, **how):
+    """What a module imports of the package, by names within it."""
+    return {name.removeprefix("motif.") for name in imports(path, **how) if name.startswith("motif.")}
 
 
 @pytest.mark.parametrize("path", modules(), ids=shown)
-def test_a_module_imports_only_from_below(path):
-    own = layer_name(path)
-    assert own in LEVEL, f"say in which layer {own} belongs"
-    exempt = set(typing_only(path))
-    for name in imports(path):
-        if name.startswith("motif.") and name not in exempt and "main" not in name:
-            below = name.split(".")[1]
-            if below in LEVEL and (below != own or path.parent == PACKAGE):
-                assert LEVEL[below] < LEVEL[own], f"{shown(path)} imports {below}"
+def test_imports_between_rooms_look_down_only(path):
+    own = ROOMS.index(room(shown(path)))
+    above = [name for name in inner(path) if ROOMS.index(room(name)) > own]
+    assert not above, f"{shown(path)} imports {', '.join(above)} from above"
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    files = {shown(path).removesuffix(".__init__"): path for path in modules()}
+
+    def needs(name):
+        for found in inner(files[name], top_level_only=True):
+            yield from (each for each in (found, found.rpartition(".")[0]) if each in files and each != name)
+
+    left = {name: set(needs(name)) for name in files}
+    while ready := [name for name, needed in left.items() if not needed & left.keys()]:
+        for name in ready:
+            del left[name]
+    assert not left, f"a circle is among {', '.join(left)}"
 
 
 @pytest.mark.parametrize("path", modules(), ids=shown)
-def test_heavy_libraries_are_imported_at_the_top_of_two_modules_only(path):
+def test_heavy_libraries_are_imported_at_the_top_of_few_modules(path):
     found = {name.split(".")[0] for name in imports(path, top_level_only=True)} & HEAVY
-    assert not found or path.stem in MAY_BE_HEAVY
+    assert not found or shown(path) in MAY_BE_HEAVY
 
 
 @pytest.mark.parametrize("path", modules(), ids=shown)
-def test_hydra_is_imported_by_the_entry_points_only(path):
+def test_hydra_is_known_at_the_top_and_where_objects_are_built(path):
     found = {name.split(".")[0] for name in imports(path)} & {"hydra", "omegaconf"}
-    assert not found or path.stem in ("entry", "launching")
+    assert not found or shown(path) == "system.config" or room(shown(path)) not in FREE_OF_HYDRA
 
 
 @pytest.mark.parametrize("path", modules(), ids=shown)
@@ -94,6 +96,20 @@ def test_a_module_opens_with_what_it_is_and_stays_small(path):
 
 @pytest.mark.parametrize("path", modules(), ids=shown)
 def test_nothing_but_its_own_files_knows_the_embedded_task_and_model(path):
-    own = {"chain", "tiny", "vocabulary"}
-    if path.stem not in own:
-        assert not {f"motif.{name}" for name in own} & set(imports(path))
+    own = {"tasks.chain", "policies.tiny", "policies.tiny_tokenizer"}
+    if shown(path) not in own:
+        assert not [name for name in inner(path) if any(f"{name}.".startswith(f"{each}.") for each in own)]
+
+
+@pytest.mark.parametrize("name", [name for name in ROOMS if name])
+def test_a_room_is_entered_without_torch(name):
+    code = (
+        f"import sys, motif.{name}; sys.exit(', '.join({{'torch', 'transformers', 'trl', 'wandb'}} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_only_the_programs_take_the_whole_experiment():
+    takers = {shown(path) for path in modules() if "experiment.Experiment" in inner(path)}
+    assert takers <= {"cli", "programs", "sweeps", "experiment"}

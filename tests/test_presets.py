@@ -1,15 +1,16 @@
 """Every preset runs one step, with the tiny model and the chain task in the place of what needs a network and a GPU."""
 
 import json
-from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
 
-from motif import entry
-from motif.flaws import CHOICES
+from motif import cli
+from motif.system import config as settings
+from motif.training.published import CHOICES
+from tests.support import ROOT
 
-CONF = Path(__file__).parent.parent / "conf"
+CONF = ROOT / "conf"
 PRESETS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
 SMALL = [
     *("model=tiny", "dataset=chain", "dataset.test_size=4", "tracking=none", "evaluation.datasets=null"),
@@ -25,7 +26,7 @@ def hydra():
 
 def run(tmp_path, preset):
     config = compose("config", overrides=[f"experiment={preset}", *SMALL, "name=x", f"outputs={tmp_path}"])
-    return entry.build(config).run(entry.resolved(config))
+    return settings.build(config).run(settings.resolved(config))
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -47,15 +48,15 @@ def test_a_preset_opens_with_its_command_its_cost_and_its_question(preset):
 def test_each_flaw_of_the_published_arms_can_be_switched_off_alone(tmp_path):
     for flaw, (right, _) in CHOICES.items():
         config = compose("config", overrides=["experiment=as_published_motif", "name=x", f"flaws.{flaw}={right}"])
-        assert flaw not in entry.build(config).flaws.on()
+        assert flaw not in settings.build(config).flaws.on()
 
 
 def test_base_futures_are_those_of_the_weights_before_training(tmp_path):
     import torch
 
-    from motif.generation import Sampling
+    from motif.rounds.replies import Sampling
 
-    experiment = entry.build(compose("config", overrides=["experiment=as_published_motif", *SMALL, "name=x"]))
+    experiment = settings.build(compose("config", overrides=["experiment=as_published_motif", *SMALL, "name=x"]))
     policy, talks = experiment.model.load(), [[{"role": "user", "content": "1/3 5a+2b*3c+4"}]] * 8
     generate = experiment.generation.generator(policy)
     from_base = experiment._from_base(policy, generate)
@@ -69,5 +70,5 @@ def test_base_futures_are_those_of_the_weights_before_training(tmp_path):
 
 def test_base_futures_need_the_engine_whose_weights_can_go_without_adapters():
     config = compose("config", overrides=["experiment=as_published_motif", "generation=vllm", "name=x"])
-    with pytest.raises(entry.UserError, match="flaws.futures=base needs generation=transformers"):
-        entry.build(config)
+    with pytest.raises(cli.UserError, match="flaws.futures=base needs generation=transformers"):
+        settings.build(config)

@@ -3,14 +3,12 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from motif.statistics import wilson
-from tests.toys import shared
-
-ROOT = Path(__file__).parent.parent
+from motif.evaluation.statistics import wilson
+from tests.support import ROOT
+from tests.support.toys import shared
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +75,9 @@ def test_motif_trains_on_gsm8k_and_is_evaluated_on_math_and_aime(model, tmp_path
 
 
 def test_every_prompt_of_gsm8k_has_room(model):
-    from motif.corpus import Corpus
-    from motif.models import load_policy
-    from motif.prompts import Prompts
+    from motif.policies.pretrained import load_policy
+    from motif.rounds.prompts import Prompts
+    from motif.tasks.corpus import Corpus
 
     policy = load_policy(str(model))
     file = shared("gsm8k_test.jsonl")

@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from tests.test_launching import begin, process_of, run, steps, sweep, until
+from tests.test_sweeps import begin, process_of, run, steps, sweep, until
 
 PARTITION = os.environ.get("MOTIF_SLURM_PARTITION", "null")
 

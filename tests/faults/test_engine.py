@@ -7,23 +7,24 @@ from types import SimpleNamespace
 import pytest
 from trl.generation import vllm_client, vllm_generation
 
-from motif import lasting, screen, serving
-from motif.algorithms import GRPO, MOTIF
-from motif.arguments import trainer_arguments
-from motif.chain import Chain
-from motif.checkpoints import Checkpoints
-from motif.checks import UserError
-from motif.compute import Ledger
-from motif.engines import VLLM
-from motif.generation import EngineLost, Sampling
-from motif.rewards import Reward, accuracy
-from motif.rollout import Rollout
-from motif.runs import Run
-from motif.tiny import Tiny
-from motif.tracking import Nowhere
-from motif.training import make_trainer, train
-from tests.faults.vllm_server import VLLMServer
-from tests.test_training import EPISODE, episodes, small, weights, without_times
+from motif.generation import vllm_retry
+from motif.generation.engines import VLLM
+from motif.policies.tiny import Tiny
+from motif.rounds.replies import EngineLost, Sampling, vllm_requests
+from motif.runs.checkpoints import Checkpoints
+from motif.runs.folder import Run
+from motif.runs.ledger import Ledger
+from motif.runs.tracking.base import Nowhere
+from motif.system import console
+from motif.system.errors import UserError
+from motif.tasks.chain import Chain
+from motif.training.algorithms import GRPO, MOTIF
+from motif.training.rewards import Reward, accuracy
+from motif.training.rollout import Rollout
+from motif.training.trainer import make_trainer, train
+from motif.training.trl_config import trainer_arguments
+from tests.support.vllm_server import VLLMServer
+from tests.training.test_trainer import EPISODE, episodes, small, weights, without_times
 
 TALKS = [[{"role": "user", "content": f"1/1 {n}a-5b*8"}] for n in (1, 1, 2, 3, 4)]
 SAMPLING = Sampling(12, seed=5)
@@ -44,7 +45,7 @@ def server(policy):
 @pytest.fixture(autouse=True)
 def without_vllm(monkeypatch):
     """TRL's client runs without vLLM; the weights, which it would send from a GPU, are not sent."""
-    monkeypatch.setattr("motif.engines.find_spec", lambda name: True)
+    monkeypatch.setattr("motif.generation.engines.find_spec", lambda name: True)
     monkeypatch.setattr(vllm_client, "is_vllm_available", lambda: True)
     monkeypatch.setattr(vllm_generation, "is_vllm_available", lambda: True)
     monkeypatch.setattr(vllm_client.VLLMClient, "init_communicator", lambda *_, **__: None)
@@ -53,15 +54,15 @@ def without_vllm(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(lasting, "FIRST", 0.02)
-    monkeypatch.setattr(lasting, "PROBE", 0.3)
-    monkeypatch.setattr(serving, "BEAT", 0.1)
+    monkeypatch.setattr(vllm_retry, "FIRST", 0.02)
+    monkeypatch.setattr(vllm_retry, "PROBE", 0.3)
+    monkeypatch.setattr(vllm_requests, "BEAT", 0.1)
 
 
 @pytest.fixture
 def said(monkeypatch):
     heard = []
-    monkeypatch.setattr(screen, "say", lambda text="", style=None: heard.append(text))
+    monkeypatch.setattr(console, "say", lambda text="", style=None: heard.append(text))
     return heard
 
 
@@ -114,7 +115,7 @@ def test_a_server_that_keeps_failing_is_lost_in_one_line(server, policy, said, f
 def test_a_server_that_is_gone_is_asked_at_growing_distances_and_no_longer_than_it_is_waited_for(
     server, policy, monkeypatch
 ):
-    monkeypatch.setattr(lasting, "FIRST", 1.0)
+    monkeypatch.setattr(vllm_retry, "FIRST", 1.0)
     generate = engine(server, policy, wait=60)
     server.stop()
     clock, pauses = [0.0], []
@@ -123,7 +124,7 @@ def test_a_server_that_is_gone_is_asked_at_growing_distances_and_no_longer_than_
         pauses.append(seconds)
         clock[0] += seconds
 
-    monkeypatch.setattr(lasting, "time", SimpleNamespace(monotonic=lambda: clock[0], sleep=sleep))
+    monkeypatch.setattr(vllm_retry, "time", SimpleNamespace(monotonic=lambda: clock[0], sleep=sleep))
     with pytest.raises(EngineLost, match="Connection refused"):
         generate(TALKS[:1], SAMPLING)
     assert pauses == [1, 2, 4, 8, 16, 29]
@@ -150,7 +151,7 @@ def test_one_reply_that_never_comes_is_not_waited_for_where_the_others_say_that_
 
 
 def test_a_server_that_lives_and_never_replies_is_lost(server, policy, monkeypatch):
-    monkeypatch.setattr(serving, "SILENCE", 0.5)
+    monkeypatch.setattr(vllm_requests, "SILENCE", 0.5)
     server.faults = ["", "hang"]
     lost(engine(server, policy), "says that it lives, but has replied to no request for 0.5 seconds")
 
@@ -178,7 +179,7 @@ def test_all_processes_that_share_a_server_hear_that_it_is_gone(monkeypatch):
     for main in (True, False):
         accelerator = SimpleNamespace(num_processes=2, process_index=int(not main), is_main_process=main)
         with pytest.raises(EngineLost, match="gone"):
-            serving.pooled(SimpleNamespace(mode="server", accelerator=accelerator), [], ask if main else None)
+            vllm_requests.pooled(SimpleNamespace(mode="server", accelerator=accelerator), [], ask if main else None)
         told = [EngineLost("gone")]
 
 

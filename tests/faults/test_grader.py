@@ -9,16 +9,16 @@ from contextlib import suppress
 
 import pytest
 
-from motif import referee
-from motif.answers import _verdict, is_correct
-from motif.data import Question
-from motif.generation import Reply
-from motif.referee import REFEREE, NoJudge
-from motif.runs import Run
-from motif.tiny import Tiny
-from tests import test_training
-from tests.test_training import MOTIF, episodes, run_training, small, weights, without_times
-from tests.toys import good
+from motif.policies.tiny import Tiny
+from motif.rounds.replies import Reply
+from motif.runs.folder import Run
+from motif.tasks.grading import judge
+from motif.tasks.grading.answers import _verdict, is_correct
+from motif.tasks.grading.judge import REFEREE, NoJudge
+from motif.tasks.questions import Question
+from tests.support.toys import good
+from tests.training import test_trainer as test_training
+from tests.training.test_trainer import MOTIF, episodes, run_training, small, weights, without_times
 
 GOLD = "x^2+2x+1"
 SAME, OTHER = ["(x+1)^2", "1+2x+x^2", "(1+x)(x+1)"], ["(x+2)^2", "x^2+1", "2x+1"]
@@ -71,7 +71,7 @@ def deadly(monkeypatch):
     """Kills the first so many judges as they start; returns their numbers."""
 
     def call(count, number=signal.SIGKILL):
-        begun, killed = referee.begun, []
+        begun, killed = judge.begun, []
 
         def dying():
             process = begun()
@@ -80,7 +80,7 @@ def deadly(monkeypatch):
                 kill(process.pid, number)
             return process
 
-        monkeypatch.setattr(referee, "begun", dying)
+        monkeypatch.setattr(judge, "begun", dying)
         return killed
 
     return call
@@ -88,8 +88,8 @@ def deadly(monkeypatch):
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_judge_that_is_killed_as_it_starts_is_started_again(deadly, number):
-    killed = deadly(referee.STARTS - 1, number)
-    assert is_correct("(x+1)^2", GOLD) and len(killed) == referee.STARTS - 1
+    killed = deadly(judge.STARTS - 1, number)
+    assert is_correct("(x+1)^2", GOLD) and len(killed) == judge.STARTS - 1
     assert REFEREE.process.pid not in killed
 
 
@@ -97,7 +97,7 @@ def test_judges_that_are_all_killed_as_they_start_are_one_line_and_no_verdict(de
     killed = deadly(1000)
     with pytest.raises(NoJudge, match=r"was killed 3 times as it started; .* memory is short$"):
         is_correct("(x+1)^2", GOLD)
-    assert len(killed) == referee.STARTS and REFEREE.process is None
+    assert len(killed) == judge.STARTS and REFEREE.process is None
 
 
 def test_one_that_is_interrupted_as_it_starts_is_no_judge_of_the_next_question(monkeypatch):

@@ -5,16 +5,15 @@ import os
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
 
-from motif import loading
-from motif.models import load_policy
-from tests.test_loading import COMMIT, Hub, hub, refused  # noqa: F401
+from motif.policies import weights
+from motif.policies.pretrained import load_policy
+from tests.policies.test_weights import COMMIT, Hub, hub, refused  # noqa: F401
+from tests.support import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
 NOT_THERE = r"model.path=owner/name is no folder here, not in the hub's cache and cannot be fetched \(.+\); .*=FOLDER"
 
 
@@ -63,7 +62,7 @@ def test_a_hub_that_goes_away_in_a_download_is_one_line_and_what_came_is_complet
     back()
     policy = load_policy("owner/name", "main")
     assert policy.commit == COMMIT
-    assert (loading.cached("owner/name", "main") / name).read_bytes() == hub.files[name]
+    assert (weights.cached("owner/name", "main") / name).read_bytes() == hub.files[name]
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
@@ -112,8 +111,9 @@ def test_a_hub_that_falls_silent_in_a_download_is_not_waited_for_for_ever(hub, q
 ROWS = "".join(json.dumps({"question": f"What is {n} and {n}?", "answer": str(2 * n)}) + "\n" for n in range(50))
 READ = """
 import sys
-from motif.checks import UserError
-from motif.corpus import Corpus
+from motif.system.errors import UserError
+from motif.tasks.corpus import Corpus
+from tests.support import ROOT
 try:
     print("rows", len(Corpus("toy", hub="owner/rows", revision=sys.argv[1]).test()))
 except UserError as error:

@@ -3,24 +3,23 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 from trl import GRPOTrainer
 
-from motif import screen
-from motif.algorithms import GRPO, MOTIF
-from motif.checks import UserError
-from motif.engines import Transformers
-from motif.generation import Sampling
-from motif.memory import OutOfMemory, ran_out
-from motif.prompts import Prompts
-from motif.runs import Run
-from motif.tiny import Tiny
-from tests.test_training import TRAINER, episodes, run_training, small, weights, without_times
+from motif.generation.engines import Transformers
+from motif.policies.tiny import Tiny
+from motif.rounds.prompts import Prompts
+from motif.rounds.replies import Sampling
+from motif.runs.folder import Run
+from motif.system import console
+from motif.system.errors import UserError
+from motif.system.memory import OutOfMemory, ran_out
+from motif.training.algorithms import GRPO, MOTIF
+from tests.support import ROOT
+from tests.training.test_trainer import TRAINER, episodes, run_training, small, weights, without_times
 
-ROOT = Path(__file__).parent.parent.parent
 ERRORS = [
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has"),
     MemoryError(),
@@ -37,7 +36,7 @@ def policy():
 @pytest.fixture
 def said(monkeypatch):
     heard = []
-    monkeypatch.setattr(screen, "say", lambda text="", style=None: heard.append(text))
+    monkeypatch.setattr(console, "say", lambda text="", style=None: heard.append(text))
     return heard
 
 
@@ -57,7 +56,7 @@ class Narrow:
 
 
 def talks(number=12):
-    from motif.chain import Chain
+    from motif.tasks.chain import Chain
 
     prompts = Prompts(wording="terse")
     return [prompts.conversation(question.text, 1, 3, None) for question in Chain(test_size=number).test()]
@@ -286,9 +285,10 @@ LIMITED = """
 import resource, sys
 import torch
 torch.set_num_threads(1)
-from motif.engines import Transformers
-from motif.generation import Sampling
-from motif.tiny import Tiny
+from motif.generation.engines import Transformers
+from motif.rounds.replies import Sampling
+from tests.support import ROOT
+from motif.policies.tiny import Tiny
 
 policy = Tiny().load()
 generate = Transformers(cache_gib=64.0).generator(policy)

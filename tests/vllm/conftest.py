@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from tests.toys import random_qwen
+from tests.support.toys import random_qwen
 
 os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
 os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")

@@ -7,25 +7,25 @@ pytest.importorskip("vllm")
 import torch
 from trl.generation.vllm_generation import VLLMGeneration
 
-from motif.algorithms import MOTIF
-from motif.arguments import trainer_arguments
-from motif.carry import Summary
-from motif.chain import Chain
-from motif.checkpoints import Checkpoints
-from motif.checks import UserError
-from motif.compute import Ledger
-from motif.engines import VLLM, Transformers
-from motif.episode import Episode
-from motif.evaluation import Evaluation, evaluate
-from motif.generation import Sampling
-from motif.guard import Guard, differences
-from motif.models import Pretrained
-from motif.prompts import Prompts
-from motif.rewards import Reward, accuracy
-from motif.rollout import Rollout
-from motif.runs import Run
-from motif.tracking import Nowhere
-from motif.training import make_trainer, train
+from motif.evaluation.evaluate import Evaluation, evaluate
+from motif.generation.engines import VLLM, Transformers
+from motif.policies.pretrained import Pretrained
+from motif.rounds.carry import Summary
+from motif.rounds.episode import Episode
+from motif.rounds.prompts import Prompts
+from motif.rounds.replies import Sampling
+from motif.runs.checkpoints import Checkpoints
+from motif.runs.folder import Run
+from motif.runs.ledger import Ledger
+from motif.runs.tracking.base import Nowhere
+from motif.system.errors import UserError
+from motif.tasks.chain import Chain
+from motif.training.algorithms import MOTIF
+from motif.training.guard import Guard, differences
+from motif.training.rewards import Reward, accuracy
+from motif.training.rollout import Rollout
+from motif.training.trainer import make_trainer, train
+from motif.training.trl_config import trainer_arguments
 
 LORA = {"r": 8, "lora_alpha": 64, "target_modules": "all-linear"}
 TRAINER = {"learning_rate": 0.02, "loss_type": "grpo", "beta": 0.0, "bf16": False, "gradient_checkpointing": False}

@@ -13,11 +13,11 @@ pytest.importorskip("vllm")
 from trl.generation.vllm_client import VLLMClient
 from trl.generation.vllm_generation import VLLMGeneration
 
-from motif.checks import UserError
-from motif.engines import VLLM, Transformers
-from motif.generation import Sampling
-from motif.guard import differences
-from motif.models import Pretrained
+from motif.generation.engines import VLLM, Transformers
+from motif.policies.pretrained import Pretrained
+from motif.rounds.replies import Sampling
+from motif.system.errors import UserError
+from motif.training.guard import differences
 
 SERVER = """
 import runpy

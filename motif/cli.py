@@ -1,0 +1,218 @@
+"""What the entry points share: from a composed configuration to a built object, with one line for a mistake.
+
+With `launching`, which starts sweeps, the only module of the package that imports Hydra.
+"""
+
+import re
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from hydra import compose
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import CompactHydraException, HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from motif.policies.pretrained import choices_of
+from motif.reporting.study import Job
+from motif.runs.identity import derived_name, identity, identity_hash
+from motif.system import console, failures
+from motif.system.config import CONF, build, one_line, resolved
+from motif.system.errors import UserError, hint
+from motif.system.files import read_json, read_yaml
+from motif.system.locks import Busy, reason
+from motif.system.signals import Stopped, at_once
+from motif.system.targets import check_trusted, current_target, with_targets
+
+interrupted = threading.Event()  # set where Ctrl-C was let pass, or has stopped a job
+
+
+class Mistake(CompactHydraException):
+    """What ended a job of a sweep; it has been said already."""
+
+
+def guarded(
+    run: Callable[[], Any], job: Job | None = None, on: str = "the same command continues", config: Any = None
+) -> Any:
+    """Call `run`. Whatever goes wrong is one line, and status 1; after a stop the line says how to go `on`.
+
+    What became of `job`, one of a sweep, is written down; a run that another process works on is left alone. The
+    traceback of a fault of ours is kept: with the job, else in the folder of the run that `config` describes.
+    """
+    if job and launched_by("LocalLauncher"):  # whose processes begin without it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if job and interrupted.is_set():  # as the job before it in this process was
+        return None
+    try:
+        with at_once():
+            return run()
+    except Busy as error:
+        if job is None:
+            raise failed(str(error)) from None
+        console.say(f"{error}; left alone", style="yellow")
+        note(job, "running elsewhere", reason=str(error))
+    except (Stopped, KeyboardInterrupt) as stop:
+        words = str(stop) or "stopped"
+        console.say(f"{words}; {on}", style="yellow")
+        if job:
+            note(job, "stopped", reason=words)
+            if launched_by("JoblibLauncher"):  # which would kill those that have not finished their step yet
+                interrupted.set()
+                return None
+        number = getattr(stop, "signal", None)
+        if number and number != signal.SIGINT and callable(signal.getsignal(number)):
+            signal.raise_signal(number)  # a launcher's own: it puts the job into its queue again
+        sys.exit(128 + (number or signal.SIGINT))
+    except Exception as error:
+        folder = None if config is None else place(config)
+        if isinstance(error, HydraException | OmegaConfBaseException):  # of what was typed
+            error = UserError(one_line(error))
+        if job:
+            with suppress(OSError, UserError):
+                job.failed(error)
+            words = failures.mistake(error, folder) or reason(error)
+        else:
+            words = failures.words(error, folder)
+        raise failed(words) from None
+
+
+def failed(words: str) -> BaseException:
+    """What to raise to end a program with one line; in a sweep, whose other jobs go on, the line is said now."""
+    if study() is None:
+        return SystemExit(f"error: {words}")
+    console.say(f"error: {words}", style="red")
+    return Mistake(words)
+
+
+def note(job: Job, state: str, **more: Any) -> None:
+    """Write down where a job stands, which a full disk must not turn into another error."""
+    with suppress(OSError, UserError):
+        job.note(state, **more)
+
+
+def place(config: DictConfig) -> Path | None:
+    """The folder of the run that `config` trains or is about."""
+    with suppress(OmegaConfBaseException):
+        return Path(str(config.policy)) if "policy" in config else Path(str(config.outputs)) / str(config.name)
+    return None
+
+
+def study() -> str | None:
+    """The name of the sweep that this job belongs to: its preset's, else one made of what was typed; None for a single
+    run."""
+    hydra = HydraConfig.get()
+    if hydra.mode != RunMode.MULTIRUN:
+        return None
+    told = Path(hydra.sweep.dir) / "study.json"
+    return str(read_json(told).get("study")) if told.is_file() else Path(hydra.sweep.dir).name
+
+
+def job() -> Job | None:
+    """This job of a sweep; None for a single run."""
+    hydra = HydraConfig.get()
+    if hydra.mode != RunMode.MULTIRUN:
+        return None
+    return Job(Path(hydra.sweep.dir) / "jobs" / f"{hydra.job.num}.json", overrides())
+
+
+def launched_by(*names: str) -> bool:
+    """Whether the jobs of this sweep are run by one of these launchers."""
+    return HydraConfig.get().launcher._target_.endswith(names)
+
+
+def optimised() -> bool:
+    """Whether an optimiser chooses the jobs, by what they return."""
+    hydra = HydraConfig.get()
+    return hydra.mode == RunMode.MULTIRUN and not hydra.sweeper._target_.endswith("BasicSweeper")
+
+
+def run_name(config: DictConfig, choices: Any, words: Sequence[str], extra: Sequence[str] = ()) -> str:
+    """The name of a run that was not given one. It is short where algorithm, data set, model, rounds and seed make all
+    of its identity; any other identity has its own hash in it, whether it was typed or comes of a preset."""
+    groups = {group: choices[group] for group in ("algo", "dataset", "model")}
+    fields = {**groups, "rounds": config.rounds, "seed": config.seed}
+    plain = compose("config", [*(f"{group}={option}" for group, option in groups.items()), *extra])
+    plain.rounds, plain.seed = config.rounds, config.seed
+    mine = resolved(config)
+    try:
+        special = None if identity(mine) == identity(resolved(plain)) else identity_hash(mine)
+    except UserError:  # what is needed has no default, so it was given
+        special = identity_hash(mine)
+    return derived_name(fields, one_job(words), special)
+
+
+def one_job(words: Sequence[str]) -> list[str]:
+    """These overrides as a sweep spells them, 0.001 for 1e-3, so that a run has one name however it was begun."""
+    (job,) = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(list(words)), None)[0]
+    return [re.sub(r"=(True|False)$", lambda found: found[0].lower(), word) for word in job]
+
+
+def take_from_run(config: DictConfig, keys: Sequence[str]) -> bool:
+    """Where `config.policy` is a run, or its policy's folder, take that run's own choices for `keys`; what was typed
+    stays as typed.
+
+    Whether it is one.
+    """
+    file = choices_of(Path(str(OmegaConf.select(config, "policy", throw_on_missing=False))))
+    if file is None:
+        return False
+    found, names = with_targets(read_yaml(file), current_target), typed()
+    check_trusted({key: found[key] for key in keys if key in found and key not in names}, str(file))
+    saved = OmegaConf.create(found)
+    with open_dict(config):
+        for key in keys:
+            if key in names or key not in saved:
+                continue
+            inside = {name: OmegaConf.select(config, name) for name in names if name.startswith(f"{key}.")}
+            config[key] = OmegaConf.select(saved, key)
+            for name, value in inside.items():
+                OmegaConf.update(config, name, value, force_add=True)
+    return True
+
+
+def for_policy(config: DictConfig) -> Any:
+    """What measures `config.policy`, on its run's own data set, episode and rounds where it is a run's."""
+    known = take_from_run(config, ("episode", "dataset", "rounds", "flaws"))
+    if not known and "dataset" not in typed():
+        raise UserError("dataset has no value: choose one, as in dataset=math500")
+    return build(config)
+
+
+def typed() -> list[str]:
+    """The keys of this job's overrides."""
+    return [override.lstrip("+~").split("=")[0] for override in overrides()]
+
+
+def arguments(words: Sequence[str]) -> list[str]:
+    """The command line as Hydra reads it: `-v` is its own word for being told more."""
+    return ["hydra.verbose=true" if argument == "-v" else argument for argument in words]
+
+
+def split_question(words: Sequence[str], config: str) -> tuple[list[str], str | None]:
+    """The command line without what is neither an option nor a value for a key of conf/`config`.yaml, and that text."""
+    known = {*OmegaConf.load(CONF / f"{config}.yaml"), "hydra"}
+    command, rest = [words[0]], list[str]()
+    for argument in arguments(words[1:]):
+        key = re.match(r"[+~]{0,2}([A-Za-z_]\w*)[\w.@/]*=", argument)
+        if key and key[1] not in known and len(key[1]) > 1 and not re.search(r"\s", argument):
+            raise SystemExit(f"error: unknown key {key[1]}{hint(key[1], known)} (a question in words has spaces)")
+        option = re.match(r"--?[A-Za-z]", argument)
+        (command if option or (key and key[1] in known) else rest).append(argument)
+    return command, " ".join(rest) or None
+
+
+def overrides() -> Sequence[str]:
+    """The overrides of this job, as typed or swept."""
+    return list(HydraConfig.get().overrides.task)
+
+
+def verbose() -> bool:
+    return bool(HydraConfig.get().verbose)

@@ -1,0 +1,134 @@
+"""Credit schemes on rollouts that another one grew: which of them can read the trees, and what they make of them.
+
+A scheme reads the part of a tree that it would have grown itself, no more: so many continuations of each reply of a
+main line as it branches, and one of every other. A scheme that branches more than the tree is not defined on it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from inspect import isabstract
+from typing import Any
+
+from motif.rounds.episode import Node, Path, Tree
+from motif.system.errors import UserError
+from motif.training.advantages import Worth
+from motif.training.algorithms import Algorithm, Row
+from motif.training.rewards import Reward, Term
+from motif.training.rollout import credited
+
+
+@dataclass(frozen=True)
+class Credited:
+    """A trained reply as a scheme sees it: its row, the values of the reward's terms, its worth and its advantage."""
+
+    row: Row
+    values: Mapping[str, float]
+    worth: Worth
+    advantage: float
+
+    @property
+    def node(self) -> Node:
+        return self.row.path[-1]
+
+
+def kinds(of: type[Algorithm] = Algorithm) -> Iterator[type[Algorithm]]:
+    """Every algorithm that is defined, in the order of definition."""
+    for kind in of.__subclasses__():
+        if not isabstract(kind):
+            yield kind
+        yield from kinds(kind)
+
+
+def name(scheme: Algorithm) -> str:
+    """`value k=2`: the algorithm, and what it has of settings of its own."""
+    common = {field.name for field in fields(Algorithm)}
+    own = [field.name for field in fields(scheme) if field.name not in common]
+    return " ".join([scheme.name, *(f"{key}={getattr(scheme, key)}" for key in own)])
+
+
+def with_k(kind: type[Algorithm], m: int, ks: Sequence[int]) -> list[Algorithm]:
+    """The algorithm with each of `ks` continuations, once where it has no such setting."""
+    make: Any = kind
+    return [make(m=m, k=k) for k in ks] if hasattr(kind, "k") else [make(m=m)]
+
+
+def readable(own: Algorithm, rounds: int) -> tuple[list[Algorithm], dict[str, str]]:
+    """The schemes that can read the trees which `own` grew in episodes of `rounds` rounds, and why the others cannot.
+
+    Each reads as many continuations as there are; `own` stays as it is.
+    """
+    found: list[Algorithm] = []
+    why: dict[str, str] = {}
+    there = own.branching(rounds)
+    for kind in kinds():
+        tried = [own] if type(own) is kind else with_k(kind, own.m, range(max(there[1:], default=1), 0, -1))
+        reasons = [lacking(scheme, there) for scheme in tried]
+        if None in reasons:
+            found.append(tried[reasons.index(None)])
+        else:
+            why[tried[-1].name] = str(reasons[-1])
+    return found, why
+
+
+def lacking(scheme: Algorithm, there: Sequence[int]) -> str | None:
+    """What trees that branch as `there` lack for a scheme, in words; None where they lack nothing."""
+    rounds = len(there)
+    if scheme.rounds(rounds) != rounds:
+        return f"it is of replies in {scheme.rounds(rounds)} round, and these episodes have {rounds}"
+    for after, (wanted, had) in enumerate(zip(scheme.branching(rounds), there, strict=True)):
+        if wanted > had:
+            where = f"continuations after round {after}" if after else "first-round replies"
+            return f"it needs {wanted} {where}, and there {'is' if had == 1 else 'are'} {had}"
+    return None
+
+
+def cut(tree: Tree, branching: Sequence[int]) -> Tree:
+    """The part of `tree` that an algorithm with this `branching` would have grown. Replies are shared, nodes not all.
+
+    Raises `UserError` where a reply has fewer continuations.
+    """
+
+    def kept(node: Node, main: bool) -> Node:
+        if not node.children:
+            return node
+        children = first(node.children, branching[node.round] if main else 1)
+        return replace(node, children=[kept(child, main and place == 0) for place, child in enumerate(children)])
+
+    return Tree(tree.question, [kept(root, True) for root in first(tree.roots, branching[0])])
+
+
+def first(nodes: Sequence[Node], count: int) -> Sequence[Node]:
+    if len(nodes) < count:
+        raise UserError(f"a prompt has {len(nodes)} replies where the algorithm of config.yaml draws {count}")
+    return nodes[:count]
+
+
+def credit(scheme: Algorithm, trees: Sequence[Tree], reward: Reward, scale: Any = "group") -> list[list[Credited]]:
+    """What `scheme` trains of each tree, with its advantages, before the weight of a trajectory in the loss.
+
+    `scale` is TRL's scale_rewards; for `batch` the trees are those of one step.
+    """
+    if not trees:
+        return []
+    rounds = trees[0].roots[0].rounds
+    groups = [scheme.rows(cut(tree, scheme.branching(rounds))) for tree in trees]
+    made = credited(scheme, groups, reward, scale)
+    return [[Credited(*each) for each in zip(*parts, strict=True)] for parts in zip(groups, *made, strict=True)]
+
+
+def remembering(reward: Reward) -> Reward:
+    """The same reward, its terms asked once of a trajectory, however many schemes ask; for trees that stay."""
+
+    def once(term: Term) -> Term:
+        known: dict[tuple[int, ...], float] = {}
+
+        def asked(path: Path) -> float:
+            key = tuple(id(node.reply) for node in path)
+            if key not in known:
+                known[key] = term(path)
+            return known[key]
+
+        return asked
+
+    outcome, reply = ({key: once(term) for key, term in terms.items()} for terms in (reward.outcome, reward.reply))
+    return replace(reward, outcome=outcome, reply=reply)

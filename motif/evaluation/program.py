@@ -1,0 +1,221 @@
+"""Evaluation as a program: one policy on one data set in one number of rounds (`evaluate.py`).
+
+What was measured before is read, what was interrupted goes on. In a multirun the policy is loaded once, and the last
+table holds all of its jobs.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from motif.evaluation.evaluate import Evaluation, evaluate
+from motif.evaluation.lm_eval import export
+from motif.evaluation.scores import disagreements, summarise
+from motif.evaluation.terminal import RATES, by_round_lines, results_table, sample_lines
+from motif.policies import weights
+from motif.policies.pretrained import Policy, check_policy, open_policy, policy_name
+from motif.reporting.folders import RESULT
+from motif.rounds.episode import Episode
+from motif.rounds.replies import Generate
+from motif.runs.folder import Run
+from motif.runs.ledger import forget_peak, of_evaluation
+from motif.system import console
+from motif.system.errors import UserError, of_kind, one_of, text, whole
+from motif.system.files import read_json, write_json
+from motif.system.locks import Lock
+from motif.system.safe_text import masked
+from motif.tasks.questions import Dataset, Question, fingerprint
+from motif.training.published import Flaws
+
+Measure = Callable[[Policy, Generate, Path], Mapping[str, Any]]  # of a policy, keeping records in the file
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """`policy` is a run folder, a hub id, a model's folder or an adapter's (whose base model `base` may override).
+
+    `samples`, `temperature`, `top_p`, `questions`, `budget` and `batch` are those of `Evaluation`; `format` is jsonl,
+    or lm_eval for a copy in the shape of lm-evaluation-harness; `options` are keywords of `open_policy`.
+    """
+
+    policy: str
+    dataset: Dataset
+    episode: Episode
+    generation: Any
+    rounds: int = 3
+    seed: int = 0
+    samples: int = 1
+    temperature: float | None = None
+    top_p: float = 1.0
+    questions: int | None = None
+    budget: int | None = None
+    batch: int = 64
+    format: str = "jsonl"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    flaws: Flaws = field(default_factory=Flaws)
+    outputs: str = "outputs"
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        check_asked(self.policy, self.dataset, self.episode, self.flaws, self.options)
+        whole("rounds", self.rounds)
+        whole("seed", self.seed, at_least=0, at_most=2**31 - 1)
+        text("outputs", self.outputs)
+        one_of("format", self.format, ("jsonl", "lm_eval"))
+        try:
+            self.settings()
+        except UserError as error:
+            raise UserError(str(error).replace("evaluation.", "")) from None
+
+    def settings(self) -> Evaluation:
+        """Greedy for one sample a question, at temperature 0.6 for several, unless told otherwise."""
+        temperature = self.temperature if self.temperature is not None else 0.6 if self.samples > 1 else 0.0
+        return Evaluation(
+            questions=self.questions,
+            samples=self.samples,
+            temperature=temperature,
+            top_p=self.top_p,
+            budget=self.budget,
+            batch=self.batch,
+        )
+
+    def run(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Measure, or read what was measured. Returns the result, which lies beside the records as JSON."""
+        settings = self.settings()
+        episode = settings.episode(self.flaws.measured_episode(self.episode, "trained", self.dataset.name), self.rounds)
+        questions = self.dataset.test()[: self.questions]
+        identity = {
+            "policy": policy_id(self.policy),
+            "dataset": self.dataset.name,
+            "rows": fingerprint(questions),
+            "rounds": self.rounds,
+            "episode": asdict(episode),
+            "sampling": [asdict(settings.sampling(episode, self.seed)(round)) for round in (1, 2)],
+            "samples": self.samples,
+            "seed": self.seed,
+            "options": dict(self.options),
+            "grader": self.flaws.grader(),
+        }
+        key = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:8]
+        several = f"-x{self.samples}" if self.samples > 1 else ""
+        stem = self.folder() / f"{self.dataset.name}-r{self.rounds}{several}-{key}"
+
+        def measure(policy: Policy, generate: Generate, records_file: Path) -> Mapping[str, Any]:
+            return {**identity, **self._measure(policy, generate, questions, episode, settings, records_file)}
+
+        records_file, result_file = measured_once(
+            stem, self.overwrite, self.policy, self.options, self.generation, measure
+        )
+        result = measured(result_file)
+        made = [export(records_file, result, stem.parent)] if self.format == "lm_eval" else []
+        show({**result, "policy": policy_name(self.policy)}, [records_file, *made])
+        return result
+
+    def folder(self) -> Path:
+        """Where results lie: in the run's folder, or for other policies in one of their own under `outputs`."""
+        run = Run(Path(self.policy))
+        if run.is_run():
+            return run.evaluation
+        return Path(self.outputs) / "evaluations" / policy_name(self.policy)
+
+    def _measure(
+        self,
+        policy: Policy,
+        generate: Generate,
+        questions: Sequence[Question],
+        episode: Episode,
+        settings: Evaluation,
+        file: Path,
+    ) -> dict[str, Any]:
+        title = f"{self.dataset.name}, {self.rounds} round{'s' * (self.rounds > 1)}"
+        started = time.monotonic()
+        forget_peak()
+        with console.progress(title, len(questions)) as report:
+            records = evaluate(
+                questions, episode, generate, policy.tokenizer, settings, file, self.seed, report, self.flaws.marks()
+            )
+        elapsed = time.monotonic() - started
+        return {
+            "budget": episode.budget(),
+            **summarise(records),
+            "compute": of_evaluation(records, policy.model, elapsed),
+            "disagreeing": disagreements(records),
+        }
+
+
+def check_asked(policy: Any, dataset: Any, episode: Any, flaws: Any, options: Any) -> None:
+    """Refuse what a program that measures a policy cannot be asked with."""
+    check_policy(policy)
+    of_kind("episode", episode, Episode)
+    of_kind("flaws", flaws, Flaws)
+    of_kind("options", options, Mapping)
+    if not isinstance(dataset, Dataset):
+        raise UserError("dataset must be chosen, as in dataset=math500")
+
+
+def measured_once(
+    stem: Path, overwrite: bool, policy: str, options: Mapping[str, Any], engine: Any, measure: Measure
+) -> tuple[Path, Path]:
+    """The files of records and result at `stem`, made by `measure` where there is no result, by one process at a time.
+
+    `overwrite` measures again, once the policy is loaded: nothing is thrown away for one that cannot be.
+    """
+    records_file, result_file = stem.with_suffix(".jsonl"), stem.with_suffix(".json")
+    if result_file.is_file() and not overwrite:
+        console.say(f"measured before, in {records_file}; overwrite=true measures again", style="yellow")
+        return records_file, result_file
+    console.quiet_bars()
+    loaded = opened(policy, json.dumps(dict(options)), engine)
+    with Lock(stem.parent / ".locks" / stem.name, str(records_file), say=console.say):
+        if overwrite:
+            records_file.unlink(missing_ok=True)
+            result_file.unlink(missing_ok=True)
+        write_json(result_file, masked(measure(*loaded, records_file)))
+    return records_file, result_file
+
+
+def measured(file: Path) -> dict[str, Any]:
+    """The result that lies in `file`; a `UserError` where it lacks what is shown of one."""
+    found = read_json(file)
+    if missing := [key for key in (*RESULT, *RATES, "accuracy_by_round", "tokens_by_round") if key not in found]:
+        raise UserError(f"{file} does not say {', '.join(missing)}; overwrite=true measures again")
+    return found
+
+
+@lru_cache(maxsize=1)
+def opened(where: str, options: str, engine: Any) -> tuple[Policy, Generate]:
+    """The policy at `where` and its generator, once for all jobs of a process."""
+    with console.progress(f"loading {policy_name(where)}"):
+        policy = open_policy(where, **json.loads(options))
+    return policy, engine.generator(policy)
+
+
+def policy_id(where: str) -> str:
+    """What tells policies apart: a run's id, else the folder with the names, sizes and times of its files."""
+    run = Run(Path(where).expanduser())
+    if run.is_run():
+        return f"run {run.id}"
+    folder = run.folder if run.folder.exists() else weights.cached(where, None)
+    if folder is None:
+        return where
+    kept = [file for file in sorted(folder.glob("*")) if file.suffix in (".safetensors", ".json")]
+    files = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in map(Path.resolve, kept)]
+    return f"{folder.resolve()} {hashlib.sha256(json.dumps(files).encode()).hexdigest()[:12]}"
+
+
+SHOWN: list[dict[str, Any]] = []  # results of this process's jobs so far
+
+
+def show(result: Mapping[str, Any], files: list[Path]) -> None:
+    """The table of all results so far, and where the last one lies."""
+    SHOWN.append(dict(result))
+    console.show(results_table("evaluation", SHOWN))
+    for line in (*sample_lines(result), *by_round_lines(result)):
+        console.say(line)
+    for file in files:
+        console.say(f"records  {file}")

@@ -1,0 +1,91 @@
+"""One question, solved before your eyes: each round as it is written, what it hands on, and the answer (`solve.py`)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from motif.evaluation.evaluate import Evaluation
+from motif.policies.pretrained import Policy, check_policy, open_policy, policy_name
+from motif.rounds.episode import Episode, Node, Tree, grade
+from motif.rounds.prompts import Conversation
+from motif.rounds.replies import Reply, Sampling
+from motif.system import console
+from motif.system.errors import UserError, number, of_kind, whole
+from motif.tasks.questions import Question
+
+
+@dataclass(frozen=True)
+class Solver:
+    """`policy` as for `evaluate.py`; greedy unless `temperature` is above 0; `gold` is compared where it is given."""
+
+    policy: str
+    question: str
+    episode: Episode
+    rounds: int = 3
+    temperature: float = 0.0
+    seed: int = 0
+    gold: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        of_kind("episode", self.episode, Episode)
+        of_kind("options", self.options, Mapping)
+        whole("rounds", self.rounds)
+        whole("seed", self.seed, at_least=0)
+        number("temperature", self.temperature, at_least=0)
+        check_policy(self.policy)
+        if not str(self.question).strip():
+            raise UserError('the question is empty: python solve.py policy=... "What is 7 times 8?"')
+
+    def run(self) -> str | None:
+        """Print the episode and return its answer, None where none could be read."""
+        console.quiet_bars()
+        with console.progress(f"loading {policy_name(self.policy)}"):
+            policy = open_policy(self.policy, **self.options)
+        episode = self.episode.with_rounds(self.rounds)
+        settings = Evaluation(temperature=self.temperature)
+        sampling = settings.sampling(episode, self.seed)
+        tree, carried = Tree(Question("asked", str(self.question), "" if self.gold is None else str(self.gold))), None
+        path: list[Node] = []
+        for round in range(1, self.rounds + 1):
+            console.say(f"── round {round} of {self.rounds} ──", style="bold")
+            reply = written(policy, episode.conversation(tree.question, round, carried), sampling(round))
+            node = episode.node(reply, tuple(path), policy.tokenizer)
+            (path[-1].children if path else tree.roots).append(node)
+            path.append(node)
+            carried = node.carried
+            if node.ended:
+                break
+            console.say(f"handed on: {carried or 'nothing'}", style="dim")
+        grade([tree])
+        answer = path[-1].prediction
+        found = answer if answer is not None else "none (no complete box in the last round)"
+        console.say(f"answer  {found}", style="bold")
+        if self.gold is not None:
+            console.say(f"gold    {self.gold}  ({'right' if path[-1].correct else 'wrong'})")
+        console.say(f"tokens  {' + '.join(str(len(node.reply.token_ids)) for node in path)}")
+        return answer
+
+
+def written(policy: Policy, conversation: Conversation, sampling: Sampling) -> Reply:
+    """The reply to `conversation`, its text printed as it comes."""
+    from motif.generation.decoding import decode
+
+    prompts = policy.render([conversation])
+    ids: list[int] = []
+    shown = ""
+
+    def watch(row: int, token: int) -> None:
+        nonlocal shown
+        ids.append(token)
+        text = policy.tokenizer.decode(policy.without_end(ids))
+        if not text.endswith("\ufffd"):  # the first bytes of a letter still to come
+            console.write(text[len(shown) :])
+            shown = text
+
+    ((token_ids, logprobs, finished),) = decode(
+        policy.model, prompts, sampling, policy.end_ids, policy.pad_id, watch=watch
+    )
+    console.say("" if finished else " … (cut off at the window)")
+    text = policy.tokenizer.decode(policy.without_end(token_ids))
+    return Reply(text, token_ids, prompts[0], finished, logprobs)

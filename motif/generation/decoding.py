@@ -1,0 +1,274 @@
+"""Batched decoding with a causal language model of transformers.
+
+What it adds to `model.generate`: equal prompts are computed once and shared; rows that have ended leave the batch;
+the key-value cache is written in place and grows by doubling; batches are cut to a memory budget over prompts sorted
+by length; and each row has random numbers of its own.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from transformers.cache_utils import Cache
+
+from motif.generation.kv_cache import FIRST_ROOM, Captured, Room, Stepper, capturable
+from motif.rounds.replies import Sampling
+from motif.system import console
+from motif.system.errors import UserError
+from motif.system.memory import OutOfMemory, unless_it_runs_out
+
+Written = tuple[list[int], list[float], bool]  # token ids, their log-probabilities, finished
+Work = Sequence[tuple[list[int], list[int]]]  # prompts (token ids), each with the rows that have it
+Watch = Callable[[int, int], None]  # told (row, token) as tokens come
+
+DROP_AT = {Stepper: 0.85, Captured: 0.5}  # ended rows leave once the live ones are no more than this share of the batch
+PREFILL_TOKENS = 16_384  # of prompts in one forward pass
+ROW_BYTES = 40  # a row and word of the vocabulary: logits, log-probabilities, chances and their sums
+
+
+@dataclass
+class Allowance:
+    """How many tokens of key-value cache a micro-batch may hold; less, from call to call, where memory ran out."""
+
+    tokens: int = sys.maxsize
+
+
+@torch.inference_mode()
+def decode(
+    model: Any,
+    prompts: Sequence[list[int]],
+    sampling: Sampling,
+    end_ids: Sequence[int],
+    pad_id: int,
+    cache_gib: float | None = None,
+    capture: bool = True,
+    watch: Watch | None = None,
+    allowance: Allowance | None = None,
+) -> list[Written]:
+    """One reply for each row of `prompts` (token ids), in their order.
+
+    Rows with equal prompts share one prefill; under greedy sampling they share one reply. `cache_gib` bounds the
+    key-value cache in GiB. `capture` set to false takes plain steps on a GPU too. `watch` is told each token.
+
+    Where memory runs out, a micro-batch is halved and begun again, `watch` included; `allowance` keeps the smaller size
+    for later calls. A single row for which there is no memory raises `OutOfMemory`.
+    """
+    shared: dict[tuple[int, ...], list[int]] = {}
+    for row, prompt in enumerate(prompts):
+        shared.setdefault(tuple(prompt), []).append(row)
+    if limit := getattr(model.config.get_text_config(), "max_position_embeddings", None):
+        longest = max(map(len, shared), default=0)
+        if longest + sampling.tokens > limit:
+            raise UserError(
+                f"a prompt of {longest} tokens and a reply of {sampling.tokens} do not fit the model's {limit} "
+                "positions; lower the tokens of a round (episode.tokens) or carry less over"
+            )
+    greedy = sampling.temperature == 0
+    work = [(list(prompt), rows[:1] if greedy else rows) for prompt, rows in shared.items()]
+    work.sort(key=lambda item: len(item[0]))
+    written: list[Written | None] = [None] * len(prompts)
+    stepper = Captured if capture and capturable(model) else Stepper
+    was_training = model.training
+    model.eval()
+    try:
+        allowance = allowance or Allowance()
+        room, row_tokens = cache_tokens(model, cache_gib)
+        left = micro_batches(work, sampling.tokens, min(room, allowance.tokens), row_tokens)
+        while left:
+            batch = left[0]
+            found = unless_it_runs_out(_decode_batch, model, batch, sampling, end_ids, pad_id, stepper, watch)
+            if found is None:
+                left = _halved(left, sampling.tokens, row_tokens, allowance, token_bytes(model))
+                continue
+            for row, result in found:
+                written[row] = result
+            left = left[1:]
+    finally:
+        model.train(was_training)
+    if greedy:
+        for rows in shared.values():
+            for row in rows[1:]:
+                written[row] = written[rows[0]]
+    return written  # type: ignore[return-value]
+
+
+def _halved(left: Sequence[Work], new_tokens: int, row_tokens: int, allowance: Allowance, size: int) -> list[Work]:
+    """The micro-batches that are `left`, cut anew to half of what memory ran out for in the first of them.
+
+    A token of cache takes `size` bytes.
+    """
+    rows, longest = sum(len(rows) for _, rows in left[0]), len(left[0][-1][0])
+    if rows == 1:
+        raise OutOfMemory(
+            f"memory ran out while a single reply was generated (a prompt of {longest} tokens, up to {new_tokens} new "
+            f"ones); lower episode.tokens, to {max(1, new_tokens // 2)} say, or take a smaller model"
+        )
+    allowance.tokens = rows // 2 * (longest + new_tokens + row_tokens)
+    console.say(
+        f"memory ran out while {rows} replies were generated together; they are begun again in halves, which changes "
+        f"no result (generation.cache_gib={allowance.tokens * size / 2**30:.2g} begins with halves)",
+        style="yellow",
+    )
+    return micro_batches([item for batch in left for item in batch], new_tokens, allowance.tokens, row_tokens)
+
+
+def micro_batches(work: Work, new_tokens: int, room: int, row_tokens: int = 0) -> list[Work]:
+    """Cut `work`, (prompt, rows) sorted by prompt length, so that rows × (longest prompt + `new_tokens` +
+    `row_tokens`) ≤ `room`.
+
+    The rows of one prompt may be split over batches. A single row that does not fit gets a batch of its own.
+    """
+    batches: list[Work] = []
+    batch: list[tuple[list[int], list[int]]] = []
+    held = 0
+    for prompt, rows in work:
+        most = max(1, room // (len(prompt) + new_tokens + row_tokens))
+        while rows:
+            free = most - held
+            if free <= 0:
+                batches.append(batch)
+                batch, held, free = [], 0, most
+            batch.append((prompt, rows[:free]))
+            held += len(rows[:free])
+            rows = rows[free:]
+    return [*batches, batch] if batch else batches
+
+
+def cache_tokens(model: Any, cache_gib: float | None) -> tuple[int, int]:
+    """How many tokens of key-value cache fit the budget, at the model's own shape and type, and how many of them the
+    logits of a row are worth."""
+    a_token = token_bytes(model)
+    if cache_gib is not None:
+        budget = cache_gib * 2**30
+    elif model.device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(model.device)
+        held = torch.cuda.memory_reserved(model.device) - torch.cuda.memory_allocated(model.device)
+        budget = 0.8 * (free + held)
+    else:
+        budget = 2**30
+    return int(budget // a_token), model.config.get_text_config().vocab_size * ROW_BYTES // a_token
+
+
+def token_bytes(model: Any) -> int:
+    """Bytes of the key-value cache of one token; twice what it holds, for it stands twice while it grows."""
+    config = model.config.get_text_config()
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return 2 * 2 * config.num_hidden_layers * heads * size * torch.finfo(model.dtype).bits // 8
+
+
+def _decode_batch(
+    model: Any,
+    batch: Work,
+    sampling: Sampling,
+    end_ids: Sequence[int],
+    pad_id: int,
+    stepper: type[Stepper],
+    watch: Watch | None,
+) -> list[tuple[int, Written]]:
+    device = model.device
+    rows = [row for _, rows in batch for row in rows]
+    source = torch.tensor([place for place, (_, rows) in enumerate(batch) for _ in rows], device=device)
+    rooms, logits, mask = _prefill(model, [prompt for prompt, _ in batch], pad_id)
+    width, padded = mask.shape[1], not bool(mask.all())
+    for layer in rooms:
+        layer.resize(-(-(width + min(sampling.tokens, FIRST_ROOM)) // 8) * 8, source)
+    logits, mask = logits[source], mask[source]
+    next_position = mask.sum(-1, keepdim=True)
+    mask = torch.cat([mask, mask.new_ones(len(rows), sampling.tokens)], dim=1)
+    model_steps = stepper(model, rooms, mask, padded)
+    draws = None if sampling.temperature == 0 else random_numbers(sampling, rows).to(device)
+    ends = torch.tensor(list(end_ids), device=device)
+
+    tokens = torch.zeros(len(rows), sampling.tokens, dtype=torch.long, device=device)
+    scores = torch.zeros(len(rows), sampling.tokens, device=device)
+    lengths = torch.full((len(rows),), sampling.tokens, device=device)
+    ended = torch.zeros(len(rows), dtype=torch.bool, device=device)
+    live = torch.arange(len(rows), device=device)  # places in this batch that are still in the cache
+    for step in range(sampling.tokens):
+        chosen, score = pick(logits, sampling, None if draws is None else draws[live, step])
+        tokens[live, step], scores[live, step] = chosen, score
+        if watch:
+            for place in live[~ended[live]].tolist():
+                watch(rows[place], int(tokens[place, step]))
+        stopping = torch.isin(chosen, ends)
+        lengths[live[stopping & ~ended[live]]] = step + 1
+        ended[live] |= stopping
+        going = int((~ended[live]).sum())
+        if going == 0 or step + 1 == sampling.tokens:
+            break
+        if going <= DROP_AT[stepper] * len(live):
+            keep = (~ended[live]).nonzero().squeeze(1)
+            live, chosen, next_position = live[keep], chosen[keep], next_position[keep]
+            model_steps.keep(keep)
+        logits = model_steps.step(chosen, next_position)
+        next_position = next_position + 1
+
+    finished = ended.tolist()
+    results = []
+    for place, (length, ids_, scores_) in enumerate(
+        zip(lengths.tolist(), tokens.tolist(), scores.tolist(), strict=True)
+    ):
+        results.append((rows[place], (ids_[:length], scores_[:length], finished[place])))
+    return results
+
+
+def _prefill(model: Any, prompts: list[list[int]], pad_id: int) -> tuple[list[Room], torch.Tensor, torch.Tensor]:
+    """The cache of `prompts`, left-padded to one width, the logits after each, and the mask of what is text."""
+    width = max(map(len, prompts))
+    ids = torch.tensor([[pad_id] * (width - len(prompt)) + prompt for prompt in prompts], device=model.device)
+    mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=model.device)
+    layers = model.config.get_text_config().num_hidden_layers
+    at_once, parts, logits = max(1, PREFILL_TOKENS // width), [], []
+    for start in range(0, len(prompts), at_once):
+        rooms, part = [Room() for _ in range(layers)], mask[start : start + at_once]
+        logits.append(
+            model(
+                input_ids=ids[start : start + at_once],
+                attention_mask=None if bool(part.all()) else part,
+                position_ids=(part.cumsum(-1) - 1).clamp(min=0),
+                past_key_values=Cache(layers=list(rooms)),
+                use_cache=True,
+                logits_to_keep=1,
+            ).logits[:, -1]
+        )
+        parts.append(rooms)
+    for room, *others in zip(*parts, strict=True):
+        if others:
+            room.keys = torch.cat([room.keys, *(other.keys for other in others)])
+            room.values = torch.cat([room.values, *(other.values for other in others)])
+    return parts[0], torch.cat(logits), mask
+
+
+def random_numbers(sampling: Sampling, rows: Sequence[int]) -> torch.Tensor:
+    """Uniform numbers in [0, 1) of shape (rows, tokens), float64; a row's stream is keyed by (seed, place) alone."""
+    places = (sampling.first + row for row in rows)
+    streams = (np.random.Generator(np.random.Philox(key=[sampling.seed, place])) for place in places)
+    return torch.from_numpy(np.stack([stream.random(sampling.tokens) for stream in streams]))
+
+
+def pick(logits: torch.Tensor, sampling: Sampling, draws: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+    """A token for each row of `logits` (rows, vocabulary) and its log-probability at the sampling temperature.
+
+    Sampling inverts the cumulative distribution at `draws`; top-k, then top-p, cut the distribution but not the
+    log-probability, which is that of the policy being trained.
+    """
+    logprobs = torch.log_softmax(logits.float() / (sampling.temperature or 1.0), dim=-1)
+    if draws is None:
+        chosen = logprobs.argmax(-1)
+    else:
+        chances = logprobs.exp()
+        if sampling.top_k or sampling.top_p < 1:
+            ranked, order = chances.sort(dim=-1, descending=True)
+            if sampling.top_k:
+                ranked[:, sampling.top_k :] = 0.0
+            before = (ranked.cumsum(-1) - ranked) / ranked.sum(-1, keepdim=True)
+            cut = before >= sampling.top_p
+            chances = torch.zeros_like(chances).scatter(-1, order, ranked.masked_fill(cut, 0.0))
+        reached = chances.cumsum(-1, dtype=torch.float64)
+        target = (draws * reached[:, -1])[:, None]
+        chosen = torch.searchsorted(reached, target, right=True).squeeze(1).clamp(max=logits.shape[-1] - 1)
+    return chosen, logprobs.gather(-1, chosen[:, None]).squeeze(1)

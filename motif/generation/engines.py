@@ -1,0 +1,205 @@
+"""Engines: what makes a generator of a policy. A choice each of the config group `generation`.
+
+An engine keeps no policy of its own: what it generates with are the weights of the policy it was given, as they are at
+the call. Where it holds a copy of them, as vLLM does, it renews the copy before the first reply of a training step.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from typing import Any, ClassVar, Protocol
+
+from motif.generation.vllm_requests import Ask, ask_engine, ask_server, exact, grouped, pooled, requests, settings
+from motif.generation.vllm_retry import check_alive, gone, make_last, reach
+from motif.policies.pretrained import Policy
+from motif.rounds.prompts import Conversation
+from motif.rounds.replies import Generate, Reply, Sampling
+from motif.system.errors import UserError, number, one_of, whole
+
+
+class Engine(Protocol):
+    """`cut` says whether replies' log-probabilities are those of the distribution that top-k and top-p left."""
+
+    cut: ClassVar[bool]
+
+    def check(self) -> None:
+        """A `UserError` where this engine cannot run on this machine; loads nothing."""
+
+    def generator(self, policy: Policy, trainer: Any = None) -> Generate:
+        """What generates with `policy`: as it is now, or as TRL's `trainer` has made it by the step of a call."""
+
+
+@dataclass(frozen=True)
+class Transformers:
+    """Generation with the training model itself, in this process (`generation=transformers`).
+
+    `cache_gib` bounds the key-value cache of one micro-batch; null takes 0.8 of the free memory of a GPU, or 1 GiB on
+    a CPU. Results do not depend on it; where memory runs out all the same, the micro-batch is halved.
+    """
+
+    name: str = "transformers"
+    cache_gib: float | None = None
+    cut: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if self.cache_gib is not None:
+            number("generation.cache_gib", self.cache_gib, above=0)
+
+    def check(self) -> None: ...
+
+    def generator(self, policy: Policy, trainer: Any = None) -> Generate:
+        from motif.generation.decoding import Allowance, decode
+
+        allowance = Allowance()
+
+        def generate(conversations: Sequence[Conversation], sampling: Sampling) -> list[Reply]:
+            prompts = policy.render(conversations)
+            written = decode(
+                *(policy.model, prompts, sampling, policy.end_ids, policy.pad_id, self.cache_gib), allowance=allowance
+            )
+            texts = policy.tokenizer.batch_decode([policy.without_end(ids) for ids, _, _ in written])
+            return [
+                Reply(text, ids, prompt, finished, logprobs)
+                for text, prompt, (ids, logprobs, finished) in zip(texts, prompts, written, strict=True)
+            ]
+
+        return generate
+
+
+@dataclass(frozen=True)
+class VLLM:
+    """Generation with vLLM (`generation=vllm`), through TRL's own `VLLMGeneration`, which moves the weights.
+
+    `mode` colocate runs it in the training processes, on a share `memory` of each GPU, `tensor_parallel` processes an
+    engine; server uses one started elsewhere at `base_url`. Where that does not answer, at the start or later, it is
+    asked again after 1, 2, 4 … seconds, for `wait` seconds in all; then `EngineLost`. `max_length` bounds prompt and
+    reply together (null: what the model knows and memory holds). `sleep` frees the memory between calls, at the price
+    of moving the weights again before each.
+    """
+
+    name: str = "vllm"
+    mode: str = "colocate"
+    memory: float = 0.3
+    tensor_parallel: int = 1
+    max_length: int | None = None
+    sleep: bool = False
+    base_url: str = "http://localhost:8000"
+    group_port: int = 51216
+    wait: float = 60.0
+    cut: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        one_of("generation.mode", self.mode, ("colocate", "server"))
+        number("generation.memory", self.memory, above=0, at_most=1)
+        whole("generation.tensor_parallel", self.tensor_parallel)
+        whole("generation.group_port", self.group_port, at_most=65535)
+        number("generation.wait", self.wait, at_least=0)
+        one_of("generation.sleep", self.sleep, (True, False))
+        if self.max_length is not None:
+            whole("generation.max_length", self.max_length)
+        if not str(self.base_url).startswith(("http://", "https://")):
+            raise UserError(f"generation.base_url must be an http address, got {self.base_url!r}")
+
+    def check(self) -> None:
+        if find_spec("vllm") is None:
+            raise UserError("generation=vllm needs vLLM, which is not installed: pip install 'motif[vllm]'")
+
+    def generator(self, policy: Policy, trainer: Any = None) -> Generate:
+        self.check()
+        engine = self._start(policy, trainer)
+        limit, ask = self._asking(engine)
+
+        def generate(conversations: Sequence[Conversation], sampling: Sampling) -> list[Reply]:
+            prompts = policy.render(conversations)
+            longest = max(map(len, prompts), default=0)
+            if longest + sampling.tokens > limit:
+                raise UserError(
+                    f"a prompt of {longest} tokens and a reply of {sampling.tokens} do not fit into vLLM's {limit}; "
+                    "raise generation.max_length, or lower the tokens of a round (episode.tokens)"
+                )
+            if trainer and trainer._last_loaded_step != trainer.state.global_step:  # TRL's own mark
+                engine.sync_weights()
+                trainer._last_loaded_step = trainer.state.global_step
+            groups = grouped(prompts)
+            asked = requests(groups, sampling)
+            written = pooled(engine, asked, lambda all_: ask(all_, settings(sampling, policy.end_ids)))
+            if sampling.temperature == 0:
+                written = [replies * n for replies, (_, n) in zip(written, groups, strict=True)]
+            rows = [row for replies in written for row in replies]
+            texts = policy.tokenizer.batch_decode([policy.without_end(ids) for ids, _ in rows])
+            return [
+                Reply(text, ids, prompt, ids[-1] in policy.end_ids, logprobs)
+                for text, prompt, (ids, logprobs) in zip(texts, prompts, rows, strict=True)
+            ]
+
+        return generate
+
+    def _start(self, policy: Policy, trainer: Any) -> Any:
+        """TRL's `VLLMGeneration` of the policy, one a trainer.
+
+        TRL makes it with no more places than a process has rows of a step, but later rounds have k times as many; so
+        it is made here, and the trainer told of it, which then corrects for the engine's log-probabilities.
+        """
+        from accelerate import Accelerator
+        from trl.generation.vllm_generation import VLLMGeneration
+
+        if trainer and trainer.use_vllm:
+            return trainer.vllm_generation
+        if trainer and trainer.loss_type == "vespo" and trainer.vllm_importance_sampling_correction:
+            modes = ("token_truncate", "token_mask")  # as TRL has it
+            one_of("algo.trainer.vllm_importance_sampling_mode", trainer.vllm_importance_sampling_mode, modes)
+        accelerator = trainer.accelerator if trainer else Accelerator(cpu=policy.model.device.type == "cpu")
+        asks = self.mode == "server" and accelerator.is_main_process
+        if asks:  # TRL itself would wait for ever for one that takes the connection and says nothing
+            reach(self.base_url.rstrip("/"), self.wait)
+        try:
+            engine = VLLMGeneration(
+                model=trainer.model if trainer else policy.model,
+                accelerator=accelerator,
+                processing_class=policy.tokenizer,
+                mode=self.mode,
+                server_base_url=self.base_url.rstrip("/"),
+                server_timeout=self.wait,
+                group_port=self.group_port,
+                tensor_parallel_size=self.tensor_parallel,
+                gpu_memory_utilization=self.memory,
+                max_model_length=self.max_length or -1,
+                enable_sleep_mode=self.sleep,
+            )
+        except ValueError as error:  # vLLM's, of too little memory say
+            raise UserError(f"generation={self.name}: {first_line(error)}") from error
+        except (OSError, RuntimeError) as error:
+            if self.mode == "colocate":
+                raise
+            words = first_line(error)
+            raise UserError(gone(self.base_url, words) if isinstance(error, OSError) else words) from error
+        if engine.accelerator.distributed_type.value in ("NO", "MULTI_GPU"):  # weights lie whole on each
+            engine.sync_weights = exact(engine.sync_weights, engine.model)  # type: ignore[method-assign]
+        if asks:
+            make_last(engine, self.wait)
+        if trainer:
+            trainer.use_vllm, trainer.vllm_generation, trainer._last_loaded_step = True, engine, -1
+        else:
+            engine.sync_weights()
+        return engine
+
+    def _asking(self, engine: Any) -> tuple[int, Ask]:
+        """The most tokens of a prompt and its reply, and how to ask for replies."""
+        if self.mode == "colocate":
+            return engine.llm.llm_engine.model_config.max_model_len, partial(ask_engine, engine)
+        if not engine.accelerator.is_main_process:
+            return sys.maxsize, partial(ask_server, None)
+        model = engine.vllm_client.get_server_info()["model_config"]
+        if model["logprobs_mode"] != "processed_logprobs":
+            raise UserError(
+                f"the vLLM server at {self.base_url} reports {model['logprobs_mode']}; "
+                "start it with --logprobs-mode processed_logprobs"
+            )
+        alive = partial(check_alive, engine.vllm_client)
+        return model["max_model_len"], partial(ask_server, engine.vllm_client, alive=alive)
+
+
+def first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

@@ -1,0 +1,122 @@
+"""A policy: a causal language model and its tokenizer, with what the rest of the suite needs to know about their text.
+
+How a conversation becomes tokens, which tokens end a reply, and what the policy was before it was trained. Where its
+files lie and how they are loaded is `motif.policies.weights`, which models can be chosen `motif.policies.pretrained`.
+"""
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from motif.rounds.prompts import Conversation
+from motif.system.safe_text import encodable
+
+PROBE = "where-does-this-go"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A model and its tokenizer, with what the rest of the suite needs to know about their text.
+
+    `path` (a hub id or an absolute folder) and `commit` (of the hub) say where the weights came from.
+    """
+
+    model: Any
+    tokenizer: Any
+    template_options: dict[str, Any] = field(default_factory=dict)
+    path: str | None = None
+    commit: str | None = None
+
+    def render(self, conversations: Sequence[Conversation]) -> list[list[int]]:
+        """Token ids of each conversation up to where the assistant speaks; equal ones share one rendering and list."""
+        keys = [tuple((message["role"], message["content"]) for message in talk) for talk in conversations]
+        distinct = dict(zip(keys, conversations, strict=True))
+        texts = [self._text(talk if self.system_role else without_system(talk)) for talk in distinct.values()]
+        ids = self.tokenizer(list(map(encodable, texts)), add_special_tokens=False)["input_ids"] if texts else []
+        found = dict(zip(distinct, ids, strict=True))
+        return [found[key] for key in keys]
+
+    def _text(self, talk: Conversation, reply_follows: bool = True) -> str:
+        return self.tokenizer.apply_chat_template(
+            talk, tokenize=False, add_generation_prompt=reply_follows, **self.template_options
+        )
+
+    def shows(self, *roles: str, probe: int = -1) -> str | None:
+        """What the chat template makes of a talk of these `roles` with `PROBE` as one's message, the last by default.
+
+        None where the template raises, or drops that message without a word.
+        """
+        from jinja2 import TemplateError
+
+        talk = [{"role": role, "content": "-"} for role in roles]
+        talk[probe]["content"] = PROBE
+        try:
+            text = self._text(talk, reply_follows=roles[-1] != "assistant")
+        except (TemplateError, TypeError, ValueError):
+            return None
+        return text if PROBE in text else None
+
+    @cached_property
+    def system_role(self) -> bool:
+        """Whether the chat template shows a system message."""
+        return self.shows("system", "user", probe=0) is not None
+
+    @cached_property
+    def end_ids(self) -> list[int]:
+        """The tokens that end a reply: the tokenizer's, the model's own, and the one that ends a turn in the template.
+
+        The last matters for base models, whose end token is that of a document while their template is a chat's.
+        """
+        ends = self.model.generation_config.eos_token_id
+        ends = [] if ends is None else [ends] if isinstance(ends, int) else list(ends)
+        after = (self.shows("user", "assistant") or "").rpartition(PROBE)[2].lstrip()
+        special = self.tokenizer.added_tokens_decoder
+        turn = self.tokenizer(after, add_special_tokens=False)["input_ids"][:1] if after else []
+        ends += [id for id in turn if id in special and special[id].special]
+        return [id for id in dict.fromkeys([self.tokenizer.eos_token_id, *ends]) if id is not None]
+
+    @property
+    def pad_id(self) -> int:
+        return self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else self.tokenizer.eos_token_id
+
+    def without_end(self, token_ids: list[int]) -> list[int]:
+        """`token_ids` without the token that ended the reply, if one did."""
+        return token_ids[:-1] if token_ids and token_ids[-1] in self.end_ids else token_ids
+
+
+def without_system(talk: Conversation) -> Conversation:
+    """`talk` with its system text at the top of the first message that follows it."""
+    if len(talk) < 2 or talk[0]["role"] != "system":
+        return talk
+    return [{**talk[1], "content": f"{talk[0]['content']}\n\n{talk[1]['content']}"}, *talk[2:]]
+
+
+@contextmanager
+def untrained(policy: Policy) -> Iterator[None]:
+    """Within the block a policy with adapters is what it was before training: they are off. Others: `frozen_copy`."""
+    if not hasattr(policy.model, "disable_adapter"):
+        raise TypeError("a policy without adapters has to be copied before it is trained (frozen_copy)")
+    with without_adapters(policy.model):
+        yield
+
+
+@contextmanager
+def without_adapters(model: Any) -> Iterator[None]:
+    """Within the block `model` is its base model; what is trained after it is what was trained before."""
+    trained = [parameter.requires_grad for parameter in model.parameters()]
+    try:
+        with model.disable_adapter():
+            yield
+    finally:
+        for parameter, needed in zip(model.parameters(), trained, strict=True):
+            parameter.requires_grad_(needed)
+
+
+def frozen_copy(policy: Policy) -> Policy:
+    """The policy as it is now, in memory of its own, not to be trained."""
+    model = copy.deepcopy(policy.model).eval()
+    model.requires_grad_(False)
+    return replace(policy, model=model)

@@ -1,0 +1,112 @@
+"""The programs with Hydra's grammar: train, evaluate, solve, probe. `train.py` and `motif-train` are the same."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from motif import cli, sweeps
+from motif.reporting.status import objective, result_line
+from motif.reporting.study import Job, study_of
+from motif.runs.folder import Run
+from motif.system import console
+from motif.system.config import CONF, build, resolved
+from motif.system.errors import UserError
+from motif.system.safe_text import masked
+
+asked: str | None = None  # the question of `solve` as typed; it does not pass through Hydra's grammar
+
+
+def program(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], Any]]:
+    """A program of Hydra's whose settings are conf/`name`.yaml."""
+    return hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)
+
+
+@program("config")
+def _train(config: DictConfig) -> float | None:
+    console.quiet(cli.verbose())
+    sys.argv = masked(sys.argv)  # which W&B and others note down
+    job = cli.job()
+    return cli.guarded(lambda: experiment(config, job), job, config=config)
+
+
+def experiment(config: DictConfig, job: Job | None) -> float | None:
+    """Run what `config` describes. The accuracy on validation questions, where these are what it is measured on."""
+    if config.name is None:
+        config.name = cli.run_name(config, HydraConfig.get().runtime.choices, masked(cli.overrides()))
+    if "group" in config.tracking and config.tracking.group is None:
+        config.tracking.group = cli.study() or study_of(Path(str(config.outputs), str(config.name)))
+    experiment, plain = build(config), masked(resolved(config))  # what is recorded holds no secret
+    if cli.optimised() and experiment.evaluation.split != "validation":
+        raise UserError("an optimiser must not see test questions: evaluation.split=validation")
+    if job is None:
+        return objective(experiment.run(plain))
+    where = {"name": experiment.name, "folder": str(experiment.folder.absolute())}
+    if not experiment.overwrite and (found := Run.open(experiment.folder, plain).summary()):
+        console.say(f"{experiment.name} is finished already: {result_line(found)}", style="yellow")
+        job.note("skipped", **where, result=result_line(found))
+        return objective(found)
+    job.note("begun", **where)
+    sys.argv = masked(["train.py", "-m", *job.overrides])  # in a process of a launcher it is something else
+    found = experiment.run(plain)
+    job.note("done", result=result_line(found))
+    return objective(found)
+
+
+@program("evaluate")
+def _evaluate(config: DictConfig) -> None:
+    console.quiet(cli.verbose())
+    on = "the same command goes on after the questions that are done"
+    cli.guarded(lambda: cli.for_policy(config).run(resolved(config)), on=on, config=config)
+
+
+@program("probe")
+def _probe(config: DictConfig) -> None:
+    console.quiet(cli.verbose())
+    on = "the same command goes on after the questions that are done"
+    cli.guarded(lambda: cli.for_policy(config).run(), on=on, config=config)
+
+
+@program("solve")
+def _solve(config: DictConfig) -> None:
+    console.quiet(cli.verbose())
+    cli.guarded(lambda: solution(config), on="nothing is kept of it", config=config)
+
+
+def solution(config: DictConfig) -> None:
+    cli.take_from_run(config, ("episode", "rounds"))
+    if asked is None:
+        build(config).run()
+    else:
+        config.question = "as typed"
+        replace(build(config), question=asked).run()
+
+
+def train() -> None:
+    """Be `train.py`."""
+    sys.argv = cli.arguments(sys.argv)
+    sweeps.start(_train, "config")
+
+
+def evaluate() -> None:
+    """Be `evaluate.py`."""
+    sys.argv = cli.arguments(sys.argv)
+    sweeps.start(_evaluate, "evaluate")
+
+
+def probe() -> None:
+    """Be `python -m motif.probe`."""
+    sys.argv = cli.arguments(sys.argv)
+    sweeps.start(_probe, "probe")
+
+
+def solve() -> None:
+    """Be `solve.py`."""
+    global asked
+    sys.argv, asked = cli.split_question(sys.argv, "solve")
+    sweeps.start(_solve, "solve")

@@ -1,0 +1,158 @@
+"""What a policy is told in each round, and how its replies are taken apart. All wording of the suite stands here.
+
+A round's conversation holds the question and the progress that the round before handed over, nothing else of the
+past. Two wordings: `full` for models that read prose, `terse` for models whose vocabulary is a task's symbols.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Protocol
+
+from motif.system.errors import UserError, one_of
+
+Conversation = list[dict[str, str]]
+
+SINGLE = (
+    "You solve problems by reasoning step by step. Write your reasoning inside <{reasoning}></{reasoning}>, "
+    "then your final answer inside <{answer}></{answer}>, with the result itself in \\boxed{{}}."
+)
+ROUNDS = "You solve a problem over {rounds} rounds. A round has little room, and {told}. "
+MULTI = ROUNDS + (
+    "In every round, reason inside <{reasoning}></{reasoning}>, then fill <{answer}></{answer}>: in rounds 1 to "
+    "{before} with the progress made so far, complete enough to go on from it without your reasoning; in round "
+    "{rounds} with the final answer, the result itself in \\boxed{{}}."
+)
+UNTAGGED = ROUNDS + (
+    "Reason inside <{reasoning}></{reasoning}>. In round {rounds} write the final answer inside <{answer}></{answer}>, "
+    "the result itself in \\boxed{{}}."
+)
+EARLY = " As soon as you have the final answer, write it so, in whatever round: that ends the work."
+PROBLEM = "Problem:\n{question}"
+PROGRESS = "Progress handed over from round {previous}:\n<{progress}>\n{carried}\n</{progress}>"
+NO_PROGRESS = "No progress was handed over from round {previous}: start from the problem."
+SEEN = "What you see of your work so far:\n<{progress}>\n{carried}\n</{progress}>"
+GO_ON = "This is round {round} of {rounds}. Work on, then write your progress inside <{answer}></{answer}>."
+WORK_ON = "This is round {round} of {rounds}. Work on."
+FINISH = (
+    "This is round {round} of {rounds}, the last one. Finish, and write the final answer inside "
+    "<{answer}></{answer}>, with the result in \\boxed{{}}."
+)
+
+
+class Way(Protocol):
+    """Of carrying over: how the policy is told of it, and whether it is what stands in the answer tag."""
+
+    @property
+    def told(self) -> str: ...
+
+    @property
+    def tagged(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """The text of the answer tag."""
+
+    told: str = "all that reaches the next one is what you write inside <{answer}></{answer}>"
+    tagged: bool = True
+
+
+TAGGED = Tagged()
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """The conversation of each round, and the parts of a reply.
+
+    `wording` is `full` or `terse`. The three tags name what encloses the reasoning of a reply, its answer (which is
+    progress in every round but the last), and carried progress in a prompt. `system` set to false sends the system
+    text within the user's message; `none` leaves it out.
+    """
+
+    wording: str = "full"
+    reasoning: str = "reasoning"
+    answer: str = "answer"
+    progress: str = "progress"
+    system: bool | str = True
+
+    def __post_init__(self) -> None:
+        one_of("episode.prompts.system", self.system, (True, False, "none"))
+        one_of("episode.prompts.wording", self.wording, ("full", "terse"))
+        for field in fields(self)[1:4]:
+            tag = getattr(self, field.name)
+            if not isinstance(tag, str) or not re.fullmatch(r"[A-Za-z][\w-]*", tag):
+                raise UserError(
+                    f"episode.prompts.{field.name} must be a tag's name such as {field.default}, got {tag!r}"
+                )
+        if len({self.reasoning, self.answer, self.progress}) < 3:
+            raise UserError("episode.prompts: the tags reasoning, answer and progress must differ")
+
+    def conversation(
+        self, question: str, round: int, rounds: int, carried: str | None, way: Way = TAGGED, early: bool = False
+    ) -> Conversation:
+        """The messages of `round` (from 1) of `rounds`, given what the round before carried over (None: nothing) in
+        which way, and whether a final answer may come `early`."""
+        if self.wording == "terse":
+            text = f"{round}/{rounds} {question}"
+            if carried is not None:
+                text += f"<{self.progress}>{carried}</{self.progress}>"
+            return [{"role": "user", "content": text}]
+        words = {
+            "reasoning": self.reasoning,
+            "answer": self.answer,
+            "progress": self.progress,
+            "round": round,
+            "rounds": rounds,
+            "before": rounds - 1,
+            "previous": round - 1,
+            "question": question,
+            "carried": carried,
+            "told": way.told.format(answer=self.answer),
+        }
+        multi = (MULTI if way.tagged else UNTAGGED) + EARLY * early
+        system = (SINGLE if rounds == 1 else multi).format(**words)
+        parts = [PROBLEM]
+        if round > 1:
+            parts.append(NO_PROGRESS if carried is None else PROGRESS if way.tagged else SEEN)
+        if rounds > 1:
+            parts.append(FINISH if round == rounds else GO_ON if way.tagged else WORK_ON)
+        user = "\n\n".join(part.format(**words) for part in parts)
+        if self.system == "none":
+            return [{"role": "user", "content": user}]
+        if not self.system:
+            return [{"role": "user", "content": f"{system}\n\n{user}"}]
+        return [{"role": "system", "content": system}, {"role": "user", "content": user}]
+
+    def answer_of(self, reply: str) -> str | None:
+        """The text of the last complete answer tag of `reply`, stripped; None where there is none."""
+        end = reply.rfind(f"</{self.answer}>")
+        start = reply.rfind(f"<{self.answer}>", 0, end) if end >= 0 else -1
+        return reply[start + len(self.answer) + 2 : end].strip() if start >= 0 else None
+
+    def well_formed(self, reply: str) -> bool:
+        """Whether `reply` is one reasoning block, then one answer block that is not empty, and nothing around them."""
+        tags = [f"<{self.reasoning}>", f"</{self.reasoning}>", f"<{self.answer}>", f"</{self.answer}>"]
+        if any(reply.count(tag) != 1 for tag in tags):
+            return False
+        places = [reply.index(tag) for tag in tags]
+        between = reply[places[1] + len(tags[1]) : places[2]]
+        around = reply[: places[0]] + between + reply[places[3] + len(tags[3]) :]
+        return places == sorted(places) and not around.strip() and bool(self.answer_of(reply))
+
+    def harmless(self, text: str, control: Iterable[str] = ()) -> str:
+        """`text` without this class's tags and the `control` strings of a chat template.
+
+        Carried text must not be able to close its own delimiters or open another speaker's turn. Removal is repeated
+        until nothing is left to remove, because taking one tag out can join the halves of another.
+        """
+        names = "|".join(map(re.escape, (self.reasoning, self.answer, self.progress)))
+        tags = re.compile(rf"<\s*/?\s*(?:{names})\b[^<>]*>", re.IGNORECASE)
+        control = [string for string in control if string.strip()]
+        while True:
+            cleaned = tags.sub("", text)
+            for string in control:
+                cleaned = cleaned.replace(string, "")
+            if cleaned == text:
+                return text
+            text = cleaned

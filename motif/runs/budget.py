@@ -1,0 +1,98 @@
+"""Budgets: training ends at the first step that has spent so much. Evaluation and loading count for nothing.
+
+A limit is a number, or what another run spent. What was spent is read off the ledger alone, so that a run that was
+continued ends where it would have ended. `algo.steps` stays the upper bound, and the learning rate's schedule its.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from motif.runs.ledger import Ledger
+from motif.system.errors import UserError, number, one_of, whole
+from motif.system.files import read_json
+
+COUNTED = {"tokens": "generated_tokens", "responses": "responses", "questions": "questions"}  # in the ledger
+ON = (*COUNTED, "seconds")
+TOTALS = {**{name: f"train/{count}" for name, count in COUNTED.items()}, "seconds": "seconds/training"}  # in metrics
+Limits = dict[str, float]  # by what is limited: tokens, responses, questions, seconds
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Training stops at the first step by whose end it has generated `tokens` or `responses` (of all rounds), drawn
+    `questions`, or spent `seconds` in the phases of its steps; each null for no limit.
+
+    `match` is the folder of a finished run: this one gets what that one spent of what `on` names.
+    """
+
+    tokens: int | None = None
+    responses: int | None = None
+    questions: int | None = None
+    seconds: float | None = None
+    match: str | None = None
+    on: str = "tokens"
+
+    def __post_init__(self) -> None:
+        for name in COUNTED:
+            if getattr(self, name) is not None:
+                whole(f"budget.{name}", getattr(self, name))
+        if self.seconds is not None:
+            number("budget.seconds", self.seconds, above=0)
+        one_of("budget.on", self.on, ON)
+        if self.match is None and self.on != "tokens":
+            raise UserError(f"budget.on={self.on} is of a run that is matched: name it as budget.match=outputs/RUN")
+        if self.match is not None:
+            if not isinstance(self.match, str) or not self.match:
+                raise UserError(f"budget.match must be the folder of a finished run, got {self.match!r}")
+            if getattr(self, self.on) is not None:
+                raise UserError(f"budget.{self.on} and budget.match with budget.on={self.on} both set the same limit")
+
+    def limits(self) -> Limits:
+        """The limits as numbers. Reads the matched run; a `UserError` where it is not finished or does not say."""
+        limits = {name: value for name in ON if (value := getattr(self, name)) is not None}
+        return {**limits, self.on: self._of_match()} if self.match is not None else limits
+
+    def _of_match(self) -> float:
+        assert self.match is not None
+        file = Path(self.match) / "summary.json"
+        if not file.is_file():
+            state = "is not finished" if (file.parent / "run.json").is_file() else "is not a run"
+            raise UserError(f"budget.match={self.match} {state}: no summary.json there; name a finished run's folder")
+        try:
+            spent = read_json(file)["compute"]["training"][COUNTED.get(self.on, self.on)]
+            number(f"what {file} says of {self.on}", spent, above=0)
+            return spent
+        except (KeyError, TypeError):
+            raise UserError(f"budget.match={self.match}: {file} does not say how many {self.on} it took") from None
+
+    def account(self, limits: Limits, ledger: Ledger) -> dict[str, Any]:
+        """For a summary: each limit, what was spent of it, and their ratio; and the run that was matched, if any."""
+        found: dict[str, Any] = {
+            name: {"limit": limit, "spent": spent(ledger, name), "ratio": spent(ledger, name) / limit}
+            for name, limit in limits.items()
+        }
+        return {**found, "match": self.match, "on": self.on} if self.match is not None else found
+
+
+def spent(ledger: Ledger, name: str) -> float:
+    """What training has spent of what a limit is called after."""
+    return ledger.counts[COUNTED[name]] if name in COUNTED else ledger.training_seconds()
+
+
+def reached(limits: Limits, ledger: Ledger) -> str | None:
+    """The setting whose limit is reached, such as `budget.tokens`; None while none is."""
+    return next((f"budget.{name}" for name, limit in limits.items() if spent(ledger, name) >= limit), None)
+
+
+def account_lines(account: Mapping[str, Any], stopped_by: str) -> list[str]:
+    """What a budget came to, one line a limit; nothing where there was none."""
+    lines = []
+    for name in ON:
+        if found := account.get(name):
+            whose = f" (what {account['match']} spent)" if account.get("on") == name else ""
+            end = "; algo.steps ended training before that" if stopped_by == "algo.steps" else ""
+            numbers = f"{found['spent']:,.0f} of {found['limit']:,.0f}"
+            lines.append(f"budget.{name}: {numbers}{whose}, {found['ratio']:.1%}{end}")
+    return lines

@@ -1,0 +1,106 @@
+"""What a run is, and what it is called.
+
+The identity of a run is its resolved configuration without plumbing: where things lie, who watches, what generates, how
+often a checkpoint is written and in how many parts an update is computed change no result. Where a name is not given it
+is derived, so that another identity has another name.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from motif.system.errors import UserError, shown
+from motif.system.targets import first_target, with_targets
+
+PLUMBING = (  # can change no result
+    *("name", "outputs", "overwrite", "preflight", "tracking", "generation", "guard", "watch", "record"),
+    "checkpoint",
+)
+
+
+def identity(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a resolved configuration that can change a result."""
+    kept = {
+        key: without_copy(value) if key == "dataset" else value
+        for key, value in with_targets(config, first_target).items()
+        if key not in PLUMBING
+    }
+    algo = kept.get("algo")
+    if isinstance(algo, Mapping) and not by_parts(algo.get("trainer") or {}):
+        kept["algo"] = {key: value for key, value in algo.items() if key != "micro_batch"}
+    evaluation = kept.get("evaluation")
+    if isinstance(evaluation, Mapping) and evaluation.get("datasets"):
+        kept["evaluation"] = {**evaluation, "datasets": [without_copy(each) for each in evaluation["datasets"]]}
+    return kept
+
+
+def by_parts(trainer: Mapping[str, Any]) -> bool:
+    """Whether these keys of TRL's make an objective of which each part of an update takes a mean of its own."""
+    return trainer.get("loss_type") == "bnpo" or any("entropy" in key for key in trainer)
+
+
+def without_copy(dataset: Any) -> Any:
+    """The settings of a data set of the hub without the place of a local copy; the rows are compared by fingerprint."""
+    if isinstance(dataset, Mapping) and dataset.get("hub"):
+        return {key: value for key, value in dataset.items() if key != "path"}
+    return dataset
+
+
+def identity_hash(config: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(identity(config), sort_keys=True).encode()).hexdigest()[:12]
+
+
+def differing(one: Any, other: Any, prefix: str = "") -> list[str]:
+    """The dotted keys in which two nested mappings differ."""
+    if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
+        return [prefix] if one != other else []
+    missing = object()
+    keys = dict.fromkeys([*one, *other])
+    return [
+        found
+        for key in keys
+        for found in differing(
+            one.get(key, missing), other.get(key, missing), f"{prefix}.{key}" if prefix else str(key)
+        )
+    ]
+
+
+def derived_name(fields: Mapping[str, object], overrides: Sequence[str] = (), special: str | None = None) -> str:
+    """`motif-chain-tiny-r3-s0`, where that says all.
+
+    `special` is the hash of an identity that the fields alone do not make: it is added, after the words of what was
+    overridden, as `-k=4-1f3a5b`. `overrides` are Hydra's, such as `algo.k=4`; they are for people, the hash is what
+    keeps names apart.
+    """
+    name = f"{fields['algo']}-{fields['dataset']}-{fields['model']}-r{fields['rounds']}-s{fields['seed']}"
+    if special is None:
+        return name
+    stripped = [override.lstrip("+~") for override in overrides]
+    plumbing = (*PLUMBING, *fields, "sweeps")
+    others = sorted(
+        text
+        for text in stripped
+        if re.split("[.=@]", text)[0] not in plumbing or ("." in text.split("=")[0] and text.split(".")[0] in fields)
+        if not text.startswith("algo.micro_batch=")
+    )
+    others = others or [text.split("=", 1)[1] for text in stripped if text.startswith("sweeps=")]
+    words = "-".join(
+        re.sub(r"^[^=]*\.", "", text.replace(":", "=").translate(str.maketrans("", "", "{}"))) for text in others
+    )
+    slug = "".join(letter if (letter.isalnum() and letter.isascii()) or letter in "=._-" else "_" for letter in words)[
+        :60
+    ]
+    return "-".join(part for part in (name, slug, special[:6]) if part)
+
+
+def check_name(name: object) -> str:
+    """`name` where it can be a folder's name everywhere, else a `UserError`."""
+    if (
+        not isinstance(name, str)
+        or not re.fullmatch(r"[A-Za-z0-9=_+,-][A-Za-z0-9=._+,-]{0,199}", name)
+        or name[-1] == "."
+    ):
+        raise UserError(f"name must be up to 200 letters, digits and = . _ + - , got {shown(name)}")
+    return name

@@ -1,0 +1,211 @@
+"""The ledger: what a run has spent, counted in one place; nothing else counts.
+
+Tokens are those of replies and their prompts; padding, and what the guard reads again, is left out. Time and memory are
+measured, FLOPs estimated (`motif.runs.flops`). Budgets, records and charts read the ledger.
+"""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from motif.runs.flops import Cost
+
+if TYPE_CHECKING:
+    from motif.rounds.episode import Tree
+    from motif.rounds.replies import Reply
+
+PHASES = ("rollout", "future_rollout", "guard", "reward", "update")  # of a training step
+COUNTS = (
+    *("questions", "responses", "first_round_replies", "continuations"),
+    *("prompt_tokens", "generated_tokens", "trained_tokens", "optimiser_steps", "flops"),
+)
+AXES = ("train/step", *(f"train/{name}" for name in COUNTS), "train/tokens_round_*", "seconds/training")  # of charts
+Share = dict[str, Any]  # what one process spent in a step
+
+
+@dataclass
+class Ledger:
+    """Counts, seconds by phase and the peak of memory, which only grow. Of the whole job where there are several
+    processes, but seconds, which are the first one's.
+
+    `questions` counts groups, so a question of a second epoch again; `responses` are `first_round_replies` and
+    `continuations`; `tokens_round_t` are generated tokens of round t; `prompt_tokens` those of the prompts read for
+    them, one prompt for all continuations of a reply; `trained_tokens` the tokens that the objective ran over, once an
+    `optimiser_steps`; `flops` what `cost` makes of all that (nothing without one). `peak_memory` is in bytes.
+    `redone` is what a killed process had spent after its last checkpoint; the counts are without it.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    cost: Cost | None = None
+    peak_memory: int = 0
+    redone: dict[str, float] = field(default_factory=dict)
+    before: tuple[Counter[str], dict[str, float], float] = field(default_factory=lambda: (Counter(), {}, 0.0))
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Add the time of the block to `seconds[name]`."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] += time.perf_counter() - started
+
+    def count(self, trees: Sequence["Tree"]) -> None:
+        """Add what growing `trees` generated."""
+        self.counts["questions"] += len({tree.question.id for tree in trees})
+        for tree in trees:
+            for group in (tree.roots, *(node.children for node in tree.nodes() if node.children)):
+                replies = [len(node.reply.token_ids) for node in group]
+                self._generated(group[0].round, len(group[0].reply.prompt_ids), replies)
+
+    def count_records(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Add what an evaluation generated, from its records."""
+        self.counts["questions"] += len(records)
+        for item in records:
+            samples = item["samples"]
+            prompt, replies = samples[0]["prompt_tokens_by_round"][0], [one["tokens_by_round"][0] for one in samples]
+            self._generated(1, prompt, replies)
+            for one in samples:
+                pairs = zip(one["prompt_tokens_by_round"][1:], one["tokens_by_round"][1:], strict=True)
+                for round, (prompt, reply) in enumerate(pairs, 2):
+                    self._generated(round, prompt, [reply])
+
+    def _generated(self, round: int, prompt: int, replies: Sequence[int]) -> None:
+        """Add replies of so many tokens each, drawn from one prompt."""
+        self.counts["prompt_tokens"] += prompt
+        self.counts["responses"] += len(replies)
+        self.counts["first_round_replies" if round == 1 else "continuations"] += len(replies)
+        self.counts["generated_tokens"] += sum(replies)
+        self.counts[f"tokens_round_{round}"] += sum(replies)
+        if self.cost:
+            self.counts["flops"] += self.cost.generation(prompt, replies)
+
+    def begin_step(self) -> None:
+        """A training step begins: what is added until `end_step` is its."""
+        self.before = self.counts.copy(), dict(self.seconds), time.perf_counter()
+
+    def end_step(
+        self, trained: Iterable["Reply"], together: Callable[[Share], list[Share]] = lambda share: [share]
+    ) -> None:
+        """The step ends with an update on the replies `trained`; its time outside of the other phases was the update's.
+
+        `together` gives the shares of all processes for this one's, in the same order to each.
+        """
+        for reply in trained:
+            self.counts["trained_tokens"] += len(reply.token_ids)
+            if self.cost:
+                self.counts["flops"] += self.cost.update(len(reply.prompt_ids), len(reply.token_ids))
+        counts, seconds, started = self.before
+        spent = {name: self.seconds[name] - seconds.get(name, 0.0) for name in PHASES if name in self.seconds}
+        spent["update"] = time.perf_counter() - started - sum(spent[name] for name in spent if name != "update")
+        shares = together({"counts": self.counts - counts, "seconds": spent, "peak": measured_peak()})
+        self.counts = sum((share["counts"] for share in shares), counts.copy())
+        self.counts["optimiser_steps"] += 1
+        for name, value in shares[0]["seconds"].items():
+            self.seconds[name] = seconds.get(name, 0.0) + value
+        self.peak_memory = max(self.peak_memory, *(share["peak"] for share in shares))
+
+    def metrics(self) -> dict[str, float]:
+        """Of the step that ended last: `train/<count>` in all so far, `step/<count>` and `seconds/<phase>` of the step
+        alone, `seconds/training` of all steps so far, `memory/peak` in bytes."""
+        counts, seconds, _ = self.before
+        times = {name: self.seconds[name] - seconds.get(name, 0.0) for name in PHASES if name in self.seconds}
+        return {
+            **{f"train/{name}": plain(self.counts[name]) for name in self.names()},
+            **{f"step/{name}": plain(self.counts[name] - counts[name]) for name in self.names()},
+            **{f"seconds/{name}": round(value, 4) for name, value in times.items()},
+            "seconds/training": round(self.training_seconds(), 4),
+            "memory/peak": self.peak_memory,
+        }
+
+    def training_seconds(self) -> float:
+        """Seconds of the phases of training steps."""
+        return sum(self.seconds.get(name, 0.0) for name in PHASES)
+
+    def names(self) -> list[str]:
+        """Of all counts, also of those at zero."""
+        return list(dict.fromkeys((*COUNTS, *self.counts)))
+
+    def beyond(self, last: Mapping[str, Any]) -> dict[str, float]:
+        """What the metrics of a later step, which was lost and will be done again, say was spent beyond this ledger."""
+        more = {name: last.get(f"train/{name}", 0) - self.counts[name] for name in COUNTS}
+        more["seconds"] = round(last.get("seconds/training", 0.0) - self.training_seconds(), 3)
+        return {name: value for name, value in more.items() if value > 0} if more["optimiser_steps"] > 0 else {}
+
+    def totals(self) -> dict[str, Any]:
+        """All counts, training seconds and those by phase, and the peak of memory, for a summary."""
+        phases = {name: round(self.seconds[name], 3) for name in PHASES if name in self.seconds}
+        return {
+            **{name: plain(self.counts[name]) for name in self.names()},
+            "seconds": round(self.training_seconds(), 3),
+            "seconds_by_phase": phases,
+            "peak_memory": self.peak_memory,
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "counts": dict(self.counts),
+            "seconds": {name: round(s, 3) for name, s in self.seconds.items()},
+            "peak_memory": self.peak_memory,
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over what `as_dict` gave before."""
+        self.counts, self.seconds = Counter(saved["counts"]), defaultdict(float, saved["seconds"])
+        self.peak_memory = max(self.peak_memory, saved.get("peak_memory", 0))
+
+
+def of_evaluation(records: Sequence[Mapping[str, Any]], model: Any, seconds: float) -> dict[str, Any]:
+    """What an evaluation of `model` that left these records spent, with counts at zero; peak memory is of this process,
+    so of what it measured itself where it took over records."""
+    ledger = Ledger(cost=Cost.of(model))
+    ledger.count_records(records)
+    names = [name for name in ledger.names() if name not in ("trained_tokens", "optimiser_steps")]
+    counts = {name: plain(ledger.counts[name]) for name in names}
+    return {**counts, "seconds": round(seconds, 3), "peak_memory": measured_peak()}
+
+
+def altogether(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The sum of what evaluations spent; of their peaks of memory the highest."""
+    total: dict[str, Any] = {}
+    for part in parts:
+        for name, value in part.items():
+            total[name] = max(total.get(name, 0), value) if name == "peak_memory" else total.get(name, 0) + value
+    return {**total, "seconds": round(total["seconds"], 3)} if "seconds" in total else total
+
+
+def plain(value: int) -> int | float:
+    """A count as trackers and JSON readers can hold it: a whole number, or a float where it is beyond 2⁵³."""
+    return value if abs(value) < 2**53 else float(value)
+
+
+def memory_kind() -> str:
+    """What `peak_memory` is of: `gpu` (allocated by torch on the device) or `process` (resident)."""
+    import torch
+
+    return "gpu" if torch.cuda.is_available() else "process"
+
+
+def measured_peak() -> int:
+    """Bytes: the most that torch had allocated on the GPU since `forget_peak`, or, without a GPU, the most that this
+    process has had resident since it began."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    import resource
+    import sys
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def forget_peak() -> None:
+    """Measure the peak of a GPU's memory from here on. That of a process cannot be forgotten."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()

@@ -1,0 +1,210 @@
+"""Where a run is watched: Weights & Biases, TensorBoard, or nowhere but its own folder.
+
+A tracker is an object with `log`, `table`, `alert`, `resume` and `finish`. It is told what the run folder holds
+anyway, never asks, and never stops a run or makes it wait (W&B's is in `wandb`). Where W&B cannot be reached it
+goes offline and says so in one line.
+"""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
+from typing import Any, Protocol
+
+from motif.runs.tracking.wandb import FINISH, SYNC, Watched, first_line
+from motif.system import console
+from motif.system.errors import UserError, one_of, shown, text, whole
+from motif.system.safe_text import masked, visible
+
+ENVIRONMENT = {
+    "WANDB_HTTP_TIMEOUT": "5",  # seconds that a table may take to be announced; 19 unless it is said
+    "WANDB_ERROR_REPORTING": "false",  # nothing goes to anybody but W&B
+    "WANDB_SILENT": "true",  # what there is to say is said by us, in a line
+}
+
+
+def prepare() -> None:
+    """Set what W&B reads from the environment, where nobody else has. To be called before it is imported."""
+    for variable, value in ENVIRONMENT.items():
+        os.environ.setdefault(variable, value)
+
+
+class Tracker(Protocol):
+    """What a run tells whoever watches it."""
+
+    url: str | None
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None: ...
+
+    def table(self, key: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int) -> None: ...
+
+    def alert(self, name: str, words: str, step: int) -> None:
+        """Something that a person should know at once."""
+
+    def resume(self, lines: Iterable[Mapping[str, Any]]) -> None:
+        """Training goes on from where the folder's metrics end; `lines` are these, each with its `step`."""
+
+    def finish(self, summary: Mapping[str, Any], policy: Path | None) -> None: ...
+
+
+class Nowhere:
+    """Tells nobody."""
+
+    url: str | None = None
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None: ...
+
+    def table(self, key: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int) -> None: ...
+
+    def alert(self, name: str, words: str, step: int) -> None: ...
+
+    def resume(self, lines: Iterable[Mapping[str, Any]]) -> None: ...
+
+    def finish(self, summary: Mapping[str, Any], policy: Path | None) -> None: ...
+
+
+@dataclass(frozen=True)
+class Silent:
+    """`tracking=none`."""
+
+    name: str = "none"
+    episodes_every: int = 0
+
+    def start(self, folder: Path, id: str, name: str, config: Mapping[str, Any]) -> Tracker:
+        return Nowhere()
+
+
+@dataclass(frozen=True)
+class WandB:
+    """`tracking=wandb`: a run in `project` (of `entity`), in `group` where it belongs to a study.
+
+    `mode` null honours WANDB_MODE, then goes online where a key is known and offline where none is. `episodes_every`
+    is the number of steps between tables of episodes (0: none), `artifact` sends the trained policy along.
+    """
+
+    project: str = "motif"
+    entity: str | None = None
+    group: str | None = None
+    job_type: str = "train"
+    tags: Sequence[str] = field(default_factory=list)
+    mode: str | None = None
+    episodes_every: int = 20
+    artifact: bool = False
+    init_timeout: int = 15
+    name: str = "wandb"
+
+    def __post_init__(self) -> None:
+        text("tracking.project", self.project)
+        listed = isinstance(self.tags, Sequence) and not isinstance(self.tags, str)
+        if not listed or not all(isinstance(tag, str) for tag in self.tags):
+            raise UserError(f"tracking.tags must be a list of words, as in tracking.tags=[a,b], got {shown(self.tags)}")
+        one_of("tracking.mode", self.mode, (None, "online", "offline", "disabled"))
+        whole("tracking.episodes_every", self.episodes_every, at_least=0)
+        whole("tracking.init_timeout", self.init_timeout)
+
+    def start(self, folder: Path, id: str, name: str, config: Mapping[str, Any]) -> Tracker:
+        """The run with this stable `id`, new or resumed, kept under `folder`/wandb."""
+        prepare()
+        import wandb
+
+        wanted: Any = self.mode or os.environ.get("WANDB_MODE") or ("online" if self.has_key() else "offline")
+        told = {
+            "project": self.project,
+            "entity": self.entity,
+            "group": self.group,
+            "job_type": self.job_type,
+            "tags": list(self.tags),
+            "name": name,
+            "config": dict(config),
+        }
+        options: dict[str, Any] = {**masked(told), "id": id, "resume": "allow", "dir": str(folder)}
+        settings = wandb.Settings(
+            console="off",
+            silent=True,
+            init_timeout=self.init_timeout,
+            finish_timeout=FINISH,
+            finish_timeout_raises=True,
+            x_transaction_log_flush_interval=1.0,  # what a kill takes from wandb/; 15 s unless it is said
+        )
+        reason = ""
+        for mode in dict.fromkeys((wanted, "offline")):
+            try:
+                run = wandb.init(**options, mode=mode, settings=settings)
+            except Exception as error:
+                if mode == "offline" and isinstance(error, wandb.errors.UsageError):
+                    raise UserError(f"tracking: {first_line(error)}; tracking=none goes without") from error
+                reason = f"{first_line(error)}; "
+                wandb.teardown()  # the failed attempt holds the run's id
+            else:
+                break
+        else:
+            console.say(f"W&B: {reason}the run goes on without; everything lies in {folder}", style="dim")
+            return Nowhere()
+        url = run.url if mode == "online" else None
+        if mode == "offline":
+            console.say(f"W&B: {reason}tracking offline; to upload: {SYNC}", style="dim")
+        if url:
+            console.say(f"W&B: {url}", style="dim")
+        return Watched(run, folder, self.artifact, url)
+
+    @staticmethod
+    def has_key() -> bool:
+        """Whether W&B could go online, as far as can be told without asking anybody."""
+        prepare()
+        import wandb
+
+        if os.environ.get("WANDB_API_KEY"):
+            return True
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+            try:
+                return bool(wandb.login(prompt=False, verify=False))
+            except Exception:  # a file of keys that cannot be read, a key that cannot be one
+                return False
+
+
+@dataclass(frozen=True)
+class TensorBoard:
+    """`tracking=tensorboard`: event files in the run's folder."""
+
+    name: str = "tensorboard"
+    episodes_every: int = 20
+
+    def __post_init__(self) -> None:
+        whole("tracking.episodes_every", self.episodes_every, at_least=0)
+
+    def start(self, folder: Path, id: str, name: str, config: Mapping[str, Any]) -> Tracker:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise UserError("tracking=tensorboard needs: pip install 'motif[tensorboard]'") from error
+        return _TensorBoardRun(SummaryWriter(str(folder / "tensorboard")))
+
+
+class _TensorBoardRun:
+    url: str | None = None
+
+    def __init__(self, writer: Any) -> None:
+        self.writer = writer
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        for name, value in metrics.items():
+            self.writer.add_scalar(name, value, step)
+
+    def table(self, key: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int) -> None:
+        lines = [
+            "\n".join(visible(f"{column}: {value}") for column, value in zip(columns, row, strict=True)) for row in rows
+        ]
+        self.writer.add_text(key, "\n\n".join("    " + line.replace("\n", "\n    ") for line in lines), step)
+
+    def alert(self, name: str, words: str, step: int) -> None:
+        self.writer.add_text("warnings", words, step)
+
+    def resume(self, lines: Iterable[Mapping[str, Any]]) -> None: ...
+
+    def finish(self, summary: Mapping[str, Any], policy: Path | None) -> None:
+        for entry in summary.get("evaluation", []):
+            name = f"evaluation/{entry['dataset']}/rounds_{entry['rounds']}/{entry['policy']}/accuracy"
+            self.writer.add_scalar(name, entry["accuracy"], 0)
+        self.writer.close()

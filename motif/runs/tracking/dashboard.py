@@ -1,0 +1,176 @@
+"""`python -m motif.dashboard --entity E --project P [--group G]` saves a W&B workspace for runs of this suite.
+
+Curves with bands over seeds against steps and tokens, accuracy by round and against tokens, parallel coordinates and a
+table of episodes. `--print` shows the specification as JSON and needs neither server nor key. It reads no run and logs
+nothing: it names what `motif.runs.tracking.wandb` tells W&B. wandb-workspaces makes the panels.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from motif.rounds.episode import MOST
+from motif.runs.tracking.base import WandB, prepare
+from motif.runs.tracking.wandb import LATEST, STEP, evaluation_key, first_line
+from motif.system import failures
+from motif.system.errors import UserError
+
+TOKENS = "train/generated_tokens"
+AXES = {STEP: "training step", TOKENS: "tokens generated in training"}
+CURVES = {
+    "train/reward": "Reward",
+    "train/accuracy": "Accuracy in training",
+    "train/truncated": "Episodes cut off",
+    "train/copied": "Rounds that copy",
+    "train/zero_spread": "Groups that teach nothing",
+    "train/entropy": "Entropy",
+}
+BY_ROUND = {
+    "train/accuracy": "Right replies by round, in training",
+    "train/tokens": "Tokens of a reply by round, in training",
+    "train/truncated": "Replies cut off by round, in training",
+}
+KEYS = ("algo.name", "rounds", "algo.k", "model.learning_rate", "seed")  # of parallel coordinates
+LINES = 200  # runs in a plot
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """What is drawn: of the runs in `group` (None: all of the project), with a curve a value of the configuration's
+    `by`, as they were evaluated on `datasets` decoded in `rounds` rounds."""
+
+    group: str | None = None
+    by: str = "algo.name"
+    datasets: Sequence[str] = ("chain",)
+    rounds: Sequence[int] = (1, 3)
+
+    def workspace(self, entity: str, project: str) -> Any:
+        """A `wandb_workspaces` workspace, not saved. Raises `UserError` where that library is missing."""
+        prepare()
+        try:
+            import wandb_workspaces.reports.v2 as wr
+            import wandb_workspaces.workspaces as ws
+        except ImportError as error:
+            raise UserError(
+                "motif.runs.tracking.dashboard needs wandb-workspaces: pip install 'motif[dashboard]'"
+            ) from error
+        filters = [ws.Metric("JobType") == "train", *([ws.Metric("Group") == self.group] if self.group else [])]
+        return ws.Workspace(
+            entity=entity,
+            project=project,
+            name=f"motif: {self.group}" if self.group else "motif",
+            sections=[ws.Section(name=name, panels=panels, is_open=True) for name, panels in self._sections(wr)],
+            settings=ws.WorkspaceSettings(x_axis=STEP, max_runs=LINES),
+            runset_settings=ws.RunsetSettings(filters=ws.And(*filters), groupby=[ws.Config(self.by)]),
+        )
+
+    def _sections(self, wr: Any) -> list[tuple[str, list[Any]]]:
+        last = self.rounds[-1]
+        measured = [(dataset, rounds) for dataset in self.datasets for rounds in self.rounds]
+        results = [self._bars(wr, dataset) for dataset in self.datasets]
+        results += [self._after_rounds(wr, dataset, last) for dataset in self.datasets]
+        results += [self._against_tokens(wr, dataset, rounds) for dataset, rounds in measured]
+        return [
+            ("Results", results),
+            *((f"Training, by {words}", self._curves(wr, axis)) for axis, words in AXES.items()),
+            ("Training by round", [self._rounds(wr, *item) for item in BY_ROUND.items()]),
+            ("Sweeps", [self._parallel(wr, dataset, last) for dataset in self.datasets]),
+            ("Episodes", [wr.WeavePanelSummaryTable(table_name=LATEST, layout=wr.Layout(w=24, h=12))]),
+        ]
+
+    def _banded(self, wr: Any, title: str, x: str, y: list[str]) -> Any:
+        """Mean over the runs of a curve, and a band from their lowest to their highest."""
+        return wr.LinePlot(
+            title=title,
+            x=x,
+            y=y,
+            title_x=AXES[x],
+            groupby=wr.Config(self.by),
+            groupby_aggfunc="mean",
+            groupby_rangefunc="minmax",
+            max_runs_to_show=LINES,
+        )
+
+    def _curves(self, wr: Any, axis: str) -> list[Any]:
+        return [self._banded(wr, title, axis, [metric]) for metric, title in CURVES.items()]
+
+    def _rounds(self, wr: Any, metric: str, title: str) -> Any:
+        return self._banded(wr, title, STEP, [f"{metric}/round_{t}" for t in range(1, max(self.rounds) + 1)])
+
+    def _bars(self, wr: Any, dataset: str) -> Any:
+        return self._grouped_bars(
+            wr,
+            f"Accuracy on {dataset} by rounds decoded in",
+            [accuracy(dataset, rounds, policy) for rounds in self.rounds for policy in ("base", "trained")],
+        )
+
+    def _after_rounds(self, wr: Any, dataset: str, rounds: int) -> Any:
+        keys = [accuracy(dataset, rounds, "trained", f"accuracy_after_round_{t}") for t in range(1, rounds + 1)]
+        return self._grouped_bars(wr, f"Accuracy on {dataset}, stopped after round 1 to {rounds}", keys)
+
+    def _grouped_bars(self, wr: Any, title: str, metrics: list[str]) -> Any:
+        return wr.BarPlot(
+            title=title,
+            metrics=metrics,
+            groupby=wr.Config(self.by),
+            groupby_aggfunc="mean",
+            groupby_rangefunc="minmax",
+            max_runs_to_show=LINES,
+        )
+
+    def _against_tokens(self, wr: Any, dataset: str, rounds: int) -> Any:
+        return wr.ScatterPlot(
+            title=f"Accuracy on {dataset} against tokens per question, decoded in {rounds}",
+            x=wr.SummaryMetric(accuracy(dataset, rounds, "trained", "tokens")),
+            y=wr.SummaryMetric(accuracy(dataset, rounds)),
+        )
+
+    def _parallel(self, wr: Any, dataset: str, rounds: int) -> Any:
+        column = wr.ParallelCoordinatesPlotColumn
+        spent = [column(wr.SummaryMetric(TOKENS), display_name="training tokens")]
+        found = [column(wr.SummaryMetric(accuracy(dataset, rounds)), display_name="accuracy")]
+        keys = [column(wr.Config(key), display_name=key) for key in KEYS]
+        return wr.ParallelCoordinatesPlot(title=f"Sweep: accuracy on {dataset}", columns=[*keys, *spent, *found])
+
+
+def accuracy(dataset: str, rounds: int, policy: str = "trained", key: str = "accuracy") -> str:
+    """The name in W&B's summary of what a policy came to."""
+    return evaluation_key({"dataset": dataset, "rounds": rounds, "policy": policy}, key)
+
+
+def specification(workspace: Any) -> dict[str, Any]:
+    """What would be sent for `workspace`."""
+    found: dict[str, Any] = workspace._to_model().model_dump(mode="json", by_alias=True, exclude_none=True)
+    return found
+
+
+def save(workspace: Any) -> str:
+    """Save `workspace` as a new view; returns its address. Raises `UserError` where W&B does not take it."""
+    if not WandB.has_key():
+        raise UserError("no W&B key: wandb login, or set WANDB_API_KEY; --print needs none")
+    where = f"{workspace.entity}/{workspace.project}"
+    try:
+        return str(workspace.save().url)
+    except Exception as error:  # of many kinds, none of them ours
+        raise UserError(f"W&B did not take the dashboard for {where}: {first_line(error)}") from error
+
+
+@failures.program
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = failures.Parser(prog="python -m motif.dashboard", description=__doc__)
+    parser.add_argument("--entity", help="the user or team that the project is of")
+    parser.add_argument("--project", default="motif", help="as in tracking.project= (motif)")
+    parser.add_argument("--group", help="of these runs alone, such as a study's name (all)")
+    parser.add_argument("--by", default="algo.name", help="the key of the configuration that a curve is of (algo.name)")
+    parser.add_argument("--dataset", nargs="+", default=["chain"], help="data sets evaluated on (chain)")
+    parser.add_argument("--rounds", nargs="+", type=int, default=[1, 3], help="rounds decoded in (1 3)")
+    parser.add_argument("--print", action="store_true", help="show the specification, save nothing")
+    given = parser.parse_args(arguments)
+    if not (given.entity or given.print):
+        parser.error("--entity is missing: the user or team that the project is of (--print goes without)")
+    if wrong := [rounds for rounds in given.rounds if not 1 <= rounds <= MOST]:
+        parser.error(f"--rounds must be whole numbers of at least 1 and at most {MOST}, got {wrong[0]}")
+    dashboard = Dashboard(given.group, given.by, given.dataset, sorted(set(given.rounds)))
+    workspace = dashboard.workspace(given.entity or "entity", given.project)
+    print(json.dumps(specification(workspace), indent=2) if given.print else save(workspace))

@@ -1,0 +1,104 @@
+"""From a composed configuration to built objects: every key checked, every mistake one line, old folders still read.
+
+A configuration names classes by `_target_`. What comes out of a folder is built only where `targets` allows it,
+ and may name classes by the modules in which the first version kept them.
+"""
+
+import inspect
+import re
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hydra import compose
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import InstantiationException
+from hydra.utils import get_object, instantiate
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from motif.system.errors import UserError, hint, one_of
+from motif.system.targets import check_trusted, current_target, with_targets
+
+# conf/hydra/launcher has the plugins' own names, and is meant to be checked by their schemas
+warnings.filterwarnings("ignore", r"(?s).*is validated against ConfigStore schema with the same name")
+
+PACKAGE = Path(__file__).parents[1]
+CONF = next(folder for folder in (PACKAGE.parent / "conf", PACKAGE / "conf") if (folder / "config.yaml").is_file())
+
+
+def resolved(config: DictConfig) -> dict[str, Any]:
+    """`config` as plain values; a missing value or a broken interpolation is a `UserError`."""
+    try:
+        if missing := sorted(OmegaConf.missing_keys(config)):
+            raise UserError(f"{missing[0]} has no value: give it as {missing[0]}=VALUE")
+        plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    except OmegaConfBaseException as error:
+        raise UserError(f"{error.full_key}: {str(error).strip().splitlines()[0]}") from error
+    evaluation = plain.get("evaluation")
+    if isinstance(evaluation, dict):
+        path, names = evaluation.pop("path", None), evaluation.get("datasets")
+        own = (plain.get("dataset") or {}).get("path")
+        if path is None and isinstance(own, str) and own and Path(own).is_dir():
+            path = own
+        if isinstance(names, list):
+            evaluation["datasets"] = [dataset(name, path) for name in names]
+    return plain
+
+
+def dataset(name: Any, path: str | None = None) -> Any:
+    """The settings of the data set called `name` in the config group, with its files at `path` where one is given."""
+    if not isinstance(name, str):
+        return name
+    options = GlobalHydra.instance().config_loader().get_group_options("dataset")
+    one_of("evaluation.datasets", name, options)
+    found: dict[str, Any] = OmegaConf.to_container(compose(f"dataset/{name}").dataset)  # type: ignore[assignment]
+    return {**found, "path": path} if path is not None else found
+
+
+def build(config: DictConfig) -> Any:
+    """The object that `config` describes. A key or value that its class refuses is a `UserError`."""
+    plain = resolved(config)
+    check_keys(plain)
+    try:
+        return instantiate(OmegaConf.create(plain), _convert_="all")
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, UserError):
+            raise cause from None
+        raise UserError(one_line(error)) from error
+
+
+def rebuilt(config: Mapping[str, Any]) -> Any:
+    """The object that a run's config.yaml describes, as `build` makes it of a composed one."""
+    if not isinstance(config, Mapping) or "_target_" not in config:
+        raise UserError("it holds no experiment")
+    current = with_targets(config, current_target)
+    check_trusted(current, "it")
+    return build(OmegaConf.create(current))
+
+
+def check_keys(node: Any, path: str = "") -> None:
+    """Refuse keys that the class of a node does not know, and name the place."""
+    if isinstance(node, list):
+        for place, item in enumerate(node):
+            check_keys(item, f"{path}[{place}]")
+    if not isinstance(node, dict):
+        return
+    if target := node.get("_target_"):
+        try:
+            known = list(inspect.signature(get_object(target)).parameters)
+        except Exception as error:
+            raise UserError(f"{path or 'config'}._target_: {one_line(error)}") from error
+        for key in node:
+            if not key.startswith("_") and key not in known:
+                where = f"{path}.{key}" if path else key
+                raise UserError(f"unknown key {where}{hint(key, known)} (valid: {', '.join(known)})")
+    for key, value in node.items():
+        check_keys(value, f"{path}.{key}" if path else key)
+
+
+def one_line(error: BaseException) -> str:
+    """The message of an error of Hydra's or Python's, in one line."""
+    return re.sub(r"\s+", " ", str(error)).strip()[:500]

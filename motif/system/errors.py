@@ -1,0 +1,77 @@
+"""Checks of values that a person typed, each failing with one line: what is wrong, what is right, what it got.
+
+A `UserError` is a mistake its reader can mend: entry points print its message and no traceback. Anything else
+that is raised is a fault of ours and keeps its traceback.
+"""
+
+import difflib
+import math
+from collections.abc import Iterable
+
+from motif.system.safe_text import masked
+
+
+class UserError(ValueError):
+    """A mistake its reader can mend; the message says what, where and what would be right, and holds no secret."""
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(masked(str(message)))
+
+
+def whole(name: str, value: object, at_least: int = 1, at_most: int | None = None) -> int:
+    """`value` where it is a whole number within the bounds, else a `UserError`."""
+    low = isinstance(value, int) and value < at_least
+    high = isinstance(value, int) and at_most is not None and value > at_most
+    if isinstance(value, bool) or not isinstance(value, int) or low or high:
+        bounds = f"of at least {at_least}" if at_most is None else f"from {at_least} to {at_most}"
+        raise UserError(f"{name} must be a whole number {bounds}, got {shown(value)}")
+    return value
+
+
+def number(
+    name: str, value: object, at_least: float = -math.inf, at_most: float = math.inf, above: float = -math.inf
+) -> float:
+    """`value` as a float where it is a finite number within the bounds, else a `UserError`."""
+    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not good or not at_least <= value <= at_most or value <= above:  # type: ignore[operator]
+        words = [f"above {above:g}"] if above > -math.inf else []
+        words += [f"at least {at_least:g}"] if at_least > -math.inf else []
+        words += [f"at most {at_most:g}"] if at_most < math.inf else []
+        raise UserError(f"{name} must be a number{' ' if words else ''}{' and '.join(words)}, got {shown(value)}")
+    return float(value)  # type: ignore[arg-type]
+
+
+def one_of(name: str, value: object, options: Iterable[object]) -> object:
+    """`value` where it is among `options`, else a `UserError` that lists them."""
+    options = list(options)
+    if value not in options:
+        raise UserError(
+            f"{name} must be one of {', '.join(map(str, options))}, got {shown(value)}{hint(value, options)}"
+        )
+    return value
+
+
+def text(name: str, value: object) -> str:
+    """`value` where it is text with something in it, else a `UserError`."""
+    if not isinstance(value, str) or not value.strip():
+        raise UserError(f"{name} must be text, got {shown(value)}")
+    return value
+
+
+def of_kind(name: str, value: object, kind: type) -> object:
+    """`value` where it is a `kind`, else a `UserError`: something else was put where a group of settings belongs."""
+    if not isinstance(value, kind):
+        raise UserError(f"{name} must be a group of settings ({kind.__name__}), got {shown(value)}")
+    return value
+
+
+def hint(word: object, options: Iterable[object]) -> str:
+    """', did you mean …?' where one of `options` is close to `word`, else nothing."""
+    close = difflib.get_close_matches(str(word), [str(option) for option in options], n=1)
+    return f", did you mean {close[0]}?" if close else ""
+
+
+def shown(value: object) -> str:
+    """`value` as a message shows it: its repr, cut at 80 characters."""
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

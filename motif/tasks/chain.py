@@ -1,0 +1,118 @@
+"""The chain task: arithmetic that does not fit into one reply.
+
+`9a-5b*8c+7` reads: start at 9, then step a takes 5 away, step b multiplies by 8, step c adds 7, everything modulo 10
+and strictly from left to right. A reply that writes its steps down has room for about four, so a long chain can only
+be finished by handing the place and value reached to the next round.
+"""
+
+import hashlib
+import random
+import string
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from motif.system.errors import UserError, whole
+from motif.tasks.questions import Question, question_id
+
+STEPS_A_ROUND = 4  # that a reply has room for
+MOST = 1_000_000  # questions of a split
+STEPS = {"+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b}
+SHARES = {"test": range(0, 1), "validation": range(1, 2), "train": range(2, 10)}  # tenths of all possible chains
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Chains of `shortest` to `longest` labelled operations, every length equally often, drawn from `seed`.
+
+    A chain belongs to train, validation or test by a hash of its own text, so the three are disjoint for any seed,
+    size and length. `facts` hold the `length`, the `states` after each step, such as `['a4', 'b2', 'c9']`, and as
+    `progress` those that rounds which do what they have room for hand over.
+    `tokens_per_round` is the window the task is made for; `path` stays None, for chains are made and not read.
+    """
+
+    name: str = "chain"
+    shortest: int = 2
+    longest: int = 12
+    modulus: int = 10
+    operations: str = "+-*"
+    train_size: int = 4096
+    validation_size: int = 256
+    test_size: int = 512
+    seed: int = 0
+    tokens_per_round: int = 44
+    path: None = None
+    trainable = True  # of the class, not a setting
+
+    def __post_init__(self) -> None:
+        whole("dataset.shortest", self.shortest)
+        whole("dataset.longest", self.longest, at_least=self.shortest, at_most=len(string.ascii_lowercase))
+        whole("dataset.modulus", self.modulus, at_least=2, at_most=100)
+        for size in ("train_size", "validation_size", "test_size", "tokens_per_round"):
+            whole(f"dataset.{size}", getattr(self, size), at_most=MOST)
+        whole("dataset.seed", self.seed, at_least=0)
+        if self.path is not None:
+            raise UserError(f"dataset.path is not for dataset=chain, which is made from a seed, got {self.path!r}")
+        if not isinstance(self.operations, str) or not self.operations or set(self.operations) - set(STEPS):
+            raise UserError(f"dataset.operations must be made of {' '.join(STEPS)}, got {self.operations!r}")
+
+    def train(self) -> list[Question]:
+        return self._distinct("train", self.train_size)
+
+    def validation(self) -> list[Question]:
+        return self._distinct("validation", self.validation_size)
+
+    def test(self) -> list[Question]:
+        return self._distinct("test", self.test_size)
+
+    def draws(self, split: str, seed: int) -> Iterator[Question]:
+        """Questions of `split` without end, lengths in turn; the same question can come again.
+
+        It ends only where no chain of any length was found in `split`.
+        """
+        source = random.Random(f"{seed}/{split}")
+        lengths = range(self.shortest, self.longest + 1)
+        found = True
+        while found:
+            found = False
+            for length in lengths:
+                for _ in range(1000):
+                    text, states = self._chain(source, length)
+                    if int(hashlib.sha256(text.encode()).hexdigest(), 16) % 10 in SHARES[split]:
+                        progress = [*states[STEPS_A_ROUND - 1 : -1 : STEPS_A_ROUND], states[-1]]
+                        facts = {"length": length, "states": states, "progress": progress}
+                        yield Question(question_id(self.name, text), text, states[-1][1:], facts)
+                        found = True
+                        break
+
+    def _distinct(self, split: str, size: int) -> list[Question]:
+        found: dict[str, Question] = {}
+        for tries, question in enumerate(self.draws(split, self.seed)):
+            found.setdefault(question.id, question)
+            if len(found) == size:
+                return list(found.values())
+            if tries > 20 * size + 1000:
+                break
+        raise UserError(
+            f"dataset.{split}_size={size} is more than the {len(found)} distinct chains found with these settings; "
+            "lower it or allow longer chains"
+        )
+
+    def _chain(self, source: random.Random, length: int) -> tuple[str, list[str]]:
+        value = source.randrange(self.modulus)
+        text, states = str(value), []
+        for label in string.ascii_lowercase[:length]:
+            operation, operand = source.choice(self.operations), source.randrange(1, self.modulus)
+            value = STEPS[operation](value, operand) % self.modulus
+            text += f"{label}{operation}{operand}"
+            states.append(f"{label}{value}")
+        return text, states
+
+
+def written_step(question: Question, place: int) -> str:
+    """Step `place` (from 0) of a chain as a policy that shows its work writes it: `a9-5=4;`."""
+    states, text = question.facts["states"], question.text
+    label = states[place][0]
+    begin = text.index(label)
+    end = text.index(states[place + 1][0]) if place + 1 < len(states) else len(text)
+    before = states[place - 1][1:] if place else text[:begin]
+    return f"{label}{before}{text[begin + 1 : end]}={states[place][1:]};"

@@ -1,0 +1,219 @@
+"""Algorithms: how a tree is grown, which of its replies are trained, and what each is worth. No torch, no TRL.
+
+An algorithm is a point in a small space: the rounds that are trained, the futures that a trained reply is worth, the
+baseline, and whether the spread of a group is divided out. A trajectory of a tree is its main line: a first-round reply
+and first continuations; other branches tell what a reply is worth and are not trained. Nothing else in the suite
+branches on an algorithm's name.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from motif.rounds.episode import Path, Tree, futures, main_line
+from motif.system.errors import number, of_kind, whole
+from motif.training.advantages import Worth, against_the_group, against_the_others, by_change
+
+
+@dataclass(frozen=True)
+class Row:
+    """A trained reply (the last of `path`), the trajectories that its worth is read from, and the one that it is of."""
+
+    path: Path
+    futures: list[Path]
+    trajectory: Path = ()
+
+
+@dataclass(frozen=True)
+class Algorithm(ABC):
+    """What every algorithm is told: `steps` of optimisation, `questions` a step, `m` first-round replies a question.
+
+    `micro_batch` is the number of trained replies in one forward pass of a process (null: all of a step), `trainer`
+    holds keywords of TRL's GRPOConfig.
+    """
+
+    steps: int = 120
+    questions: int = 8
+    m: int = 8
+    micro_batch: int | None = None
+    trainer: Mapping[str, Any] = field(default_factory=dict)
+    name: str = "algorithm"
+
+    by_trl: ClassVar[bool] = False  # whether TRL's own advantages are the algorithm's
+    divided: ClassVar[bool] = True  # whether the spread is divided out, where algo.trainer.scale_rewards says so
+
+    @abstractmethod
+    def rounds(self, rounds: int) -> int:
+        """Rounds of a training episode, where those of the experiment are `rounds`."""
+
+    @abstractmethod
+    def branching(self, rounds: int) -> list[int]:
+        """How many replies each round draws from one prompt of a main line, from round 1 to round `rounds`."""
+
+    @abstractmethod
+    def rows(self, tree: Tree) -> list[Row]:
+        """What is trained: for each of `m` trajectories its rows, in the order of rounds."""
+
+    def trained_rounds(self, rounds: int) -> int:
+        """Rows that a trajectory can have, in an experiment of `rounds` rounds."""
+        return 1
+
+    def centred(self, worths: Sequence[Worth]) -> list[float]:
+        """The advantages of a group's rows before their spread is divided out: r less its baseline."""
+        return against_the_group(worths)
+
+    def factor(self, row: Row) -> float:
+        """By which a row's advantage is multiplied at last."""
+        return 1.0
+
+    def __post_init__(self) -> None:
+        of_kind("algo.trainer", self.trainer, Mapping)
+        whole("algo.steps", self.steps)
+        whole("algo.questions", self.questions)
+        whole("algo.m", self.m, at_least=2)
+        if self.micro_batch is not None:
+            whole("algo.micro_batch", self.micro_batch)
+
+
+@dataclass(frozen=True)
+class GRPO(Algorithm):
+    """Vanilla GRPO (DeepSeekMath, arXiv 2402.03300): one-round replies, each worth its own reward.
+
+    r_i = reward(o_i);  A_i = (r_i − mean_j r_j) / (std_j r_j + ε) over the m replies of a question.
+    """
+
+    name: str = "grpo"
+    by_trl: ClassVar[bool] = True
+
+    def rounds(self, rounds: int) -> int:
+        return 1
+
+    def branching(self, rounds: int) -> list[int]:
+        return [self.m]
+
+    def rows(self, tree: Tree) -> list[Row]:
+        return [Row((root,), [(root,)], (root,)) for root in tree.roots]
+
+
+@dataclass(frozen=True)
+class MOTIF(Algorithm):
+    """MOTIF (arXiv 2507.02851): a first-round reply is worth the mean outcome of k continuations by the current policy.
+
+    r_i = (1/k) Σ_j outcome(o_i, j) + reply terms(o_i);  A_i = (r_i − mean_j r_j) / (std_j r_j + ε) over the m
+    first-round replies of a question; the objective runs over first-round tokens only. With one round it is GRPO.
+    """
+
+    k: int = 2
+    name: str = "motif"
+    by_trl: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whole("algo.k", self.k)
+
+    def rounds(self, rounds: int) -> int:
+        return rounds
+
+    def branching(self, rounds: int) -> list[int]:
+        return [self.m, self.k, *[1] * rounds][:rounds]
+
+    def rows(self, tree: Tree) -> list[Row]:
+        return [Row((root,), futures((root,)), (root,)) for root in tree.roots]
+
+
+@dataclass(frozen=True)
+class LeaveOneOut(MOTIF):
+    """MOTIF's value of a first-round reply against the mean of the other replies (RLOO, arXiv 2402.14740).
+
+    A_i = r_i − (1/(m−1)) Σ_{j≠i} r_j, with MOTIF's r_i. Nothing is divided by a spread, so a question of which one
+    reply in eight succeeds does not weigh more than one of which four do. With one round it is RLOO.
+    """
+
+    name: str = "leave_one_out"
+    by_trl: ClassVar[bool] = False
+    divided: ClassVar[bool] = False
+
+    def centred(self, worths: Sequence[Worth]) -> list[float]:
+        return against_the_others(worths)
+
+
+@dataclass(frozen=True)
+class Broadcast(Algorithm):
+    """Every round of a trajectory is trained with the trajectory's outcome (INFTYTHINK+, arXiv 2602.06960; Delethink,
+    2510.06557; MemAgent, 2507.02259).
+
+    A_it = (outcome_i − b + reply terms(o_it) − b_t) / (s + ε). b is the mean outcome of the m trajectories of a
+    question, b_t the mean of the reply terms in round t, s² is m/(m−1) times the mean over trajectories of the mean
+    square of the numerator over their T_i rounds. The loss is the mean over trajectories of the mean over their rounds:
+    a row weighs 1/T_i, whatever the number of rounds (exactly so under loss_type=grpo, of a reply's mean token; the
+    others count tokens, so there the weight is one of tokens). With one round it is GRPO. m trajectories of n rounds
+    are m·n replies a question.
+    """
+
+    name: str = "broadcast"
+
+    def rounds(self, rounds: int) -> int:
+        return rounds
+
+    def branching(self, rounds: int) -> list[int]:
+        return [self.m, *[1] * rounds][:rounds]
+
+    def trained_rounds(self, rounds: int) -> int:
+        return rounds
+
+    def rows(self, tree: Tree) -> list[Row]:
+        lines = [main_line(root) for root in tree.roots]
+        return [Row(line[: t + 1], [line], line) for line in lines for t in range(len(line))]
+
+
+@dataclass(frozen=True)
+class Discounted(Broadcast):
+    """`Broadcast`, less for rounds further from the end.
+
+    A_it is `Broadcast`'s times γ^(T_i − t), T_i − t being the rounds that follow. γ = 1 is
+    `Broadcast`, γ = 0 trains the last round alone.
+    """
+
+    gamma: float = 0.5
+    name: str = "discounted"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number("algo.gamma", self.gamma, at_least=0, at_most=1)
+
+    def factor(self, row: Row) -> float:
+        return self.gamma ** (len(row.trajectory) - len(row.path))
+
+
+@dataclass(frozen=True)
+class Value(Broadcast):
+    """Every round is worth what it changed (VinePPO, arXiv 2410.01679, its steps being rounds).
+
+    A_it = (V_t − V_{t−1} + reply terms(o_it) − b_t) / (s + ε). V_t is the mean outcome of k continuations from what
+    round t hands over, drawn for that and not trained; V_T is the trajectory's own outcome; V_0, the question's, is the
+    mean of V_1 over the other m − 1 trajectories, and b_t that of their reply terms in round t. s is the root of
+    m/(m−1) times the mean square over trajectories, of each the mean over its rounds; a trajectory weighs as in
+    `Broadcast`. With one round it is GRPO. A trajectory of n rounds takes n + k·n(n−1)/2 replies.
+    """
+
+    k: int = 2
+    name: str = "value"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whole("algo.k", self.k)
+
+    def branching(self, rounds: int) -> list[int]:
+        return [self.m, *[1 + self.k] * rounds][:rounds]
+
+    def rows(self, tree: Tree) -> list[Row]:
+        found = []
+        for line in map(main_line, tree.roots):
+            for t in range(1, len(line) + 1):
+                others = [future for child in line[t - 1].children[1:] for future in futures((*line[:t], child))]
+                found.append(Row(line[:t], others or [line], line))
+        return found
+
+    def centred(self, worths: Sequence[Worth]) -> list[float]:
+        return by_change(worths)

@@ -1,0 +1,123 @@
+"""What TRL is told: the configuration of its GRPOTrainer, made of an experiment's choices."""
+
+import math
+from dataclasses import fields
+from pathlib import Path
+
+import torch
+from trl import GRPOConfig
+
+from motif.rounds.episode import Episode
+from motif.runs.checkpoints import Checkpoints, drafts
+from motif.system import processes
+from motif.system.errors import UserError, hint, number, one_of, whole
+from motif.training.algorithms import Algorithm
+from motif.training.rewards import Reward
+
+VLLM_KEYS = {
+    **{"mode": "mode", "server_base_url": "base_url", "server_timeout": "wait", "group_port": "group_port"},
+    **{"server_host": "base_url", "server_port": "base_url", "enable_sleep_mode": "sleep"},
+    **{"gpu_memory_utilization": "memory", "max_model_length": "max_length", "tensor_parallel_size": "tensor_parallel"},
+}
+OURS = {  # what TRL is told by the suite itself, and the setting to use instead
+    "output_dir": "outputs",
+    "max_steps": "algo.steps",
+    "num_generations": "algo.m",
+    "generation_batch_size": "algo.questions",
+    "per_device_train_batch_size": "algo.micro_batch",
+    "gradient_accumulation_steps": "algo.micro_batch",
+    "steps_per_generation": "algo.questions",
+    "max_completion_length": "episode.tokens",
+    "temperature": "episode.temperature",
+    "top_p": "episode.top_p",
+    "top_k": "episode.top_k",
+    "seed": "seed",
+    "report_to": "tracking",
+    "resume_from_checkpoint": "name",
+    "save_steps": "checkpoint.every",
+    "save_total_limit": "checkpoint.keep",
+    "use_vllm": "generation",
+    **{f"vllm_{key}": f"generation.{ours}" for key, ours in VLLM_KEYS.items()},
+}
+LEAST = {  # of numbers that TRL takes as they come
+    **dict.fromkeys(("beta", "epsilon", "epsilon_high", "max_grad_norm", "weight_decay", "warmup_steps"), 0.0),
+    **{"adam_beta1": 0.0, "adam_beta2": 0.0, "adam_epsilon": 0.0, "learning_rate": 0.0},
+}
+CHOICES = {  # that TRL checks only when it takes a step
+    "loss_type": ("grpo", "bnpo", "dr_grpo", "dapo", "luspo", "cispo", "sapo", "vespo"),
+    "scale_rewards": ("group", "batch", "none"),
+    "importance_sampling_level": ("token", "sequence"),
+}
+
+
+def trainer_arguments(
+    algorithm: Algorithm, episode: Episode, reward: Reward, seed: int, folder: Path, checkpoints: Checkpoints
+) -> GRPOConfig:
+    """TRL's configuration for these choices. Unknown or contradictory `algo.trainer` keys are `UserError`s."""
+    known = {field.name: field.default for field in fields(GRPOConfig)}
+    for key, value in algorithm.trainer.items():
+        if key in OURS:
+            raise UserError(f"algo.trainer.{key} is set by {OURS[key]}=")
+        if key not in known:
+            raise UserError(f"algo.trainer.{key} is not an argument of TRL's GRPOConfig{hint(key, known)}")
+        numeric = key in LEAST or (isinstance(known[key], int | float) and not isinstance(known[key], bool))
+        if numeric and value is not None:
+            number(f"algo.trainer.{key}", value, LEAST.get(key, -math.inf))
+        if key in CHOICES:
+            one_of(f"algo.trainer.{key}", value, CHOICES[key])
+    replies = algorithm.m * algorithm.trained_rounds(episode.rounds)
+    rows = algorithm.questions * replies
+    shares = processes.count()
+    micro = algorithm.micro_batch or rows // shares
+    if rows % (micro * shares):
+        raise UserError(
+            f"algo.micro_batch={micro} times {shares} processes must divide the {rows} rows of a step "
+            f"(algo.questions={algorithm.questions} × {replies} trained replies a question)"
+        )
+    sampling = episode.sampling(1)
+    if sampling.temperature == 0:
+        raise UserError(
+            "episode.temperature must be above 0 for training: greedy replies to a question are all the same"
+        )
+    options = {key: value for key, value in algorithm.trainer.items() if value is not None}
+    if (
+        not algorithm.by_trl
+        and options.get("multi_objective_aggregation", "sum_then_normalize") != "sum_then_normalize"
+    ):
+        raise UserError(
+            "algo.trainer.multi_objective_aggregation is of advantages that TRL makes (algo=grpo, algo=motif); "
+            f"algo={algorithm.name} makes its own"
+        )
+    if options.get("fp16") and not torch.cuda.is_available():
+        raise UserError("algo.trainer.fp16 needs a GPU, and none is there; leave it out")
+    passes = whole("algo.trainer.num_iterations", options.get("num_iterations", 1))
+    if checkpoints.every % passes:
+        raise UserError(
+            f"checkpoint.every={checkpoints.every} must be a multiple of algo.trainer.num_iterations={passes}: between "
+            "the updates on the same replies no checkpoint could be gone on from exactly"
+        )
+    try:
+        return GRPOConfig(
+            output_dir=str(drafts(folder)),
+            max_steps=algorithm.steps,
+            num_generations=replies,
+            per_device_train_batch_size=micro,
+            gradient_accumulation_steps=rows // (micro * shares),
+            max_completion_length=sampling.tokens,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            top_k=sampling.top_k,
+            reward_weights=list(reward.weights.values()),
+            seed=seed,
+            report_to="none",
+            logging_steps=1,
+            logging_nan_inf_filter=False,
+            disable_tqdm=True,
+            save_strategy="steps",
+            save_steps=checkpoints.every,
+            remove_unused_columns=False,
+            use_cpu=not torch.cuda.is_available(),
+            **options,
+        )
+    except (TypeError, ValueError, ImportError, OSError) as error:  # the last two of what else a setting would need
+        raise UserError(f"algo.trainer: {str(error).strip().splitlines()[0]}") from error

@@ -1,0 +1,41 @@
+import pytest
+
+from motif.evaluation.solve import Solver
+from motif.policies.tiny import Tiny
+from motif.rounds.episode import Episode
+from motif.rounds.prompts import Prompts
+from motif.system.errors import UserError
+
+
+def solver(question, **changes):
+    episode = Episode(rounds=3, tokens=44, prompts=Prompts(wording="terse"))
+    return Solver(**{"policy": str(Tiny().folder()), "question": question, "episode": episode, "rounds": 2, **changes})
+
+
+def test_a_question_is_shown_round_by_round_with_what_is_handed_on(capsys):
+    answer = solver("9a-5b+3", rounds=2, gold="7").run()
+    said = capsys.readouterr().out
+    assert answer == "7" and "(right)" in said
+    places = [said.index(words) for words in ("round 1 of 2", "a9-5=4;", "handed on", "round 2 of 2", "answer  7")]
+    assert places == sorted(places)
+
+
+def test_a_right_answer_of_zero_is_right(capsys):
+    assert solver("9a-5b-4", rounds=1, gold=0).run() == "0"
+    assert "(right)" in capsys.readouterr().out
+
+
+def test_an_answer_that_cannot_be_read_is_said_to_be_missing(capsys):
+    episode = Episode(rounds=1, tokens=3, prompts=Prompts(wording="terse"))
+    assert solver("9a-5b+3", rounds=1, episode=episode).run() is None
+    said = capsys.readouterr().out
+    assert "cut off at the window" in said and "answer  none" in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [({"question": " "}, "question is empty"), ({"rounds": 0}, "rounds"), ({"policy": ""}, "policy")],
+)
+def test_a_bad_value_is_refused(changes, words):
+    with pytest.raises(UserError, match=words):
+        solver(**{"question": "1a+1", **changes})

@@ -1,0 +1,86 @@
+"""Accuracy on validation questions in the midst of training: it changes nothing, and is measured once."""
+
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from motif.evaluation.validation import HeldOut
+from motif.runs.folder import Run
+from motif.system.errors import UserError
+from motif.training.watchdogs import Watch
+from tests.training.test_trainer import untimed
+
+SMALL = ["experiment=smoke", "algo.m=4", "evaluation.questions=4", "evaluation.before=false", "tracking=none"]
+WATCHED = [*SMALL, "watch.every=2", "watch.questions=12", "episode.temperature=1.5", "checkpoint.keep=5"]
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory, forks):
+    folder = tmp_path_factory.mktemp("watched")
+    status, said = forks.train(folder, *WATCHED, "name=run").wait()
+    assert status == 0, said
+    return folder / "outputs/run"
+
+
+def lines(run):
+    return untimed([json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()])
+
+
+def test_it_is_measured_every_so_many_steps_in_as_many_rounds_as_are_trained(watched):
+    measured = {line["step"]: line["held_out/accuracy"] for line in lines(watched) if "held_out/accuracy" in line}
+    assert list(measured) == [2, 4]
+    summary = json.loads((watched / "summary.json").read_text())
+    for each in summary["held_out"]:
+        records = (watched / f"held_out/step-{each['step']:06d}-n12.jsonl").read_text().splitlines()
+        samples = [json.loads(line)["samples"][0] for line in records]
+        assert sum(sample["correct"] for sample in samples) / 12 == each["accuracy"] == measured[each["step"]]
+        assert {len(sample["tokens_by_round"]) for sample in samples} == {3} and each["n"] == 12
+        assert each["compute"]["generated_tokens"] > 0
+    assert summary["seconds"]["held_out"] > 0
+
+
+def test_none_of_its_questions_is_trained_on_or_tested(watched):
+    from motif.tasks.chain import Chain
+
+    chain = Chain()
+    records = (watched / "held_out/step-000002-n12.jsonl").read_text().splitlines()
+    asked = {json.loads(line)["id"] for line in records}
+    assert len(asked) == 12 and asked <= {question.id for question in chain.validation()}
+    assert not asked & {question.id for question in (*chain.train(), *chain.test())}
+
+
+def test_training_is_that_of_a_run_without_it_in_every_bit(watched, tmp_path, forks):
+    plain = [word for word in WATCHED if not word.startswith("watch.")]
+    status, said = forks.train(tmp_path, *plain, "name=run").wait()
+    assert status == 0, said
+    other = tmp_path / "outputs/run"
+    assert [{k: v for k, v in line.items() if not k.startswith("held_out/")} for line in lines(watched)] == lines(other)
+    for file in ("episodes.jsonl.gz", "policy/model.safetensors"):
+        assert (watched / file).read_bytes() == (other / file).read_bytes()
+    assert not (other / "held_out").exists()
+
+
+def test_a_run_that_continues_measures_only_what_is_missing(watched, tmp_path, forks):
+    """As after a kill in the evaluation of step 4, half of which was kept."""
+    run = tmp_path / "outputs/run"
+    shutil.copytree(watched, run)
+    for file in (run / "summary.json", run / "held_out/step-000004-n12.json", *run.glob("evaluation/*")):
+        file.unlink()
+    shutil.rmtree(run / "checkpoints/checkpoint-4")
+    records = run / "held_out/step-000004-n12.jsonl"
+    kept = records.read_bytes().split(b"\n")[:5]
+    records.write_bytes(b"\n".join(kept) + b'\n{"torn')
+    before = (run / "held_out/step-000002-n12.json").stat().st_mtime_ns
+    status, said = forks.train(tmp_path, *WATCHED, "name=run").wait()
+    assert status == 0, said
+    assert lines(run) == lines(watched) and records.read_bytes() == (watched / records.relative_to(run)).read_bytes()
+    assert (run / "held_out/step-000002-n12.json").stat().st_mtime_ns == before
+
+
+def test_a_data_set_without_such_questions_is_refused_where_they_are_asked_for():
+    toy = SimpleNamespace(name="toy", validation=list)
+    with pytest.raises(UserError, match="watch.every=2: toy has no validation questions; watch.every=0"):
+        HeldOut.of(SimpleNamespace(watch=Watch(every=2), dataset=toy), Run(Path("nowhere")))

@@ -1,0 +1,141 @@
+"""Requests to vLLM, and replies of a server, without either."""
+
+import math
+import sys
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from motif.generation.vllm_requests import Request, ask_engine, ask_server, exact, grouped, pooled, requests, settings
+from motif.rounds.replies import EngineLost, Sampling
+from motif.system.memory import OutOfMemory
+from tests.support.toys import random_qwen
+
+A, B = [1, 2], [3]
+SAMPLING = Sampling(5, temperature=0.8, top_p=0.9, top_k=7, seed=3)
+
+
+class Server:
+    """Stands for TRL's client: replies tell the seed they were drawn with."""
+
+    def __init__(self):
+        self.calls = []
+
+    def generate(self, prompts, n, logprobs, generation_kwargs, **named):
+        self.calls.append({"prompts": prompts, "n": n, "logprobs": logprobs, **generation_kwargs, **named})
+        seeds = [generation_kwargs["seed"] + place for place in range(n)]
+        scores = [[[-1.0], [None]] for _ in seeds]
+        return {"prompt_ids": prompts, "completion_ids": [[seed, 9] for seed in seeds], "logprobs": scores}
+
+
+def test_equal_prompts_in_a_row_are_one_request():
+    assert grouped([A, A, B, A]) == [(A, 2), (B, 1), (A, 1)]
+    assert [request.n for request in requests(grouped([A, A, B, A]), SAMPLING)] == [2, 1, 1]
+
+
+def test_a_row_has_the_seed_that_it_would_have_alone():
+    together = requests([(A, 3), (B, 1)], SAMPLING)
+    apart = requests([(A, 1), (A, 1), (A, 1), (B, 1)], SAMPLING)
+    assert [request.seed + place for request in together for place in range(request.n)] == [r.seed for r in apart]
+
+
+def test_neighbouring_seeds_share_no_row():
+    rows = [{request.seed for request in requests([(A, 1)] * 1000, SAMPLING.seeded(seed))} for seed in range(5)]
+    assert len(set.union(*rows)) == 5000
+
+
+def test_a_greedy_reply_is_asked_for_once():
+    assert [request.n for request in requests([(A, 3), (B, 1)], Sampling(5, temperature=0.0))] == [1, 1]
+
+
+def test_a_server_is_asked_with_the_settings_of_the_call_and_the_seed_of_the_request():
+    server = Server()
+    written = ask_server(server, [Request(A, 2, 10), Request(B, 1, 12)], settings(SAMPLING, [7, 8]))
+    assert [[ids for ids, _ in replies] for replies in written] == [[[10, 9], [11, 9]], [[12, 9]]]
+    scores = written[0][0][1]
+    assert scores[0] == -1.0 and math.isnan(scores[1])
+    first = next(call for call in server.calls if call["prompts"] == [A])
+    told = {"n": 2, "seed": 10, "temperature": 0.8, "top_p": 0.9, "top_k": 7, "max_tokens": 5, "logprobs": 0}
+    assert told.items() <= first.items() and first["stop_token_ids"] == [7, 8]
+    assert first["min_p"] == 0.0 and first["repetition_penalty"] == 1.0  # a model's own defaults do not creep in
+
+
+def test_the_processes_of_one_engine_each_get_their_own(monkeypatch):
+    """Two processes that share a server: this one is the second and has two requests, the first has one."""
+    mine, other = [Request(A, 1, 0), Request(B, 1, 1)], [Request(A, 1, 5)]
+    monkeypatch.setattr("accelerate.utils.gather_object", lambda asked: [other, *asked])
+    answers = [[([5], [0.0])], [([0], [0.0])], [([1], [0.0])]]
+    monkeypatch.setattr("accelerate.utils.broadcast_object_list", lambda found, from_process: [answers])
+    accelerator = SimpleNamespace(num_processes=2, process_index=1, is_main_process=False)
+    engine = SimpleNamespace(mode="server", accelerator=accelerator)
+    assert pooled(engine, mine, lambda asked: None) == answers[1:]
+
+
+def test_a_process_alone_asks_for_itself():
+    engine = SimpleNamespace(mode="colocate", tensor_parallel_size=1, accelerator=None)
+    assert pooled(engine, [Request(A, 1, 0)], lambda asked: [len(asked)]) == [1]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_sending_the_weights_leaves_a_model_with_adapters_bit_for_bit_as_it_was(dtype):
+    from peft import LoraConfig, get_peft_model
+
+    model = get_peft_model(random_qwen().model.to(dtype), LoraConfig(r=4, target_modules="all-linear"))
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.05)
+    before, sent = {name: weight.clone() for name, weight in model.state_dict().items()}, []
+
+    def sync():
+        model.merge_adapter()
+        sent.append(model.get_parameter("base_model.model.model.layers.0.mlp.up_proj.base_layer.weight").clone())
+        model.unmerge_adapter()
+
+    exact(sync, model)()
+    assert not torch.equal(sent[0], before["base_model.model.model.layers.0.mlp.up_proj.base_layer.weight"])
+    assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
+
+
+def test_a_sending_that_fails_half_way_leaves_the_model_as_it_was():
+    from peft import LoraConfig, get_peft_model
+
+    model = get_peft_model(random_qwen().model, LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False))
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+
+    def sync():
+        model.merge_adapter()
+        raise EngineLost("gone")
+
+    with pytest.raises(EngineLost):
+        exact(sync, model)()
+    assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
+    model.merge_adapter()  # as it is at the next sending, which merges anew
+    name = "base_model.model.model.layers.0.mlp.up_proj.base_layer.weight"
+    assert not torch.equal(model.state_dict()[name], before[name])
+
+
+class EngineDeadError(Exception):
+    """Named as vLLM's."""
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "words"),
+    [
+        (EngineDeadError("EngineCore encountered an issue"), EngineLost, "vLLM, which generates in this process, died"),
+        (torch.OutOfMemoryError("CUDA out of memory"), OutOfMemory, "lower generation.memory, generation.max_length"),
+        (RuntimeError("a bug"), RuntimeError, "a bug"),
+    ],
+)
+def test_an_engine_in_this_process_that_dies_is_lost_and_its_bugs_are_bugs(monkeypatch, raised, kind, words):
+    def generate(*_, **__):
+        raise raised
+
+    monkeypatch.setitem(sys.modules, "vllm", SimpleNamespace(SamplingParams=lambda **_: None))
+    engine = SimpleNamespace(enable_sleep_mode=False, llm=SimpleNamespace(generate=generate))
+    with pytest.raises(kind, match=words):
+        ask_engine(engine, [Request(A, 1, 0)], {})
+
+
+def test_a_model_without_adapters_is_sent_as_trl_does_it():
+    assert exact(print, random_qwen().model) is print

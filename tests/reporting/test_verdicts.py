@@ -1,0 +1,320 @@
+import subprocess
+import sys
+
+import pytest
+
+from motif.evaluation.statistics import mcnemar
+from motif.reporting.verdicts import compare, survey
+from motif.system.errors import UserError
+from tests.support.studies import arms, evaluation, run
+
+
+def verdicts(folders, against="grpo"):
+    return survey(arms(folders), against)[0]
+
+
+def answers(right, n=100, of=1):
+    """The first `right` of `n` questions answered right."""
+    return [place < right if of == 1 else [place < right] * (of - 1) + [place % 2] for place in range(n)]
+
+
+def pair(tmp_path, motif, grpo, **changed):
+    folders = [run(tmp_path / "m", trained=motif, **changed), run(tmp_path / "g", "grpo", trained=grpo)]
+    return arms(folders)
+
+
+def test_a_verdict_says_everything_that_a_claim_needs(tmp_path):
+    folders = [
+        run(tmp_path / "m", trained=answers(70), training_tokens=3000, tokens=99.0),
+        run(tmp_path / "g", "grpo", trained=answers(55)),
+    ]
+    verdict = compare(*arms(folders), "chain", 3)
+    assert (verdict.outcome, verdict.n, verdict.seeds, verdict.p) == ("better", 100, (1, 1), mcnemar(15, 0))
+    assert verdict.budget_ratio == (pytest.approx(1.1), 3)
+    low, high = verdict.interval
+    assert verdict.sentence == (
+        "motif is better than grpo on chain, decoded in 3 rounds: "
+        f"+15.0 points (95 % interval {100 * low:+.1f} to {100 * high:+.1f}; 70.0% against 55.0%), "
+        "exact McNemar test, p < 0.0001, n = 100 questions, training seeds: 1 against 1. "
+        "It took 1.10 times the tokens per question and 3.00 times the training tokens. "
+        f"To see such a difference in 80 % of cases takes n = {verdict.needed_n}; "
+        f"this study would see {100 * verdict.detectable:.1f} points or more. "
+        "One training seed of motif and of grpo: this says nothing about other seeds."
+    )
+
+
+def test_a_worse_arm_and_one_that_cannot_be_told_are_called_so(tmp_path):
+    motif, grpo = pair(tmp_path, answers(50), answers(60))
+    assert compare(motif, grpo, "chain", 3).sentence.startswith("motif is worse than grpo on chain")
+    motif, grpo = pair(tmp_path / "other", answers(52), answers(50))
+    verdict = compare(motif, grpo, "chain", 3)
+    assert verdict.sentence.startswith("motif is not distinguishable from grpo on chain")
+    assert verdict.interval[0] < 0 < verdict.interval[1] and verdict.needed_n > verdict.n
+
+
+def test_equal_answers_leave_room_for_what_could_have_been_seen(tmp_path):
+    verdict = compare(*pair(tmp_path, answers(50), answers(50)), "chain", 3)
+    assert (verdict.outcome, verdict.p, verdict.needed_n) == ("not distinguishable", 1, None)
+    assert "In 80 % of cases this study would see" in verdict.sentence and verdict.detectable > 0.03
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"rows": "other"}, "dataset rows other against chain-100"),
+        ({"grader": "g2"}, "grader g2 against g1"),
+        ({"budget": 64}, "evaluation budget 64 against 132"),
+        ({"budget": 64, "grader": "g2"}, "they differ in grader and evaluation budget"),
+        ({"sampling": [{"temperature": 0.6, "top_p": 1.0}]}, "temperature 0.6 against 0.0"),
+    ],
+)
+def test_what_was_not_measured_alike_is_refused_by_name(tmp_path, changed, said):
+    motif, grpo = pair(tmp_path, answers(60), answers(50), **changed)
+    with pytest.raises(UserError, match="cannot be compared on chain") as error:
+        compare(motif, grpo, "chain", 3)
+    assert said in str(error.value) and str(tmp_path / "m") in str(error.value)
+    found, refused = survey(arms([tmp_path / "m", tmp_path / "g"]))
+    assert found == [] and refused == [str(error.value)]
+
+
+@pytest.mark.parametrize(("lacking", "said"), [("rows", "dataset rows"), ("grader", "grader")])
+def test_what_is_unknown_of_both_is_not_taken_to_be_alike(tmp_path, lacking, said):
+    folders = [
+        run(tmp_path / algo, algo, trained=answers(right), **{lacking: None})
+        for algo, right in (("motif", 60), ("grpo", 50))
+    ]
+    found, refused = survey(arms(folders))
+    assert found == [] and len(refused) == 1 and refused[0].endswith(f"unknown: {said}")
+
+
+def test_records_that_lack_questions_are_named(tmp_path):
+    motif, grpo = pair(tmp_path, answers(60), answers(50))
+    file = tmp_path / "m/evaluation/trained-chain-r3.jsonl"
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:-1]) + '{"id": "chain-99", "samp')
+    with pytest.raises(UserError, match="trained-chain-r3.jsonl holds 99 of 100 questions"):
+        compare(motif, grpo, "chain", 3)
+
+
+def test_several_samples_are_not_held_against_one(tmp_path):
+    motif, grpo = pair(tmp_path, answers(60, of=4), answers(50))
+    with pytest.raises(UserError, match="they differ in samples"):
+        compare(motif, grpo, "chain", 3)
+
+
+def test_equal_fingerprints_of_different_questions_are_not_believed(tmp_path):
+    motif, grpo = pair(tmp_path, answers(60, n=90), answers(50), rows="chain-100")
+    with pytest.raises(UserError, match="different questions"):
+        compare(motif, grpo, "chain", 3)
+
+
+def test_one_round_is_held_against_three_at_an_equal_budget_only(tmp_path):
+    folders = [run(tmp_path / "m", trained=answers(60)), run(tmp_path / "g", "grpo", trained=answers(50), rounds=1)]
+    with pytest.raises(UserError, match="evaluation budget 132 against 44"):
+        compare(*arms(folders), "chain", 3, 1)
+    folders[1] = run(tmp_path / "g", "grpo", trained=answers(50), rounds=1, budget=132)
+    (verdict,) = verdicts(folders)
+    assert (verdict.rounds, verdict.baseline_rounds) == (3, 1)
+    assert "decoded in 3 rounds against 1 round" in verdict.sentence
+
+
+def test_first_comes_what_is_decoded_as_it_was_trained(tmp_path):
+    folders = [run(tmp_path / "m", trained=answers(60)), run(tmp_path / "g", "grpo", trained=answers(50))]
+    for folder, right in zip(folders, (70, 40), strict=True):
+        for rounds in (1, 6):
+            evaluation(folder / f"evaluation/trained-chain-r{rounds}", answers(right), "trained", "chain", rounds)
+    assert [verdict.rounds for verdict in verdicts(folders)] == [3, 6, 1]
+
+
+def seeds_of(tmp_path, algo, rights, **options):
+    return [run(tmp_path / f"{algo}{seed}", algo, seed, answers(right), **options) for seed, right in enumerate(rights)]
+
+
+def test_three_seeds_an_arm_make_a_claim_about_seeds(tmp_path):
+    folders = seeds_of(tmp_path, "motif", (80, 82, 84)) + seeds_of(tmp_path, "grpo", (50, 54, 52))
+    verdict = compare(*arms(folders), "chain", 3)
+    assert (verdict.outcome, verdict.seeds, verdict.warnings) == ("better", (3, 3), ())
+    assert "seeds and questions" in verdict.test and verdict.accuracy == (pytest.approx(0.82), pytest.approx(0.52))
+    assert "training seeds: 3 (spread 2.0 points) against 3 (spread 2.0 points)" in verdict.sentence
+
+
+def test_a_lead_that_hangs_on_one_seed_is_no_lead(tmp_path):
+    folders = seeds_of(tmp_path, "motif", (50, 51, 95)) + seeds_of(tmp_path, "grpo", (50, 51, 52))
+    verdict = compare(*arms(folders), "chain", 3)
+    assert verdict.outcome == "not distinguishable" and verdict.effect > 0.14
+    assert verdict.needed_n is None and f"it takes {verdict.needed_seeds} seeds an arm" in verdict.sentence
+
+
+def test_a_seed_measured_otherwise_is_left_out_and_named(tmp_path):
+    folders = seeds_of(tmp_path, "motif", (80, 82)) + seeds_of(tmp_path, "grpo", (50, 54, 52))
+    folders.append(run(tmp_path / "late", "motif", 2, answers(40, n=50)))
+    verdict = compare(*arms(folders), "chain", 3)
+    assert verdict.seeds == (2, 3)
+    assert "Seed 2 of motif is left out: they differ in dataset rows (dataset rows chain-50 against chain-100)" in (
+        verdict.sentence
+    )
+
+
+def test_one_seed_against_three_is_flagged(tmp_path):
+    folders = seeds_of(tmp_path, "motif", (80, 82, 84)) + seeds_of(tmp_path, "grpo", (50,))
+    (warning,) = compare(*arms(folders), "chain", 3).warnings
+    assert warning.startswith("one training seed of grpo")
+
+
+def test_p_values_are_corrected_over_the_arms_that_meet_one_baseline(tmp_path):
+    folders = [run(tmp_path / f"k{k}", trained=answers(50 + k), settings={"algo.k": k}) for k in (1, 6, 12)]
+    found = verdicts([*folders, run(tmp_path / "g", "grpo", trained=answers(50))])
+    assert [verdict.arm for verdict in found] == ["motif k=12", "motif k=6", "motif k=1"]
+    assert [verdict.p_holm for verdict in found] == pytest.approx([3 * mcnemar(12, 0), 2 * mcnemar(6, 0), 1])
+    assert [verdict.p < 0.05 for verdict in found] == [True, True, False]
+    assert [verdict.outcome for verdict in found] == ["better", "not distinguishable", "not distinguishable"]
+    assert "p = 0.031, p = 0.062 as one of 3 (Holm)" in found[1].sentence
+    assert found[1].interval[0] > 0 and "(95 % interval of this comparison alone +" in found[1].sentence
+    assert "points or more, before Holm's correction." in found[1].sentence
+
+
+def test_trained_arms_meet_the_policy_that_they_began_from_after_the_baseline(tmp_path):
+    folders = [
+        run(tmp_path / "m", trained=answers(70), base=answers(40)),
+        run(tmp_path / "g", "grpo", trained=answers(55), base=answers(40)),
+    ]
+    found = verdicts(folders)
+    assert [(item.arm, item.baseline) for item in found] == [("motif", "grpo"), ("motif", "base"), ("grpo", "base")]
+    assert found[1].seeds == (1, 0) and "training seeds: 1 against untrained" in found[1].sentence
+    assert found[1].budget_ratio.training is None and "training tokens" not in found[1].sentence
+    assert "One training seed of motif: this says nothing about other seeds." in found[1].sentence
+
+
+def test_copies_of_the_base_policy_do_not_count_as_seeds(tmp_path):
+    folders = seeds_of(tmp_path, "motif", (80, 82, 84), base=answers(50))
+    (verdict,) = verdicts(folders)
+    assert verdict.seeds == (3, 0) and verdict.warnings == () and verdict.outcome == "better"
+
+
+def test_the_baseline_can_be_any_arm(tmp_path):
+    folders = [
+        run(tmp_path / "m2", trained=answers(70)),
+        run(tmp_path / "m4", trained=answers(60), settings={"algo.k": 4}),
+        run(tmp_path / "g", "grpo", trained=answers(55)),
+    ]
+    assert {(item.arm, item.baseline) for item in verdicts(folders, "motif k=2")} == {
+        ("motif k=4", "motif"),
+        ("grpo", "motif"),
+    }
+    assert [item.arm for item in verdicts(folders, "motif")] == ["grpo"]
+
+
+def test_an_arm_meets_the_baseline_that_is_most_like_it(tmp_path):
+    folders = [
+        run(tmp_path / f"{algo}{size}", algo, trained=answers(60), settings={"model.name": size})
+        for algo in ("grpo", "motif")
+        for size in ("big", "small")
+    ]
+    assert {(item.arm, item.baseline) for item in verdicts(folders)} == {
+        ("motif model=big", "grpo model=big"),
+        ("motif model=small", "grpo model=small"),
+    }
+
+
+def test_what_differs_besides_the_algorithm_is_said(tmp_path):
+    settings = {"model.name": "big", "model.revision": "x", "algo.steps": 60, "algo.trainer.learning_rate": 1e-5}
+    folders = [
+        run(tmp_path / "m", trained=answers(70), settings=settings | {"algo.futures": "many"}),
+        run(tmp_path / "g", "grpo", trained=answers(5), settings={"algo.steps": 120, "algo._target_": "x"}),
+    ]
+    assert verdicts(folders)[0].warnings[1] == (
+        "the arms also differ in: algo.steps 60 against 120; algo.trainer.learning_rate 1e-05 against –; "
+        "model.name big against tiny"
+    )
+
+
+def test_of_one_algorithm_a_single_setting_is_what_the_comparison_is_about_and_several_are_told(tmp_path):
+    folders = [
+        run(tmp_path / "a", trained=answers(70)),
+        run(tmp_path / "b", trained=answers(60), settings={"algo.k": 4}),
+        run(tmp_path / "c", trained=answers(60), settings={"algo.k": 8, "algo.steps": 9}),
+        run(tmp_path / "g", "grpo", trained=answers(10)),
+    ]
+    found = {verdict.arm: verdict.warnings[1:] for verdict in verdicts(folders, "motif k=2")}
+    assert found == {
+        "grpo": (),
+        "motif k=4": (),
+        "motif k=8 steps=9": ("the arms differ in algo.k 8 against 2; algo.steps 9 against –",),
+    }
+
+
+def test_arms_that_differ_in_nothing_else_bear_no_warning_of_it(tmp_path):
+    folders = seeds_of(tmp_path, "motif", (80, 82)) + seeds_of(tmp_path, "grpo", (50, 54))
+    assert verdicts(folders)[0].warnings == ()
+
+
+def test_where_all_arms_are_of_one_algorithm_the_one_of_just_that_name_is_the_baseline_or_a_line_says_so(tmp_path):
+    def of(*settings):
+        folders = [run(tmp_path / str(each), trained=answers(60), settings=each) for each in settings]
+        found, refused = survey(arms(folders), "motif")
+        return [(verdict.arm, verdict.baseline) for verdict in found], refused
+
+    plain, two = {"flaws.a": 0, "flaws.b": 0}, {"flaws.a": 1, "flaws.b": 0}
+    assert of(plain, two, {"flaws.a": 0, "flaws.b": 1}) == ([("motif a=1", "motif"), ("motif b=1", "motif")], [])
+    assert of(plain, two) == ([], ["all trained arms are motif; hold them --against one of motif a=0, motif a=1"])
+
+
+def test_baselines_that_no_arm_meets_are_named(tmp_path):
+    matched = {"budget.match": "outputs/motif-chain-tiny-r3-s0"}
+    folders = [
+        run(tmp_path / "m", trained=answers(70)),
+        run(tmp_path / "g", "grpo", trained=answers(55)),
+        run(tmp_path / "matched", "grpo", trained=answers(55), settings=matched),
+    ]
+    found, refused = survey(arms(folders))
+    assert [verdict.baseline for verdict in found] == ["grpo"]
+    assert refused == ["grpo match=motif-chain-tiny-r3, for every arm is more like another baseline"]
+    assert verdicts(folders, "grpo match=motif-chain-tiny-r3")[0].baseline == "grpo match=motif-chain-tiny-r3"
+
+
+def test_what_the_baseline_was_not_measured_on_is_told(tmp_path):
+    folders = [run(tmp_path / "m", trained=answers(70)), run(tmp_path / "g", "grpo", trained=answers(55))]
+    evaluation(folders[0] / "evaluation/math500-r1-abc", answers(5), "run 1", "math500", 1)
+    found, refused = survey(arms(folders))
+    assert len(found) == 1
+    assert refused == ["grpo was not measured on math500 in 1 round with 1 sample a question"]
+
+
+def printed(*arguments):
+    call = [sys.executable, "-m", "motif.verdicts", *map(str, arguments)]
+    done = subprocess.run(call, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_command_prints_a_sentence_a_comparison_and_what_was_refused(tmp_path):
+    folders = [run(tmp_path / "m", trained=answers(70)), run(tmp_path / "g", "grpo", trained=answers(55))]
+    evaluation(folders[0] / "evaluation/math500-r1-abc", answers(5), "run 1", "math500", 1)
+    said = printed(*folders)
+    assert said.startswith("motif is better than grpo on chain, decoded in 3 rounds: +15.0 points")
+    assert "Not compared: grpo was not measured on math500" in said
+    assert printed(*folders, "--against", "motif").startswith("grpo is worse than motif")
+
+
+def test_the_command_says_in_one_line_that_there_is_nothing_to_compare(tmp_path):
+    motif, grpo = run(tmp_path / "m", trained=answers(70)), run(tmp_path / "g", "grpo", trained=answers(55))
+    assert printed(grpo) == "Nothing to compare: grpo alone.\n"
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun/run.json").write_text("{}")
+    assert printed(tmp_path / "begun") == "Nothing to compare: no finished run in these folders.\n"
+    assert printed(motif) == "Not compared: no arm is called grpo; arms: motif.\n"
+    assert printed(motif, grpo, "--against", "gpro") == "Not compared: no arm is called gpro; arms: motif, grpo.\n"
+
+
+def test_verdicts_need_no_torch():
+    code = "import sys, motif.reporting.verdicts; sys.exit(not {'torch', 'trl'}.isdisjoint(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_against_the_policy_that_they_began_from_each_arm_is_compared_once(tmp_path):
+    folders = [
+        run(tmp_path / "m", trained=answers(70), base=answers(40)),
+        run(tmp_path / "g", "grpo", trained=answers(55), base=answers(40)),
+    ]
+    found = verdicts(folders, against="base")
+    assert sorted(verdict.arm for verdict in found) == ["grpo", "motif"]
+    assert {verdict.family for verdict in found} == {2}

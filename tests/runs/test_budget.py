@@ -1,0 +1,142 @@
+"""Budgets on ledgers made by hand, and whole runs that are matched. That training stops by them: tests of training."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from motif.runs.budget import Budget, account_lines, reached
+from motif.runs.ledger import Ledger
+from motif.system import config as settings
+from motif.system.errors import UserError
+from tests.support import ROOT
+
+SMALL = ["experiment=smoke", "tracking=none", "evaluation.questions=2", "evaluation.before=false", "algo.m=2"]
+
+
+def ledger(**counts):
+    made = Ledger()
+    made.counts.update({"generated_tokens": 100, "responses": 10, "questions": 4, **counts})
+    made.seconds.update({"load": 50.0, "evaluation": 70.0, "rollout": 2.0, "update": 1.5})
+    return made
+
+
+@pytest.fixture
+def finished(tmp_path):
+    (tmp_path / "run.json").write_text("{}")
+    spent = {"generated_tokens": 90, "responses": 8, "questions": 2, "seconds": 3.25}
+    (tmp_path / "summary.json").write_text(json.dumps({"compute": {"training": spent}}))
+    return tmp_path
+
+
+@pytest.mark.parametrize(("axis", "spent"), [("tokens", 100), ("responses", 10), ("questions", 4), ("seconds", 3.5)])
+def test_a_limit_is_reached_when_that_much_is_spent_and_not_before(axis, spent):
+    assert reached(Budget(**{axis: spent}).limits(), ledger()) == f"budget.{axis}"
+    more = spent + 0.25 if axis == "seconds" else spent + 1
+    assert reached(Budget(**{axis: more}).limits(), ledger()) is None
+    assert reached(Budget(**{axis: more, "questions": 1}).limits(), ledger()) == "budget.questions"
+
+
+def test_no_budget_is_never_reached_and_says_nothing():
+    budget = Budget()
+    assert reached(budget.limits(), ledger()) is None
+    assert budget.account({}, ledger()) == {} and account_lines({}, "algo.steps") == []
+
+
+@pytest.mark.parametrize(("axis", "limit"), [("tokens", 90), ("responses", 8), ("questions", 2), ("seconds", 3.25)])
+def test_a_match_is_what_the_other_run_spent_of_that(finished, axis, limit):
+    assert Budget(match=str(finished), on=axis).limits() == {axis: limit}
+
+
+def test_a_match_and_another_limit_hold_both(finished):
+    assert Budget(questions=3, match=str(finished)).limits() == {"questions": 3, "tokens": 90}
+
+
+def test_the_account_states_limit_spent_ratio_and_the_run_matched(finished):
+    budget = Budget(match=str(finished))
+    account = budget.account(budget.limits(), ledger())
+    assert account["tokens"] == {"limit": 90, "spent": 100, "ratio": 100 / 90}
+    assert (account["match"], account["on"]) == (str(finished), "tokens")
+    (line,) = account_lines(account, "budget.tokens")
+    assert line == f"budget.tokens: 100 of 90 (what {finished} spent), 111.1%"
+    budget = Budget(tokens=400)
+    (line,) = account_lines(budget.account(budget.limits(), ledger()), "algo.steps")
+    assert line == "budget.tokens: 100 of 400, 25.0%; algo.steps ended training before that"
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"tokens": 0}, "budget.tokens must be a whole number of at least 1, got 0"),
+        ({"responses": 1.5}, "budget.responses must be"),
+        ({"questions": "many"}, "budget.questions must be .*got 'many'"),
+        ({"seconds": 0}, "budget.seconds must be a number above 0"),
+        ({"on": "token", "match": "x"}, "budget.on must be one of tokens, .*did you mean tokens"),
+        ({"on": "seconds"}, "budget.match=outputs/RUN"),
+        ({"match": 3}, "budget.match must be the folder of a finished run, got 3"),
+        ({"match": "x", "tokens": 5}, "both set the same limit"),
+    ],
+)
+def test_bad_values_are_refused_in_a_line(settings, words):
+    with pytest.raises(UserError, match=words) as error:
+        Budget(**settings)
+    assert "\n" not in str(error.value)
+
+
+def test_a_match_that_cannot_be_read_is_refused_in_a_line(finished, tmp_path):
+    with pytest.raises(UserError, match="nowhere is not a run"):
+        Budget(match="nowhere").limits()
+    (finished / "summary.json").write_text(json.dumps({"compute": {"training": {"questions": 3}}}))
+    with pytest.raises(UserError, match="does not say how many tokens"):
+        Budget(match=str(finished)).limits()
+    (finished / "summary.json").unlink()
+    with pytest.raises(UserError, match="is not finished"):
+        Budget(match=str(finished)).limits()
+
+
+def run(folder, name, *overrides):
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose("config", overrides=[*SMALL, *overrides, f"outputs={folder}", f"name={name}"])
+        return settings.build(config).run(settings.resolved(config))
+
+
+def test_a_baseline_gets_what_another_run_spent_within_a_step(tmp_path, capsys):
+    other = run(tmp_path, "other", "algo=motif", "algo.steps=1")["compute"]["training"]
+    summary = run(tmp_path, "same", "algo=grpo", "algo.steps=30", f"budget.match={tmp_path}/other")
+    steps = [json.loads(line) for line in (tmp_path / "same/metrics.jsonl").read_text().splitlines()]
+    assert summary["stopped_by"] == "budget.tokens" and len(steps) < 30
+    last, limit = steps[-1], other["generated_tokens"]
+    assert last["train/generated_tokens"] - last["step/generated_tokens"] < limit <= last["train/generated_tokens"]
+    assert summary["budget"]["tokens"]["limit"] == limit
+    assert summary["budget"]["tokens"]["spent"] == summary["compute"]["training"]["generated_tokens"]
+    assert f"(what {tmp_path}/other spent)" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_run_whose_steps_end_before_its_budget_says_so(tmp_path, capsys):
+    summary = run(tmp_path, "short", "algo=grpo", "algo.steps=1", "budget.questions=50")
+    assert summary["stopped_by"] == "algo.steps" and summary["budget"]["questions"]["spent"] == 2
+    assert "budget.questions: 2 of 50, 4.0%; algo.steps ended training before that" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_two_processes_count_the_whole_job_and_stop_at_the_same_step(tmp_path):
+    call = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", str(ROOT / "train.py"), *SMALL]
+    call += ["algo.questions=2", "budget.questions=3", f"outputs={tmp_path}", "name=two"]
+    subprocess.run(call, check=True, capture_output=True, timeout=250)
+    lines = [json.loads(line) for line in (tmp_path / "two/metrics.jsonl").read_text().splitlines()]
+    assert [line["train/questions"] for line in lines] == [2, 4]
+    assert [line["train/optimiser_steps"] for line in lines] == [1, 2]
+    assert lines[-1]["train/first_round_replies"] == 8
+    records = [file.read_text().splitlines() for file in (tmp_path / "two/evaluation").glob("*.jsonl")]
+    assert records and all(len(kept) == 2 for kept in records)  # all measure, one writes
+
+
+def test_a_run_goes_on_with_the_limit_it_began_with_whatever_became_of_the_one_it_matches(tmp_path):
+    run(tmp_path, "other", "algo=motif", "algo.steps=1")
+    first = run(tmp_path, "same", "algo=grpo", "algo.steps=30", f"budget.match={tmp_path}/other")
+    (tmp_path / "same/summary.json").unlink()  # as if it had been killed after its last step
+    (tmp_path / "other/summary.json").unlink()
+    again = run(tmp_path, "same", "algo=grpo", "algo.steps=30", f"budget.match={tmp_path}/other")
+    assert again["budget"] == first["budget"] and again["stopped_by"] == "budget.tokens"

@@ -1,0 +1,168 @@
+"""Each watchdog barks at its own trouble, once, and lets a healthy training pass."""
+
+import json
+import re
+from dataclasses import fields
+
+import pytest
+
+from motif.system.errors import UserError
+from motif.training.watchdogs import Watch, Watchdogs, place
+from tests.support import ROOT
+
+STEPS = 5
+HEALTHY = {
+    **{"train/entropy": 0.5, "train/zero_spread": 0.3, "train/copied": 0.1, "train/reward": 0.6},
+    **{"train/truncated/round_1": 0.1, "train/truncated/round_2": 0.2},
+    **{"train/guard/difference/round_1": 0.01, "train/guard/difference/round_2": 0.02},
+}
+TROUBLES = {  # what of a healthy step changes, and what is said once the mean of five has crossed the threshold
+    "entropy collapse": ({"train/entropy": 0.05}, "the entropy is 0.05 nats a token in the mean of 5 steps, 10% of"),
+    "groups without spread": ({"train/zero_spread": 1.0}, "in 100% of groups all rewards are alike"),
+    "answers copied": ({"train/copied": 0.75}, "62% of episodes repeat the answer of an earlier round"),
+    "replies cut off": ({"train/truncated/round_2": 0.6}, "52% of the replies of round 2 are cut off"),
+    "another policy": ({"train/guard/difference/round_2": 0.07}, "the replies of round 2 are 0.06 nats a token from"),
+}
+SETTINGS = {
+    **{"entropy collapse": "entropy", "groups without spread": "spread", "answers copied": "copied"},
+    **{"replies cut off": "truncated", "another policy": "mismatch", "reward without accuracy": "fall"},
+}
+
+
+def lines(*stretches):
+    """The lines of a training: each stretch is a number of steps and what is different in them."""
+    changes = [change for steps, change in stretches for _ in range(steps)]
+    return [{"step": step, **HEALTHY, **change} for step, change in enumerate(changes, 1)]
+
+
+def barks(found, **settings):
+    """(step, name) of every warning."""
+    dogs = Watchdogs(Watch(steps=STEPS, **settings))
+    for line in found:
+        assert all(each["step"] == line["step"] for each in dogs.see(line))
+    return [(each["step"], each["name"]) for each in dogs.said]
+
+
+def words(found, **settings):
+    dogs = Watchdogs(Watch(steps=STEPS, **settings))
+    return [each["words"] for line in found for each in dogs.see(line)]
+
+
+def test_a_healthy_training_is_passed_in_silence():
+    assert barks(lines((100, {}))) == []
+    noisy = [{"train/entropy": 0.4 + 0.1 * (step % 3), "train/truncated/round_1": step % 2 * 0.8} for step in range(60)]
+    assert barks(lines(*((1, change) for change in noisy))) == []
+
+
+@pytest.mark.parametrize("name", TROUBLES)
+def test_a_trouble_is_said_once_with_its_number_and_where_to_read_on(name):
+    change, said = TROUBLES[name]
+    (found,) = words(lines((20, {}), (30, change)))
+    assert said in found and found.endswith(f"; see docs/guide.md#{name.replace(' ', '-')}")
+    ((step, called),) = barks(lines((20, {}), (30, change)))
+    assert called == name and 20 < step <= 20 + STEPS and found.startswith(f"step {step}: ")
+
+
+@pytest.mark.parametrize("name", TROUBLES)
+def test_one_that_is_there_from_the_beginning_is_said_as_soon_as_there_are_steps_enough(name):
+    if name != "entropy collapse":  # which is measured by how a training begins
+        assert barks(lines((30, TROUBLES[name][0]))) == [(STEPS, name)]
+
+
+@pytest.mark.parametrize("name", TROUBLES)
+def test_null_turns_a_watchdog_off_and_no_other(name):
+    trouble = lines((20, {}), (20, TROUBLES[name][0]))
+    assert barks(trouble, **{SETTINGS[name]: None}) == []
+    for other in SETTINGS.values():
+        if other != SETTINGS[name]:
+            assert [each for _, each in barks(trouble, **{other: None})] == [name]
+
+
+def test_a_trouble_that_flickers_is_said_once_and_one_that_comes_back_again():
+    bad = TROUBLES["replies cut off"][0]
+    flickering = [(1, bad if step % 2 else {"train/truncated/round_2": 0.45}) for step in range(40)]
+    assert len(barks(lines((10, {}), *flickering))) == 1
+    assert len(barks(lines((10, {}), (10, bad), (STEPS * 3, {}), (10, bad)))) == 2
+
+
+def test_one_step_is_no_trouble():
+    everything = {key: value for change, _ in TROUBLES.values() for key, value in change.items()}
+    spiked = everything | {"train/guard/difference/round_2": 0.1, "train/entropy": 0.0}
+    assert barks(lines((20, {}), (1, spiked), (20, {}))) == []
+
+
+def test_entropy_is_held_against_that_of_the_first_steps_as_they_were_not_as_they_are_remembered():
+    """Of the steps 1 to 5 the mean is 0.42, which a fall from the second step on has lowered but not hidden."""
+    falling = lines((1, {"train/entropy": 1.7}), (4, {"train/entropy": 0.1}), (20, {"train/entropy": 0.07}))
+    assert barks(falling) == [(8, "entropy collapse")]  # (2 × 0.1 + 3 × 0.07) / 5 is the first below 0.2 × 0.42
+    slow = lines(*((1, {"train/entropy": 0.99**step}) for step in range(300)))
+    ((step, _),) = barks(slow)
+    assert 161 < step < 167  # 0.99¹⁶¹ is 0.2; both ends are means of five steps
+    assert barks(lines((3, {"train/entropy": 0.0}), (20, {}))) == []
+
+
+def held_out(steps, accuracy, reward):
+    """So many steps of that reward, and one more after which accuracy is measured."""
+    return (steps, {"train/reward": reward}), (1, {"held_out/accuracy": accuracy, "train/reward": reward})
+
+
+def test_reward_that_rises_while_held_out_accuracy_falls_is_said():
+    good, better, hacked = held_out(9, 0.5, 0.5), held_out(9, 0.6, 0.6), held_out(9, 0.4, 0.9)
+    (found,) = words(lines(*good, *better, *hacked, *hacked))
+    assert "accuracy on validation questions fell from 60.0% at step 20 to 40.0% at step 30, while" in found
+    assert "the reward rose from 0.6 to 0.9" in found
+    assert barks(lines(*good, *better, *hacked), fall=None) == []
+    assert barks(lines(*good, *better, *hacked), fall=0.25) == []
+    both_fall = held_out(9, 0.3, 0.2)
+    assert barks(lines(*good, *better, *both_fall, *both_fall)) == []
+    assert barks(lines(*good, *better, *held_out(9, 0.55, 0.9))) == []
+
+
+def test_what_was_said_depends_on_the_recorded_lines_alone():
+    """A run that is continued reads its lines anew, and says what one without a stop would have said."""
+    change = TROUBLES["answers copied"][0]
+    found = lines((8, {}), (6, change), (4, {}), (9, change), *held_out(9, 0.9, 0.1), *held_out(9, 0.1, 0.9))
+    whole, read = Watchdogs(Watch(steps=STEPS)), [json.loads(json.dumps(line)) for line in found]
+    at_once = [whole.see(line) for line in found]
+    assert len(whole.said) == 3
+    for stop in range(len(found)):
+        again = Watchdogs(Watch(steps=STEPS))
+        for line in read[:stop]:
+            again.see(line)
+        assert [again.see(line) for line in found[stop:]] == at_once[stop:] and again.said == whole.said
+
+
+def test_lines_without_a_number_are_passed_over():
+    bare = [{"step": step} for step in range(1, 30)]
+    assert barks(bare) == []
+    nothing = {key: float("nan") for key in HEALTHY}
+    assert barks(lines((20, nothing))) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"steps": 0}, "watch.steps must be a whole number of at least 1, got 0"),
+        ({"steps": 2.5}, "watch.steps must be a whole number"),
+        ({"every": -1}, "watch.every must be a whole number of at least 0, got -1"),
+        ({"questions": 0}, "watch.questions must be a whole number of at least 1, got 0"),
+        ({"entropy": 2}, "watch.entropy must be a number at least 0 and at most 1, got 2"),
+        ({"spread": "all"}, "watch.spread must be a number at least 0 and at most 1, got 'all'"),
+        ({"copied": -0.1}, "watch.copied must be"),
+        ({"truncated": float("nan")}, "watch.truncated must be"),
+        ({"mismatch": -1}, "watch.mismatch must be a number at least 0, got -1"),
+        ({"fall": True}, "watch.fall must be"),
+    ],
+)
+def test_a_threshold_that_is_none_is_refused(settings, said):
+    with pytest.raises(UserError, match=re.escape(said)):
+        Watch(**settings)
+
+
+def test_every_warning_has_a_section_of_the_guide_that_names_its_setting():
+    guide = (ROOT / "docs/guide.md").read_text()
+    sections = {head.lower(): text for head, text in re.findall(r"^### (.+)\n((?:(?!^#).*\n)*)", guide, re.M)}
+    for name, setting in SETTINGS.items():
+        assert f"watch.{setting}" in sections[name] and place(name) == f"docs/guide.md#{name.replace(' ', '-')}"
+    assert "not finite" in sections
+    assert {*SETTINGS.values(), "steps", "every", "questions"} == {field.name for field in fields(Watch)}
