@@ -15,11 +15,10 @@ from typing import Any
 
 from motif.evaluation.evaluate import Evaluation, evaluate
 from motif.evaluation.lm_eval import export
-from motif.evaluation.scores import disagreements, summarise
+from motif.evaluation.scores import RESULT, disagreements, summarise
 from motif.evaluation.terminal import RATES, by_round_lines, results_table, sample_lines
 from motif.policies import weights
 from motif.policies.pretrained import Policy, check_policy, open_policy, policy_name
-from motif.reporting.folders import RESULT
 from motif.rounds.episode import Episode
 from motif.rounds.replies import Generate
 from motif.runs.folder import Run

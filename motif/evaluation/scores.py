@@ -12,6 +12,7 @@ from motif.evaluation.statistics import clustered, pass_at_k
 from motif.tasks.grading.answers import is_correct
 
 Records = Sequence[Mapping[str, Any]]
+RESULT = ("dataset", "rounds", "n", "samples", "accuracy", "interval", "truncated", "tokens")  # keys of any result
 MOST_GROUPS = 20  # values of a fact that results are split by
 
 

@@ -18,9 +18,10 @@ from typing import Any
 
 from motif.evaluation.scores import right_after
 from motif.reporting.cores import each
-from motif.reporting.folders import BASE, Recorded, Result, answered, parsed
+from motif.reporting.folders import BASE, Recorded, Result, answered
 from motif.reporting.tables import decoded
 from motif.runs.folder import write_text
+from motif.system.files import parsed_line
 from motif.system.safe_text import all_visible, visible
 
 MOST = 1000  # questions kept of one file
@@ -200,7 +201,7 @@ def trained(file: Path) -> Iterator[dict[str, Any]]:
     try:
         with gzip.open(file) as stream:
             for line in stream:
-                item = parsed(line)
+                item = parsed_line(line)
                 if item and isinstance(item.get("replies"), list):
                     flags: set[str] = set()
                     for root in item["replies"]:

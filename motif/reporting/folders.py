@@ -5,7 +5,6 @@ and the rest of its folder read; a folder that is no run is counted or, where it
 """
 
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +15,8 @@ from typing import Any
 
 import yaml
 
-from motif.system.errors import UserError
-from motif.system.files import check_format, shortened
+from motif.evaluation.scores import RESULT
+from motif.system.files import check_format, parsed_line
 from motif.system.safe_text import all_visible
 from motif.training.watchdogs import FILE, names, said
 
@@ -25,7 +24,6 @@ BASE = "base"  # the policy before training, as results and arms name it
 MISSING = "–"
 EVALUATIONS = "evaluations"  # where `evaluate.py` puts what it measures of a policy that is no run
 NO_RUNS = {EVALUATIONS, "report"}  # what else lies in outputs/
-RESULT = ("dataset", "rounds", "n", "samples", "accuracy", "interval", "truncated", "tokens")
 PHASES = ("load", "rollout", "future_rollout", "guard", "reward", "update", "evaluation", "held_out")
 
 
@@ -133,18 +131,6 @@ class Recorded:
         last = self.metrics[-1] if self.metrics else {}
         counts = {key.removeprefix("train/"): value for key, value in last.items() if key.startswith("train/")}
         return {**counts, "seconds": last.get("seconds/training"), "peak_memory": last.get("memory/peak")}
-
-
-def there(paths: Sequence[Path]) -> Sequence[Path]:
-    """`paths` as typed; a `UserError` where one of them is not there."""
-    if missing := [path for path in paths if not os.path.lexists(path)]:
-        raise UserError(f"{named(missing)} is not there; name run folders, as in outputs/*")
-    return paths
-
-
-def named(paths: Sequence[Path]) -> str:
-    """`paths` as a message shows them."""
-    return shortened(", ".join(map(str, paths)))
 
 
 def read_runs(folders: Iterable[Path]) -> tuple[list[Recorded], int]:
@@ -266,7 +252,7 @@ def lines(file: Path) -> Iterator[dict[str, Any]]:
     """The mappings of a JSONL file, torn lines left out."""
     if file.is_file():
         for line in text(file).splitlines():
-            if (found := parsed(line)) is not None:
+            if (found := parsed_line(line)) is not None:
                 yield found
 
 
@@ -274,20 +260,11 @@ def answered(file: Path) -> Iterator[dict[str, Any]]:
     """The questions of an evaluation's records that have samples; other lines are left out."""
     with file.open("rb") as stream:
         for line in stream:
-            item = parsed(line) or {}
+            item = parsed_line(line) or {}
             samples = item.get("samples")
             samples = samples if isinstance(samples, list) and "id" in item else []
             if samples and all(isinstance(sample, Mapping) and "correct" in sample for sample in samples):
                 yield item
-
-
-def parsed(line: str | bytes) -> dict[str, Any] | None:
-    """The mapping that a line of JSON holds, or None. NaN and infinities, which browsers' JSON lacks, become None."""
-    try:
-        found = json.loads(line, parse_constant=lambda _: None)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def text(file: Path) -> str:

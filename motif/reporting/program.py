@@ -17,7 +17,7 @@ from motif.reporting.arms import Arm, arms
 from motif.reporting.attach import attach
 from motif.reporting.curves import AXES
 from motif.reporting.episodes import MOST, write_episodes
-from motif.reporting.folders import Recorded, named, read_runs, there
+from motif.reporting.folders import Recorded, read_runs
 from motif.reporting.groups import groups
 from motif.reporting.page import clear, page, report_md, tables_tex, write_page
 from motif.reporting.paper import references
@@ -25,7 +25,7 @@ from motif.reporting.pictures import draw_all
 from motif.reporting.probed import draw_probes
 from motif.system import failures
 from motif.system.errors import UserError, whole
-from motif.system.files import explained
+from motif.system.files import explained, named, there
 from motif.system.safe_text import visible
 
 

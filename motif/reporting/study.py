@@ -15,12 +15,11 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from motif.reporting.folders import named, there
 from motif.reporting.status import FINISHED, Status, status, with_guesses
 from motif.runs.folder import AnotherRun, Run
 from motif.system import console, failures
 from motif.system.errors import UserError, shown
-from motif.system.files import read_json, read_yaml, write_json
+from motif.system.files import named, read_json, read_yaml, there, write_json
 from motif.system.locks import reason
 from motif.system.safe_text import masked
 

@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 from motif.evaluation.significance import difference
 from motif.evaluation.statistics import holm, outcome, over_seeds
 from motif.reporting.arms import Arm, alike, arms, before_training, confounded, finished, left_out, of_seeds, unlike
-from motif.reporting.folders import named, read_runs, there
+from motif.reporting.folders import read_runs
 from motif.runs.identity import differing
 from motif.system import failures
 from motif.system.errors import UserError
+from motif.system.files import named, there
 from motif.system.safe_text import visible
 
 

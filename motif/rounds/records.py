@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from motif.reporting.folders import parsed
 from motif.rounds.episode import Episode, Node, Tree
 from motif.rounds.replies import Reply
 from motif.system.errors import UserError
+from motif.system.files import parsed_line
 from motif.tasks.questions import Question
 
 UNKNOWN = -1  # a token of which only the place is known
@@ -87,7 +87,7 @@ def _records(file: Path, torn: list[str]) -> Iterator[dict[str, Any]]:
     try:
         with gzip.open(file) as stream:
             for place, line in enumerate(stream, 1):
-                if (record := parsed(line)) is None:
+                if (record := parsed_line(line)) is None:
                     torn.append(f"{file}: line {place} is torn; what comes before it is used")
                     return
                 yield record

@@ -200,3 +200,24 @@ def free(folder: Path) -> int:
     """Bytes that are free where `folder` lies, or will lie."""
     ground = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     return shutil.disk_usage(ground).free
+
+
+def parsed_line(line: str | bytes) -> dict[str, Any] | None:
+    """The mapping that a line of JSON holds, or None. NaN and infinities, which browsers' JSON lacks, become None."""
+    try:
+        found = json.loads(line, parse_constant=lambda _: None)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def there(paths: Sequence[Path]) -> Sequence[Path]:
+    """`paths` as typed; a `UserError` where one of them is not there."""
+    if missing := [path for path in paths if not os.path.lexists(path)]:
+        raise UserError(f"{named(missing)} is not there; name run folders, as in outputs/*")
+    return paths
+
+
+def named(paths: Sequence[Path]) -> str:
+    """`paths` as a message shows them."""
+    return shortened(", ".join(map(str, paths)))

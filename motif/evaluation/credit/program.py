@@ -15,11 +15,10 @@ from typing import Any
 from motif.evaluation.credit import shown
 from motif.evaluation.credit.agreement import agree
 from motif.evaluation.credit.schemes import name as scheme_name
-from motif.reporting.folders import there
 from motif.runs.folder import Run
 from motif.system import console, failures
 from motif.system.errors import UserError, whole
-from motif.system.files import explained, read_json, read_yaml, write_json, write_text
+from motif.system.files import explained, read_json, read_yaml, there, write_json, write_text
 
 FOLDER = "credit"
 

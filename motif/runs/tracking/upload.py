@@ -11,12 +11,12 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from motif.reporting.folders import there
 from motif.runs.folder import Run
 from motif.runs.tracking.base import WandB
 from motif.runs.tracking.wandb import UNSENT
 from motif.system import failures
 from motif.system.errors import UserError
+from motif.system.files import there
 from motif.system.locks import holder
 from motif.system.safe_text import visible
 
