@@ -154,9 +154,9 @@ def test_a_flaw_that_was_switched_on_by_name_is_a_warning(policy, capsys, flaw, 
 def test_a_flaw_hides_no_fault_of_another_kind(policy, capsys):
     """Substring grading finds no bare gold right, so that there is nothing to pay for until it is off."""
     bare = [replace(each, unboxed=True) for each in TOYS]
-    experiment = made("published.grading=substring")
+    experiment = made("flaws.grading=substring")
     assert check.check(experiment, policy, bare, {"toy": TOYS})["warnings"] and "golds" in told(capsys)
-    experiment = made("published.grading=substring", "reward.weights.format=3")
+    experiment = made("flaws.grading=substring", "reward.weights.format=3")
     assert "form outweighs a right answer" in refused(experiment, policy, bare)
 
 
@@ -213,7 +213,7 @@ def test_golds_that_are_not_graded_right_stop_the_run_whether_trained_on_or_meas
             "episode.tokens=2040 episode.carry.tokens=2040",
             "in round 2 of 3, training): lower episode.tokens or episode.carry.tokens",
         ),
-        ("episode.tokens=2040 published.carry=whole_text", "in round 2 of 3, training)"),
+        ("episode.tokens=2040 flaws.carry=whole_text", "in round 2 of 3, training)"),
         ("reward.weights.accuracy=0 reward.weights.format=0", "every probe is worth 0, so that no group has spread"),
         ("episode.top_k=1", "replies to a question are all the same"),
         ("episode.temperature=0", "replies to a question are all the same"),
@@ -245,7 +245,7 @@ def test_memory_is_that_of_gradients_optimiser_and_copies(policy, monkeypatch):
     found = check.check(made(), policy, TOYS, {"toy": TOYS})["numbers"]["memory"]
     weights = sum(weight.numel() for weight in policy.model.parameters())
     assert found["gradients"] == 4 * weights and found["optimiser"] == 8 * weights and found["copies"] == 0
-    copies = check.check(made("published.futures=base"), policy, TOYS, {"toy": TOYS})["numbers"]["memory"]["copies"]
+    copies = check.check(made("flaws.futures=base"), policy, TOYS, {"toy": TOYS})["numbers"]["memory"]["copies"]
     assert copies == 4 * weights
     lean = check.check(made("algo.trainer.optim=adamw_8bit"), policy, TOYS, {"toy": TOYS})["numbers"]["memory"]
     assert lean["optimiser"] == 2 * weights
