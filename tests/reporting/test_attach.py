@@ -2,7 +2,7 @@
 
 import pytest
 from motif.reporting.__main__ import main
-from motif.runs.folder.tracking import upload
+from motif.runs.tracking import upload
 
 from motif.reporting.attach import summary_run
 from motif.reporting.folders import read_runs

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from motif.runs.folder.tracking import dashboard
+from motif.runs.tracking import dashboard
 
 from motif.runs.ledger import AXES
 from motif.runs.tracking.dashboard import Dashboard, main, specification

@@ -2,7 +2,7 @@
 
 import threading
 
-from motif.runs.folder.tracking import sender
+from motif.runs.tracking import sender
 
 from motif.runs.tracking.sender import Sender
 

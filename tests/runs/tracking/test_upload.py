@@ -4,7 +4,7 @@ import os
 import platform
 
 import pytest
-from motif.runs.folder.tracking import upload
+from motif.runs.tracking import upload
 
 from motif.runs.folder import Run
 from motif.runs.tracking.base import WandB

@@ -8,7 +8,7 @@ import time
 
 import psutil
 import pytest
-from motif.runs.folder.tracking import wandb
+from motif.runs.tracking import wandb
 
 from motif.runs.tracking.base import Nowhere, WandB
 from tests.support import ROOT
@@ -152,7 +152,7 @@ HANGING = """
 import sys
 from pathlib import Path
 import psutil
-from motif.runs.folder.tracking import wandb
+from motif.runs.tracking import wandb
 from motif.runs.tracking.base import WandB
 
 wandb.PATIENCE, wandb.GRACE = 1.0, 2.0
