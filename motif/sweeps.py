@@ -35,11 +35,12 @@ from motif.cli import Mistake, interrupted, run_name
 from motif.reporting.study import jobs_of, last_screen, launch
 from motif.system import console, failures
 from motif.system.config import CONF, PACKAGE, one_line
+from motif.system.environment import install
 from motif.system.errors import UserError, hint, shown
 from motif.system.files import explained, write_text
 from motif.system.safe_text import masked, visible
 
-NEEDED = {"ray": "hydra-ray-launcher", None: "'motif[sweeps]'"}  # by launchers, that they can be installed with
+NEEDED = {"ray": "pip install hydra-ray-launcher"}  # by launchers that are in no extra of ours
 
 
 class Told(JobReturn):
@@ -65,7 +66,7 @@ class Plan(Callback):
         ]
         if not installed(hydra.launcher._target_.rpartition(".")[0]):
             name = hydra.runtime.choices["hydra/launcher"]
-            raise SystemExit(f"error: hydra/launcher={name} needs: pip install {NEEDED.get(name, NEEDED[None])}")
+            raise SystemExit(f"error: hydra/launcher={name} needs: {NEEDED.get(name, install('sweeps'))}")
         grid = hydra.sweeper._target_.endswith("BasicSweeper")
         if "optuna" in hydra.sweeper._target_:
             import_module("optuna").logging.set_verbosity(logging.WARNING)

@@ -10,6 +10,7 @@ from motif.rounds.episode import Episode, Node, Tree, grade
 from motif.rounds.prompts import Conversation
 from motif.rounds.replies import Reply, Sampling
 from motif.system import console
+from motif.system.environment import program
 from motif.system.errors import UserError, number, of_kind, whole
 from motif.tasks.questions import Question
 
@@ -35,7 +36,7 @@ class Solver:
         number("temperature", self.temperature, at_least=0)
         check_policy(self.policy)
         if not str(self.question).strip():
-            raise UserError('the question is empty: python solve.py policy=... "What is 7 times 8?"')
+            raise UserError(f'the question is empty: {program("solve")} policy=... "What is 7 times 8?"')
 
     def run(self) -> str | None:
         """Print the episode and return its answer, None where none could be read."""

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from motif.runs.budget import account_lines
 from motif.system import console
+from motif.system.environment import program
 from motif.system.errors import UserError
 from motif.system.files import as_size, size
 
@@ -85,7 +86,7 @@ def show_result(summary: Mapping[str, Any], folder: Path) -> None:
         console.say(line)
     console.say(f"folder  {folder} ({disk_words(folder)})")
     for place, command in enumerate(
-        [*next_commands(summary["algo"], sys.argv[1:], folder.parent), f"python evaluate.py policy={folder}"]
+        [*next_commands(summary["algo"], sys.argv[1:], folder.parent), f"{program('evaluate')} policy={folder}"]
     ):
         console.say(f"{'' if place else 'next':<8}{command}")
 
@@ -129,6 +130,6 @@ def next_commands(algo: str, typed: Sequence[str], outputs: Path = Path("outputs
         if argument.split("=")[0] not in ("algo", "seed", "name", "overwrite")
     ]
     other = "grpo" if algo != "grpo" else "motif"
-    one = " ".join(["python train.py", *fixed, f"algo={other}"])
-    sweep = " ".join(["python train.py -m", *fixed, "algo=grpo,motif seed=0,1,2"])
+    one = " ".join([program("train"), *fixed, f"algo={other}"])
+    sweep = " ".join([program("train"), "-m", *fixed, "algo=grpo,motif seed=0,1,2"])
     return [one, sweep, table]

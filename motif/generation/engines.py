@@ -16,6 +16,7 @@ from motif.generation.vllm_retry import check_alive, gone, make_last, reach
 from motif.policies.pretrained import Policy
 from motif.rounds.prompts import Conversation
 from motif.rounds.replies import Generate, Reply, Sampling
+from motif.system.environment import install
 from motif.system.errors import UserError, number, one_of, whole
 
 
@@ -104,7 +105,7 @@ class VLLM:
 
     def check(self) -> None:
         if find_spec("vllm") is None:
-            raise UserError("generation=vllm needs vLLM, which is not installed: pip install 'motif[vllm]'")
+            raise UserError(f"generation=vllm needs vLLM, which is not installed: {install('vllm')}")
 
     def generator(self, policy: Policy, trainer: Any = None) -> Generate:
         self.check()

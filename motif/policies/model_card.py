@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from motif.system.environment import DISTRIBUTION
 from motif.system.safe_text import all_visible, markdown, visible
 
 VERSIONS = ("torch", "transformers", "trl", "peft")
@@ -183,11 +184,11 @@ def running(config: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
             f'model = AutoModelForCausalLM.from_pretrained("FOLDER", dtype={dtype})',
         ]
     block = "\n".join([*lines, 'tokenizer = AutoTokenizer.from_pretrained("FOLDER")'])
-    solve = 'python solve.py policy=FOLDER "question"'
+    solve = 'motif-solve policy=FOLDER "question"'
     dataset = shlex.quote(" ".join(visible(str(summary["dataset"])).split()))
-    evaluate = f"python evaluate.py policy=FOLDER dataset={dataset} rounds={summary['rounds']}"
+    evaluate = f"motif-evaluate policy=FOLDER dataset={dataset} rounds={summary['rounds']}"
     return (
-        "With the motif suite; `FOLDER` is the folder of this file:\n\n"
+        f"With the motif suite (`pip install {DISTRIBUTION}`); `FOLDER` is the folder of this file:\n\n"
         "```bash\n"
         f"{evaluate}   # its accuracy, with an interval\n"
         f"{solve:<{len(evaluate)}}   # one question, round by round\n"

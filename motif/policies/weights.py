@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from motif.system.environment import install
 from motif.system.errors import UserError
 from motif.system.files import read_json
 from motif.system.memory import ran_out
@@ -202,7 +203,7 @@ def check_quantization(quantization: str | None, device: "torch.device", key: st
         return
     setting = beside(key, "quantization")
     if importlib.util.find_spec("bitsandbytes") is None:
-        raise UserError(f"{setting}={quantization} needs bitsandbytes: pip install -e '.[quantization]'")
+        raise UserError(f"{setting}={quantization} needs bitsandbytes: {install('quantization')}")
     if device.type != "cuda":
         raise UserError(f"{setting}={quantization} needs a CUDA GPU, and none is visible; or {setting}=null")
 

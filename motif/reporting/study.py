@@ -5,7 +5,6 @@ of it. Jobs write their own, from whatever process or machine they run in. What 
 folder and its lock. Nothing here runs a job, and nothing has to be running; to go on is to type the same command again.
 """
 
-import shlex
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from rich.table import Table
 from motif.reporting.status import FINISHED, Status, status, with_guesses
 from motif.runs.folder import AnotherRun, Run
 from motif.system import console, failures
+from motif.system.environment import typed
 from motif.system.errors import UserError, shown
 from motif.system.files import named, read_json, read_yaml, there, write_json
 from motif.system.locks import reason
@@ -210,9 +210,9 @@ def how_to_go_on(folder: Path, found: Sequence[Status]) -> None:
     plan = told(folder)
     again = [each for each in found if each.state not in UNTOUCHED]
     if again:
-        console.say(f"{'again':<8}{shlex.join(['python', *plan['command']])}    # skips what is finished")
+        console.say(f"{'again':<8}{typed(plan['command'])}    # skips what is finished")
         for each in again if plan.get("grid", True) else []:
-            console.say(f"{'':<8}{shlex.join(['python', plan['command'][0], *each.overrides])}    # this one alone")
+            console.say(f"{'':<8}{typed([plan['command'][0], *each.overrides])}    # this one alone")
 
 
 @failures.program

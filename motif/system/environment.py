@@ -1,10 +1,12 @@
-"""Where a run took place: versions, commit, device, command."""
+"""Where a run takes place (versions, commit, device, command), and what is typed here to start or install something."""
 
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ from typing import Any
 from motif.system.files import read_json
 from motif.system.safe_text import masked
 
+DISTRIBUTION = "motif-rounds"  # what pip calls this package
+CHECKOUT = Path(__file__).parents[2]  # train.py lies there, unless the package was installed from a wheel
 PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "hydra-core", "wandb", "math-verify")
 
 
@@ -35,7 +39,7 @@ def environment(seed: int, before: Path | None = None) -> dict[str, Any]:
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "command": masked(sys.argv),
         "seed": seed,
-        "motif": version("motif"),
+        "motif": version(DISTRIBUTION),
         "git": git_commit(),
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -49,8 +53,32 @@ def environment(seed: int, before: Path | None = None) -> dict[str, Any]:
 
 def git_commit() -> str | None:
     """The commit of this checkout, with `+` where files have changed since; None outside one."""
-    call = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"]
+    if not (CHECKOUT / "train.py").is_file():  # installed, perhaps below somebody else's repository
+        return None
+    call = ["git", "-C", str(CHECKOUT), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"]
     try:
         return subprocess.run(call, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return None
+
+
+def install(extra: str) -> str:
+    """The command that installs what an optional part needs; pip takes the extra from the motif that is installed."""
+    return f"pip install '{DISTRIBUTION}[{extra}]'"
+
+
+def program(name: str) -> str:
+    """What starts `name` (train, evaluate or solve) from the current folder: `python train.py` in a checkout, else the
+    command that pip installed."""
+    file = Path(f"{name}.py")
+    return f"python {file}" if file.is_file() and file.resolve() == CHECKOUT / file else f"motif-{name}"
+
+
+def typed(command: Sequence[str]) -> str:
+    """The words of a program's `sys.argv` as they are typed in a shell."""
+    return shlex.join(command if is_installed(command[0]) else ["python", *command])
+
+
+def is_installed(program: str) -> bool:
+    """Whether `program`, the first word of a `sys.argv`, is a command that pip installed."""
+    return Path(program).stem.startswith("motif-")

@@ -33,7 +33,7 @@ def test_a_bad_setting_of_vllm_is_named(key, value):
 
 def test_where_vllm_is_not_installed_a_line_says_how_to(monkeypatch):
     monkeypatch.setattr("motif.generation.engines.find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"pip install 'motif\[vllm\]'"):
+    with pytest.raises(UserError, match=r"pip install 'motif-rounds\[vllm\]'"):
         VLLM().check()
 
 

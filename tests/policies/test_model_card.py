@@ -93,8 +93,8 @@ def test_every_accuracy_stands_beside_its_interval_n_truncation_and_tokens(card)
 
 def test_the_commands_are_those_of_this_run(card):
     text = card().text
-    assert "python evaluate.py policy=FOLDER dataset=gsm8k rounds=3 " in text
-    assert 'python solve.py policy=FOLDER "question"' in text
+    assert "motif-evaluate policy=FOLDER dataset=gsm8k rounds=3 " in text
+    assert 'motif-solve policy=FOLDER "question"' in text
     assert "PeftModel.from_pretrained(base, " in text and f'revision="{"a" * 40}"' in text
 
 

@@ -245,7 +245,9 @@ def test_peft_settings_that_do_not_fit_are_refused(folder, peft, words):
 def test_four_bits_are_refused_before_anything_is_fetched(folder, monkeypatch):
     monkeypatch.setattr(weights, "fetch", lambda *_: pytest.fail("fetched"))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"model.quantization=4bit needs bitsandbytes: pip install"):
+    with pytest.raises(
+        UserError, match=r"model.quantization=4bit needs bitsandbytes: pip install 'motif-rounds\[quantization\]'"
+    ):
         Pretrained(path="Qwen/Qwen2.5-3B-Instruct", quantization="4bit", peft=LORA).load()
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
     with pytest.raises(UserError, match=r"model.quantization=4bit needs a CUDA GPU"):

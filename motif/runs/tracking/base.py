@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from motif.runs.tracking.wandb import FINISH, SYNC, Watched, first_line
 from motif.system import console
+from motif.system.environment import install
 from motif.system.errors import UserError, one_of, shown, text, whole
 from motif.system.safe_text import masked, visible
 
@@ -178,7 +179,7 @@ class TensorBoard:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
-            raise UserError("tracking=tensorboard needs: pip install 'motif[tensorboard]'") from error
+            raise UserError(f"tracking=tensorboard needs: {install('tensorboard')}") from error
         return _TensorBoardRun(SummaryWriter(str(folder / "tensorboard")))
 
 

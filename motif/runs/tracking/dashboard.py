@@ -14,6 +14,7 @@ from motif.rounds.episode import MOST
 from motif.runs.tracking.base import WandB, prepare
 from motif.runs.tracking.wandb import LATEST, STEP, evaluation_key, first_line
 from motif.system import failures
+from motif.system.environment import install
 from motif.system.errors import UserError
 
 TOKENS = "train/generated_tokens"
@@ -52,9 +53,7 @@ class Dashboard:
             import wandb_workspaces.reports.v2 as wr
             import wandb_workspaces.workspaces as ws
         except ImportError as error:
-            raise UserError(
-                "motif.runs.tracking.dashboard needs wandb-workspaces: pip install 'motif[dashboard]'"
-            ) from error
+            raise UserError(f"motif.dashboard needs wandb-workspaces: {install('dashboard')}") from error
         filters = [ws.Metric("JobType") == "train", *([ws.Metric("Group") == self.group] if self.group else [])]
         return ws.Workspace(
             entity=entity,

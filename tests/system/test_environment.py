@@ -1,0 +1,48 @@
+import subprocess
+import sys
+from importlib.metadata import version
+
+import motif
+from motif.system import environment as here
+from tests.support import ROOT
+
+
+def test_what_is_recorded_of_a_run_names_the_version_and_the_command(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["train.py", "rounds=3", "+api_key=hidden"])
+    found = here.environment(seed=7)
+    assert found["motif"] == version(here.DISTRIBUTION) == motif.__version__
+    assert found["seed"] == 7 and found["command"][:2] == ["train.py", "rounds=3"]
+    assert "hidden" not in str(found["command"])
+    assert found["packages"]["trl"].startswith("1.16.")
+
+
+def test_an_extra_is_installed_by_the_name_on_the_public_index():
+    assert here.install("vllm") == "pip install 'motif-rounds[vllm]'"
+
+
+def test_a_program_is_started_by_its_file_in_a_checkout_and_by_its_command_elsewhere(monkeypatch, tmp_path):
+    monkeypatch.chdir(ROOT)
+    assert here.program("train") == "python train.py"
+    monkeypatch.chdir(tmp_path)
+    assert here.program("train") == "motif-train"
+    (tmp_path / "solve.py").write_text("")  # somebody else's
+    assert here.program("solve") == "motif-solve"
+
+
+def test_a_command_is_typed_again_as_it_was_typed():
+    assert here.typed(["train.py", "-m", "name=a b"]) == "python train.py -m 'name=a b'"
+    assert here.typed(["motif-train", "seed=0"]) == "motif-train seed=0"
+
+
+def test_no_commit_is_told_where_the_package_lies_in_somebody_elses_repository(monkeypatch, tmp_path):
+    for words in (["init", "-q"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x", "--allow-empty"]):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    monkeypatch.setattr(here, "CHECKOUT", tmp_path)
+    assert here.git_commit() is None
+    (tmp_path / "train.py").write_text("")
+    assert len(here.git_commit().rstrip("+")) == 40
+
+
+def test_motif_is_imported_at_once():
+    heavy = "{'torch', 'hydra', 'rich', 'numpy', 'transformers'} & {name.split('.')[0] for name in sys.modules}"
+    subprocess.run([sys.executable, "-c", f"import sys, motif; assert not {heavy}"], cwd=ROOT, check=True)
