@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose
+from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
@@ -23,6 +24,9 @@ from motif.system.targets import check_trusted, current_target, with_targets
 
 # conf/hydra/launcher has the plugins' own names, and is meant to be checked by their schemas
 warnings.filterwarnings("ignore", r"(?s).*is validated against ConfigStore schema with the same name")
+
+# Hydra copies its store of schemas at each composition, and 128 times for --help; what it reads there it copies anyway
+ConfigStore.__deepcopy__ = lambda store, memo: store  # type: ignore[attr-defined]
 
 PACKAGE = Path(__file__).parents[1]
 CONF = next(folder for folder in (PACKAGE.parent / "conf", PACKAGE / "conf") if (folder / "config.yaml").is_file())
