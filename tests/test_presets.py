@@ -1,6 +1,7 @@
 """Every preset runs one step, with the tiny model and the chain task in the place of what needs a network and a GPU."""
 
 import json
+import re
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -41,7 +42,7 @@ def test_a_preset_takes_a_step(tmp_path, preset):
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_opens_with_its_command_its_cost_and_its_question(preset):
     head = (CONF / "experiment" / f"{preset}.yaml").read_text()
-    assert head.startswith("# @package _global_\n# python train.py experiment=" + preset)
+    assert re.match(rf"# @package _global_\n# .+\n# python train.py experiment={preset}\b", head)
     assert "Question:" in head and ("Expected" in head or "Published" in head)
 
 
