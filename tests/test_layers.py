@@ -1,8 +1,10 @@
 """Rooms, from the ground up: imports between rooms look down only, and heavy libraries stay where they belong."""
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 
 import pytest
 
@@ -22,6 +24,12 @@ ROOMS = [  # an import looks down this list, or stays in its room
     "",  # experiment, cli, sweeps, programs: the top
 ]
 FREE_OF_HYDRA = set(ROOMS) - {""}  # but for system/config, which builds what Hydra has composed
+PRIVATE = {"generation.private", "hydra_private"}  # may touch what libraries do not promise
+NOT_PRIVATE = {  # although they begin so
+    *("_replace", "_exit"),  # of Python's own: documented
+    "_target_",  # a key of Hydra's configurations
+    "_to_model",  # of wandb_workspaces: the only way to see what would be sent
+}
 HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "wandb", "accelerate", "scipy", "math_verify", "vllm"}
 MAY_BE_HEAVY = {"generation.kv_cache", "generation.decoding", "training.trainer", "training.trl_config"}
 
@@ -87,6 +95,44 @@ def test_hydra_is_known_at_the_top_and_where_objects_are_built(path):
     assert not found or shown(path) == "system.config" or room(shown(path)) not in FREE_OF_HYDRA
 
 
+def private(path):
+    """What a module touches of libraries that these do not promise: submodules of TRL, names with an underscore."""
+    tree = ast.parse(path.read_text())
+    own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.endswith("__"):
+            mine = node.attr in own or (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"))
+            if not mine and node.attr not in NOT_PRIVATE:
+                yield ast.unparse(node)
+    for name in imports(path):
+        if name.startswith(("trl.trainer.", "trl.generation.", "trl.experimental.")) or "._" in name:
+            yield name
+
+
+@pytest.mark.parametrize("path", modules(), ids=shown)
+def test_private_parts_of_libraries_are_touched_in_one_module_each(path):
+    assert shown(path) in PRIVATE or not list(private(path))
+
+
+def test_such_touches_are_found(tmp_path):
+    file = tmp_path / "touches.py"
+    lines = [
+        "from trl.trainer.utils import pad",
+        "import hydra._internal.utils",
+        "self._mine, trainer._theirs",
+        "x.__doc__",
+    ]
+    file.write_text("\n".join(lines))
+    assert sorted(private(file)) == ["hydra._internal.utils", "trainer._theirs", "trl.trainer.utils.pad"]
+
+
+def test_trl_is_held_to_the_minor_version_whose_private_parts_are_used():
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    (trl,) = [each for each in needed if each.startswith("trl")]
+    low, high = re.fullmatch(r"trl>=1\.(\d+),<1\.(\d+)", trl).groups()
+    assert int(high) == int(low) + 1
+
+
 @pytest.mark.parametrize("path", modules(), ids=shown)
 def test_a_module_opens_with_what_it_is_and_stays_small(path):
     text = path.read_text()
@@ -103,9 +149,8 @@ def test_nothing_but_its_own_files_knows_the_embedded_task_and_model(path):
 
 @pytest.mark.parametrize("name", [name for name in ROOMS if name])
 def test_a_room_is_entered_without_torch(name):
-    code = (
-        f"import sys, motif.{name}; sys.exit(', '.join({{'torch', 'transformers', 'trl', 'wandb'}} & set(sys.modules)))"
-    )
+    code = f"""import sys, motif.{name}
+sys.exit(", ".join({{"torch", "transformers", "trl", "wandb"}} & set(sys.modules)) or 0)"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
     assert done.returncode == 0, done.stderr
 
