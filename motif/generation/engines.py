@@ -11,13 +11,15 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any, ClassVar, Protocol
 
-from motif.generation.vllm_requests import Ask, ask_engine, ask_server, exact, grouped, pooled, requests, settings
 from motif.generation.vllm_retry import check_alive, gone, make_last, reach
 from motif.policies.pretrained import Policy
 from motif.rounds.prompts import Conversation
 from motif.rounds.replies import Generate, Reply, Sampling
 from motif.system.environment import install
 from motif.system.errors import UserError, number, one_of, whole
+
+from motif.generation import private
+from motif.generation.vllm_requests import Ask, ask_engine, ask_server, exact, grouped, pooled, requests, settings
 
 
 class Engine(Protocol):
@@ -120,9 +122,8 @@ class VLLM:
                     f"a prompt of {longest} tokens and a reply of {sampling.tokens} do not fit into vLLM's {limit}; "
                     "raise generation.max_length, or lower the tokens of a round (episode.tokens)"
                 )
-            if trainer and trainer._last_loaded_step != trainer.state.global_step:  # TRL's own mark
-                engine.sync_weights()
-                trainer._last_loaded_step = trainer.state.global_step
+            if trainer:
+                private.renew(trainer, engine)
             groups = grouped(prompts)
             asked = requests(groups, sampling)
             written = pooled(engine, asked, lambda all_: ask(all_, settings(sampling, policy.end_ids)))
@@ -144,7 +145,6 @@ class VLLM:
         it is made here, and the trainer told of it, which then corrects for the engine's log-probabilities.
         """
         from accelerate import Accelerator
-        from trl.generation.vllm_generation import VLLMGeneration
 
         if trainer and trainer.use_vllm:
             return trainer.vllm_generation
@@ -156,7 +156,7 @@ class VLLM:
         if asks:  # TRL itself would wait for ever for one that takes the connection and says nothing
             reach(self.base_url.rstrip("/"), self.wait)
         try:
-            engine = VLLMGeneration(
+            engine = private.vllm_engine(
                 model=trainer.model if trainer else policy.model,
                 accelerator=accelerator,
                 processing_class=policy.tokenizer,
@@ -181,7 +181,7 @@ class VLLM:
         if asks:
             make_last(engine, self.wait)
         if trainer:
-            trainer.use_vllm, trainer.vllm_generation, trainer._last_loaded_step = True, engine, -1
+            private.take_engine(trainer, engine)
         else:
             engine.sync_weights()
         return engine

@@ -13,6 +13,8 @@ import torch
 from transformers import AttentionInterface
 from transformers.cache_utils import Cache, DynamicLayer
 
+from motif.generation import private
+
 FIRST_ROOM = 64  # new tokens that a cache has room for before it first grows
 GROUPED = "motif_grouped"  # our attention for captured steps, in the library's table
 
@@ -165,14 +167,13 @@ def placed(rooms: list[Room], place: torch.Tensor) -> Iterator[None]:
 @contextmanager
 def grouped_attention(model: Any) -> Iterator[None]:
     """Within the block a single query attends without copying keys and values for each of its heads."""
-    config = model.config.get_text_config()
-    before = config._attn_implementation
+    before = private.attention(model)
     AttentionInterface.register(GROUPED, grouped)
-    config._attn_implementation = GROUPED
+    private.set_attention(model, GROUPED)
     try:
         yield
     finally:
-        config._attn_implementation = before
+        private.set_attention(model, before)
 
 
 def grouped(
@@ -193,6 +194,6 @@ def capturable(model: Any) -> bool:
     return (
         model.device.type == "cuda"
         and not getattr(model, "is_quantized", False)
-        and config._attn_implementation in ("sdpa", "eager")
+        and private.attention(model) in ("sdpa", "eager")
         and not getattr(config, "use_sliding_window", False)
     )

@@ -17,6 +17,8 @@ from motif.generation.vllm_retry import BEAT, PLACES, SILENCE
 from motif.rounds.replies import EngineLost, Sampling
 from motif.system.memory import OutOfMemory, ran_out
 
+from motif.generation import private
+
 
 class Request(NamedTuple):
     """`n` replies to one prompt (token ids), the i-th drawn with `seed` + i."""
@@ -65,17 +67,14 @@ def ask_engine(engine: Any, asked: Sequence[Request], keywords: dict[str, Any]) 
 
     try:
         if engine.enable_sleep_mode:
-            if engine._llm_weights_sleeping:
-                engine.sync_weights()
-            engine.llm.wake_up(tags=["kv_cache"])
+            private.wake(engine)
         outputs = engine.llm.generate(
             [{"prompt_token_ids": request.prompt} for request in asked],
             sampling_params=[SamplingParams(n=request.n, seed=request.seed, **keywords) for request in asked],
             use_tqdm=False,
         )
         if engine.enable_sleep_mode:
-            engine.llm.sleep(level=2)
-            engine._llm_weights_sleeping = True
+            private.put_to_sleep(engine)
     except Exception as error:
         if type(error).__name__ in ("EngineDeadError", "EngineGenerateError"):  # vLLM's, whose module moves about
             raise EngineLost(f"vLLM, which generates in this process, died: {error}") from error

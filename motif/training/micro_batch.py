@@ -4,6 +4,8 @@ from typing import Any
 
 from motif.system.errors import UserError
 
+from motif.generation import private
+
 SPARE = 0.85  # of free memory that a step may take; the rest is for what a trial does not see
 
 
@@ -45,7 +47,6 @@ def micro_batch(
 def _peak(model: Any, rows: int, prompt: int, completion: int, bf16: bool) -> int:
     """Bytes that a forward and backward pass of `rows` rows takes at its peak, beyond what lay there before."""
     import torch
-    from trl.trainer.utils import selective_log_softmax
 
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats(model.device)
@@ -57,7 +58,7 @@ def _peak(model: Any, rows: int, prompt: int, completion: int, bf16: bool) -> in
     try:
         with torch.random.fork_rng(devices=[model.device]), torch.autocast("cuda", dtype=torch.bfloat16, enabled=bf16):
             logits = model(input_ids=ids, logits_to_keep=completion + 1, use_cache=False).logits[:, :-1]
-            selective_log_softmax(logits, ids[:, -completion:]).sum().backward()
+            private.selected(logits, ids[:, -completion:]).sum().backward()
         return torch.cuda.max_memory_allocated(model.device) - before
     finally:
         for weight, grad in zip(model.parameters(), kept, strict=True):

@@ -20,6 +20,8 @@ from motif.system.files import read_json, write_json
 from motif.system.memory import OutOfMemory, ran_out, release
 from motif.tasks.grading.judge import NoJudge
 
+from motif.generation import private
+
 
 class LastStep:
     """What a checkpoint of the last finished step needs besides weights and optimiser.
@@ -48,7 +50,7 @@ class LastStep:
         ledger, states, trainer.state.num_input_tokens_seen = self.kept
         self.ledger.restore(ledger)
         put_back(states)
-        trainer._save_checkpoint(trainer.model_wrapped, None)
+        private.save_checkpoint(trainer)
         trainer.callback_handler.on_save(trainer.args, trainer.state, trainer.control)
 
 
@@ -60,7 +62,7 @@ def train_on(trainer: Any, last: LastStep, found: Checkpoint | None) -> None:
     """
     while True:
         if found and (size := found.note.get("micro_batch")) and size < trainer.args.per_device_train_batch_size:
-            take(trainer, size)
+            private.begin_anew(trainer, size)
         try:
             return trainer.train(resume_from_checkpoint=str(found.folder) if found else None)
         except (EngineLost, NoJudge, OutOfMemory) as error:
@@ -83,7 +85,7 @@ def train_on(trainer: Any, last: LastStep, found: Checkpoint | None) -> None:
         last.ledger.restore(found.note["ledger"])
         last.ledger.redone = lost(last.run, last.ledger)
         last.run.cut(found.note["positions"])
-        take(trainer, size)
+        private.begin_anew(trainer, size)
         release()
 
 
@@ -112,23 +114,11 @@ def averaged(trainer: Any) -> str:
     """What makes the objective depend on how a step is cut: a mean over the tokens of each part; '' for nothing."""
     if trainer.loss_type == "bnpo":  # the others divide by rows, of which each part has as many, or by all of a step
         return "algo.trainer.loss_type=bnpo is a mean over the tokens of each part"
-    if trainer._entropy_bonus_enabled:
+    if private.rewards_entropy(trainer):
         return "the bonus for entropy is a mean over the tokens of each part"
     if trainer.top_entropy_quantile < 1:
         return "algo.trainer.top_entropy_quantile is of the tokens of each part"
     return "the router's loss is a mean over the tokens of each part" if trainer.aux_loss_enabled else ""
-
-
-def take(trainer: Any, size: int) -> None:
-    """Let `trainer` begin anew with micro-batches of `size` rows; a step has as many rows as before."""
-    arguments = trainer.args
-    parts = arguments.per_device_train_batch_size * arguments.gradient_accumulation_steps // size
-    arguments.per_device_train_batch_size = trainer._train_batch_size = size
-    arguments.gradient_accumulation_steps = arguments.steps_per_generation = parts
-    trainer._step, trainer._buffered_inputs, trainer._current_train_step_time = 0, None, 0.0
-    trainer._metrics["train"].clear()
-    trainer._pending_metrics.clear()
-    trainer.model.zero_grad(set_to_none=True)
 
 
 def going_on(run: Run) -> str:

@@ -14,9 +14,6 @@ from typing import Any, cast
 import torch
 from accelerate import PartialState
 from datasets import Dataset
-from transformers import PrinterCallback, TrainerCallback
-from trl import GRPOConfig, GRPOTrainer
-
 from motif.policies.pretrained import Policy
 from motif.rounds.records import as_record
 from motif.runs.budget import Limits, reached
@@ -30,9 +27,13 @@ from motif.system.console import Report
 from motif.system.errors import UserError
 from motif.system.signals import Stopped, handled
 from motif.training.nonfinite import check_finite, not_finite, trained, within_range
-from motif.training.resume import LastStep, lost, newest, train_on
 from motif.training.rollout import Rollout
 from motif.training.watchdogs import Alarm, Watch
+from transformers import PrinterCallback, TrainerCallback
+from trl import GRPOConfig, GRPOTrainer
+
+from motif.generation import private
+from motif.training.resume import LastStep, lost, newest, train_on
 
 KEPT = ("loss", "grad_norm", "learning_rate", "entropy", "kl", "reward", "reward_std")  # of TRL's own log
 
@@ -154,20 +155,9 @@ OWN_METRICS = {
 }
 
 
-class OwnAdvantages(GRPOTrainer):
-    """TRL's trainer, but for the advantages of the rollout's algorithm in the place of those that TRL made."""
-
-    def _generate_and_score_completions(self, inputs: Any) -> dict[str, Any]:
-        output = super()._generate_and_score_completions(inputs)
-        made = cast(Rollout, self.rollout_func).advantages
-        assert made is not None and len(made) == len(output["advantages"])
-        output["advantages"] = torch.tensor(made).to(output["advantages"])
-        return output
-
-
 def make_trainer(policy: Policy, arguments: GRPOConfig, rollout: Rollout) -> GRPOTrainer:
     """TRL's trainer of `policy`, which has done nothing yet."""
-    trainer = (GRPOTrainer if rollout.algorithm.by_trl else OwnAdvantages)(
+    trainer = GRPOTrainer(
         model=policy.model,
         reward_funcs=rollout.reward_functions(),  # type: ignore[arg-type]
         args=arguments,
@@ -176,6 +166,8 @@ def make_trainer(policy: Policy, arguments: GRPOConfig, rollout: Rollout) -> GRP
         rollout_func=rollout,
     )
     trainer.remove_callback(PrinterCallback)
+    if not rollout.algorithm.by_trl:
+        private.own_advantages(trainer, lambda: rollout.advantages or [])
     return trainer
 
 
@@ -216,7 +208,7 @@ def train(
     forget_peak()
     steps, model = trainer.args.max_steps, cast(torch.nn.Module, trainer.model)
     if found and (found.step >= steps or reached(limits, ledger)):  # from its end the trainer would take one more
-        trainer._load_from_checkpoint(str(found.folder))
+        private.load_weights(trainer, found.folder)
         trainer.state.global_step = found.step  # by which an engine knows that the weights are others
         model.eval()
         return
