@@ -13,14 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import CompactHydraException, HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
-
 from motif.policies.pretrained import choices_of
 from motif.reporting.study import Job
 from motif.runs.identity import derived_name, identity, identity_hash
@@ -31,6 +26,10 @@ from motif.system.files import read_json, read_yaml
 from motif.system.locks import Busy, reason
 from motif.system.signals import Stopped, at_once
 from motif.system.targets import check_trusted, current_target, with_targets
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from motif import hydra_private
 
 interrupted = threading.Event()  # set where Ctrl-C was let pass, or has stopped a job
 
@@ -151,7 +150,7 @@ def run_name(config: DictConfig, choices: Any, words: Sequence[str], extra: Sequ
 
 def one_job(words: Sequence[str]) -> list[str]:
     """These overrides as a sweep spells them, 0.001 for 1e-3, so that a run has one name however it was begun."""
-    (job,) = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(list(words)), None)[0]
+    (job,) = hydra_private.jobs(words)
     return [re.sub(r"=(True|False)$", lambda found: found[0].lower(), word) for word in job]
 
 

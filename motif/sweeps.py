@@ -21,17 +21,10 @@ from typing import Any, NoReturn
 
 import yaml
 from hydra import compose, initialize_config_dir
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra._internal.utils import get_args_parser
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
-
-from motif.cli import Mistake, interrupted, run_name
 from motif.reporting.study import jobs_of, last_screen, launch
 from motif.system import console, failures
 from motif.system.config import CONF, PACKAGE, one_line
@@ -39,16 +32,13 @@ from motif.system.environment import install
 from motif.system.errors import UserError, hint, shown
 from motif.system.files import explained, write_text
 from motif.system.safe_text import masked, visible
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from motif import hydra_private
+from motif.cli import Mistake, interrupted, run_name
 
 NEEDED = {"ray": "pip install hydra-ray-launcher"}  # by launchers that are in no extra of ours
-
-
-class Told(JobReturn):
-    """What came of a job that has said itself what ended it. Whoever asks for it is told without a line of Hydra's."""
-
-    @property  # type: ignore[misc]  # read alone: nobody sets it once a job has ended
-    def return_value(self) -> Any:
-        raise self._return_value
 
 
 class Plan(Callback):
@@ -70,7 +60,7 @@ class Plan(Callback):
         grid = hydra.sweeper._target_.endswith("BasicSweeper")
         if "optuna" in hydra.sweeper._target_:
             import_module("optuna").logging.set_verbosity(logging.WARNING)
-        jobs = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(words), None)[0] if grid else []
+        jobs = hydra_private.jobs(words) if grid else []
         if grid and not jobs:
             raise SystemExit(f"error: these settings make no job: {' '.join(words)}")
         preset = hydra.runtime.choices.get("sweeps")
@@ -105,8 +95,7 @@ class Plan(Callback):
                 write_text(file, yaml.safe_dump(clean, sort_keys=False))
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
-        if isinstance(job_return._return_value, Mistake):
-            job_return.__class__ = Told
+        hydra_private.keep_quiet(job_return, Mistake)
 
 
 def installed(module: str) -> bool:
@@ -209,7 +198,7 @@ def check_options(words: Sequence[str]) -> None:
     def refuse(message: str) -> NoReturn:
         raise SystemExit(f"error: {message}; settings are typed as KEY=VALUE, --help shows them")
 
-    parser = get_args_parser()
+    parser = hydra_private.options()
     parser.error = refuse  # type: ignore[method-assign]
     parser.parse_args([word for word in words if word != "--version"])
 
