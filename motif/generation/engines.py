@@ -11,15 +11,14 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any, ClassVar, Protocol
 
+from motif.generation import private
+from motif.generation.vllm_requests import Ask, ask_engine, ask_server, exact, grouped, pooled, requests, settings
 from motif.generation.vllm_retry import check_alive, gone, make_last, reach
 from motif.policies.pretrained import Policy
 from motif.rounds.prompts import Conversation
 from motif.rounds.replies import Generate, Reply, Sampling
 from motif.system.environment import install
 from motif.system.errors import UserError, number, one_of, whole
-
-from motif.generation import private
-from motif.generation.vllm_requests import Ask, ask_engine, ask_server, exact, grouped, pooled, requests, settings
 
 
 class Engine(Protocol):

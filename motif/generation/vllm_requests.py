@@ -13,11 +13,10 @@ from itertools import accumulate, groupby
 from multiprocessing.pool import ThreadPool
 from typing import Any, NamedTuple
 
+from motif.generation import private
 from motif.generation.vllm_retry import BEAT, PLACES, SILENCE
 from motif.rounds.replies import EngineLost, Sampling
 from motif.system.memory import OutOfMemory, ran_out
-
-from motif.generation import private
 
 
 class Request(NamedTuple):

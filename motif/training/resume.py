@@ -11,6 +11,7 @@ import json
 import random
 from typing import Any
 
+from motif.generation import private
 from motif.rounds.replies import EngineLost
 from motif.runs.checkpoints import Checkpoint
 from motif.runs.folder import Run, checkpoints
@@ -19,8 +20,6 @@ from motif.system import console, processes
 from motif.system.files import read_json, write_json
 from motif.system.memory import OutOfMemory, ran_out, release
 from motif.tasks.grading.judge import NoJudge
-
-from motif.generation import private
 
 
 class LastStep:
