@@ -194,8 +194,10 @@ def training(policy: Policy, device: str, windows: tuple[int, int], steps: int) 
         run.begin({})
         arguments = trainer_arguments(algorithm, episode, reward, 0, run.checkpoints, Checkpoints(every=10**6))
         questions = [Question(f"q{n}", f"{QUESTION.text} t{n}", "1") for n in range(8)]
-        rollout = Rollout(algorithm, episode, reward, questions, generator(policy), policy.tokenizer, ledger, 0)
-        rollout.check = Guard().watch(episode.sampling, cut=False)
+        generate, check = generator(policy), Guard().watch(episode.sampling, cut=False)
+        settings = {"seed": 0, "check": check}
+        made = lambda trainer: generate  # noqa: E731
+        rollout = Rollout(algorithm, episode, reward, questions, made, policy.tokenizer, ledger, **settings)
         if device == "cuda":
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()

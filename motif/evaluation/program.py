@@ -6,29 +6,29 @@ table holds all of its jobs.
 
 import hashlib
 import json
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from motif.evaluation.evaluate import Evaluation, evaluate
+from motif.evaluation.evaluate import Evaluation
 from motif.evaluation.lm_eval import export
-from motif.evaluation.scores import RESULT, disagreements, summarise
+from motif.evaluation.measure import measure, title_of
+from motif.evaluation.scores import RESULT
 from motif.evaluation.terminal import RATES, by_round_lines, results_table, sample_lines
 from motif.policies import weights
 from motif.policies.pretrained import Policy, check_policy, open_policy, policy_name
 from motif.rounds.episode import Episode
 from motif.rounds.replies import Generate
 from motif.runs.folder import Run
-from motif.runs.ledger import forget_peak, of_evaluation
+from motif.runs.ledger import Ledger, forget_peak
 from motif.system import console
 from motif.system.errors import UserError, of_kind, one_of, text, whole
 from motif.system.files import read_json, write_json
 from motif.system.locks import Lock
 from motif.system.safe_text import masked
-from motif.tasks.questions import Dataset, Question, fingerprint
+from motif.tasks.questions import Dataset, fingerprint
 from motif.training.published import Flaws
 
 Measure = Callable[[Policy, Generate, Path], Mapping[str, Any]]  # of a policy, keeping records in the file
@@ -104,15 +104,27 @@ class Evaluator:
         several = f"-x{self.samples}" if self.samples > 1 else ""
         stem = self.folder() / f"{self.dataset.name}-r{self.rounds}{several}-{key}"
 
-        def measure(policy: Policy, generate: Generate, records_file: Path) -> Mapping[str, Any]:
-            return {**identity, **self._measure(policy, generate, questions, episode, settings, records_file)}
+        def made(policy: Policy, generate: Generate, file: Path) -> Mapping[str, Any]:
+            forget_peak()
+            return identity | measure(
+                questions,
+                episode,
+                policy,
+                generate,
+                settings,
+                file,
+                seed=self.seed,
+                marks=self.flaws.marks(),
+                ledger=Ledger(),
+                title=title_of(self.dataset.name, self.rounds),
+            )
 
         records_file, result_file = measured_once(
-            stem, self.overwrite, self.policy, self.options, self.generation, measure
+            stem, self.overwrite, self.policy, self.options, self.generation, made
         )
         result = measured(result_file)
-        made = [export(records_file, result, stem.parent)] if self.format == "lm_eval" else []
-        show({**result, "policy": policy_name(self.policy)}, [records_file, *made])
+        copies = [export(records_file, result, stem.parent)] if self.format == "lm_eval" else []
+        show({**result, "policy": policy_name(self.policy)}, [records_file, *copies])
         return result
 
     def folder(self) -> Path:
@@ -121,30 +133,6 @@ class Evaluator:
         if run.is_run():
             return run.evaluation
         return Path(self.outputs) / "evaluations" / policy_name(self.policy)
-
-    def _measure(
-        self,
-        policy: Policy,
-        generate: Generate,
-        questions: Sequence[Question],
-        episode: Episode,
-        settings: Evaluation,
-        file: Path,
-    ) -> dict[str, Any]:
-        title = f"{self.dataset.name}, {self.rounds} round{'s' * (self.rounds > 1)}"
-        started = time.monotonic()
-        forget_peak()
-        with console.progress(title, len(questions)) as report:
-            records = evaluate(
-                questions, episode, generate, policy.tokenizer, settings, file, self.seed, report, self.flaws.marks()
-            )
-        elapsed = time.monotonic() - started
-        return {
-            "budget": episode.budget(),
-            **summarise(records),
-            "compute": of_evaluation(records, policy.model, elapsed),
-            "disagreeing": disagreements(records),
-        }
 
 
 def check_asked(policy: Any, dataset: Any, episode: Any, flaws: Any, options: Any) -> None:

@@ -1,34 +1,31 @@
-"""Accuracy on questions that are not trained on, measured now and then while training goes on.
+"""Accuracy on validation questions, measured now and then while training goes on.
 
 It changes nothing of training: greedy or drawn, its replies have random numbers of their own, and it comes between
 steps. A measurement that a kill interrupted goes on where it was, one that is finished is read.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from motif.evaluation.evaluate import Evaluation, evaluate
-from motif.evaluation.scores import summarise
-from motif.policies.pretrained import Policy
+from motif.evaluation.evaluate import Evaluation, Grade
+from motif.evaluation.measure import measure
+from motif.policies.policy import Policy
 from motif.rounds.episode import Episode
 from motif.rounds.replies import Generate
-from motif.runs.folder import Run
-from motif.runs.ledger import Ledger, of_evaluation
+from motif.runs.ledger import Ledger
 from motif.system import processes
 from motif.system.errors import UserError
 from motif.system.files import read_json, write_json
-from motif.tasks.questions import Question
-
-if TYPE_CHECKING:
-    from motif.experiment import Experiment
+from motif.tasks.questions import Dataset, Question
 
 
 @dataclass(frozen=True)
-class HeldOut:
-    """Measures `questions` in `episode` after `every` so many steps (0: never), as `settings` say; what it leaves lies
-    in `folder`."""
+class Validation:
+    """Measures `questions` in `episode` after `every` so many steps (0: never).
+
+    `settings` say how replies are drawn, `marks` grades them, and what is measured lies in `folder`.
+    """
 
     questions: list[Question]
     episode: Episode
@@ -36,51 +33,45 @@ class HeldOut:
     folder: Path
     every: int
     seed: int
-    marks: Callable[..., None]
+    marks: Grade
 
-    @classmethod
-    def of(cls, experiment: "Experiment", run: Run) -> "HeldOut":
-        """What `watch.every` asks for: validation questions of the data set that is trained on, in as many rounds as
-        are trained, drawn as in an evaluation."""
-        watch, dataset = experiment.watch, experiment.dataset
-        questions = dataset.validation()[: watch.questions] if watch.every else []
-        if watch.every and not questions:
-            raise UserError(f"watch.every={watch.every}: {dataset.name} has no validation questions; watch.every=0")
-        rounds = experiment.algo.rounds(experiment.rounds)
-        return cls(
-            questions,
-            experiment.measured("trained", dataset.name, rounds),
-            experiment.evaluation,
-            run.folder / "held_out",
-            watch.every,
-            experiment.seed,
-            experiment.flaws.marks(),
-        )
-
-    def measurement(self, policy: Policy, generate: Generate, ledger: Ledger) -> Callable[[int], dict[str, float]]:
-        """A function of the step that has just ended: `held_out/accuracy` of the policy as it is now, every so many
-        steps, else nothing."""
-
-        def measure(step: int) -> dict[str, float]:
-            if not self.every or step % self.every:
-                return {}
-            file = self.folder / f"step-{step:06d}-n{len(self.questions)}.jsonl"
-            result = file.with_suffix(".json")
-            made = read_json(result) if processes.first() and result.is_file() else None
-            if (found := processes.of_first(made)) is None:
-                before = ledger.seconds["held_out"]
-                with ledger.phase("held_out"):
-                    how = (self.episode, generate, policy.tokenizer, self.settings, file, self.seed)
-                    records = evaluate(self.questions, *how, grade=self.marks)
-                compute = of_evaluation(records, policy.model, ledger.seconds["held_out"] - before)
-                found = {"step": step, **summarise(records), "compute": compute}
-                if processes.first():
-                    write_json(result, found)
-            return {"held_out/accuracy": found["accuracy"]}
-
-        return measure
+    def accuracy(self, step: int, policy: Policy, generate: Generate, ledger: Ledger) -> dict[str, float]:
+        """`held_out/accuracy` of the policy after `step`, in every `every`-th step; else nothing."""
+        if not self.every or step % self.every:
+            return {}
+        file = self.folder / f"step-{step:06d}-n{len(self.questions)}.jsonl"
+        lies = file.with_suffix(".json")
+        result = processes.of_first(read_json(lies) if processes.first() and lies.is_file() else None)
+        if result is None:
+            result = {"step": step} | measure(
+                self.questions,
+                self.episode,
+                policy,
+                generate,
+                self.settings,
+                file,
+                seed=self.seed,
+                marks=self.marks,
+                ledger=ledger,
+                phase="held_out",
+            )
+            if processes.first():
+                write_json(lies, result)
+        return {"held_out/accuracy": result["accuracy"]}
 
     def results(self) -> list[dict[str, Any]]:
         """What was measured, in the order of steps: accuracy, its interval, n and what it cost."""
-        found = [read_json(file) for file in sorted(self.folder.glob("step-*.json"))]
-        return [{key: each[key] for key in ("step", "accuracy", "interval", "n", "compute")} for each in found]
+        results = [read_json(file) for file in sorted(self.folder.glob("step-*.json"))]
+        return [{key: each[key] for key in ("step", "accuracy", "interval", "n", "compute")} for each in results]
+
+
+def validation_questions(dataset: Dataset, every: int, most: int) -> list[Question]:
+    """The first `most` validation questions of `dataset`; none where they are measured never (`every` is 0).
+
+    Raises:
+        UserError: where the data set has none.
+    """
+    questions = dataset.validation()[:most] if every else []
+    if every and not questions:
+        raise UserError(f"watch.every={every}: {dataset.name} has no validation questions; watch.every=0")
+    return questions

@@ -54,7 +54,7 @@ class Tree:
     def paths(self) -> Iterator[Path]:
         """Every trajectory, from first-round reply to last-round reply."""
         for root in self.roots:
-            yield from futures((root,))
+            yield from continuations((root,))
 
     def nodes(self) -> Iterator[Node]:
         """Every node, parents before children."""
@@ -65,10 +65,10 @@ class Tree:
             waiting.extend(node.children)
 
 
-def futures(path: Path) -> list[Path]:
+def continuations(path: Path) -> list[Path]:
     """The full trajectories that begin with `path`; `path` itself where it ends in the last round."""
     children = path[-1].children
-    return [future for child in children for future in futures((*path, child))] if children else [path]
+    return [each for child in children for each in continuations((*path, child))] if children else [path]
 
 
 def main_line(root: Node) -> Path:

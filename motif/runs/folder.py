@@ -20,9 +20,10 @@ outputs/<name>/
 import gzip
 import json
 import os
+import shutil
 import uuid
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from motif.runs import checkpoints
 from motif.runs.identity import PLUMBING, differing, identity, identity_hash
 from motif.system import console, processes
 from motif.system.errors import UserError, whole
-from motif.system.files import FORMAT, append, left_of, read_json, read_yaml, remove, sync
+from motif.system.files import FORMAT, append, left_of, read_json, read_yaml, remove, sync, unwritable
 from motif.system.files import write_json as write_json
 from motif.system.files import write_text as write_text
 from motif.system.locks import Lock
@@ -170,6 +171,19 @@ class Run:
         Of the processes of one training the first holds it for all.
         """
         return Lock(self.lock, str(self.folder), say=console.say) if processes.first() else nullcontext()
+
+    @contextmanager
+    def writing(self, command: str) -> Iterator[None]:
+        """Within it, a disk that cannot be written is a `UserError` that says with which `command` to go on. The draft
+        of a checkpoint is removed then, since it takes the room that has to be made."""
+        try:
+            yield
+        except Exception as error:
+            words = unwritable(error, self.folder)
+            shutil.rmtree(checkpoints.drafts(self.checkpoints), ignore_errors=True)
+            if words:
+                raise UserError(f"{words}, and {command} continues{self.from_where()}") from error
+            raise
 
     def summary(self) -> dict[str, Any] | None:
         """The result where the run is finished, else None."""

@@ -1,4 +1,4 @@
-"""From what replies are worth to advantages: baseline, spread, and the weight of a reply in the loss. Plain numbers.
+"""From what replies are each to advantages: baseline, spread, and the weight of a reply in the loss. Plain numbers.
 
 A group is what one question has trained: the rows of its m trajectories, one row a trained reply. A trajectory counts
 once, however many rows it has, in the baseline, in the spread and in the loss.
@@ -14,7 +14,7 @@ FLAT = 1e-8  # a difference that is none
 
 
 @dataclass(frozen=True, slots=True)
-class Worth:
+class Return:
     """A row's reward: the `outcome` of its futures and its `own` terms, both weighted; `trajectory` says whose row it
     is, `share` is 1/T for a trajectory of T rows, `round` the one it was written in."""
 
@@ -29,46 +29,46 @@ class Worth:
         return self.outcome + self.own
 
 
-def mean(values: Sequence[float], worths: Sequence[Worth]) -> float:
+def mean(values: Sequence[float], returns: Sequence[Return]) -> float:
     """The mean over trajectories of the means over their rows: Σ share·value / Σ share."""
-    return sum(worth.share * value for worth, value in zip(worths, values, strict=True)) / trajectories(worths)
+    return sum(each.share * value for each, value in zip(returns, values, strict=True)) / trajectories(returns)
 
 
-def trajectories(worths: Sequence[Worth]) -> float:
-    return sum(worth.share for worth in worths)
+def trajectories(returns: Sequence[Return]) -> float:
+    return sum(each.share for each in returns)
 
 
-def against_the_group(worths: Sequence[Worth]) -> list[float]:
+def against_the_group(returns: Sequence[Return]) -> list[float]:
     """r − the group's mean (GRPO, arXiv 2402.03300, eq. 3): of outcomes over the trajectories, of own terms over the
     replies of the same round. What is asked of a reply differs by round, and a round that is always well formed says
     nothing for what was written in it."""
-    outcome = mean([worth.outcome for worth in worths], worths)
+    outcome = mean([each.outcome for each in returns], returns)
     return [
-        worth.outcome - outcome + worth.own - fmean(other.own for other in worths if other.round == worth.round)
-        for worth in worths
+        each.outcome - outcome + each.own - fmean(other.own for other in returns if other.round == each.round)
+        for each in returns
     ]
 
 
-def against_the_others(worths: Sequence[Worth]) -> list[float]:
+def against_the_others(returns: Sequence[Return]) -> list[float]:
     """r − the mean of the other trajectories (leave-one-out, RLOO, arXiv 2402.14740, eq. 8), own terms of the same
     round."""
     return [
-        worth.outcome - mean([other.outcome for other in others], others) + own
-        for worth, own in zip(worths, own_against_the_others(worths), strict=True)
-        for others in [[other for other in worths if other.trajectory != worth.trajectory]]
+        each.outcome - mean([other.outcome for other in others], others) + own
+        for each, own in zip(returns, own_against_the_others(returns), strict=True)
+        for others in [[other for other in returns if other.trajectory != each.trajectory]]
     ]
 
 
-def own_against_the_others(worths: Sequence[Worth]) -> list[float]:
+def own_against_the_others(returns: Sequence[Return]) -> list[float]:
     """Own terms − the mean of the other trajectories' in the same round; 0 where no other came so far."""
     found = []
-    for worth in worths:
-        others = [other.own for other in worths if other.round == worth.round and other.trajectory != worth.trajectory]
-        found.append(worth.own - fmean(others) if others else 0.0)
+    for each in returns:
+        others = [other.own for other in returns if other.round == each.round and other.trajectory != each.trajectory]
+        found.append(each.own - fmean(others) if others else 0.0)
     return found
 
 
-def by_change(worths: Sequence[Worth]) -> list[float]:
+def by_change(returns: Sequence[Return]) -> list[float]:
     """V after the reply − V before it (VinePPO, arXiv 2410.01679, eq. 7, at the ends of rounds), and own terms − the
     mean of the others' in the same round.
 
@@ -77,22 +77,22 @@ def by_change(worths: Sequence[Worth]) -> list[float]:
     outcome − that.
     """
     first: dict[int, float] = {}
-    for worth in worths:
-        first.setdefault(worth.trajectory, worth.outcome)
+    for each in returns:
+        first.setdefault(each.trajectory, each.outcome)
     found, before = [], dict[int, float]()
-    for worth, own in zip(worths, own_against_the_others(worths), strict=True):
-        value = before.get(worth.trajectory)
+    for each, own in zip(returns, own_against_the_others(returns), strict=True):
+        value = before.get(each.trajectory)
         if value is None:
-            value = fmean(other for trajectory, other in first.items() if trajectory != worth.trajectory)
-        found.append(worth.outcome - value + own)
-        before[worth.trajectory] = worth.outcome
+            value = fmean(other for trajectory, other in first.items() if trajectory != each.trajectory)
+        found.append(each.outcome - value + own)
+        before[each.trajectory] = each.outcome
     return found
 
 
-def spread(centred: Sequence[float], worths: Sequence[Worth]) -> float:
+def spread(centred: Sequence[float], returns: Sequence[Return]) -> float:
     """√(mean of squares · m/(m−1)) over m trajectories: with one row each, the sample standard deviation."""
-    count = trajectories(worths)
-    return sqrt(mean([value**2 for value in centred], worths) * count / (count - 1)) if count > 1 else 0.0
+    count = trajectories(returns)
+    return sqrt(mean([value**2 for value in centred], returns) * count / (count - 1)) if count > 1 else 0.0
 
 
 def scaled(centred: Sequence[float], divisor: float | None) -> list[float]:

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from motif.rounds.episode import Path, Tree, futures, main_line
+from motif.rounds.episode import Path, Tree, continuations, main_line
 from motif.system.errors import number, of_kind, whole
-from motif.training.advantages import Worth, against_the_group, against_the_others, by_change
+from motif.training.advantages import Return, against_the_group, against_the_others, by_change
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Row:
     """A trained reply (the last of `path`), the trajectories that its worth is read from, and the one that it is of."""
 
     path: Path
-    futures: list[Path]
+    continuations: list[Path]
     trajectory: Path = ()
 
 
@@ -59,9 +59,9 @@ class Algorithm(ABC):
         """Rows that a trajectory can have, in an experiment of `rounds` rounds."""
         return 1
 
-    def centred(self, worths: Sequence[Worth]) -> list[float]:
+    def centred(self, returns: Sequence[Return]) -> list[float]:
         """The advantages of a group's rows before their spread is divided out: r less its baseline."""
-        return against_the_group(worths)
+        return against_the_group(returns)
 
     def factor(self, row: Row) -> float:
         """By which a row's advantage is multiplied at last."""
@@ -119,7 +119,7 @@ class MOTIF(Algorithm):
         return [self.m, self.k, *[1] * rounds][:rounds]
 
     def rows(self, tree: Tree) -> list[Row]:
-        return [Row((root,), futures((root,)), (root,)) for root in tree.roots]
+        return [Row((root,), continuations((root,)), (root,)) for root in tree.roots]
 
 
 @dataclass(frozen=True)
@@ -134,8 +134,8 @@ class LeaveOneOut(MOTIF):
     by_trl: ClassVar[bool] = False
     divided: ClassVar[bool] = False
 
-    def centred(self, worths: Sequence[Worth]) -> list[float]:
-        return against_the_others(worths)
+    def centred(self, returns: Sequence[Return]) -> list[float]:
+        return against_the_others(returns)
 
 
 @dataclass(frozen=True)
@@ -211,9 +211,9 @@ class Value(Broadcast):
         found = []
         for line in map(main_line, tree.roots):
             for t in range(1, len(line) + 1):
-                others = [future for child in line[t - 1].children[1:] for future in futures((*line[:t], child))]
+                others = [path for child in line[t - 1].children[1:] for path in continuations((*line[:t], child))]
                 found.append(Row(line[:t], others or [line], line))
         return found
 
-    def centred(self, worths: Sequence[Worth]) -> list[float]:
-        return by_change(worths)
+    def centred(self, returns: Sequence[Return]) -> list[float]:
+        return by_change(returns)

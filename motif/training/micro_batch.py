@@ -1,12 +1,36 @@
 """How many rows of training fit the memory of a GPU: measured on the model itself, not guessed from its shape."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from motif.system.errors import UserError
-
 from motif.generation import private
+from motif.policies.policy import Policy
+from motif.rounds.episode import Episode
+from motif.system import processes
+from motif.system.errors import UserError
+from motif.tasks.questions import Question
+from motif.training.algorithms import Algorithm
 
 SPARE = 0.85  # of free memory that a step may take; the rest is for what a trial does not see
+
+
+def fitted(
+    algorithm: Algorithm,
+    policy: Policy,
+    episode: Episode,
+    questions: Sequence[Question],
+    bf16: bool,
+    checkpointing: bool,
+) -> Algorithm:
+    """`algorithm` with the micro-batch that fits the memory of a GPU, by its longest prompts and whole windows."""
+    longest = sorted(questions, key=lambda question: len(question.text))[-8:]
+    prompts = policy.render([episode.conversation(question, 1, None) for question in longest])
+    trained = algorithm.trained_rounds(episode.rounds)
+    windows = [episode.sampling(round).tokens for round in range(1, trained + 1)]
+    rows = algorithm.questions * algorithm.m * trained // processes.count()
+    prompt = max(map(len, prompts)) + (episode.carry.most(windows[:-1]) if trained > 1 else 0)
+    return replace(algorithm, micro_batch=micro_batch(policy.model, rows, prompt, max(windows), bf16, checkpointing))
 
 
 def micro_batch(

@@ -9,8 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 
+from motif.generation.engines import Engine
+from motif.policies.policy import Policy, frozen_copy, untrained
 from motif.rounds.carry import Summary
 from motif.rounds.episode import Episode, Path, Tree, grade
+from motif.rounds.prompts import Conversation
+from motif.rounds.replies import Generate, Reply, Sampling
 from motif.system.errors import UserError, one_of
 from motif.tasks.grading.answers import final_answer, grader_id
 from motif.training.rewards import Reward, Term
@@ -108,6 +112,24 @@ class Flaws:
             for node in tree.nodes():
                 node.correct = sought in node.reply.text
                 node.prediction = gold if node.correct else final_answer(node.reply.text, tag=None)
+
+
+def base_generator(policy: Policy, engine: Engine) -> Generate:
+    """A generator of the policy as it was before training (flaw 1), to be made before the first step.
+
+    Args:
+        policy: with adapters, which are then left out, or without, of which a copy is then kept.
+        engine: that generates with the training model itself.
+    """
+    if not hasattr(policy.model, "peft_config"):
+        return engine.generator(frozen_copy(policy))
+    generate = engine.generator(policy)
+
+    def without_adapters(talks: Sequence[Conversation], sampling: Sampling) -> list[Reply]:
+        with untrained(policy):
+            return generate(talks, sampling)
+
+    return without_adapters
 
 
 def accuracy(path: Path, scheme: str = "equal") -> float:

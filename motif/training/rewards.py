@@ -1,8 +1,8 @@
 """What a reply is worth. Whether an answer is right stands on the tree already (`episode.grade`).
 
 A term is a function of a trajectory, `term(path) -> float`. `outcome` terms are of an episode's end and are averaged
-over the futures of the trained reply; `reply` terms are of the trained reply itself. Every algorithm uses the same
-terms. An exception in a term stops the run.
+over the continuations of the trained reply; `reply` terms are of the trained reply itself. Every algorithm uses the
+same terms. An exception in a term stops the run.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -75,9 +75,9 @@ class Reward:
         for name, weight in self.weights.items():
             number(f"reward.weights.{name}", weight)
 
-    def of(self, path: Path, futures: Sequence[Path]) -> dict[str, float]:
-        """Every term's value, unweighted, for the last reply of `path` whose full trajectories are `futures`."""
-        values = {name: fmean(term(future) for future in futures) for name, term in self.outcome.items()}
+    def of(self, path: Path, continuations: Sequence[Path]) -> dict[str, float]:
+        """Every term's value, unweighted, for the last reply of `path` whose full trajectories are `continuations`."""
+        values = {name: fmean(term(each) for each in continuations) for name, term in self.outcome.items()}
         return values | {name: term(path) for name, term in self.reply.items()}
 
     def parts(self, values: Mapping[str, float]) -> tuple[float, float]:

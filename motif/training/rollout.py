@@ -1,8 +1,9 @@
 """The suite's side of TRL: what it is given as `rollout_func` and as reward functions. No torch, no TRL.
 
-The trees are grown with the policy that is being trained, futures included, one generator call a round.
+The policy that is being trained writes every round, continuations included, with one generator call a round.
 """
 
+import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
@@ -16,20 +17,52 @@ from motif.runs.ledger import Ledger
 from motif.system import processes
 from motif.system.errors import UserError
 from motif.tasks.questions import Question
-from motif.training.advantages import Worth, against_the_group, flat, scaled, spread
+from motif.training.advantages import Return, against_the_group, flat, scaled, spread
 from motif.training.algorithms import Algorithm, Row
 from motif.training.rewards import Reward
 
 Check = Callable[..., dict[str, float]]  # of the training model and its trees, with a seed; gives metrics
 
 
-class Rollout:
-    """The suite's side of TRL: `rollout_func` and the reward functions of one training.
+class TrainedRow(NamedTuple):
+    """One row of TRL's batch: a reply, the values of the reward's terms, and its advantage with its weight in the loss.
 
-    Called with questions' ids, each repeated for its first-round replies. A step's random numbers are keyed by
-    (seed, step, process, round), so a step can be done again exactly. `generate` may be None until the trainer that it
-    generates for exists; `futures` generates rounds 2 and on where that is another. `check` sees the training model
-    and the trees of each step, and may stop the training; what it returns joins the metrics. `marks` grades.
+    A row that is not `real` fills a place. Its one token is masked out of the loss, and it has no reward.
+    """
+
+    reply: Reply
+    values: Mapping[str, float]
+    advantage: float
+    real: bool = True
+
+
+class Credit(NamedTuple):
+    """Lists by group and row: the values of the reward's terms, the return, and the advantage before its weight."""
+
+    values: list[list[dict[str, float]]]
+    returns: list[list[Return]]
+    advantages: list[list[float]]
+
+
+class Rollout:
+    """The `rollout_func` and the reward functions of one training.
+
+    TRL calls it with the ids of questions, each repeated for its replies. Random numbers are keyed by (seed, step,
+    process, round), so a step can be done again exactly.
+
+    Args:
+        algorithm: says how a tree branches, which replies are trained, and how they are credited.
+        episode: the episode as it is trained.
+        reward: the terms of the reward and their weights.
+        questions: all training questions.
+        generator: makes the generator of TRL's trainer, which is known only when TRL calls. It is asked once.
+        tokenizer: the policy's.
+        ledger: counts tokens and seconds.
+        seed: of the training.
+        scale_rewards: TRL's setting of this name: group, batch or none.
+        check: looks at the training model and the trees of each step, may stop the training, and returns metrics.
+        marks: grades trees in place.
+        continuations: generates rounds 2 and on where another policy does so (flaw 1).
     """
 
     def __init__(
@@ -38,19 +71,20 @@ class Rollout:
         episode: Episode,
         reward: Reward,
         questions: Sequence[Question],
-        generate: Generate | None,
+        generator: Callable[[Any], Generate],
         tokenizer: Any,
         ledger: Ledger,
         seed: int,
         scale_rewards: str = "group",
         check: Check | None = None,
         marks: Callable[[Sequence[Tree]], None] = grade,
+        continuations: Generate | None = None,
     ) -> None:
         self.algorithm, self.episode, self.reward = algorithm, episode, reward
         self.questions = {question.id: question for question in questions}
-        self.generate, self.tokenizer, self.ledger = generate, tokenizer, ledger
+        self.generator, self.tokenizer, self.ledger = functools.cache(generator), tokenizer, ledger
         self.seed, self.scale_rewards, self.check, self.marks = seed, scale_rewards, check, marks
-        self.futures: Generate | None = None
+        self.continuations = continuations
         self.trees: list[Tree] = []
         self.trained: list[Reply] = []  # what the next update runs over
         self.notes: dict[int, dict[str, Any]] = {}  # values, reward and advantage of trained nodes, by id()
@@ -58,93 +92,75 @@ class Rollout:
         self.metrics: dict[str, float] = {}
 
     def __call__(self, prompts: list[str], trainer: Any) -> dict[str, Any]:
-        """TRL's `rollout_func`: rows of prompt ids, completion ids, and the values of the reward's terms."""
-        group = self.slots
-        if any(len(set(prompts[place : place + group])) > 1 for place in range(0, len(prompts), group)):
-            raise UserError(
-                "a question's replies are spread over processes; make algo.questions a multiple of their number"
-            )
-        questions = [self.questions[id] for id in prompts[::group]]
+        """Rows of prompt ids, completion ids and the values of the reward's terms, as TRL's `rollout_func` gives them.
+
+        Args:
+            prompts: ids of questions, each `slots` times in a row.
+            trainer: TRL's trainer.
+
+        Raises:
+            UserError: where the replies to a question are spread over processes.
+        """
         key = (self.seed * 1_000_003 + trainer.state.global_step) * 1009 + trainer.accelerator.process_index
         self.trees = grow(
-            questions,
+            self._asked(prompts),
             self.episode,
             self.algorithm.branching(self.episode.rounds),
-            self._timed(),
+            self._timed(self.generator(trainer)),
             self.tokenizer,
             lambda round: self.episode.sampling(round).seeded((key * 1009 + round) % 2**63),
         )
-        checked: dict[str, float] = {}
-        if self.check:
-            with self.ledger.phase("guard"):
-                checked = self.check(trainer.model, self.trees, seed=key)
+        checked = self._checked(trainer.model, key)
         with self.ledger.phase("reward"):
             self.marks(self.trees)
             groups = [self.algorithm.rows(tree) for tree in self.trees]
-            made = credited(self.algorithm, groups, self.reward, self.scale_rewards)
+            credit = credited(self.algorithm, groups, self.reward, self.scale_rewards)
         self.ledger.count(self.trees)
-        advantages = self._note(groups, made)
-        self.metrics |= checked
-        self.trained = [row.path[-1].reply for rows in groups for row in rows]
-        filled = [place for rows in groups for place in (*rows, *[None] * (group - len(rows)))]
-        told = iter(zip(itertools.chain(*made.values), advantages, strict=True))
-        sent = [(row.path[-1].reply, True, *next(told)) if row else (self._nothing(), False, {}, 0.0) for row in filled]
-        self.advantages = None if self.algorithm.by_trl else [advantage for *_, advantage in sent]
-        replies = [reply for reply, *_ in sent]
-        known = [reply.logprobs for reply in replies]
-        masks = [[int(real)] * len(reply.token_ids) for reply, real, *_ in sent]
-        return {
-            "prompt_ids": [reply.prompt_ids for reply in replies],
-            "completion_ids": [reply.token_ids for reply in replies],
-            "logprobs": None if any(scores is None for scores in known) else known,
-            "values": [value for *_, value, _ in sent],
-            **({} if None not in filled else {"env_mask": masks}),
-        }
-
-    @property
-    def slots(self) -> int:
-        """Rows that TRL is given of a question: what its trajectories can have at most."""
-        return self.algorithm.m * self.algorithm.trained_rounds(self.episode.rounds)
-
-    def _nothing(self) -> Reply:
-        """In place of a row that an episode ended before: one token that is masked out, and no reward."""
-        first = self.trees[0].roots[0].reply
-        return Reply("", first.token_ids[-1:], first.prompt_ids, True, first.logprobs and first.logprobs[-1:])
-
-    def _timed(self) -> Generate:
-        """The generator, its time counted as `rollout` in round 1 and as `future_rollout` from there on."""
-        calls, first = 0, self.generate
-        assert first is not None, "rollout.generate has not been set"
-        later = self.futures or first
-
-        def generate(talks: Sequence[Conversation], sampling: Sampling) -> list[Reply]:
-            nonlocal calls
-            calls += 1
-            with self.ledger.phase("rollout" if calls == 1 else "future_rollout"):
-                return (first if calls == 1 else later)(talks, sampling)
-
-        return generate
-
-    def _note(self, groups: Sequence[Sequence[Row]], made: "Credit") -> list[float]:
-        """Keep what each trained reply got; returns the advantages of the rows with their weights in the loss."""
-        rows, *flattened = (list(itertools.chain(*parts)) for parts in (groups, *made))
-        self.notes = {
-            id(row.path[-1]): {"values": value, "reward": worth.total, "advantage": advantage}
-            for row, value, worth, advantage in zip(rows, *flattened, strict=True)
-        }
+        self.notes = noted(groups, credit)
         self.metrics = {
             **metrics.of_episodes(self.trees),
             **metrics.by_round(self.trees),
-            "zero_spread": fmean(flat(self.algorithm.centred(group)) for group in made.worths),
+            "zero_spread": fmean(flat(self.algorithm.centred(group)) for group in credit.returns),
+            **checked,
         }
-        most = self.slots // self.algorithm.m
-        return [
-            advantage * most / len(row.trajectory) if most > 1 else advantage
-            for row, advantage in zip(rows, itertools.chain(*made.advantages), strict=True)
-        ]
+        rows = weighted(groups, credit, self.slots // self.algorithm.m)
+        self.trained = [row.reply for row in itertools.chain(*rows)]
+        batch = padded(rows, self.slots)
+        self.advantages = None if self.algorithm.by_trl else [row.advantage for row in batch]
+        return as_trl(batch)
+
+    @property
+    def slots(self) -> int:
+        """Rows that TRL is given of a question: as many as its trajectories can have."""
+        return self.algorithm.m * self.algorithm.trained_rounds(self.episode.rounds)
+
+    def _asked(self, prompts: Sequence[str]) -> list[Question]:
+        groups = [prompts[start : start + self.slots] for start in range(0, len(prompts), self.slots)]
+        if any(len(set(group)) > 1 for group in groups):
+            raise UserError(
+                "a question's replies are spread over processes; make algo.questions a multiple of their number"
+            )
+        return [self.questions[group[0]] for group in groups]
+
+    def _checked(self, model: Any, key: int) -> dict[str, float]:
+        if not self.check:
+            return {}
+        with self.ledger.phase("guard"):
+            return self.check(model, self.trees, seed=key)
+
+    def _timed(self, first: Generate) -> Generate:
+        """The generator of all rounds. Its time counts as `rollout` in round 1 and as `future_rollout` after it."""
+        calls = itertools.count()
+
+        def generate(talks: Sequence[Conversation], sampling: Sampling) -> list[Reply]:
+            later = next(calls) > 0
+            with self.ledger.phase("future_rollout" if later else "rollout"):
+                return (self.continuations or first if later else first)(talks, sampling)
+
+        return generate
 
     def reward_functions(self) -> list[Callable[..., list[float | None]]]:
-        """TRL's reward functions, one a term, so that TRL weighs and logs each; the first reports metrics."""
+        """TRL's reward functions, one a term, so that TRL weighs and logs each. The first reports our metrics."""
 
         def function(name: str) -> Callable[..., list[float | None]]:
             def term(
@@ -161,44 +177,94 @@ class Rollout:
         return [function(name) for name in self.reward.weights]
 
 
-def worth(row: Row, values: Mapping[str, float], reward: Reward) -> Worth:
-    """What a row is worth to its algorithm, by the `values` of the terms of `reward`."""
-    return Worth(*reward.parts(values), trajectory=id(row.path[0]), share=1 / len(row.trajectory), round=len(row.path))
-
-
-class Credit(NamedTuple):
-    """By group and row: the values of the reward's terms, what the row is worth, its advantage before its weight."""
-
-    values: list[list[dict[str, float]]]
-    worths: list[list[Worth]]
-    advantages: list[list[float]]
-
-
 def credited(algorithm: Algorithm, groups: Sequence[Sequence[Row]], reward: Reward, scale: str = "group") -> Credit:
-    """What the rows of `groups` get."""
-    values = [[reward.of(row.path, row.futures) for row in rows] for rows in groups]
-    worths = [
-        [worth(row, value, reward) for row, value in zip(rows, told, strict=True)]
-        for rows, told in zip(groups, values, strict=True)
+    """What the rows of each group get."""
+    values = [[reward.of(row.path, row.continuations) for row in rows] for rows in groups]
+    returns = [
+        [return_of(row, terms, reward) for row, terms in zip(rows, of_rows, strict=True)]
+        for rows, of_rows in zip(groups, values, strict=True)
     ]
-    return Credit(values, worths, of_groups(algorithm, groups, worths, scale))
+    return Credit(values, returns, group_advantages(algorithm, groups, returns, scale))
 
 
-def of_groups(
-    algorithm: Algorithm, groups: Sequence[Sequence[Row]], worths: Sequence[Sequence[Worth]], scale: str = "group"
+def return_of(row: Row, values: Mapping[str, float], reward: Reward) -> Return:
+    """The return of a row, by the `values` of the reward's terms."""
+    outcome, own = reward.parts(values)
+    return Return(outcome, own, trajectory=id(row.path[0]), share=1 / len(row.trajectory), round=len(row.path))
+
+
+def group_advantages(
+    algorithm: Algorithm, groups: Sequence[Sequence[Row]], returns: Sequence[Sequence[Return]], scale: str = "group"
 ) -> list[list[float]]:
-    """The advantages of the groups' rows, before a trajectory's weight in the loss.
+    """The advantages of the groups' rows, before the weight of a row in the loss.
 
-    `scale` is TRL's scale_rewards: the spread that is divided out is that of the group, of all rewards (of all
-    processes) about their mean, or none.
+    Args:
+        algorithm: centres the returns of a group, and says whether their spread is divided out.
+        groups: the trained rows of each question.
+        returns: of the same rows.
+        scale: which spread is divided out (TRL's scale_rewards): of the `group`, of the `batch` (all returns of all
+            processes about their mean), or `none`.
     """
-    every = list(itertools.chain(*processes.of_all(list(itertools.chain(*worths))))) if scale == "batch" else []
+    every = list(itertools.chain(*processes.of_all(list(itertools.chain(*returns))))) if scale == "batch" else []
     found = []
-    for rows, group in zip(groups, worths, strict=True):
+    for rows, group in zip(groups, returns, strict=True):
         centred = algorithm.centred(group)
         divisor = None
         if algorithm.divided and scale != "none":
             divisor = spread(against_the_group(every), every) if scale == "batch" else spread(centred, group)
-        divided = scaled(centred, divisor)
-        found.append([algorithm.factor(row) * value for row, value in zip(rows, divided, strict=True)])
+        found.append([algorithm.factor(row) * each for row, each in zip(rows, scaled(centred, divisor), strict=True)])
     return found
+
+
+def noted(groups: Sequence[Sequence[Row]], credit: Credit) -> dict[int, dict[str, Any]]:
+    """What each trained node got, by its `id()`, as episodes.jsonl.gz records it."""
+    rows, values, returns, made = (list(itertools.chain(*parts)) for parts in (groups, *credit))
+    return {
+        id(row.path[-1]): {"values": terms, "reward": of_row.total, "advantage": advantage}
+        for row, terms, of_row, advantage in zip(rows, values, returns, made, strict=True)
+    }
+
+
+def weighted(groups: Sequence[Sequence[Row]], credit: Credit, most: int) -> list[list[TrainedRow]]:
+    """The rows of each group for TRL, each advantage times the row's weight in the loss.
+
+    TRL's loss is a mean over `m · most` places a question, so a row of a trajectory of T rows weighs most/T: a
+    trajectory counts once. Where a trajectory has one row at most, the advantage stays as it is.
+
+    Args:
+        groups: the trained rows of each question.
+        credit: of the same rows.
+        most: rows that a trajectory can have.
+    """
+    return [
+        [
+            TrainedRow(row.path[-1].reply, terms, advantage * most / len(row.trajectory) if most > 1 else advantage)
+            for row, terms, advantage in zip(rows, values, made, strict=True)
+        ]
+        for rows, values, made in zip(groups, credit.values, credit.advantages, strict=True)
+    ]
+
+
+def padded(groups: Sequence[Sequence[TrainedRow]], slots: int) -> list[TrainedRow]:
+    """The rows of all groups in a line, each group filled up to `slots` rows.
+
+    An episode that ended early has fewer rows than TRL asks for. The filling repeats one token of the first reply.
+    """
+    first = groups[0][0].reply
+    nothing = Reply("", first.token_ids[-1:], first.prompt_ids, True, first.logprobs and first.logprobs[-1:])
+    filling = TrainedRow(nothing, {}, 0.0, real=False)
+    return [row for rows in groups for row in (*rows, *[filling] * (slots - len(rows)))]
+
+
+def as_trl(rows: Sequence[TrainedRow]) -> dict[str, Any]:
+    """The rows as TRL's `rollout_func` gives them: a list a column, one item a row."""
+    logprobs = [row.reply.logprobs for row in rows]
+    columns: dict[str, Any] = {
+        "prompt_ids": [row.reply.prompt_ids for row in rows],
+        "completion_ids": [row.reply.token_ids for row in rows],
+        "logprobs": None if any(each is None for each in logprobs) else logprobs,
+        "values": [row.values for row in rows],
+    }
+    if not all(row.real for row in rows):
+        columns["env_mask"] = [[int(row.real)] * len(row.reply.token_ids) for row in rows]
+    return columns

@@ -14,6 +14,10 @@ from typing import Any, cast
 import torch
 from accelerate import PartialState
 from datasets import Dataset
+from transformers import PrinterCallback, TrainerCallback
+from trl import GRPOConfig, GRPOTrainer
+
+from motif.generation import private
 from motif.policies.pretrained import Policy
 from motif.rounds.records import as_record
 from motif.runs.budget import Limits, reached
@@ -27,13 +31,9 @@ from motif.system.console import Report
 from motif.system.errors import UserError
 from motif.system.signals import Stopped, handled
 from motif.training.nonfinite import check_finite, not_finite, trained, within_range
+from motif.training.resume import LastStep, lost, newest, train_on
 from motif.training.rollout import Rollout
 from motif.training.watchdogs import Alarm, Watch
-from transformers import PrinterCallback, TrainerCallback
-from trl import GRPOConfig, GRPOTrainer
-
-from motif.generation import private
-from motif.training.resume import LastStep, lost, newest, train_on
 
 KEPT = ("loss", "grad_norm", "learning_rate", "entropy", "kl", "reward", "reward_std")  # of TRL's own log
 
@@ -118,10 +118,10 @@ class Recorder(TrainerCallback):
             rows = []
             for tree in self.rollout.trees:
                 for row in self.rollout.algorithm.rows(tree):
-                    node, right = row.path[-1], sum(future[-1].correct for future in row.futures)
+                    node, right = row.path[-1], sum(each[-1].correct for each in row.continuations)
                     note = self.rollout.notes[id(node)]
                     texts = (tree.question.text, tree.question.gold, node.reply.text, node.carried or "")
-                    rows.append((*texts, note["reward"], note["advantage"], right, len(row.futures)))
+                    rows.append((*texts, note["reward"], note["advantage"], right, len(row.continuations)))
             self.tracker.table("episodes", columns, rows, step)
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

@@ -2,15 +2,12 @@
 
 import json
 import shutil
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from motif.evaluation.validation import HeldOut
-from motif.runs.folder import Run
+from motif.evaluation.validation import validation_questions
 from motif.system.errors import UserError
-from motif.training.watchdogs import Watch
 from tests.training.test_trainer import untimed
 
 SMALL = ["experiment=smoke", "algo.m=4", "evaluation.questions=4", "evaluation.before=false", "tracking=none"]
@@ -83,4 +80,4 @@ def test_a_run_that_continues_measures_only_what_is_missing(watched, tmp_path, f
 def test_a_data_set_without_such_questions_is_refused_where_they_are_asked_for():
     toy = SimpleNamespace(name="toy", validation=list)
     with pytest.raises(UserError, match="watch.every=2: toy has no validation questions; watch.every=0"):
-        HeldOut.of(SimpleNamespace(watch=Watch(every=2), dataset=toy), Run(Path("nowhere")))
+        validation_questions(toy, every=2, most=8)

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -198,10 +199,11 @@ def trained(server, folder, algorithm, every=100, at_step=lambda step: None, wai
     policy, run = Tiny().load(), Run.open(folder, {})
     run.begin({})
     questions, episode = Chain(train_size=16, longest=4).train(), EPISODE.with_rounds(algorithm.rounds(3))
-    rollout = Rollout(algorithm, episode, VARIETY, questions, None, policy.tokenizer, Ledger(), 0)
+    engine = partial(VLLM(mode="server", base_url=server.url, wait=wait).generator, policy)
+    rollout = Rollout(algorithm, episode, VARIETY, questions, engine, policy.tokenizer, Ledger(), 0)
     arguments = trainer_arguments(algorithm, episode, VARIETY, 0, run.checkpoints, Checkpoints(every, 2))
     trainer = make_trainer(policy, arguments, rollout)
-    rollout.generate = VLLM(mode="server", base_url=server.url, wait=wait).generator(policy, trainer)
+    rollout.generator(trainer)
     train(trainer, rollout, run, Nowhere(), lambda step, *_: at_step(step), checkpoints=Checkpoints(every, 2))
     return policy, run
 

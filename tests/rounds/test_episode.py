@@ -5,7 +5,7 @@ import pytest
 from motif.evaluation.evaluate import record
 from motif.evaluation.scores import summarise
 from motif.rounds.carry import Full, HeadTail, Nothing, Summary, Tail
-from motif.rounds.episode import MOST, Episode, copied, futures, grade, grow, main_line
+from motif.rounds.episode import MOST, Episode, continuations, copied, grade, grow, main_line
 from motif.rounds.metrics import of_episodes
 from motif.rounds.records import as_record
 from motif.rounds.replies import Sampling
@@ -186,11 +186,11 @@ def test_an_answer_boxed_before_and_repeated_is_a_copy():
     assert not any(copied(path) for path in trees[0].paths())
 
 
-def test_futures_are_the_trajectories_below_a_reply():
+def test_continuations_are_the_trajectories_below_a_reply():
     (tree,) = grown(lambda prompt: good("x"))
-    found = futures((tree.roots[0],))
+    found = continuations((tree.roots[0],))
     assert len(found) == 3 and all(path[0] is tree.roots[0] and len(path) == 3 for path in found)
-    (leaf,) = {id(path) for path in futures(found[0])}
+    (leaf,) = {id(path) for path in continuations(found[0])}
     assert leaf == id(found[0])
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from motif.training.advantages import (
     EPSILON,
-    Worth,
+    Return,
     against_the_group,
     against_the_others,
     by_change,
@@ -20,7 +20,7 @@ def group(*trajectories, own=None):
     """Worths of trajectories, each a list of outcomes by row; `own` gives the rows' own terms alike."""
     own = own or [[0.0] * len(rows) for rows in trajectories]
     return [
-        Worth(outcome, term, place, 1 / len(rows), round)
+        Return(outcome, term, place, 1 / len(rows), round)
         for place, (rows, terms) in enumerate(zip(trajectories, own, strict=True))
         for round, (outcome, term) in enumerate(zip(rows, terms, strict=True), 1)
     ]

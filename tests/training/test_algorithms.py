@@ -7,7 +7,7 @@ from motif.rounds.replies import Sampling
 from motif.system.errors import UserError
 from motif.training.algorithms import GRPO, MOTIF, Broadcast, Discounted, LeaveOneOut, Value
 from motif.training.rewards import Reward, accuracy, format
-from motif.training.rollout import of_groups, worth
+from motif.training.rollout import group_advantages, return_of
 from tests.support.toys import Words, good, question, says
 
 REWARD = Reward(outcome={"accuracy": accuracy}, reply={"format": format}, weights={"accuracy": 1.0, "format": 0.1})
@@ -28,14 +28,14 @@ def rewards(algorithm, rounds, answer):
     """What each trained reply is worth in trees that a toy policy grows."""
     rows = [row for tree in grown(algorithm, rounds, answer) for row in algorithm.rows(tree)]
     assert all(row.path[-1].round == 1 for row in rows)
-    return [REWARD.total(REWARD.of(row.path, row.futures)) for row in rows]
+    return [REWARD.total(REWARD.of(row.path, row.continuations)) for row in rows]
 
 
 def credited(algorithm, tree, reward=REWARD, scale="group"):
     """(trajectory, round, advantage) of the rows of one tree."""
     rows = algorithm.rows(tree)
-    worths = [worth(row, reward.of(row.path, row.futures), reward) for row in rows]
-    (found,) = of_groups(algorithm, [rows], [worths], scale)
+    returns = [return_of(row, reward.of(row.path, row.continuations), reward) for row in rows]
+    (found,) = group_advantages(algorithm, [rows], [returns], scale)
     lines = list(dict.fromkeys(id(row.path[0]) for row in rows))
     return [
         (lines.index(id(row.path[0])), len(row.path), advantage) for row, advantage in zip(rows, found, strict=True)
@@ -72,7 +72,7 @@ def test_a_first_reply_is_worth_the_mean_outcome_of_its_own_k_continuations():
     assert values == [pytest.approx(value) for value in [0.1, 1.1] * 4]
 
 
-def test_the_outcome_is_a_mean_over_futures_that_differ():
+def test_the_outcome_is_a_mean_over_continuations_that_differ():
     source = iter([True, False, False, False] * 100)
 
     def answer(prompt):

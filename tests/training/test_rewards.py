@@ -31,7 +31,7 @@ def test_format_gives_a_perfect_reply_its_full_value_whatever_its_lines_length_a
     assert format(path_of(text)) == 1.0
 
 
-def test_the_outcome_is_averaged_over_futures_and_reply_terms_are_not():
+def test_the_outcome_is_averaged_over_continuations_and_reply_terms_are_not():
     reward = Reward(**BOTH)
     right, wrong = path_of(good("\\boxed{2}")), path_of("\\boxed{3}")
     values = reward.of(right, [right, wrong, wrong, wrong])

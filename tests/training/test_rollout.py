@@ -7,10 +7,10 @@ import pytest
 from motif.rounds.episode import Episode
 from motif.runs.ledger import Ledger
 from motif.system.errors import UserError
-from motif.training.advantages import Worth
+from motif.training.advantages import Return
 from motif.training.algorithms import GRPO, MOTIF, Broadcast, Row, Value
 from motif.training.rewards import Reward, accuracy, format
-from motif.training.rollout import Rollout, of_groups
+from motif.training.rollout import Rollout, group_advantages
 from tests.support.toys import Words, good, question, says
 
 REWARD = Reward(outcome={"accuracy": accuracy}, reply={"format": format}, weights={"accuracy": 1.0, "format": 0.1})
@@ -27,7 +27,9 @@ def rollout(answer=lambda prompt: good("\\boxed{2}"), seeds=None, algorithm=None
         return generate(talks, sampling)
 
     episode = Episode(rounds=3, tokens=9, **settings)
-    return Rollout(algorithm or MOTIF(m=2, k=2), episode, REWARD, QUESTIONS, watched, words, Ledger(), seed=0)
+    return Rollout(
+        algorithm or MOTIF(m=2, k=2), episode, REWARD, QUESTIONS, lambda trainer: watched, words, Ledger(), seed=0
+    )
 
 
 def trainer(step=0, process=0):
@@ -83,12 +85,12 @@ def test_a_group_spread_over_processes_is_refused():
 
 def test_advantages_are_deviations_from_the_own_group():
     groups = [[1.0, 0.0], [5.0, 5.0]]
-    worths = [[Worth(value, 0.0, place) for place, value in enumerate(group)] for group in groups]
+    returns = [[Return(value, 0.0, place) for place, value in enumerate(group)] for group in groups]
     rows = [[Row((), [])] * 2] * 2
     own, every = 0.5**0.5 + 1e-4, (sum((value - 2.75) ** 2 for value in (1, 0, 5, 5)) / 3) ** 0.5 + 1e-4
-    assert of_groups(GRPO(), rows, worths) == [pytest.approx([0.5 / own, -0.5 / own]), [0.0, 0.0]]
-    assert of_groups(GRPO(), rows, worths, "none") == [[0.5, -0.5], [0.0, 0.0]]
-    assert of_groups(GRPO(), rows, worths, "batch")[0] == pytest.approx([0.5 / every, -0.5 / every])
+    assert group_advantages(GRPO(), rows, returns) == [pytest.approx([0.5 / own, -0.5 / own]), [0.0, 0.0]]
+    assert group_advantages(GRPO(), rows, returns, "none") == [[0.5, -0.5], [0.0, 0.0]]
+    assert group_advantages(GRPO(), rows, returns, "batch")[0] == pytest.approx([0.5 / every, -0.5 / every])
 
 
 def test_every_round_is_a_row_and_what_ended_early_is_filled_up_without_weight():
@@ -138,7 +140,7 @@ def test_trl_makes_the_advantages_of_grpo_and_motif_and_no_others():
 
 def test_later_rounds_come_from_another_generator_where_there_is_one_and_are_graded_by_whoever_is_given():
     made = rollout(lambda prompt: good("\\boxed{2}"))
-    made.futures = says(made.tokenizer, lambda prompt: good("\\boxed{3}"))
+    made.continuations = says(made.tokenizer, lambda prompt: good("\\boxed{3}"))
     out = made(ids("a", "a"), trainer())
     rounds = {node.round: node.prediction for tree in made.trees for node in tree.nodes()}
     assert rounds == {1: "2", 2: "3", 3: "3"} and out["values"][0]["accuracy"] == 0

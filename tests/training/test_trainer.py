@@ -53,7 +53,8 @@ def run_training(policy, algorithm, folder, generate=None, seed=0, every=100, gu
     questions = Chain(train_size=16, longest=4).train()
     generate = generate or Transformers().generator(policy)
     check = guard.watch(episode.sampling, cut=False) if guard else None
-    rollout = Rollout(algorithm, episode, REWARD, questions, generate, policy.tokenizer, Ledger(), seed, check=check)
+    made = lambda trainer: generate  # noqa: E731
+    rollout = Rollout(algorithm, episode, REWARD, questions, made, policy.tokenizer, Ledger(), seed, check=check)
     arguments = trainer_arguments(algorithm, episode, REWARD, seed, run.checkpoints, Checkpoints(every, 2))
     trainer = make_trainer(policy, arguments, rollout)
     tracker, report = settings.get("tracker", Nowhere()), settings.get("report", lambda *_: None)
@@ -331,7 +332,7 @@ def test_a_tracker_is_told_what_the_folder_holds_and_then_every_step_that_follow
     assert (first.held, first.logged) == ([], [1, 2]) and (second.held, second.logged) == ([1, 2], [3])
 
 
-def test_metrics_say_what_futures_did_and_where_time_went(policy, tmp_path):
+def test_metrics_say_what_continuations_did_and_where_time_went(policy, tmp_path):
     (line, _) = run_training(policy, small(MOTIF, k=2), tmp_path / "run").metrics()
     for name in ("accuracy", "unparsable", "truncated", "copied", "zero_spread", "reward/accuracy", "reward/format"):
         assert f"train/{name}" in line

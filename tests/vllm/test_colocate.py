@@ -1,5 +1,7 @@
 """Rollouts with vLLM in this process: `make test-vllm`. Skipped where vLLM is not installed."""
 
+from functools import partial
+
 import pytest
 
 pytest.importorskip("vllm")
@@ -57,11 +59,12 @@ class Training:
         self.run.begin({})
         arguments = trainer_arguments(algorithm, EPISODE, REWARD, 0, self.run.checkpoints, Checkpoints(1, 2))
         check = Guard(replies=12).watch(EPISODE.sampling, engine.cut)
+        generator = partial(engine.generator, self.policy)
         self.rollout = Rollout(
-            algorithm, EPISODE, REWARD, QUESTIONS, None, self.policy.tokenizer, ledger, 0, check=check
+            algorithm, EPISODE, REWARD, QUESTIONS, generator, self.policy.tokenizer, ledger, 0, check=check
         )
         self.trainer = make_trainer(self.policy, arguments, self.rollout)
-        self.rollout.generate = self.generate = engine.generator(self.policy, self.trainer)
+        self.generate = self.rollout.generator(self.trainer)
 
     def go(self, report=lambda *_: None):
         train(self.trainer, self.rollout, self.run, Nowhere(), report)

@@ -113,7 +113,7 @@ class Lab:
             kept = rounds & set(key) if isinstance(key, tuple) else rounds
             weights[key] = [
                 {
-                    id(each.node.reply): each.advantage * each.worth.share / scheme.m
+                    id(each.node.reply): each.advantage * each.returned.share / scheme.m
                     for each in group
                     if each.node.round in kept
                 }

@@ -11,7 +11,7 @@ from typing import Any
 
 from motif.rounds.episode import Node, Path, Tree
 from motif.system.errors import UserError
-from motif.training.advantages import Worth
+from motif.training.advantages import Return
 from motif.training.algorithms import Algorithm, Row
 from motif.training.rewards import Reward, Term
 from motif.training.rollout import credited
@@ -19,11 +19,11 @@ from motif.training.rollout import credited
 
 @dataclass(frozen=True)
 class Credited:
-    """A trained reply as a scheme sees it: its row, the values of the reward's terms, its worth and its advantage."""
+    """A trained reply as a scheme sees it: its row, the values of the reward's terms, its return and its advantage."""
 
     row: Row
     values: Mapping[str, float]
-    worth: Worth
+    returned: Return
     advantage: float
 
     @property

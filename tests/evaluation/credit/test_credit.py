@@ -66,7 +66,7 @@ def advantages(scheme, *trees, reward=ACCURACY):
 
 
 def test_every_scheme_of_a_tree_by_hand():
-    # motif: worths 1/2 and 0, spread √(1/8); broadcast: the main lines' outcomes 1 and 0, spread √(1/2)
+    # motif: returns 1/2 and 0, spread √(1/8); broadcast: the main lines' outcomes 1 and 0, spread √(1/2)
     half, one = 0.25 / (0.125**0.5 + EPSILON), 0.5 / (0.5**0.5 + EPSILON)
     assert advantages(MOTIF(m=2, k=2), by_hand()) == [[pytest.approx(half), pytest.approx(-half)]]
     assert advantages(LeaveOneOut(m=2, k=2), by_hand()) == [[0.5, -0.5]]
@@ -87,7 +87,7 @@ def test_value_of_a_tree_by_hand_and_motif_on_its_part():
 def test_trajectories_of_different_lengths_and_groups_without_spread():
     short = node(1, right=True)
     found = credit(Broadcast(m=2), [tree(short, line(0, 0, 0))], ACCURACY)[0]
-    assert [each.node.round for each in found] == [1, 1, 2, 3] and [each.worth.share for each in found][1] == 1 / 3
+    assert [each.node.round for each in found] == [1, 1, 2, 3] and [each.returned.share for each in found][1] == 1 / 3
     assert found[0].advantage == pytest.approx(-found[1].advantage) and found[0].advantage > 0
     flat = tree(line(0, 0, 1), line(0, 0, 1))
     for scheme in (MOTIF(m=2, k=1), LeaveOneOut(m=2, k=1), Broadcast(m=2), Discounted(m=2)):
@@ -267,7 +267,7 @@ def test_the_gradient_is_the_one_that_the_trainer_takes(tmp_path, algorithm):
     policy, episode = Tiny().load(), Episode(3, 44, temperature=1.5, prompts=Prompts(wording="terse"))
     questions = Chain(train_size=16, longest=4).train()
     lab = Lab(policy, episode, BOTH, algorithm, grade)
-    rollout = Rollout(algorithm, episode, BOTH, questions, lab.generate, policy.tokenizer, Ledger(), 0)
+    rollout = Rollout(algorithm, episode, BOTH, questions, lambda trainer: lab.generate, policy.tokenizer, Ledger(), 0)
     arguments = trainer_arguments(algorithm, episode, BOTH, 0, tmp_path, Checkpoints())
     trainer, seen = make_trainer(policy, arguments, rollout), []
 

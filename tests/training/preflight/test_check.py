@@ -20,8 +20,8 @@ from motif.policies.tiny import Tiny
 from motif.system import config as settings
 from motif.system.errors import UserError
 from motif.tasks.questions import Question
-from motif.training import published
-from motif.training.preflight import check
+from motif.training import MOTIF, Flaws, published
+from motif.training.preflight import room
 from tests.support import ROOT
 from tests.support.toys import question, shared
 
@@ -56,7 +56,7 @@ def told(capsys):
 def refused(experiment, policy, questions=TOYS, tests=None, continues=False):
     """The line that stops it."""
     with pytest.raises(UserError) as error:
-        check.check(experiment, policy, questions, tests or {"toy": TOYS}, continues)
+        experiment.checks(questions, tests or {"toy": TOYS}).check(policy, continues)
     line = str(error.value)
     assert "\n" not in line and line.startswith("preflight: ") and line.endswith("preflight=false goes on regardless")
     return line
@@ -65,7 +65,7 @@ def refused(experiment, policy, questions=TOYS, tests=None, continues=False):
 def test_the_embedded_default_passes_in_one_line_and_says_what_was_looked_at(policy, capsys):
     experiment = made()
     questions, tests = experiment.questions()
-    found = check.check(experiment, policy, questions, tests)
+    found = experiment.checks(questions, tests).check(policy)
     assert re.fullmatch(r"preflight: 16 checks passed in \d+\.\d s\n", told(capsys))
     assert len(found["passed"]) == 16 and not found["warnings"] and json.dumps(found)
     assert {probe["probe"]: probe["total"] for probe in found["probes"]}["an empty reply"] == 0
@@ -81,7 +81,7 @@ def test_the_embedded_default_passes_in_one_line_and_says_what_was_looked_at(pol
 def test_no_random_number_is_drawn_and_no_weight_touched(policy):
     weights = {name: weight.clone() for name, weight in policy.model.state_dict().items()}
     before = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()
-    check.check(made(), policy, TOYS, {"toy": TOYS})
+    made().checks(TOYS, {"toy": TOYS}).check(policy)
     assert random.getstate() == before[0] and np.random.get_state()[1].tolist() == before[1]
     assert torch.equal(torch.get_rng_state(), before[2])
     assert all(torch.equal(weights[name], weight) for name, weight in policy.model.state_dict().items())
@@ -94,7 +94,7 @@ def test_a_run_is_the_same_with_and_without_it_and_keeps_what_was_found(tmp_path
         config = compose("config", overrides=[*SMALL, f"preflight={word}", f"outputs={tmp_path / word}"])
         settings.build(config).run(settings.resolved(config))
         run = tmp_path / word / "x"
-        assert (run / "check.json").is_file() == (word == "true")
+        assert (run / "preflight.json").is_file() == (word == "true")
         kept = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
         lines[word] = [{k: v for k, v in line.items() if not re.match("second|step/second|memory", k)} for line in kept]
         lines[word].append((run / "evaluation/trained-chain-r3.jsonl").read_text())
@@ -145,7 +145,7 @@ def test_published_flaws_2_and_3_as_a_reward_of_ones_own_stop_the_run_whatever_f
 )
 def test_a_flaw_that_was_switched_on_by_name_is_a_warning(policy, capsys, flaw, words):
     experiment = made("reward=as_published", f"flaws.{flaw}")
-    found = check.check(experiment, policy, TOYS, {"toy": TOYS})
+    found = experiment.checks(TOYS, {"toy": TOYS}).check(policy)
     warning, passed = told(capsys).splitlines()
     assert words in warning and f"flaws that are on: {flaw.split('=')[0]}" in warning and "15 checks passed" in passed
     assert len(found["warnings"]) == 1
@@ -155,7 +155,7 @@ def test_a_flaw_hides_no_fault_of_another_kind(policy, capsys):
     """Substring grading finds no bare gold right, so that there is nothing to pay for until it is off."""
     bare = [replace(each, unboxed=True) for each in TOYS]
     experiment = made("flaws.grading=substring")
-    assert check.check(experiment, policy, bare, {"toy": TOYS})["warnings"] and "golds" in told(capsys)
+    assert experiment.checks(bare, {"toy": TOYS}).check(policy)["warnings"] and "golds" in told(capsys)
     experiment = made("flaws.grading=substring", "reward.weights.format=3")
     assert "form outweighs a right answer" in refused(experiment, policy, bare)
 
@@ -182,14 +182,14 @@ def test_every_preset_passes(preset, data, capsys):
         corpus = Corpus("gsm8k", path=str(shared("gsm8k_train.jsonl").parent), gold="hashes", trainable=True)
         questions, tests = corpus.train(), {"gsm8k": corpus.test()}
         policy = replace(policy, tokenizer=AutoTokenizer.from_pretrained(shared("qwen2.5-tokenizer")))
-    found = check.check(experiment, policy, questions, tests)
+    found = experiment.checks(questions, tests).check(policy)
     said = told(capsys)
     assert "checks passed" in said and bool(found["warnings"]) == preset.startswith("as_published")
 
 
 @pytest.mark.parametrize("flaw", [f"{name}:{choices[1]}" for name, choices in published.CHOICES.items()])
 def test_every_job_of_the_study_of_flaws_passes(policy, flaw):
-    assert check.check(made("sweeps=flaws", f"flaws={{{flaw}}}"), policy, TOYS, {"toy": TOYS})
+    assert made("sweeps=flaws", f"flaws={{{flaw}}}").checks(TOYS, {"toy": TOYS}).check(policy)
 
 
 def test_golds_that_are_not_graded_right_stop_the_run_whether_trained_on_or_measured(policy):
@@ -224,8 +224,8 @@ def test_windows_prompts_and_sampling_that_cannot_work_are_named(policy, words, 
 
 
 def test_as_much_is_counted_as_may_be_carried_and_no_more(policy):
-    assert check.check(made("episode.tokens=1900", "episode.carry.tokens=100"), policy, TOYS, {"toy": TOYS})
-    found = check.check(made("episode.tokens=100"), policy, TOYS, {"toy": TOYS})
+    assert made("episode.tokens=1900", "episode.carry.tokens=100").checks(TOYS, {"toy": TOYS}).check(policy)
+    found = made("episode.tokens=100").checks(TOYS, {"toy": TOYS}).check(policy)
     by_round = {row["round"]: row["prompt"] for row in found["numbers"]["tokens"]["rounds"] if row["for"] == "training"}
     assert 100 < by_round[2] - by_round[1] < 105, "the window of the round before, its tags"
 
@@ -242,14 +242,14 @@ def test_an_engines_own_bound_counts(policy):
 
 
 def test_memory_is_that_of_gradients_optimiser_and_copies(policy, monkeypatch):
-    found = check.check(made(), policy, TOYS, {"toy": TOYS})["numbers"]["memory"]
+    found = made().checks(TOYS, {"toy": TOYS}).check(policy)["numbers"]["memory"]
     weights = sum(weight.numel() for weight in policy.model.parameters())
     assert found["gradients"] == 4 * weights and found["optimiser"] == 8 * weights and found["copies"] == 0
-    copies = check.check(made("flaws.futures=base"), policy, TOYS, {"toy": TOYS})["numbers"]["memory"]["copies"]
+    copies = made("flaws.futures=base").checks(TOYS, {"toy": TOYS}).check(policy)["numbers"]["memory"]["copies"]
     assert copies == 4 * weights
-    lean = check.check(made("algo.trainer.optim=adamw_8bit"), policy, TOYS, {"toy": TOYS})["numbers"]["memory"]
+    lean = made("algo.trainer.optim=adamw_8bit").checks(TOYS, {"toy": TOYS}).check(policy)["numbers"]["memory"]
     assert lean["optimiser"] == 2 * weights
-    monkeypatch.setattr(check, "free_memory", lambda device: 2**20)
+    monkeypatch.setattr(room, "free_memory", lambda device: 2**20)
     line = refused(made(), policy)
     assert "training needs 11.9 MiB of memory beside the weights (gradients 4.0 MiB, optimiser 8.0 MiB)" in line
     assert "1.0 MiB are free on the CPU" in line and "peft@model.peft=lora" in line
@@ -258,13 +258,12 @@ def test_memory_is_that_of_gradients_optimiser_and_copies(policy, monkeypatch):
 def test_on_a_gpu_the_share_of_a_colocated_engine_is_counted(policy, monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (2 * 2**30, 8 * 2**30))
     model = SimpleNamespace(parameters=policy.model.parameters, device=torch.device("cuda"))
-    numbers = {}
-    experiment = replace(made(), generation=VLLM(memory=0.3))
-    found = check.memory(experiment, replace(policy, model=model), numbers)
-    assert numbers["memory"]["engine"] == int(0.3 * 8 * 2**30) and numbers["memory"]["free"] == 2 * 2**30
+    on_gpu = replace(policy, model=model)
+    found, numbers = room.memory(on_gpu, MOTIF(), Flaws(), VLLM(memory=0.3))
+    assert numbers["engine"] == int(0.3 * 8 * 2**30) and numbers["free"] == 2 * 2**30
     assert "engine 2.4 GiB" in found.wrong and "2.0 GiB are free on the GPU" in found.wrong
     assert "a lower generation.memory" in found.remedy
-    assert not check.memory(replace(experiment, generation=VLLM(memory=0.1)), replace(policy, model=model), {}).wrong
+    assert not room.memory(on_gpu, MOTIF(), Flaws(), VLLM(memory=0.1))[0].wrong
 
 
 def test_disk_is_that_of_checkpoints_policy_and_records(policy, monkeypatch, tmp_path):
@@ -276,13 +275,13 @@ def test_disk_is_that_of_checkpoints_policy_and_records(policy, monkeypatch, tmp
     (tmp_path / "x/checkpoints").mkdir(parents=True)
     (tmp_path / "x/checkpoints/old").write_bytes(b"0")
     os.truncate(tmp_path / "x/checkpoints/old", 50 * 2**20)  # what the run holds already is not needed again
-    assert check.check(experiment, policy, TOYS, {"toy": TOYS}, continues=True)
+    assert experiment.checks(TOYS, {"toy": TOYS}).check(policy, continues=True)
 
 
 def test_a_run_that_continues_is_asked_for_memory_and_disk_alone(policy, monkeypatch, capsys):
-    found = check.check(made("reward.weights.format=3"), policy, TOYS, {"toy": TOYS}, continues=True)
+    found = made("reward.weights.format=3").checks(TOYS, {"toy": TOYS}).check(policy, continues=True)
     assert found["passed"] == ["memory", "disk"] and "2 checks passed" in told(capsys)
-    monkeypatch.setattr(check, "free_memory", lambda device: 0)
+    monkeypatch.setattr(room, "free_memory", lambda device: 0)
     assert "training needs" in refused(made(), policy, continues=True)
 
 

@@ -1,0 +1,150 @@
+"""The choices of an experiment, and what follows from them before anything is loaded: episodes, measurements, checks.
+
+Building them imports neither torch nor trl, so a bad value costs a second.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from motif.evaluation import Evaluation, Validation, validation_questions
+from motif.evaluation.measure import Measurement
+from motif.rounds.episode import Episode
+from motif.runs.budget import Budget
+from motif.runs.checkpoints import Checkpoints
+from motif.runs.folder import Record, Run
+from motif.runs.identity import check_name
+from motif.runs.tracking.base import Silent
+from motif.system import console
+from motif.system.errors import UserError, of_kind, text, whole
+from motif.tasks.questions import Dataset, Question, without
+from motif.training import Algorithm, Flaws, Guard, Reward, Watch
+from motif.training.preflight import Plan, Preflight
+
+NODES = {
+    **{"reward": Reward, "episode": Episode, "algo": Algorithm},
+    **{"evaluation": Evaluation, "checkpoint": Checkpoints, "record": Record, "guard": Guard, "flaws": Flaws},
+    **{"budget": Budget, "watch": Watch},
+}
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The choices, and plain numbers. Every field is a key of conf/config.yaml."""
+
+    model: Any
+    dataset: Dataset
+    reward: Reward
+    episode: Episode
+    algo: Algorithm
+    generation: Any
+    tracking: Any = field(default_factory=Silent)
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    checkpoint: Checkpoints = field(default_factory=Checkpoints)
+    record: Record = field(default_factory=Record)
+    guard: Guard = field(default_factory=Guard)
+    watch: Watch = field(default_factory=Watch)
+    flaws: Flaws = field(default_factory=Flaws)
+    budget: Budget = field(default_factory=Budget)
+    rounds: int = 3
+    seed: int = 0
+    name: str = "experiment"
+    outputs: str = "outputs"
+    overwrite: bool = False
+    preflight: bool = True
+
+    def __post_init__(self) -> None:
+        for name, kind in NODES.items():
+            of_kind(name, getattr(self, name), kind)
+        whole("rounds", self.rounds)
+        whole("seed", self.seed, at_least=0, at_most=2**31 - 1)
+        check_name(self.name)
+        text("outputs", self.outputs)
+        if self.flaws.futures == "base" and self.generation.name != "transformers":
+            raise UserError("flaws.futures=base needs generation=transformers, whose weights can go without adapters")
+        if self.episode.rounds != self.rounds:
+            raise UserError(f"episode.rounds is set by rounds={self.rounds}, got {self.episode.rounds}")
+        for name in ("overwrite", "preflight"):
+            if not isinstance(getattr(self, name), bool):
+                raise UserError(f"{name} must be true or false, got {getattr(self, name)!r}")
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.outputs) / self.name
+
+    def evaluated_rounds(self, policy: str = "trained") -> list[int]:
+        """Numbers of rounds at which `policy` (base or trained) is evaluated."""
+        if self.flaws.evaluation_budget == "unequal":
+            return [1 if policy == "base" else self.algo.rounds(self.rounds)]
+        return sorted(set(self.evaluation.rounds or {1, self.rounds}))
+
+    def measured(self, policy: str, dataset: str, rounds: int) -> Episode:
+        """The episode in which `policy` is measured on `dataset` in `rounds` rounds."""
+        settings = self.evaluation
+        if self.flaws.evaluation_budget == "unequal":
+            settings = replace(settings, budget=None)
+        return settings.episode(self.flaws.measured_episode(self.episode, policy, dataset), rounds)
+
+    def measurements(self, policy: str, tests: Mapping[str, Sequence[Question]]) -> list[Measurement]:
+        """All that `policy` (base or trained) is measured in."""
+        return [
+            Measurement(policy, dataset, self.measured(policy, dataset, rounds), test)
+            for dataset, test in tests.items()
+            for rounds in self.evaluated_rounds(policy)
+        ]
+
+    @property
+    def training_episode(self) -> Episode:
+        """The episode as it is trained."""
+        return self.flaws.training_episode(self.episode).with_rounds(self.algo.rounds(self.rounds))
+
+    def questions(self) -> tuple[list[Question], dict[str, list[Question]]]:
+        """What is trained on, and the test questions by data set; what is in both is not trained on, and is shown."""
+        if not self.dataset.trainable:
+            self.dataset.train()  # which says why not
+        tests = {found.name: self.evaluation.of(found) for found in self.evaluation.datasets or [self.dataset]}
+        kept, dropped = without(self.dataset.train(), [question for test in tests.values() for question in test])
+        if dropped:
+            console.say(
+                f"{len(dropped)} of {len(kept) + len(dropped)} training questions are test questions too "
+                f"({', '.join(tests)}) and are left out",
+                style="yellow",
+            )
+        return kept, {name: test[: self.evaluation.questions] for name, test in tests.items()}
+
+    def validation(self, run: Run) -> Validation:
+        """What `watch.every` asks for: the trained rounds on validation questions, drawn as in an evaluation."""
+        return Validation(
+            validation_questions(self.dataset, self.watch.every, self.watch.questions),
+            self.measured("trained", self.dataset.name, self.algo.rounds(self.rounds)),
+            self.evaluation,
+            run.folder / "held_out",
+            self.watch.every,
+            self.seed,
+            self.flaws.marks(),
+        )
+
+    def checks(self, questions: Sequence[Question], tests: Mapping[str, Sequence[Question]]) -> Preflight:
+        """What is looked at before the first step."""
+        policies = ("base", "trained") if self.evaluation.before else ("trained",)
+        asked = [each for policy in policies for each in self.measurements(policy, tests)]
+        plans = [Plan("training", self.training_episode, questions)]
+        for each in asked:
+            plan = Plan(each.dataset, each.episode, each.questions)
+            plans += [] if plan in plans else [plan]
+        return Preflight(
+            dataset=self.dataset.name,
+            questions=questions,
+            tests=tests,
+            plans=plans,
+            algorithm=self.algo,
+            reward=self.reward,
+            flaws=self.flaws,
+            engine=self.generation,
+            checkpoints=self.checkpoint,
+            recorded=self.record.questions,
+            measured=sum(len(each.questions) * each.episode.budget() for each in asked) * self.evaluation.samples,
+            budgeted=self.evaluation.budget is not None and self.flaws.evaluation_budget == "equal",
+            folder=self.folder,
+        )
