@@ -188,8 +188,9 @@ def running(config: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     dataset = shlex.quote(" ".join(visible(str(summary["dataset"])).split()))
     evaluate = f"motif-evaluate policy=FOLDER dataset={dataset} rounds={summary['rounds']}"
     return (
-        f"With the motif suite (`pip install {DISTRIBUTION}`); `FOLDER` is the folder of this file:\n\n"
+        "With the motif suite; `FOLDER` is the folder of this file:\n\n"
         "```bash\n"
+        f"pip install {DISTRIBUTION}\n"
         f"{evaluate}   # its accuracy, with an interval\n"
         f"{solve:<{len(evaluate)}}   # one question, round by round\n"
         "```\n\n"

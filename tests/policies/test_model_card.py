@@ -93,6 +93,7 @@ def test_every_accuracy_stands_beside_its_interval_n_truncation_and_tokens(card)
 
 def test_the_commands_are_those_of_this_run(card):
     text = card().text
+    assert "pip install motif-rounds\n" in text
     assert "motif-evaluate policy=FOLDER dataset=gsm8k rounds=3 " in text
     assert 'motif-solve policy=FOLDER "question"' in text
     assert "PeftModel.from_pretrained(base, " in text and f'revision="{"a" * 40}"' in text
@@ -189,7 +190,7 @@ def test_what_comes_of_settings_and_data_is_text_and_neither_markup_nor_code(tmp
     assert [line.split(".")[0] for line in parts[3].splitlines()[3:]] == [
         "base = AutoModelForCausalLM", "model = PeftModel", "tokenizer = AutoTokenizer"
     ]  # fmt: skip
-    assert len(parts[1].splitlines()) == 2
+    assert len(parts[1].splitlines()) == 3
     plain = re.sub(r"`FOLDER`|`\\boxed\{\}`|````x.*?````", "CODE", "".join(parts[::2]))
     assert plain.count("CODE") == 3 and "<" not in plain and not re.search(r"(?<!\\)[`$]", plain)
     assert re.findall(r"(?<!\\)\]\((.*?)\)", plain) == ["https://arxiv.org/abs/2507.02851"]
