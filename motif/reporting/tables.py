@@ -235,7 +235,7 @@ def runs_table(arms: Sequence[Arm]) -> Table:
     columns = ["run", "arm", "seed", "state", "steps", *SPENT.values(), "warned of"]
     note = (
         "What training has spent so far. Tokens are of all rounds, FLOPs estimated, seconds those of training steps. "
-        "What a warning means stands in the guide."
+        "docs/troubleshooting.md says what a warning means."
     )
     return Table("runs", "Runs and what they spent", columns, rows, note, frozenset({2, *range(4, 5 + len(SPENT))}))
 

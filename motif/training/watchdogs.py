@@ -2,7 +2,8 @@
 
 Whether there is something to warn of depends on the lines of metrics.jsonl alone, so a run that is continued warns as
 one that was never stopped does. A watchdog speaks when its trouble begins, and again only after it has been away. What
-a warning means and what to do is a section of the guide by its name. Nothing here stops a run; `nonfinite` does.
+a warning means and what to do is a section of docs/troubleshooting.md by its name. Nothing here stops a run;
+`nonfinite` does.
 """
 
 import json
@@ -20,7 +21,7 @@ from motif.system import console
 from motif.system.errors import number, whole
 from motif.system.files import write_json
 
-GUIDE = "docs/guide.md"
+GUIDE = "docs/troubleshooting.md"
 FILE = "warnings.json"  # in a run's folder
 
 
@@ -55,7 +56,7 @@ class Watch:
 
 
 def place(name: str) -> str:
-    """Where the guide speaks of the trouble called `name`."""
+    """Where the docs speak of the trouble called `name`."""
     return f"{GUIDE}#{name.replace(' ', '-')}"
 
 

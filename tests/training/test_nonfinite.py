@@ -46,7 +46,7 @@ def test_a_training_that_runs_away_is_a_line_without_a_checkpoint_of_that_step(t
     (line,) = [line for line in said.splitlines() if line.startswith("error: ")]
     run = tmp_path / "outputs/run"
     assert status == 1 and "Traceback" not in said and line.startswith(f"error: step {step}: {what} not finite")
-    assert "algo.trainer.learning_rate" in line and line.endswith("see docs/guide.md#not-finite")
+    assert "algo.trainer.learning_rate" in line and line.endswith("see docs/troubleshooting.md#not-finite")
     kept = sorted(path.name for path in (run / "checkpoints").glob("*")) if (run / "checkpoints").is_dir() else []
     assert kept == [f"checkpoint-{each}" for each in range(1, step)]
     assert all(f"checkpoints/{name}" in line for name in kept) and (kept or "there is no checkpoint" in line)

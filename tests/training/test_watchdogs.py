@@ -58,7 +58,7 @@ def test_a_healthy_training_is_passed_in_silence():
 def test_a_trouble_is_said_once_with_its_number_and_where_to_read_on(name):
     change, said = TROUBLES[name]
     (found,) = words(lines((20, {}), (30, change)))
-    assert said in found and found.endswith(f"; see docs/guide.md#{name.replace(' ', '-')}")
+    assert said in found and found.endswith(f"; see docs/troubleshooting.md#{name.replace(' ', '-')}")
     ((step, called),) = barks(lines((20, {}), (30, change)))
     assert called == name and 20 < step <= 20 + STEPS and found.startswith(f"step {step}: ")
 
@@ -159,10 +159,11 @@ def test_a_threshold_that_is_none_is_refused(settings, said):
         Watch(**settings)
 
 
-def test_every_warning_has_a_section_of_the_guide_that_names_its_setting():
-    guide = (ROOT / "docs/guide.md").read_text()
-    sections = {head.lower(): text for head, text in re.findall(r"^### (.+)\n((?:(?!^#).*\n)*)", guide, re.M)}
+def test_every_warning_has_a_section_of_the_docs_that_names_its_setting():
+    page = (ROOT / "docs/troubleshooting.md").read_text()
+    sections = {head.lower(): text for head, text in re.findall(r"^### (.+)\n((?:(?!^#).*\n)*)", page, re.M)}
     for name, setting in SETTINGS.items():
-        assert f"watch.{setting}" in sections[name] and place(name) == f"docs/guide.md#{name.replace(' ', '-')}"
+        assert f"watch.{setting}" in sections[name]
+        assert place(name) == f"docs/troubleshooting.md#{name.replace(' ', '-')}"
     assert "not finite" in sections
     assert {*SETTINGS.values(), "steps", "every", "questions"} == {field.name for field in fields(Watch)}

@@ -1,4 +1,4 @@
-"""The process in which algebra is done: `python -m motif.judge` reads questions from stdin and says its verdicts.
+"""The process that does algebra: `python -m motif.tasks.grading.algebra` reads questions and prints verdicts.
 
 A question is a JSON line [prediction, gold], both cleaned; a verdict is true, false or null (it took too long). This
 process imports math-verify and answers nothing itself: a forked child does, with limits on processor time and memory

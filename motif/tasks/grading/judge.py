@@ -56,13 +56,13 @@ class Referee:
                 self.end()
                 if attempt == 2:
                     raise NoJudge(
-                        "the process that grades answers (python -m motif.judge) was killed twice at one question; see "
-                        "whether something ends processes here, or memory is short"
+                        "the process that grades answers (python -m motif.tasks.grading.algebra) was killed twice at one "
+                        "question; see whether something ends processes here, or memory is short"
                     )
         raise AssertionError
 
     def start(self) -> "subprocess.Popen[bytes]":
-        words = "does not start; try: python -m motif.judge < /dev/null"
+        words = "does not start; try: python -m motif.tasks.grading.algebra < /dev/null"
         for _ in range(STARTS):
             self.process = process = begun()
             try:
