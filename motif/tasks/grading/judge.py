@@ -56,8 +56,8 @@ class Referee:
                 self.end()
                 if attempt == 2:
                     raise NoJudge(
-                        "the process that grades answers (python -m motif.tasks.grading.algebra) was killed twice at one "
-                        "question; see whether something ends processes here, or memory is short"
+                        "the process that grades answers (python -m motif.tasks.grading.algebra) was killed twice at "
+                        "one question; see whether something ends processes here, or memory is short"
                     )
         raise AssertionError
 
