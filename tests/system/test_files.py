@@ -91,6 +91,13 @@ def test_what_cannot_be_read_is_a_line_that_names_the_file(tmp_path, content, wo
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("text", ["[" * 200_000, "- " * 200_000, "{a: " * 50_000])
+def test_what_is_nested_too_deeply_is_refused_and_ends_no_process(tmp_path, text):
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(UserError, match="torn or no YAML"):
+        read_yaml(tmp_path / "a.yaml")
+
+
 def test_what_is_whole_is_read(tmp_path):
     (tmp_path / "a.json").write_text('{"format": 1, "id": "x"}')
     (tmp_path / "a.yaml").write_text("rounds: 3\n")
