@@ -1,6 +1,7 @@
 """What the entry points share: from a composed configuration to a built object, with one line for a mistake.
 
-With `launching`, which starts sweeps, the only module of the package that imports Hydra.
+An entry point is one of the programs of Hydra (`motif.programs`) or a function for notebooks (`motif.api`). There Hydra
+knows of no job, so what both need is told its overrides.
 """
 
 import re
@@ -16,14 +17,16 @@ from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException, HydraException
 from hydra.types import RunMode
+from motif.experiment import Experiment
 from motif.policies.pretrained import choices_of
-from motif.reporting.study import Job
+from motif.reporting.study import Job, study_of
 from motif.runs.identity import derived_name, identity, identity_hash
 from motif.system import console, failures
 from motif.system.config import CONF, build, one_line, resolved
 from motif.system.errors import UserError, hint
 from motif.system.files import read_json, read_yaml
 from motif.system.locks import Busy, reason
+from motif.system.safe_text import masked
 from motif.system.signals import Stopped, at_once
 from motif.system.targets import check_trusted, current_target, with_targets
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -148,22 +151,41 @@ def run_name(config: DictConfig, choices: Any, words: Sequence[str], extra: Sequ
     return derived_name(fields, one_job(words), special)
 
 
+def experiment(
+    config: DictConfig, choices: Any, words: Sequence[str], study: str | None = None, extra: Sequence[str] = ()
+) -> tuple[Experiment, dict[str, Any]]:
+    """The experiment that `config` describes, and its plain configuration, which is recorded and holds no secret.
+
+    Args:
+        config: composed of conf/config.yaml. A name and a group that it lacks are put in.
+        choices: the option of each group, as Hydra keeps them.
+        words: the overrides that it was composed with.
+        study: the sweep that the run belongs to; None: the newest one that has a job of this name.
+        extra: overrides of Hydra itself.
+    """
+    if config.name is None:
+        config.name = run_name(config, choices, masked(words), extra)
+    if "group" in config.tracking and config.tracking.group is None:
+        config.tracking.group = study or study_of(Path(str(config.outputs), str(config.name)))
+    return build(config), masked(resolved(config))
+
+
 def one_job(words: Sequence[str]) -> list[str]:
     """These overrides as a sweep spells them, 0.001 for 1e-3, so that a run has one name however it was begun."""
     (job,) = hydra_private.jobs(words)
     return [re.sub(r"=(True|False)$", lambda found: found[0].lower(), word) for word in job]
 
 
-def take_from_run(config: DictConfig, keys: Sequence[str]) -> bool:
-    """Where `config.policy` is a run, or its policy's folder, take that run's own choices for `keys`; what was typed
-    stays as typed.
+def take_from_run(config: DictConfig, keys: Sequence[str], words: Sequence[str]) -> bool:
+    """Where `config.policy` is a run, or its policy's folder, take that run's own choices for `keys`; what the
+    overrides `words` set stays as it is.
 
     Whether it is one.
     """
     file = choices_of(Path(str(OmegaConf.select(config, "policy", throw_on_missing=False))))
     if file is None:
         return False
-    found, names = with_targets(read_yaml(file), current_target), typed()
+    found, names = with_targets(read_yaml(file), current_target), keys_of(words)
     check_trusted({key: found[key] for key in keys if key in found and key not in names}, str(file))
     saved = OmegaConf.create(found)
     with open_dict(config):
@@ -177,35 +199,45 @@ def take_from_run(config: DictConfig, keys: Sequence[str]) -> bool:
     return True
 
 
-def for_policy(config: DictConfig) -> Any:
+def for_policy(config: DictConfig, words: Sequence[str]) -> Any:
     """What measures `config.policy`, on its run's own data set, episode and rounds where it is a run's."""
-    known = take_from_run(config, ("episode", "dataset", "rounds", "flaws"))
-    if not known and "dataset" not in typed():
+    known = take_from_run(config, ("episode", "dataset", "rounds", "flaws"), words)
+    if not known and "dataset" not in keys_of(words):
         raise UserError("dataset has no value: choose one, as in dataset=math500")
     return build(config)
 
 
-def typed() -> list[str]:
-    """The keys of this job's overrides."""
-    return [override.lstrip("+~").split("=")[0] for override in overrides()]
+def keys_of(words: Sequence[str]) -> list[str]:
+    """The keys that these overrides set."""
+    return [word.lstrip("+~").split("=")[0] for word in words]
 
 
 def arguments(words: Sequence[str]) -> list[str]:
-    """The command line as Hydra reads it: `-v` is its own word for being told more."""
-    return ["hydra.verbose=true" if argument == "-v" else argument for argument in words]
+    """What is typed after a program's name, as Hydra reads it: `-v` is its own word for being told more, and a value
+    with `=` in it, as folders of runs have, is quoted."""
+    return ["hydra.verbose=true" if word == "-v" else quoted(word) for word in words]
+
+
+def quoted(word: str) -> str:
+    """The override `word`, each of its values quoted that has `=` in it and nothing else that has to be quoted."""
+    found = re.fullmatch(r"([+~]{0,2}[A-Za-z_][\w.@/]+)=([^\s\"'\\(){}\[\]$]*=[^\s\"'\\(){}\[\]$]*)", word)
+    if found is None:
+        return word
+    values = [f'"{value}"' if "=" in value else value for value in found[2].split(",")]
+    return f"{found[1]}={','.join(values)}"
 
 
 def split_question(words: Sequence[str], config: str) -> tuple[list[str], str | None]:
     """The command line without what is neither an option nor a value for a key of conf/`config`.yaml, and that text."""
     known = {*OmegaConf.load(CONF / f"{config}.yaml"), "hydra"}
     command, rest = [words[0]], list[str]()
-    for argument in arguments(words[1:]):
+    for argument in words[1:]:
         key = re.match(r"[+~]{0,2}([A-Za-z_]\w*)[\w.@/]*=", argument)
         if key and key[1] not in known and len(key[1]) > 1 and not re.search(r"\s", argument):
             raise SystemExit(f"error: unknown key {key[1]}{hint(key[1], known)} (a question in words has spaces)")
         option = re.match(r"--?[A-Za-z]", argument)
         (command if option or (key and key[1] in known) else rest).append(argument)
-    return command, " ".join(rest) or None
+    return [command[0], *arguments(command[1:])], " ".join(rest) or None
 
 
 def overrides() -> Sequence[str]:
