@@ -1,4 +1,7 @@
-"""The programs with Hydra's grammar: train, evaluate, solve, probe. `train.py` and `motif-train` are the same."""
+"""The programs with Hydra's grammar: train, evaluate, solve, probe. `train.py` and `motif-train` are the same.
+
+What they do stands in `motif.cli`, which `motif.api` shares.
+"""
 
 import sys
 from collections.abc import Callable
@@ -12,10 +15,11 @@ from omegaconf import DictConfig
 
 from motif import cli, sweeps
 from motif.reporting.status import objective, result_line
-from motif.reporting.study import Job, study_of
+from motif.reporting.study import Job
 from motif.runs.folder import Run
 from motif.system import console
 from motif.system.config import CONF, build, resolved
+from motif.system.environment import first_word, is_installed
 from motif.system.errors import UserError
 from motif.system.safe_text import masked
 
@@ -32,16 +36,13 @@ def _train(config: DictConfig) -> float | None:
     console.quiet(cli.verbose())
     sys.argv = masked(sys.argv)  # which W&B and others note down
     job = cli.job()
-    return cli.guarded(lambda: experiment(config, job), job, config=config)
+    return cli.guarded(lambda: training(config, job), job, config=config)
 
 
-def experiment(config: DictConfig, job: Job | None) -> float | None:
+def training(config: DictConfig, job: Job | None) -> float | None:
     """Run what `config` describes. The accuracy on validation questions, where these are what it is measured on."""
-    if config.name is None:
-        config.name = cli.run_name(config, HydraConfig.get().runtime.choices, masked(cli.overrides()))
-    if "group" in config.tracking and config.tracking.group is None:
-        config.tracking.group = cli.study() or study_of(Path(str(config.outputs), str(config.name)))
-    experiment, plain = build(config), masked(resolved(config))  # what is recorded holds no secret
+    choices = HydraConfig.get().runtime.choices
+    experiment, plain = cli.experiment(config, choices, cli.overrides(), cli.study())
     if cli.optimised() and experiment.evaluation.split != "validation":
         raise UserError("an optimiser must not see test questions: evaluation.split=validation")
     if job is None:
@@ -52,7 +53,7 @@ def experiment(config: DictConfig, job: Job | None) -> float | None:
         job.note("skipped", **where, result=result_line(found))
         return objective(found)
     job.note("begun", **where)
-    sys.argv = masked(["train.py", "-m", *job.overrides])  # in a process of a launcher it is something else
+    sys.argv = masked([first_word("train"), "-m", *job.overrides])  # in a process of a launcher it is something else
     found = experiment.run(plain)
     job.note("done", result=result_line(found))
     return objective(found)
@@ -62,14 +63,14 @@ def experiment(config: DictConfig, job: Job | None) -> float | None:
 def _evaluate(config: DictConfig) -> None:
     console.quiet(cli.verbose())
     on = "the same command goes on after the questions that are done"
-    cli.guarded(lambda: cli.for_policy(config).run(resolved(config)), on=on, config=config)
+    cli.guarded(lambda: cli.for_policy(config, cli.overrides()).run(resolved(config)), on=on, config=config)
 
 
 @program("probe")
 def _probe(config: DictConfig) -> None:
     console.quiet(cli.verbose())
     on = "the same command goes on after the questions that are done"
-    cli.guarded(lambda: cli.for_policy(config).run(), on=on, config=config)
+    cli.guarded(lambda: cli.for_policy(config, cli.overrides()).run(), on=on, config=config)
 
 
 @program("solve")
@@ -79,7 +80,7 @@ def _solve(config: DictConfig) -> None:
 
 
 def solution(config: DictConfig) -> None:
-    cli.take_from_run(config, ("episode", "rounds"))
+    cli.take_from_run(config, ("episode", "rounds"), cli.overrides())
     if asked is None:
         build(config).run()
     else:
@@ -87,21 +88,27 @@ def solution(config: DictConfig) -> None:
         replace(build(config), question=asked).run()
 
 
+def command_line() -> None:
+    """Read the command line as Hydra does, and note a program that pip installed by the name it is typed by."""
+    program = Path(sys.argv[0]).name if is_installed(sys.argv[0]) else sys.argv[0]
+    sys.argv = [program, *cli.arguments(sys.argv[1:])]
+
+
 def train() -> None:
     """Be `train.py`."""
-    sys.argv = cli.arguments(sys.argv)
+    command_line()
     sweeps.start(_train, "config")
 
 
 def evaluate() -> None:
     """Be `evaluate.py`."""
-    sys.argv = cli.arguments(sys.argv)
+    command_line()
     sweeps.start(_evaluate, "evaluate")
 
 
 def probe() -> None:
     """Be `python -m motif.probe`."""
-    sys.argv = cli.arguments(sys.argv)
+    command_line()
     sweeps.start(_probe, "probe")
 
 
@@ -109,4 +116,5 @@ def solve() -> None:
     """Be `solve.py`."""
     global asked
     sys.argv, asked = cli.split_question(sys.argv, "solve")
+    command_line()
     sweeps.start(_solve, "solve")

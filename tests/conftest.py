@@ -7,8 +7,6 @@ os.environ.setdefault("WANDB_MODE", "offline")
 os.environ.setdefault("WANDB_SILENT", "true")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the models here are small, and two threads wait for each other
 
-from types import SimpleNamespace
-
 import pytest
 from hypothesis import settings
 
@@ -25,18 +23,3 @@ def forks():
     server = Forks()
     yield server
     server.close()
-
-
-@pytest.fixture
-def typed(monkeypatch):
-    """Pretend that these overrides were typed."""
-    from omegaconf import OmegaConf
-
-    from motif import cli
-
-    def pretend(*words):
-        monkeypatch.setattr(
-            cli, "HydraConfig", SimpleNamespace(get=lambda: OmegaConf.create({"overrides": {"task": list(words)}}))
-        )
-
-    return pretend

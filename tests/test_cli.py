@@ -27,37 +27,34 @@ def config(policy):
     return made
 
 
-def test_a_runs_own_choices_are_taken_where_nothing_was_typed(tmp_path, typed):
-    typed("policy=x")
+def test_a_runs_own_choices_are_taken_where_nothing_was_typed(tmp_path):
     made = config(run_folder(tmp_path))
-    assert cli.take_from_run(made, ("episode", "dataset", "rounds"))
+    assert cli.take_from_run(made, ("episode", "dataset", "rounds"), ["policy=x"])
     assert made.rounds == 4 and made.episode == {"tokens": 44, "carry": {"tokens": 9}} and made.dataset.name == "chain"
 
 
-def test_what_was_typed_stays_and_single_keys_change_a_runs_own_group(tmp_path, typed):
-    typed("policy=x", "dataset=math500", "rounds=3", "episode.tokens=1024")
+def test_what_was_typed_stays_and_single_keys_change_a_runs_own_group(tmp_path):
     made = config(run_folder(tmp_path))
-    cli.take_from_run(made, ("episode", "dataset", "rounds"))
+    typed = ["policy=x", "dataset=math500", "rounds=3", "episode.tokens=1024"]
+    cli.take_from_run(made, ("episode", "dataset", "rounds"), typed)
     assert made.rounds == 3 and made.dataset.name == "math500"
     assert made.episode == {"tokens": 1024, "carry": {"tokens": 9}}
 
 
-def test_a_policy_that_is_no_run_brings_nothing(tmp_path, typed):
-    typed()
+def test_a_policy_that_is_no_run_brings_nothing(tmp_path):
     made = config(str(tmp_path / "nothing"))
-    assert not cli.take_from_run(made, ("episode",)) and made.episode.tokens == 1024
+    assert not cli.take_from_run(made, ("episode",), []) and made.episode.tokens == 1024
 
 
-def test_a_policys_folder_is_its_runs_also_when_it_was_copied_away(tmp_path, typed):
-    typed("policy=x")
+def test_a_policys_folder_is_its_runs_also_when_it_was_copied_away(tmp_path):
     run = Path(run_folder(tmp_path))
     (run / "policy").mkdir()
     made = config(str(run / "policy"))
-    assert cli.take_from_run(made, ("episode",)) and made.episode.tokens == 44
+    assert cli.take_from_run(made, ("episode",), ["policy=x"]) and made.episode.tokens == 44
     (run / "config.yaml").rename(run / "policy/motif.yaml")
     (run / "run.json").unlink()
     made = config(str(run / "policy"))
-    assert cli.take_from_run(made, ("episode",)) and made.episode.tokens == 44
+    assert cli.take_from_run(made, ("episode",), ["policy=x"]) and made.episode.tokens == 44
 
 
 @pytest.mark.parametrize("word", ["temprature=0.5", "generation=vllm", "+questions=3"])
@@ -80,6 +77,23 @@ def test_a_question_is_told_from_settings(words, asked):
     command, found = cli.split_question(["solve.py", "policy=a b", *words, "episode.tokens=5", "-v"], "solve")
     assert found == asked
     assert command == ["solve.py", "policy=a b", "episode.tokens=5", "hydra.verbose=true"]
+
+
+@pytest.mark.parametrize(
+    ("word", "read"),
+    [
+        ("-v", "hydra.verbose=true"),
+        ("policy=outputs/motif-steps=2-ab12", 'policy="outputs/motif-steps=2-ab12"'),
+        ("policy=outputs/a=1,outputs/b", 'policy="outputs/a=1",outputs/b'),
+        ("+budget.match=~/a=b", '+budget.match="~/a=b"'),
+        *(
+            (word, word)
+            for word in ("rounds=3", 'policy="a=b"', "algo.trainer={a=b}", "name=${x=y}", "--cfg=job", "-m")
+        ),
+    ],
+)
+def test_a_value_that_holds_an_equals_sign_is_quoted_for_hydra(word, read):
+    assert cli.arguments([word]) == [read]
 
 
 @pytest.mark.parametrize(

@@ -70,8 +70,13 @@ def install(extra: str) -> str:
 def program(name: str) -> str:
     """What starts `name` (train, evaluate or solve) from the current folder: `python train.py` in a checkout, else the
     command that pip installed."""
+    return typed([first_word(name)])
+
+
+def first_word(name: str) -> str:
+    """The first word of the `sys.argv` of `name`, if it is started from the current folder."""
     file = Path(f"{name}.py")
-    return f"python {file}" if file.is_file() and file.resolve() == CHECKOUT / file else f"motif-{name}"
+    return str(file) if file.is_file() and file.resolve() == CHECKOUT / file else f"motif-{name}"
 
 
 def typed(command: Sequence[str]) -> str:

@@ -37,16 +37,15 @@ def unpickling(folder):
 
 
 @pytest.mark.parametrize("where", ["dataset", "episode.carry", "episode.later.0"])
-def test_a_policys_own_choices_that_would_unpickle_are_refused_and_not_built(policy, tmp_path, typed, where):
-    typed("policy=x")
+def test_a_policys_own_choices_that_would_unpickle_are_refused_and_not_built(policy, tmp_path, where):
     found = OmegaConf.create({"episode": {"tokens": 44, "later": [{}]}, "dataset": {"name": "chain"}, "rounds": 4})
     OmegaConf.update(found, where.replace(".0", "[0]"), unpickling(policy), force_add=True)
     (policy / "motif.yaml").write_text(OmegaConf.to_yaml(found))
     with pytest.raises(UserError, match=r"_target_ of .*motif\.yaml is 'joblib.load', neither .* choose \w+ yourself"):
-        cli.take_from_run(config(str(policy)), ("episode", "dataset", "rounds"))
+        cli.take_from_run(config(str(policy)), ("episode", "dataset", "rounds"), ["policy=x"])
     assert not (tmp_path / "ran.txt").exists()
-    typed("policy=x", f"{where.split('.')[0]}=own")  # then what lies there is not asked for
-    assert cli.take_from_run(config(str(policy)), (where.split(".")[0],))
+    group = where.split(".")[0]
+    assert cli.take_from_run(config(str(policy)), (group,), ["policy=x", f"{group}=own"])  # that there is not asked for
 
 
 def test_a_runs_configuration_that_would_unpickle_is_refused_and_not_built(policy, tmp_path):
