@@ -1,3 +1,5 @@
+import ast
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -46,3 +48,13 @@ def test_no_commit_is_told_where_the_package_lies_in_somebody_elses_repository(m
 def test_motif_is_imported_at_once():
     heavy = "{'torch', 'hydra', 'rich', 'numpy', 'transformers'} & {name.split('.')[0] for name in sys.modules}"
     subprocess.run([sys.executable, "-c", f"import sys, motif; assert not {heavy}"], cwd=ROOT, check=True)
+
+
+def test_no_message_says_by_itself_how_something_is_started_or_installed():
+    typed = re.compile(r"python \S*(train|evaluate|solve)\.py|pip install .*motif|-e '?\.\[")
+    for file in sorted((ROOT / "motif").rglob("*.py")):
+        tree = ast.parse(file.read_text())
+        prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
+                assert not typed.search(node.value), f"{file}:{node.lineno}: ask motif.system.environment"
