@@ -3,11 +3,12 @@
 # make test    set up .venv and run the tests
 # make test-vllm   set up .venv-vllm, which has vLLM for a CPU, and run the tests of that engine
 # make audit   hold the pinned versions against the known vulnerabilities of PyPI (pip-audit, in .venv-audit)
+# make docs    build the pages of docs/ as a site in site/
 # make sync    send to W&B what it has not got of the runs in outputs/
 PYTHON ?= python3
 PIP = .venv/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: train test test-vllm lint audit fuzz bench sync clean
+.PHONY: train test test-vllm lint audit fuzz bench docs sync clean
 
 train: .venv/installed
 	.venv/bin/python train.py rounds=3 algo=motif
@@ -38,6 +39,10 @@ fuzz: .venv/installed-test
 bench: .venv/installed
 	.venv/bin/python -m benchmarks.rollout
 
+docs: .venv/installed-docs
+	.venv/bin/python docs/generate.py
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
+
 sync: .venv/installed
 	.venv/bin/python -m motif.uploads outputs/*
 
@@ -49,6 +54,10 @@ sync: .venv/installed
 
 .venv/installed-test: .venv/installed
 	$(PIP) --editable '.[test]'
+	@touch $@
+
+.venv/installed-docs: .venv/installed
+	$(PIP) --editable '.[docs]'
 	@touch $@
 
 .venv/installed-dev: .venv/installed-test

@@ -12,7 +12,7 @@ from motif.system import config as settings
 from tests.support import ROOT
 
 SMALL = ["experiment=smoke", "tracking=none", "algo.questions=2", "algo.m=2", "algo.steps=2", "evaluation.questions=2"]
-BLOCK = re.compile(r"```(?:python|yaml)\n# (motif/\w+\.py|conf/\w+/\w+\.yaml)[^\n]*\n(.*?)```", re.DOTALL)
+BLOCK = re.compile(r"```(?:python|yaml)\n# (motif/\w+/\w+\.py|conf/\w+/\w+\.yaml)[^\n]*\n(.*?)```", re.DOTALL)
 
 
 @pytest.fixture
@@ -20,9 +20,10 @@ def written(tmp_path, monkeypatch):
     """The page's files in a folder of one's own, and a function that trains with these overrides there."""
     page = (ROOT / "CONTRIBUTING.md").read_text()
     for name, text in BLOCK.findall(page):
-        file = tmp_path / "mine" / Path(name).relative_to(Path(name).parts[0])
+        place = Path(name).name if name.endswith(".py") else Path(name).relative_to("conf")
+        file = tmp_path / "mine" / place
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(re.sub(r"motif\.(last_round|headline)\b", r"\1", text))
+        file.write_text(re.sub(r"motif\.\w+\.(last_round|headline)\b", r"\1", text))
     monkeypatch.syspath_prepend(str(tmp_path / "mine"))
 
     def train(*words):

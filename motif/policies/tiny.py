@@ -279,7 +279,7 @@ def cache_folder() -> Path:
 
 
 def main() -> None:
-    """Make the default policy anew and put it where the package ships it: `python -m motif.tiny`."""
+    """Make the default policy anew and put it where the package ships it: `python -m motif.policies.tiny`."""
     from motif.system import console
 
     console.quiet()
