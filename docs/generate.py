@@ -163,7 +163,7 @@ def promises(section: str) -> str:
     rows = []
     for each in yaml.safe_load((ROOT / "docs/promises.yaml").read_text())[section]:
         held = [f"`{place(name, places)}`" for name in each.get("tests", [])]
-        rows.append([each["promise"], ", ".join(held + [each["also"]] if "also" in each else held)])
+        rows.append([each["promise"], ", ".join([*held, each["also"]] if "also" in each else held)])
     return table("what is promised | held by", rows)
 
 
