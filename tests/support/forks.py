@@ -1,6 +1,6 @@
 """Runs of `train.py` that take a second to begin instead of ten: forked from one process with the libraries loaded.
 
-`python -m tests.forks` is that process. It reads what to run as JSON lines, and says what became of each. Apart from
+`python -m tests.support.forks` is that process. It reads what to run as JSON lines, and says what became of each. Apart from
 the imports a fork is `python train.py`, or another program: its own process, group, output, signals and limits.
 """
 
@@ -51,7 +51,7 @@ class Forks:
 
     def __init__(self) -> None:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "WANDB_MODE": "offline"}
-        call = [sys.executable, "-m", "tests.forks"]
+        call = [sys.executable, "-m", "tests.support.forks"]
         self.process = subprocess.Popen(call, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.ended: dict[int, int] = {}
         self.runs = 0
