@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from motif.policies.tiny import SHIPPED
+from motif.policies.tiny import Tiny
 
 TRAIN, EVALUATE, SOLVE = "train.py", "evaluate.py", "solve.py"
 REPORT, STUDY, DASHBOARD = "motif.report", "motif.study", "motif.dashboard"
@@ -347,7 +347,7 @@ def bad_data(root):
 
 
 def bad_policies(root):
-    (shipped,) = SHIPPED.iterdir()
+    shipped = Tiny().folder()
     for name, without in (
         ("no_template", ["chat_template.jinja"]),
         ("no_tokenizer", ["tokenizer.json", "tokenizer_config.json"]),
