@@ -84,7 +84,8 @@ class Evaluator:
         )
 
     def run(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """Measure, or read what was measured. Returns the result, which lies beside the records as JSON."""
+        """Measure, or read what was measured. Returns the result, which lies beside the records as JSON, and `records`,
+        their file."""
         settings = self.settings()
         episode = settings.episode(self.flaws.measured_episode(self.episode, "trained", self.dataset.name), self.rounds)
         questions = self.dataset.test()[: self.questions]
@@ -125,7 +126,7 @@ class Evaluator:
         result = measured(result_file)
         copies = [export(records_file, result, stem.parent)] if self.format == "lm_eval" else []
         show({**result, "policy": policy_name(self.policy)}, [records_file, *copies])
-        return result
+        return {**result, "records": str(records_file)}
 
     def folder(self) -> Path:
         """Where results lie: in the run's folder, or for other policies in one of their own under `outputs`."""
