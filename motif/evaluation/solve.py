@@ -1,4 +1,7 @@
-"""One question, solved before your eyes: each round as it is written, what it hands on, and the answer (`solve.py`)."""
+"""One question, solved on the screen (`solve.py`): each round as it is written, what it carries over, and the answer.
+
+It keeps nothing on disk and measures nothing.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +20,21 @@ from motif.tasks.questions import Question
 
 @dataclass(frozen=True)
 class Solver:
-    """`policy` as for `evaluate.py`; greedy unless `temperature` is above 0; `gold` is compared where it is given."""
+    """A policy and a question.
+
+    Args:
+        policy: as for `evaluate.py`: a run's folder, a hub id, a model's folder or an adapter's.
+        question: its text.
+        episode: how a round is prompted and what is carried.
+        rounds: of the episode.
+        temperature: greedy at 0.
+        seed: of draws.
+        gold: the right answer, compared where it is given.
+        options: keywords of `open_policy`.
+
+    Raises:
+        UserError: where a value is impossible, or the question is empty.
+    """
 
     policy: str
     question: str
@@ -38,16 +55,28 @@ class Solver:
         if not str(self.question).strip():
             raise UserError(f'the question is empty: {program("solve")} policy=... "What is 7 times 8?"')
 
-    def run(self) -> str | None:
-        """Print the episode and return its answer, None where none could be read."""
+    def run(self) -> list[Node]:
+        """Print the episode. Returns its rounds; the last one's `prediction` is the answer, None where none could be
+        read."""
         console.quiet_bars()
         with console.progress(f"loading {policy_name(self.policy)}"):
             policy = open_policy(self.policy, **self.options)
+        path = self._episode(policy)
+        answer = path[-1].prediction
+        shown = answer if answer is not None else "none (no complete box in the last round)"
+        console.say(f"answer  {shown}", style="bold")
+        if self.gold is not None:
+            console.say(f"gold    {self.gold}  ({'right' if path[-1].correct else 'wrong'})")
+        console.say(f"tokens  {' + '.join(str(len(node.reply.token_ids)) for node in path)}")
+        return path
+
+    def _episode(self, policy: Policy) -> list[Node]:
+        """The replies of the episode, printed round by round, and graded."""
         episode = self.episode.with_rounds(self.rounds)
-        settings = Evaluation(temperature=self.temperature)
-        sampling = settings.sampling(episode, self.seed)
-        tree, carried = Tree(Question("asked", str(self.question), "" if self.gold is None else str(self.gold))), None
+        sampling = Evaluation(temperature=self.temperature).sampling(episode, self.seed)
+        tree = Tree(Question("asked", str(self.question), "" if self.gold is None else str(self.gold)))
         path: list[Node] = []
+        carried = None
         for round in range(1, self.rounds + 1):
             console.say(f"── round {round} of {self.rounds} ──", style="bold")
             reply = written(policy, episode.conversation(tree.question, round, carried), sampling(round))
@@ -59,17 +88,11 @@ class Solver:
                 break
             console.say(f"handed on: {carried or 'nothing'}", style="dim")
         grade([tree])
-        answer = path[-1].prediction
-        found = answer if answer is not None else "none (no complete box in the last round)"
-        console.say(f"answer  {found}", style="bold")
-        if self.gold is not None:
-            console.say(f"gold    {self.gold}  ({'right' if path[-1].correct else 'wrong'})")
-        console.say(f"tokens  {' + '.join(str(len(node.reply.token_ids)) for node in path)}")
-        return answer
+        return path
 
 
 def written(policy: Policy, conversation: Conversation, sampling: Sampling) -> Reply:
-    """The reply to `conversation`, its text printed as it comes."""
+    """The reply to `conversation`, its text printed as it is decoded."""
     from motif.generation.decoding import decode
 
     prompts = policy.render([conversation])
@@ -80,7 +103,7 @@ def written(policy: Policy, conversation: Conversation, sampling: Sampling) -> R
         nonlocal shown
         ids.append(token)
         text = policy.tokenizer.decode(policy.without_end(ids))
-        if not text.endswith("\ufffd"):  # the first bytes of a letter still to come
+        if not text.endswith("\ufffd"):  # the first bytes of a letter whose last bytes are still to come
             console.write(text[len(shown) :])
             shown = text
 

@@ -1,13 +1,16 @@
 """What a person sees: one line at a time, progress bars on a terminal, plain lines in a log, quiet libraries."""
 
 import logging
+import math
 import os
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from io import StringIO
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -27,10 +30,19 @@ from motif.system.safe_text import masked, visible
 
 Report = Callable[[int, int, Mapping[str, float]], None]  # (steps done, steps in all, metrics)
 
-console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False, quiet=not processes.first())
+console = Console(
+    highlight=False,
+    soft_wrap=True,
+    markup=False,
+    emoji=False,
+    quiet=not processes.first(),
+    force_jupyter=False,  # where rich would make a block of HTML of each word that is written
+)
 if not console.is_terminal:
     console.width = 120
+LIBRARIES = ("transformers", "trl", "accelerate", "peft", "datasets", "torch", "wandb", "opentelemetry", "hydra")
 LINE_EVERY = 30.0  # seconds between lines where bars cannot be drawn
+CELL_EVERY = 0.5  # seconds between two states of a line in a notebook
 
 
 def say(text: str = "", style: str | None = None) -> None:
@@ -61,10 +73,14 @@ def metrics_line(metrics: Mapping[str, float]) -> str:
 
 @contextmanager
 def progress(title: str, total_known: int = 0) -> Iterator[Report]:
-    """Yields `report(done, total, metrics)`. On a terminal it moves a bar; elsewhere it prints a line now and then.
+    """Yields `report(done, total, metrics)`. On a terminal it moves a bar, in a notebook it renews a line of the cell;
+    elsewhere it prints a line now and then.
 
     The bar appears at once where the total is known already, else with the first report.
     """
+    if in_notebook():
+        yield cell_line(title)
+        return
     if not console.is_terminal:
         last = time.monotonic()
 
@@ -98,6 +114,36 @@ def progress(title: str, total_known: int = 0) -> Iterator[Report]:
         yield move
 
 
+def in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook, which can show a line in place of the last one."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(shell, "kernel") and processes.first()
+
+
+def cell_line(title: str) -> Report:
+    """A `report` that renews one line of a notebook's cell, at most every `CELL_EVERY` seconds."""
+    from IPython.display import display
+
+    begun, last = time.monotonic(), -math.inf
+    line: Any = None
+
+    def renew(done: int, total: int, metrics: Mapping[str, float]) -> None:
+        nonlocal line, last
+        now = time.monotonic()
+        if done < total and now - last < CELL_EVERY:
+            return
+        last = now
+        left = f", {(now - begun) / done * (total - done):.0f} s left" if 0 < done < total else ""
+        words = f"{title}: {done}/{total}  {metrics_line(metrics)}".rstrip() + f"  ({now - begun:.0f} s{left})"
+        shown = {"text/plain": visible(words)}
+        if line is None:
+            line = display(shown, raw=True, display_id=True)
+        else:
+            line.update(shown, raw=True)
+
+    return renew
+
+
 def quiet(verbose: bool = False) -> None:
     """Keep libraries from speaking over us, unless `verbose`. To be called before they are imported."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -109,17 +155,7 @@ def quiet(verbose: bool = False) -> None:
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("WANDB_SILENT", "true")
     warnings.filterwarnings("ignore")
-    for library in (
-        "transformers",
-        "trl",
-        "accelerate",
-        "peft",
-        "datasets",
-        "torch",
-        "wandb",
-        "opentelemetry",
-        "hydra",
-    ):
+    for library in LIBRARIES:
         told_by_us = library in ("wandb", "opentelemetry", "hydra")
         logging.getLogger(library).setLevel(logging.CRITICAL if told_by_us else logging.ERROR)
 

@@ -13,7 +13,7 @@ def solver(question, **changes):
 
 
 def test_a_question_is_shown_round_by_round_with_what_is_handed_on(capsys):
-    answer = solver("9a-5b+3", rounds=2, gold="7").run()
+    answer = solver("9a-5b+3", rounds=2, gold="7").run()[-1].prediction
     said = capsys.readouterr().out
     assert answer == "7" and "(right)" in said
     places = [said.index(words) for words in ("round 1 of 2", "a9-5=4;", "handed on", "round 2 of 2", "answer  7")]
@@ -21,13 +21,13 @@ def test_a_question_is_shown_round_by_round_with_what_is_handed_on(capsys):
 
 
 def test_a_right_answer_of_zero_is_right(capsys):
-    assert solver("9a-5b-4", rounds=1, gold=0).run() == "0"
+    assert solver("9a-5b-4", rounds=1, gold=0).run()[-1].prediction == "0"
     assert "(right)" in capsys.readouterr().out
 
 
 def test_an_answer_that_cannot_be_read_is_said_to_be_missing(capsys):
     episode = Episode(rounds=1, tokens=3, prompts=Prompts(wording="terse"))
-    assert solver("9a-5b+3", rounds=1, episode=episode).run() is None
+    assert solver("9a-5b+3", rounds=1, episode=episode).run()[-1].prediction is None
     said = capsys.readouterr().out
     assert "cut off at the window" in said and "answer  none" in said
 
