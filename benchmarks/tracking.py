@@ -24,7 +24,7 @@ from hydra import compose, initialize
 from motif.runs.folder import Run
 from motif.system import config as settings
 from motif.system import console
-from motif.training.trainer import Recorder
+from motif.training.recorder import Recorder
 
 ARMS = ("none", "none again", "offline", "online", "server gone", "key refused")
 

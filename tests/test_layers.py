@@ -31,7 +31,10 @@ NOT_PRIVATE = {  # although they begin so
     "_to_model",  # of wandb_workspaces: the only way to see what would be sent
 }
 HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "wandb", "accelerate", "scipy", "math_verify", "vllm"}
-MAY_BE_HEAVY = {"generation.kv_cache", "generation.decoding", "training.trainer", "training.trl_config"}
+MAY_BE_HEAVY = {
+    *("generation.kv_cache", "generation.decoding"),
+    *("training.trainer", "training.recorder", "training.trl_config"),
+}
 
 
 def modules():

@@ -4,7 +4,8 @@ algorithms     which replies are trained, and against which baseline
 advantages     the arithmetic of returns: baseline, spread, weight
 rewards        the terms of a reward
 rollout        the suite's side of TRL: rollout_func and reward functions
-trainer        TRL's trainer, what is recorded of a step, when it ends
+trainer        TRL's trainer, and when training ends
+recorder       what is kept of a step
 trl_config     TRL's GRPOConfig, made of our settings
 resume         from which checkpoint training goes on, and what becomes of a step that fails
 guard          do the replies come from the policy that is trained?

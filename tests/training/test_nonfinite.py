@@ -69,7 +69,7 @@ def test_the_last_good_checkpoint_stays_and_the_same_command_says_the_same(tmp_p
 
 def test_a_loss_that_is_none_is_found_before_anything_is_written():
     """With a loss scale, whose gradients are not looked at."""
-    from motif.training.trainer import Recorder
+    from motif.training.recorder import Recorder
 
     recorder, state = SimpleNamespace(run=Run(Path("nowhere"))), SimpleNamespace(global_step=3)
     with pytest.raises(NotFinite, match="step 3: the loss is not finite"):

@@ -24,9 +24,10 @@ from motif.system.errors import UserError
 from motif.system.signals import Stopped
 from motif.tasks.chain import Chain
 from motif.training.algorithms import GRPO, MOTIF, Broadcast, Discounted, Value
+from motif.training.recorder import Recorder
 from motif.training.rewards import Reward, accuracy, format
 from motif.training.rollout import Rollout
-from motif.training.trainer import Recorder, make_trainer, train
+from motif.training.trainer import make_trainer, train
 from motif.training.trl_config import trainer_arguments
 from tests.support.toys import good
 

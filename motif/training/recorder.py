@@ -1,0 +1,156 @@
+"""What is kept of training: each step's metrics and episodes, checkpoints, warnings. It also ends training in time."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from accelerate import PartialState
+from transformers import TrainerCallback
+
+from motif.rounds.records import as_record
+from motif.runs.budget import Limits, reached
+from motif.runs.checkpoints import drafts
+from motif.runs.folder import Run
+from motif.runs.tracking.base import Tracker
+from motif.system import processes
+from motif.system.console import Report
+from motif.training.nonfinite import check_finite, not_finite, trained
+from motif.training.resume import LastStep
+from motif.training.rollout import Rollout
+from motif.training.watchdogs import Alarm, Watch
+
+OF_TRL = ("loss", "grad_norm", "learning_rate", "entropy", "kl", "reward", "reward_std")  # kept of TRL's own log
+OF_OURS = {  # and of what the rollout has reported through TRL, by the first part of the name
+    *("accuracy", "unparsable", "truncated", "copied", "rounds_used", "zero_spread", "well_formed", "no_answer"),
+    *("tokens", "grader_gave_up"),
+    *("progress", "progress_cut", "progress_cleaned", "guard", "sampling"),
+}
+COLUMNS = ("question", "gold", "reply", "carried", "reward", "advantage", "correct futures", "futures")
+
+Measure = Callable[[int], dict[str, float]]  # what there is to measure of the policy after a step
+
+
+class Recorder(TrainerCallback):
+    """Writes each step to the run's folder and its tracker, seals checkpoints, and ends training on a signal or at a
+    limit.
+
+    Args:
+        rollout: whose trees, notes and ledger are written down.
+        run: the folder.
+        tracker: that is told every step's metrics.
+        report: moves the progress bar.
+        micro_batch: rows of an update as they were chosen. Training may go on with fewer, which a checkpoint notes.
+        episodes: questions a step whose trees are kept; None for all.
+        tables: steps between tables of episodes for the tracker; 0 for none.
+        limits: of the budget, at which training ends.
+        keep: checkpoints that are kept.
+        watch: says when there is a warning.
+        held_out: measures the policy after a step.
+    """
+
+    def __init__(
+        self,
+        rollout: Rollout,
+        run: Run,
+        tracker: Tracker,
+        report: Report,
+        *,
+        micro_batch: int,
+        episodes: int | None,
+        tables: int,
+        limits: Limits,
+        keep: int,
+        watch: Watch,
+        held_out: Measure,
+    ):
+        self.rollout, self.run, self.tracker, self.report = rollout, run, tracker, report
+        self.micro_batch, self.episodes, self.tables = micro_batch, episodes, tables
+        self.limits, self.keep, self.held_out = limits, keep, held_out
+        self.alarm = Alarm(watch, run, tracker)
+        self.last = LastStep(run, rollout.ledger)
+        self.signal: int | None = None  # that asks this process to stop
+        self.stopped: int | None = None  # the one that all processes stop for
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.last.finished(state)
+        if state.is_world_process_zero:
+            self.alarm.begin()
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.rollout.ledger.begin_step()
+        self.last.begun()
+
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if not args.fp16:  # whose gradients may overflow: the update is then left out, and their scale lowered
+            gradients = (weights.grad for weights in trained(kwargs["model"]))
+            check_finite("the gradient is", gradients, self.run, args, state.global_step + 1)
+        self.last.updating()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        check_finite("the weights are", trained(kwargs["model"]), self.run, args, state.global_step)
+        self.rollout.ledger.end_step(self.rollout.trained, processes.of_all)
+        self.last.finished(state)
+        asked = next(filter(None, processes.of_all(self.signal)), None)  # one that a single process was sent stops all
+        self.stopped = asked if state.global_step % args.num_iterations == 0 else None
+        if self.stopped or reached(self.limits, self.rollout.ledger):  # by the ledger, which is the same on all ranks
+            control.should_save = control.should_training_stop = True
+        self.run.check_there()
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        if not logs or "loss" not in logs:
+            return
+        step = state.global_step
+        if not math.isfinite(logs["loss"]):
+            raise not_finite("the loss is", self.run, args, step)
+        measured = self.held_out(step)
+        if not state.is_world_process_zero:
+            return
+        metrics = {f"train/{name}": value for name, value in trl_metrics(logs).items()}
+        metrics |= self.rollout.ledger.metrics() | measured
+        self.run.record({"step": step, **metrics})
+        self.tracker.log(metrics, step)
+        if (step - 1) % args.num_iterations == 0:  # else it is an update on the replies of a step before
+            self._write_episodes(step)
+        if self.tables and (step == 1 or step % self.tables == 0):
+            self.tracker.table("episodes", COLUMNS, self._rows(), step)
+        shown = {name: metrics[f"train/{name}"] for name in ("reward", "accuracy") if f"train/{name}" in metrics}
+        self.report(step, state.max_steps, shown)
+        self.alarm.see({"step": step, **metrics})
+
+    def _write_episodes(self, step: int) -> None:
+        if trees := self.rollout.trees[: self.episodes]:
+            self.run.write_episodes({"step": step, **as_record(tree, self.rollout.notes)} for tree in trees)
+
+    def _rows(self) -> list[list[Any]]:
+        """The trained replies of the step, as a table with `COLUMNS`."""
+        rows = []
+        for tree in self.rollout.trees:
+            for row in self.rollout.algorithm.rows(tree):
+                node, right = row.path[-1], sum(each[-1].correct for each in row.continuations)
+                note = self.rollout.notes[id(node)]
+                texts = [tree.question.text, tree.question.gold, node.reply.text, node.carried or ""]
+                rows.append([*texts, note["reward"], note["advantage"], right, len(row.continuations)])
+        return rows
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        PartialState().wait_for_everyone()  # all have written their part
+        if state.is_world_process_zero:
+            note = {"step": state.global_step, "ledger": self.rollout.ledger.as_dict(), "limits": self.limits}
+            if args.per_device_train_batch_size != self.micro_batch:
+                note["micro_batch"] = args.per_device_train_batch_size
+            draft = drafts(self.run.checkpoints) / f"checkpoint-{state.global_step}"
+            (draft / "training_args.bin").unlink(missing_ok=True)  # a pickle that nobody reads, with whatever was typed
+            self.run.seal(note, self.keep)
+
+
+def trl_metrics(logs: Mapping[str, Any]) -> dict[str, float]:
+    """What is kept of TRL's log: its own key figures, each reward's mean, the clipped share, and everything of ours."""
+    kept = {}
+    for name, value in logs.items():
+        if name.startswith("rewards/") and name.endswith("/mean"):
+            kept[f"reward/{name.split('/')[1]}"] = value
+        elif name == "clip_ratio/region_mean":
+            kept["clipped"] = value
+        elif name in OF_TRL or name.split("/")[0] in OF_OURS:
+            kept[name] = value
+    return {name: float(value) for name, value in kept.items() if value is not None}
