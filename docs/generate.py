@@ -155,25 +155,25 @@ def settings_table(*of: str) -> str:
 
 
 def promises(section: str) -> str:
-    """The promises of a section of docs/promises.yaml, each with the tests that hold it and the files they stand in."""
+    """The promises of a section of docs/promises.yaml, each with the tests that hold it, all of which are there."""
     places: dict[str, list[str]] = {}
     for file in sorted((ROOT / "tests").rglob("test_*.py")):
         for name in re.findall(r"^def (test_\w+)\(", file.read_text(), re.M):
             places.setdefault(name, []).append(file.relative_to(ROOT / "tests").as_posix())
     rows = []
     for each in yaml.safe_load((ROOT / "docs/promises.yaml").read_text())[section]:
-        held = [f"`{place(name, places)}`" for name in each.get("tests", [])]
+        held = [f"`{there(name, places)}`" for name in each.get("tests", [])]
         rows.append([each["promise"], ", ".join([*held, each["also"]] if "also" in each else held)])
     return table("what is promised | held by", rows)
 
 
-def place(test: str, places: dict[str, list[str]]) -> str:
-    """`FILE::NAME` of a test that is written as its name, or as `FILE::NAME` where several have it."""
+def there(test: str, places: dict[str, list[str]]) -> str:
+    """The name of a test that one file of tests/ defines; it is written as `FILE::NAME` where several do."""
     file, _, name = test.rpartition("::")
     found = [each for each in places.get(name, []) if not file or each.endswith(file)]
     if len(found) != 1:
         sys.exit(f"error: docs/promises.yaml names {test}, which {len(found)} files of tests/ define")
-    return f"{found[0]}::{name}"
+    return test
 
 
 def help_options(*groups: str) -> str:

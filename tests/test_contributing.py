@@ -1,9 +1,8 @@
-"""The worked examples of CONTRIBUTING.md, taken out of the page and trained with."""
+"""The worked examples of CONTRIBUTING.md and docs/own_data.md, taken out of the pages and trained with."""
 
 import gzip
 import json
 import re
-from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -12,16 +11,17 @@ from motif.system import config as settings
 from tests.support import ROOT
 
 SMALL = ["experiment=smoke", "tracking=none", "algo.questions=2", "algo.m=2", "algo.steps=2", "evaluation.questions=2"]
-BLOCK = re.compile(r"```(?:python|yaml)\n# (motif/\w+/\w+\.py|conf/\w+/\w+\.yaml)[^\n]*\n(.*?)```", re.DOTALL)
+BLOCK = re.compile(
+    r"```(?:python|yaml)\n# (?:motif/\w+/|mine/)?(\w+\.py|conf/\w+/\w+\.yaml)[^\n]*\n(.*?)```", re.DOTALL
+)
 
 
 @pytest.fixture
 def written(tmp_path, monkeypatch):
-    """The page's files in a folder of one's own, and a function that trains with these overrides there."""
-    page = (ROOT / "CONTRIBUTING.md").read_text()
-    for name, text in BLOCK.findall(page):
-        place = Path(name).name if name.endswith(".py") else Path(name).relative_to("conf")
-        file = tmp_path / "mine" / place
+    """The pages' files in a folder of one's own, and a function that trains with these overrides there."""
+    pages = [(ROOT / page).read_text() for page in ("CONTRIBUTING.md", "docs/own_data.md")]
+    for name, text in (block for page in pages for block in BLOCK.findall(page)):
+        file = tmp_path / "mine" / name.removeprefix("conf/")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(re.sub(r"motif\.\w+\.(last_round|headline)\b", r"\1", text))
     monkeypatch.syspath_prepend(str(tmp_path / "mine"))
@@ -42,6 +42,13 @@ def nodes(tree):
     while waiting:
         yield (node := waiting.pop())
         waiting += node["children"]
+
+
+def test_a_reward_is_one_function_and_one_yaml(written):
+    _, trees = written("reward=brief")
+    trained = [node for tree in trees for node in nodes(tree) if "values" in node]
+    assert {node["values"]["brief"] for node in trained} == {0.0, 1.0}
+    assert all(node["values"]["brief"] == (node["tokens"] <= 40) for node in trained)
 
 
 def test_an_algorithm_is_one_class_and_one_yaml(written):

@@ -65,7 +65,7 @@ def test_a_setting_without_a_comment_is_refused(tmp_path, monkeypatch):
 
 def test_a_promise_whose_test_is_gone_is_refused():
     with pytest.raises(SystemExit, match="test_gone"):
-        generate.place("test_gone", {"test_there": ["test_a.py"]})
+        generate.there("test_gone", {"test_there": ["test_a.py"]})
 
 
 def test_every_section_of_promises_is_on_the_page_and_rests_on_something():
