@@ -17,10 +17,14 @@ from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException, HydraException
 from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from motif import hydra_private
 from motif.experiment import Experiment
 from motif.policies.pretrained import choices_of
 from motif.reporting.study import Job, study_of
-from motif.runs.identity import derived_name, identity, identity_hash
+from motif.runs.identity import NAMED, derived_name, own_hash
 from motif.system import console, failures
 from motif.system.config import CONF, build, one_line, resolved
 from motif.system.errors import UserError, hint
@@ -29,10 +33,6 @@ from motif.system.locks import Busy, reason
 from motif.system.safe_text import masked
 from motif.system.signals import Stopped, at_once
 from motif.system.targets import check_trusted, current_target, with_targets
-from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
-
-from motif import hydra_private
 
 interrupted = threading.Event()  # set where Ctrl-C was let pass, or has stopped a job
 
@@ -139,16 +139,15 @@ def optimised() -> bool:
 def run_name(config: DictConfig, choices: Any, words: Sequence[str], extra: Sequence[str] = ()) -> str:
     """The name of a run that was not given one. It is short where algorithm, data set, model, rounds and seed make all
     of its identity; any other identity has its own hash in it, whether it was typed or comes of a preset."""
-    groups = {group: choices[group] for group in ("algo", "dataset", "model")}
+    groups = {group: choices[group] for group in NAMED}
     fields = {**groups, "rounds": config.rounds, "seed": config.seed}
     plain = compose("config", [*(f"{group}={option}" for group, option in groups.items()), *extra])
     plain.rounds, plain.seed = config.rounds, config.seed
-    mine = resolved(config)
     try:
-        special = None if identity(mine) == identity(resolved(plain)) else identity_hash(mine)
+        usual = resolved(plain)
     except UserError:  # what is needed has no default, so it was given
-        special = identity_hash(mine)
-    return derived_name(fields, one_job(words), special)
+        usual = None
+    return derived_name(fields, one_job(words), own_hash(resolved(config), usual))
 
 
 def experiment(

@@ -18,6 +18,7 @@ PLUMBING = (  # can change no result
     *("name", "outputs", "overwrite", "preflight", "tracking", "generation", "guard", "watch", "record"),
     "checkpoint",
 )
+NAMED = ("algo", "dataset", "model")  # the choices that a derived name begins with
 
 
 def identity(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,6 +51,13 @@ def without_copy(dataset: Any) -> Any:
 
 def identity_hash(config: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(identity(config), sort_keys=True).encode()).hexdigest()[:12]
+
+
+def own_hash(config: Mapping[str, Any], usual: Mapping[str, Any] | None) -> str | None:
+    """The hash that the name of the run of this resolved `config` needs: none, where its `usual` configuration is the
+    same run. That one has the same choices of `NAMED`, rounds and seed, and defaults for the rest (None: it cannot be
+    resolved, because what it needs has no default)."""
+    return None if usual is not None and identity(config) == identity(usual) else identity_hash(config)
 
 
 def differing(one: Any, other: Any, prefix: str = "") -> list[str]:
