@@ -41,7 +41,7 @@ def first_line(file: Path) -> str:
 
 def options(group: str) -> dict[str, str]:
     """The options of a config group, and what each of them is."""
-    return {file.stem: first_line(file) for file in sorted((CONF / group).glob("*.yaml"))}
+    return {file.stem: first_line(file) for file in sorted((CONF / group).glob("*.yaml"), key=lambda file: file.stem)}
 
 
 def choices() -> dict[str, tuple[str, str]]:

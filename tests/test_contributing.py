@@ -48,7 +48,7 @@ def test_a_reward_is_one_function_and_one_yaml(written):
     _, trees = written("reward=brief")
     trained = [node for tree in trees for node in nodes(tree) if "values" in node]
     assert {node["values"]["brief"] for node in trained} == {0.0, 1.0}
-    assert all(node["values"]["brief"] == (node["tokens"] <= 40) for node in trained)
+    assert all(node["values"]["brief"] == ("no_answer" not in node["events"]) for node in trained)
 
 
 def test_an_algorithm_is_one_class_and_one_yaml(written):

@@ -118,6 +118,17 @@ def test_files_that_are_named_are_there(page):
             assert (ROOT / name).exists(), f"{page.name}: {name}"
 
 
+def test_pages_that_code_and_settings_name_are_there():
+    files = [path for folder in ("motif", "conf", "sweeps", "benchmarks") for path in (ROOT / folder).rglob("*")]
+    found = [
+        (path.name, name)
+        for path in files
+        if path.suffix in (".py", ".yaml", ".j2")
+        for name in re.findall(r"docs/\w+\.\w+", path.read_text())
+    ]
+    assert found and not [each for each in found if not (ROOT / each[1]).is_file()]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_modules_that_are_run_or_imported_are_there(page):
     text = page.read_text()
