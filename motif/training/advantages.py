@@ -1,7 +1,7 @@
-"""From what replies are each to advantages: baseline, spread, and the weight of a reply in the loss. Plain numbers.
+"""From returns to advantages: baseline, spread, and the weight of a reply in the loss. Plain numbers, no torch.
 
 A group is what one question has trained: the rows of its m trajectories, one row a trained reply. A trajectory counts
-once, however many rows it has, in the baseline, in the spread and in the loss.
+once in the baseline, in the spread and in the loss, however many rows it has.
 """
 
 from collections.abc import Sequence
@@ -10,13 +10,20 @@ from math import sqrt
 from statistics import fmean
 
 EPSILON = 1e-4  # TRL's ε, so that an advantage made here is the one that TRL makes
-FLAT = 1e-8  # a difference that is none
+FLAT = 1e-8  # a smaller difference is none
 
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """A row's reward: the `outcome` of its futures and its `own` terms, both weighted; `trajectory` says whose row it
-    is, `share` is 1/T for a trajectory of T rows, `round` the one it was written in."""
+    """What a row's reply earned, as weighted sums of the reward's terms.
+
+    Args:
+        outcome: of the reply's continuations.
+        own: of the reply itself.
+        trajectory: whose row it is.
+        share: 1/T for a trajectory of T rows.
+        round: that the reply was written in, from 1.
+    """
 
     outcome: float
     own: float
@@ -31,62 +38,65 @@ class Return:
 
 def mean(values: Sequence[float], returns: Sequence[Return]) -> float:
     """The mean over trajectories of the means over their rows: Σ share·value / Σ share."""
-    return sum(each.share * value for each, value in zip(returns, values, strict=True)) / trajectories(returns)
+    return sum(row.share * value for row, value in zip(returns, values, strict=True)) / trajectories(returns)
 
 
 def trajectories(returns: Sequence[Return]) -> float:
-    return sum(each.share for each in returns)
+    """How many trajectories the rows are of."""
+    return sum(row.share for row in returns)
 
 
 def against_the_group(returns: Sequence[Return]) -> list[float]:
-    """r − the group's mean (GRPO, arXiv 2402.03300, eq. 3): of outcomes over the trajectories, of own terms over the
-    replies of the same round. What is asked of a reply differs by round, and a round that is always well formed says
-    nothing for what was written in it."""
-    outcome = mean([each.outcome for each in returns], returns)
+    """r − the group's mean (GRPO, arXiv 2402.03300, eq. 3).
+
+    The mean of outcomes is over the trajectories, the mean of own terms over the replies of the same round: what is
+    asked of a reply differs by round, and a round that is always well formed says nothing for what was written in it.
+    """
+    outcome = mean([row.outcome for row in returns], returns)
     return [
-        each.outcome - outcome + each.own - fmean(other.own for other in returns if other.round == each.round)
-        for each in returns
+        row.outcome - outcome + row.own - fmean(other.own for other in returns if other.round == row.round)
+        for row in returns
     ]
 
 
 def against_the_others(returns: Sequence[Return]) -> list[float]:
-    """r − the mean of the other trajectories (leave-one-out, RLOO, arXiv 2402.14740, eq. 8), own terms of the same
+    """r − the mean of the other trajectories (leave-one-out; RLOO, arXiv 2402.14740, eq. 8), own terms of the same
     round."""
     return [
-        each.outcome - mean([other.outcome for other in others], others) + own
-        for each, own in zip(returns, own_against_the_others(returns), strict=True)
-        for others in [[other for other in returns if other.trajectory != each.trajectory]]
+        row.outcome - mean([other.outcome for other in others], others) + own
+        for row, own in zip(returns, own_against_the_others(returns), strict=True)
+        for others in [[other for other in returns if other.trajectory != row.trajectory]]
     ]
 
 
 def own_against_the_others(returns: Sequence[Return]) -> list[float]:
-    """Own terms − the mean of the other trajectories' in the same round; 0 where no other came so far."""
-    found = []
-    for each in returns:
-        others = [other.own for other in returns if other.round == each.round and other.trajectory != each.trajectory]
-        found.append(each.own - fmean(others) if others else 0.0)
-    return found
+    """Own terms − the mean of the other trajectories' in the same round; 0 where no other trajectory has that round."""
+    centred = []
+    for row in returns:
+        others = [other.own for other in returns if other.round == row.round and other.trajectory != row.trajectory]
+        centred.append(row.own - fmean(others) if others else 0.0)
+    return centred
 
 
 def by_change(returns: Sequence[Return]) -> list[float]:
     """V after the reply − V before it (VinePPO, arXiv 2410.01679, eq. 7, at the ends of rounds), and own terms − the
     mean of the others' in the same round.
 
-    `outcome` of a row is V after it, of a trajectory's last row the outcome itself. Before the first round V is the
-    question's: the mean of V after it over the other trajectories. The differences of a trajectory add up to its
+    The `outcome` of a row is V after it; of a trajectory's last row it is the outcome itself. Before the first round V
+    is the question's: the mean of V after it over the other trajectories. The differences of a trajectory add up to its
     outcome − that.
     """
     first: dict[int, float] = {}
-    for each in returns:
-        first.setdefault(each.trajectory, each.outcome)
-    found, before = [], dict[int, float]()
-    for each, own in zip(returns, own_against_the_others(returns), strict=True):
-        value = before.get(each.trajectory)
+    for row in returns:
+        first.setdefault(row.trajectory, row.outcome)
+    changes, before = [], dict[int, float]()
+    for row, own in zip(returns, own_against_the_others(returns), strict=True):
+        value = before.get(row.trajectory)
         if value is None:
-            value = fmean(other for trajectory, other in first.items() if trajectory != each.trajectory)
-        found.append(each.outcome - value + own)
-        before[each.trajectory] = each.outcome
-    return found
+            value = fmean(other for trajectory, other in first.items() if trajectory != row.trajectory)
+        changes.append(row.outcome - value + own)
+        before[row.trajectory] = row.outcome
+    return changes
 
 
 def spread(centred: Sequence[float], returns: Sequence[Return]) -> float:
@@ -96,7 +106,7 @@ def spread(centred: Sequence[float], returns: Sequence[Return]) -> float:
 
 
 def scaled(centred: Sequence[float], divisor: float | None) -> list[float]:
-    """Divided by a spread + ε; as they are without one. Where all are 0 the group teaches nothing."""
+    """`centred` over `divisor` + ε; as it is without a divisor. A group of zeros teaches nothing."""
     return [value if divisor is None else value / (divisor + EPSILON) for value in centred]
 
 

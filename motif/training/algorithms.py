@@ -1,9 +1,9 @@
-"""Algorithms: how a tree is grown, which of its replies are trained, and what each is worth. No torch, no TRL.
+"""Algorithms: how a tree is grown, which of its replies are trained, and how each is credited. No torch, no TRL.
 
-An algorithm is a point in a small space: the rounds that are trained, the futures that a trained reply is worth, the
-baseline, and whether the spread of a group is divided out. A trajectory of a tree is its main line: a first-round reply
-and first continuations; other branches tell what a reply is worth and are not trained. Nothing else in the suite
-branches on an algorithm's name.
+An algorithm chooses four things: the rounds that are trained, the continuations whose outcome credits a trained reply,
+the baseline, and whether the spread of a group is divided out. A trajectory of a tree is its main line: a first-round
+reply and first continuations. Other branches credit a reply and are not trained. Nothing else in the suite branches on
+an algorithm's name.
 """
 
 from abc import ABC, abstractmethod
@@ -18,7 +18,8 @@ from motif.training.advantages import Return, against_the_group, against_the_oth
 
 @dataclass(frozen=True)
 class Row:
-    """A trained reply (the last of `path`), the trajectories that its worth is read from, and the one that it is of."""
+    """A trained reply, the last of `path`; the `continuations` whose outcomes credit it, as whole trajectories; and the
+    `trajectory` that it is of."""
 
     path: Path
     continuations: list[Path]
@@ -27,10 +28,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Algorithm(ABC):
-    """What every algorithm is told: `steps` of optimisation, `questions` a step, `m` first-round replies a question.
+    """What every algorithm has.
 
-    `micro_batch` is the number of trained replies in one forward pass of a process (null: all of a step), `trainer`
-    holds keywords of TRL's GRPOConfig.
+    Args:
+        steps: of optimisation.
+        questions: a step.
+        m: first-round replies a question, at least 2.
+        micro_batch: trained replies in one forward pass of a process; None for all of a step.
+        trainer: keywords of TRL's GRPOConfig.
+        name: as `algo=` has it.
     """
 
     steps: int = 120
@@ -64,7 +70,7 @@ class Algorithm(ABC):
         return against_the_group(returns)
 
     def factor(self, row: Row) -> float:
-        """By which a row's advantage is multiplied at last."""
+        """What a row's advantage is multiplied by, after its spread is divided out."""
         return 1.0
 
     def __post_init__(self) -> None:

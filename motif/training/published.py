@@ -16,7 +16,7 @@ from motif.rounds.episode import Episode, Path, Tree, grade
 from motif.rounds.prompts import Conversation
 from motif.rounds.replies import Generate, Reply, Sampling
 from motif.system.errors import UserError, one_of
-from motif.tasks.grading.answers import final_answer, grader_id
+from motif.tasks.grading import final_answer, grader_id
 from motif.training.rewards import Reward, Term
 
 CHOICES = {  # first what is right, then what was published

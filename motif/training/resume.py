@@ -19,7 +19,7 @@ from motif.runs.ledger import Ledger
 from motif.system import console, processes
 from motif.system.files import read_json, write_json
 from motif.system.memory import OutOfMemory, ran_out, release
-from motif.tasks.grading.judge import NoJudge
+from motif.tasks.grading import NoJudge
 
 
 class LastStep:
