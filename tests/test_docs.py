@@ -1,5 +1,6 @@
 """The pages are short, say what the files say, and lead where they point."""
 
+import importlib
 import importlib.util
 import json
 import re
@@ -132,10 +133,11 @@ def test_pages_that_code_and_settings_name_are_there():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_modules_that_are_run_or_imported_are_there(page):
     text = page.read_text()
-    run, imported = r"python -m ((?:motif|benchmarks)[\w.]*)", r"from (motif[\w.]+) import"
-    for name in {*re.findall(run, text), *re.findall(imported, text)}:
-        if not name.startswith(("motif.training.last_round", "motif.rounds.headline")):  # the page's own examples
-            assert importlib.util.find_spec(name), f"{page.name}: {name}"
+    for name in set(re.findall(r"python -m ((?:motif|benchmarks)[\w.]*)", text)):
+        assert importlib.util.find_spec(name), f"{page.name}: {name}"
+    for module, names in re.findall(r"from (motif[\w.]+) import ([\w, ]+?)(?= *(?:#|;|$))", text, re.M):
+        for name in re.findall(r"\w+(?= as )|(?<!as )\b(?!as\b)\w+", names):
+            assert hasattr(importlib.import_module(module), name), f"{page.name}: {module} has no {name}"
 
 
 def test_badges_say_what_the_package_says():
