@@ -30,7 +30,7 @@ from hydra.version import VersionBase
 from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from motif import cli, sweeps
+from motif import cli, mistakes
 from motif.api_results import EvaluateResult, ReportResult, SolvedRound, SolveResult, TrainResult
 from motif.evaluation import program as evaluator
 from motif.reporting.folders import read_runs
@@ -71,7 +71,8 @@ def train(*overrides: str, steps: int | None = None, **settings: Any) -> TrainRe
         extra = [word for word in words if word.startswith("hydra.")]
         own = [word for word in words if word not in extra]
         experiment, plain = cli.experiment(config, choices, own, extra=extra)
-        return TrainResult(experiment.folder, experiment.run(plain))
+        summary = experiment.run(plain)
+        return TrainResult(experiment.folder, Run(experiment.folder).summary() or summary)  # as JSON has it
 
 
 def evaluate(policy: TrainResult | Path | str, *overrides: str, **settings: Any) -> EvaluateResult:
@@ -150,7 +151,7 @@ def report(
         UserError: where there is no run, or the folder cannot be written.
     """
     with called("report", []):
-        paths = [path for folder in folders or ("outputs",) for path in found(folder)]
+        paths = [path for folder in folders or ("outputs",) for path in folders_of(folder)]
         runs, _ = read_runs(there(paths))
         for complaint in (line for run in runs for line in run.complaints):
             console.say(complaint, style="yellow")
@@ -174,7 +175,12 @@ def overrides_of(program: str, overrides: Sequence[str], settings: Mapping[str, 
         if override.startswith("-"):
             raise UserError(f"{override} is an option of the command line; type it: motif-{program} {override} ...")
         words.append(cli.quoted(override))
-    return [*words, *(f"{key}={written(key, value)}" for key, value in settings.items())]
+    return [*words, *(setting(key, value) for key, value in settings.items())]
+
+
+def setting(key: str, value: Any) -> str:
+    """The override that gives `key` a Python value."""
+    return f"{key}={written(key, value)}"
 
 
 def written(key: str, value: Any) -> str:
@@ -204,16 +210,16 @@ def is_plain(text: str) -> bool:
         read = OverridesParser.create().parse_override(f"key={text}")
     except HydraException:
         return False
-    return not read.is_sweep_override() and read.value() == text
+    return bool(text) and not read.is_sweep_override() and read.value() == text
 
 
 def composed(name: str, words: Sequence[str]) -> tuple[DictConfig, Mapping[str, str]]:
     """The configuration that Hydra composes of conf/`name`.yaml and these overrides, and the choices it is made of."""
     parsed = OverridesParser.create().parse_overrides(list(words))
-    config = compose(name, list(words), return_hydra_config=True)
-    swept = [each.input_line for each in parsed if each.is_sweep_override()]
-    if swept or config.hydra.mode == RunMode.MULTIRUN:
-        said = " ".join(word for word in words if word in swept or word.startswith("sweeps="))
+    swept = [str(each.input_line) for each in parsed if each.is_sweep_override()]
+    config = None if swept else compose(name, list(words), return_hydra_config=True)
+    if config is None or config.hydra.mode == RunMode.MULTIRUN:
+        said = " ".join(swept or [word for word in words if word.startswith("sweeps=")])
         raise UserError(f"{said} asks for several runs; call motif.train in a loop, or type: motif-train -m {said}")
     choices = config.hydra.runtime.choices
     with open_dict(config):
@@ -239,13 +245,14 @@ def called(program: str, words: Sequence[str]) -> Iterator[None]:
                 signal.raise_signal(stop.signal)  # whoever calls may have an own handler; else the process ends
             raise KeyboardInterrupt(str(stop)) from None
         except (HydraException, OmegaConfBaseException) as error:
-            raise UserError(sweeps.composing(error, "config" if program == "train" else program)) from None
+            raise UserError(mistakes.composing(error, "config" if program == "train" else program)) from None
         except Busy as error:
             raise UserError(str(error)) from None
         except Exception as error:
-            if isinstance(error, UserError) or not (words_of_it := failures.mistake(error)):
-                raise
-            raise UserError(words_of_it) from error
+            if not (words_of_it := failures.mistake(error)):
+                raise  # a fault of ours, with its traceback
+            mistake = error if isinstance(error, UserError) else UserError(words_of_it)
+            raise mistake.with_traceback(None) from None
         finally:
             sys.argv = argv
 
@@ -276,7 +283,7 @@ def levels_kept() -> Iterator[None]:
             logging.getLogger(name).setLevel(level)
 
 
-def found(folder: TrainResult | Path | str) -> list[Path]:
+def folders_of(folder: TrainResult | Path | str) -> list[Path]:
     """The folders of runs that are meant by a run, a pattern, or a folder in which runs lie."""
     if isinstance(folder, TrainResult):
         return [folder.folder]
