@@ -1,12 +1,15 @@
 """The pages are short, say what the files say, and lead where they point."""
 
+import dataclasses
 import importlib
 import importlib.util
+import inspect
 import json
 import re
 import subprocess
 import sys
 import tomllib
+import typing
 from pathlib import Path
 
 import pytest
@@ -138,6 +141,20 @@ def test_modules_that_are_run_or_imported_are_there(page):
     for module, names in re.findall(r"from (motif[\w.]+) import ([\w, ]+?)(?= *(?:#|;|$))", text, re.M):
         for name in re.findall(r"\w+(?= as )|(?<!as )\b(?!as\b)\w+", names):
             assert hasattr(importlib.import_module(module), name), f"{page.name}: {module} has no {name}"
+
+
+def test_what_functions_return_is_as_the_page_says():
+    page = (DOCS / "python.md").read_text()
+    returned = re.findall(r"\| `motif\.(\w+)\(.*?\)` \|.*\| `(\w+)`: (.*) \|", page)
+    assert {name for name, _, _ in returned} == {"train", "evaluate", "solve", "report"}
+    for name, kind, told in returned:
+        function = getattr(importlib.import_module("motif"), name)
+        made = typing.get_type_hints(function)["return"]
+        assert made.__name__ == kind
+        for attribute in re.findall(r"`(\w+)(?:\(\))?`", re.sub(r"\(each.*\)", "", told)):
+            assert attribute in {field.name for field in dataclasses.fields(made)} or hasattr(made, attribute)
+        for keyword in re.findall(r"(\w+)=", re.search(rf"`motif\.{name}\((.*?)\)`", page)[1]):
+            assert keyword in inspect.signature(function).parameters
 
 
 def test_badges_say_what_the_package_says():
