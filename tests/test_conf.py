@@ -15,6 +15,7 @@ from omegaconf import OmegaConf, open_dict
 
 from motif import cli
 from motif.experiment import Experiment
+from motif.planning import Names
 from motif.reporting.arms import arms, confounded
 from motif.reporting.folders import Recorded
 from motif.runs.identity import check_name, identity_hash
@@ -40,6 +41,16 @@ def hydra():
 def built(*overrides):
     config = compose("config", overrides=["name=x", *overrides])
     return settings.build(config), settings.resolved(config)
+
+
+NAMES = Names()  # which composes once for jobs that differ in plain values
+
+
+def job_built(job):
+    """The experiment of a job of a sweep, and its plain configuration, composed once for jobs that differ little."""
+    base, put = NAMES.composition(job)
+    plain = base.with_values(put)
+    return settings.build(OmegaConf.create(plain | {"name": "x"})), plain
 
 
 @pytest.mark.parametrize(("group", "option"), [(group, option) for group in GROUPS for option in options(group)])
@@ -78,7 +89,7 @@ def name_and_identity(words):
 
 @pytest.mark.parametrize(("sweep", "job"), JOBS, ids=lambda each: each if isinstance(each, str) else "-".join(each))
 def test_every_job_of_every_sweep_builds(sweep, job):
-    experiment, _ = built(*job)
+    experiment, _ = job_built(job)
     assert isinstance(experiment, Experiment)
 
 
@@ -92,14 +103,15 @@ def test_a_sweep_opens_with_its_command_its_cost_and_its_question(sweep):
 
 
 def test_jobs_share_a_folder_only_where_they_are_the_same_run():
-    found = {}
+    found, own = {}, {}
     for sweep, job in JOBS:
-        name, identity = name_and_identity(job)
-        assert check_name(name) and found.setdefault(name, (identity, sweep))[0] == identity
-        others = [each for each, (known, _) in found.items() if known == identity and each != name]
-        assert not any(found[each][1] == sweep for each in others)
+        name, identity = NAMES.of(job), identity_hash(job_built(job)[1])
+        assert check_name(name) and found.setdefault(name, identity) == identity
+        assert own.setdefault((sweep, identity), name) == name
+    for sweep, job in dict(JOBS).items():  # the last job of each, composed as when it runs
+        assert name_and_identity(job) == (NAMES.of(job), identity_hash(job_built(job)[1]))
     for sweep in {sweep for sweep, _ in JOBS}:
-        assert len({name_and_identity(job)[0] for each, job in JOBS if each == sweep}) == len(expanded(sweep))
+        assert len({NAMES.of(job) for each, job in JOBS if each == sweep}) == len(expanded(sweep))
 
 
 def test_whatever_changes_a_result_changes_the_name_and_what_changes_none_does_not():
@@ -134,15 +146,15 @@ def test_a_run_has_one_name_alone_and_as_a_job_of_a_sweep():
 def test_what_is_typed_takes_the_place_of_a_sweeps_own():
     jobs = expanded("rounds", "seed=0", "model=qwen2.5-0.5b", "dataset=gsm8k")
     assert len(jobs) == 8 and all("seed=0" in job and "model=qwen2.5-0.5b" in job for job in jobs)
-    names = {re.sub("-rounds-[0-9a-f]{6}$", "", name_and_identity(job)[0]) for job in jobs}
+    names = {re.sub("-rounds-[0-9a-f]{6}$", "", NAMES.of(job)) for job in jobs}
     assert names == {f"{algo}-gsm8k-qwen2.5-0.5b-r{rounds}-s0" for algo in ("grpo", "motif") for rounds in (1, 2, 3, 4)}
 
 
 def test_the_flaws_are_switched_on_one_at_a_time():
-    on = [built(*job)[0].flaws.on() for job in expanded("flaws", "seed=0")]
+    on = [job_built(job)[0].flaws.on() for job in expanded("flaws", "seed=0")]
     assert on == [[], *([flaw] for flaw in CHOICES)]
     for job in expanded("flaws", "seed=0", "experiment=paper_motif")[1:]:
-        assert built(*job)[0].model.name == "qwen2.5-3b-4bit"
+        assert job_built(job)[0].model.name == "qwen2.5-3b-4bit"
 
 
 @pytest.mark.parametrize(("sweep", "count"), [("flaws", 10), ("continuations", 4), ("baseline", 2), ("rewards", 4)])
@@ -151,7 +163,7 @@ def test_of_a_sweeps_jobs_one_arm_is_what_its_head_says_to_compare_with(sweep, c
     head = (ROOT / "sweeps" / f"{sweep}.yaml").read_text()
     against = re.search(r"--against ('[^']+'|\w+)", head)
     jobs = [job for job in expanded(sweep) if "seed=0" in job]
-    runs = [Recorded(Path(str(place)), built(*job)[1], {}, [], []) for place, job in enumerate(jobs)]
+    runs = [Recorded(Path(str(place)), job_built(job)[1], {}, [], []) for place, job in enumerate(jobs)]
     found = [arm for arm in arms(runs) if arm.trained]
     assert len(found) == count and all(len(arm.name) < 50 and "#" not in arm.name for arm in found)
     if against:
@@ -161,7 +173,7 @@ def test_of_a_sweeps_jobs_one_arm_is_what_its_head_says_to_compare_with(sweep, c
 
 
 def test_the_arms_of_a_budget_get_the_same_tokens():
-    limits = [built(*job)[0].budget.limits() for job in expanded("budget")]
+    limits = [job_built(job)[0].budget.limits() for job in expanded("budget")]
     assert len(limits) == 6 and all(each == limits[0] and each["tokens"] > 0 for each in limits)
 
 
@@ -184,7 +196,7 @@ def test_the_jobs_of_a_wandb_sweep_build(path):
     values = [each.get("values", [each.get("min"), each.get("max")]) for each in sweep["parameters"].values()]
     for job in itertools.product(*values):
         words = [f"{key}={value}" for key, value in zip(sweep["parameters"], job, strict=True)]
-        experiment, _ = built(*words, *sweep["command"][4:])
+        experiment, _ = job_built([*words, *sweep["command"][4:]])
         if sweep["method"] == "bayes":
             assert experiment.evaluation.split == "validation"
             name = f"evaluation/{experiment.dataset.name}/rounds_{experiment.rounds}/trained/accuracy"

@@ -1,43 +1,27 @@
 """A run that cannot go well is stopped before its first step; one that can is left exactly as it is."""
 
 import json
-import os
 import random
 import re
-import shutil
 import time
 from dataclasses import replace
 from functools import partial
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 
-from motif.generation.engines import VLLM
 from motif.policies.tiny import Tiny
-from motif.system import config as settings
 from motif.system.errors import UserError
-from motif.tasks.questions import Question
-from motif.training import MOTIF, Flaws, published
+from motif.training import published
 from motif.training.preflight import room
-from tests.support import ROOT
+from tests.support.experiments import PRESETS, TOYS, composed, made, refused
 from tests.support.toys import question, shared
 
-CONF = ROOT / "conf"
-PRESETS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
 SMALL = [
     *("experiment=smoke", "evaluation.questions=8", "evaluation.before=false", "evaluation.rounds=[3]"),
-    *("algo.m=2", "algo.steps=2", "tracking=none", "name=x"),
+    *("algo.m=2", "algo.steps=2", "tracking=none"),
 ]
-TOYS = [question(f"what is {n} and {n}?", str(2 * n)) for n in range(30)]
-
-
-@pytest.fixture(autouse=True)
-def hydra():
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -45,21 +29,8 @@ def policy():
     return Tiny().load()
 
 
-def made(*words):
-    return settings.build(compose("config", overrides=["name=x", *words]))
-
-
 def told(capsys):
     return capsys.readouterr().out
-
-
-def refused(experiment, policy, questions=TOYS, tests=None, continues=False):
-    """The line that stops it."""
-    with pytest.raises(UserError) as error:
-        experiment.checks(questions, tests or {"toy": TOYS}).check(policy, continues)
-    line = str(error.value)
-    assert "\n" not in line and line.startswith("preflight: ") and line.endswith("preflight=false goes on regardless")
-    return line
 
 
 def test_the_embedded_default_passes_in_one_line_and_says_what_was_looked_at(policy, capsys):
@@ -91,8 +62,8 @@ def test_no_random_number_is_drawn_and_no_weight_touched(policy):
 def test_a_run_is_the_same_with_and_without_it_and_keeps_what_was_found(tmp_path):
     lines = {}
     for word in ("true", "false"):
-        config = compose("config", overrides=[*SMALL, f"preflight={word}", f"outputs={tmp_path / word}"])
-        settings.build(config).run(settings.resolved(config))
+        words = [*SMALL, f"preflight={word}", f"outputs={tmp_path / word}"]
+        made(*words).run(composed(*words))
         run = tmp_path / word / "x"
         assert (run / "preflight.json").is_file() == (word == "true")
         kept = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
@@ -103,9 +74,9 @@ def test_a_run_is_the_same_with_and_without_it_and_keeps_what_was_found(tmp_path
 
 
 def test_a_refused_run_leaves_nothing_behind(tmp_path):
-    config = compose("config", overrides=[*SMALL, "reward.weights.format=3", f"outputs={tmp_path}/o"])
+    words = [*SMALL, "reward.weights.format=3", f"outputs={tmp_path}/o"]
     with pytest.raises(UserError, match=r"form outweighs a right answer \(reward.weights\)"):
-        settings.build(config).run(settings.resolved(config))
+        made(*words).run(composed(*words))
     assert not (tmp_path / "o/x").exists()
 
 
@@ -221,61 +192,6 @@ def test_golds_that_are_not_graded_right_stop_the_run_whether_trained_on_or_meas
 )
 def test_windows_prompts_and_sampling_that_cannot_work_are_named(policy, words, expected):
     assert expected in refused(made(*words.split()), policy)
-
-
-def test_as_much_is_counted_as_may_be_carried_and_no_more(policy):
-    assert made("episode.tokens=1900", "episode.carry.tokens=100").checks(TOYS, {"toy": TOYS}).check(policy)
-    found = made("episode.tokens=100").checks(TOYS, {"toy": TOYS}).check(policy)
-    by_round = {row["round"]: row["prompt"] for row in found["numbers"]["tokens"]["rounds"] if row["for"] == "training"}
-    assert 100 < by_round[2] - by_round[1] < 105, "the window of the round before, its tags"
-
-
-def test_the_longest_question_decides(policy):
-    long = Question("toy-long", "x" * 4080, "1")
-    assert "(toy-long)" in refused(made(), policy, [*TOYS, long])
-    assert "(toy-long)" in refused(made(), policy, tests={"toy": [long, *TOYS]})
-
-
-def test_an_engines_own_bound_counts(policy):
-    experiment = replace(made(), generation=VLLM(max_length=60))
-    assert "do not fit 60 (generation.max_length" in refused(experiment, policy)
-
-
-def test_memory_is_that_of_gradients_optimiser_and_copies(policy, monkeypatch):
-    found = made().checks(TOYS, {"toy": TOYS}).check(policy)["numbers"]["memory"]
-    weights = sum(weight.numel() for weight in policy.model.parameters())
-    assert found["gradients"] == 4 * weights and found["optimiser"] == 8 * weights and found["copies"] == 0
-    copies = made("flaws.futures=base").checks(TOYS, {"toy": TOYS}).check(policy)["numbers"]["memory"]["copies"]
-    assert copies == 4 * weights
-    lean = made("algo.trainer.optim=adamw_8bit").checks(TOYS, {"toy": TOYS}).check(policy)["numbers"]["memory"]
-    assert lean["optimiser"] == 2 * weights
-    monkeypatch.setattr(room, "free_memory", lambda device: 2**20)
-    line = refused(made(), policy)
-    assert "training needs 11.9 MiB of memory beside the weights (gradients 4.0 MiB, optimiser 8.0 MiB)" in line
-    assert "1.0 MiB are free on the CPU" in line and "peft@model.peft=lora" in line
-
-
-def test_on_a_gpu_the_share_of_a_colocated_engine_is_counted(policy, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (2 * 2**30, 8 * 2**30))
-    model = SimpleNamespace(parameters=policy.model.parameters, device=torch.device("cuda"))
-    on_gpu = replace(policy, model=model)
-    found, numbers = room.memory(on_gpu, MOTIF(), Flaws(), VLLM(memory=0.3))
-    assert numbers["engine"] == int(0.3 * 8 * 2**30) and numbers["free"] == 2 * 2**30
-    assert "engine 2.4 GiB" in found.wrong and "2.0 GiB are free on the GPU" in found.wrong
-    assert "a lower generation.memory" in found.remedy
-    assert not room.memory(on_gpu, MOTIF(), Flaws(), VLLM(memory=0.1))[0].wrong
-
-
-def test_disk_is_that_of_checkpoints_policy_and_records(policy, monkeypatch, tmp_path):
-    monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=10 * 2**20))
-    experiment = made(f"outputs={tmp_path}")
-    line = refused(experiment, policy)
-    assert "(2 + 1 checkpoints of 11.9 MiB, policy 4.0 MiB, records" in line and "10.0 MiB are free" in line
-    assert "lower checkpoint.keep" in line and "choose another outputs=" in line
-    (tmp_path / "x/checkpoints").mkdir(parents=True)
-    (tmp_path / "x/checkpoints/old").write_bytes(b"0")
-    os.truncate(tmp_path / "x/checkpoints/old", 50 * 2**20)  # what the run holds already is not needed again
-    assert experiment.checks(TOYS, {"toy": TOYS}).check(policy, continues=True)
 
 
 def test_a_run_that_continues_is_asked_for_memory_and_disk_alone(policy, monkeypatch, capsys):
