@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from motif.evaluation.power import detectable, needed_n
 from motif.evaluation.significance import Difference, difference
 from motif.evaluation.statistics import holm, outcome, wilson
 
@@ -139,8 +140,8 @@ def promises(studies: Sequence[Study], pairs: int) -> None:
     for place, study in enumerate(studies):
         generator = np.random.default_rng(place)
         pilots = [study.difference(generator) for _ in range(PILOTS)]
-        named = [(pilot.effect, n) for pilot in pilots if pilot.effect > 0 and (n := pilot.needed_n) and n <= MOST]
-        seen = [(detectable, study.n) for pilot in pilots if (detectable := pilot.detectable)]
+        named = [(pilot.effect, n) for pilot in pilots if pilot.effect > 0 and (n := needed_n(pilot)) and n <= MOST]
+        seen = [(effect, study.n) for pilot in pilots if (effect := detectable(pilot))]
         rates = [
             [
                 replace(study, effect=effect, n=n).rates(each, seed)["better"] / each

@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from motif.evaluation.scores import summarise
+from motif.evaluation.results import result_of
 from motif.runs.folder import write_json, write_text
 
 ARMS, STEPS, ROUNDS = ("grpo", "motif"), 500, 3
@@ -85,7 +85,7 @@ def make_run(folder: Path, algo: str, k: int, seed: int, episodes: int) -> None:
             "grader": "0",
             "budget": 200 * rounds,
         }
-        found |= summarise(lines)
+        found |= result_of(lines)
         stem = folder / "evaluation" / f"trained-sums-r{rounds}"
         write_text(stem.with_suffix(".jsonl"), "".join(json.dumps(line) + "\n" for line in lines))
         write_json(stem.with_suffix(".json"), found)

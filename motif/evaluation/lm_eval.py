@@ -1,8 +1,8 @@
-"""An evaluation in the shape of lm-evaluation-harness (`--log_samples`), for whoever reads that.
+"""An evaluation as lm-evaluation-harness writes it (`--log_samples`), for the tools that read that format.
 
-`samples_<task>_<time>.jsonl` holds one line a question, `results_<time>.json` the scores. A question's samples stand in
-`resps`; what is graded is the last reply of each episode. `arguments` hold the bare question, for an episode has a
-prompt a round, and the tokens of all its rounds.
+`samples_<task>_<time>.jsonl` holds one line a question, `results_<time>.json` the result. `resps` holds a question's
+samples, of each the last reply, which is the graded one. `arguments` holds the question without a prompt, since each
+round of an episode has a prompt of its own, and the tokens of all rounds.
 """
 
 import hashlib
@@ -18,9 +18,18 @@ from motif.system.files import write_json, write_text
 
 
 def export(records_file: Path, result: Mapping[str, Any], folder: Path) -> Path:
-    """Write both files to `folder`/lm_eval/<stem of the records> and return the place of the samples."""
+    """Write both files.
+
+    Args:
+        records_file: the records of the evaluation, a JSONL.
+        result: what they come to.
+        folder: the files are written to `folder`/lm_eval/<stem of the records>.
+
+    Returns:
+        The file of the samples.
+    """
     stamp = time.strftime("%Y-%m-%dT%H-%M-%S", time.gmtime(records_file.stat().st_mtime))
-    place = folder / "lm_eval" / records_file.stem
+    target = folder / "lm_eval" / records_file.stem
     records = read_whole(records_file)
     task, sampling = result["dataset"], result["sampling"][0]
     settings = {
@@ -31,9 +40,9 @@ def export(records_file: Path, result: Mapping[str, Any], folder: Path) -> Path:
         "until": [],
     }
     lines = [line(number, record, settings) for number, record in enumerate(records)]
-    shares = [item["exact_match"] for item in lines]
+    shares = [line["exact_match"] for line in lines]
     error = stdev(shares) / len(shares) ** 0.5 if len(shares) > 1 else 0.0
-    scores = {
+    harness_result = {
         "results": {
             task: {"alias": task, "exact_match,none": fmean(shares), "exact_match_stderr,none": error},
         },
@@ -45,14 +54,14 @@ def export(records_file: Path, result: Mapping[str, Any], folder: Path) -> Path:
         "n-samples": {task: {"original": len(records), "effective": len(records)}},
         "config": {"model": "motif", "model_args": f"policy={result['policy']},rounds={result['rounds']}"},
     }
-    write_json(place / f"results_{stamp}.json", scores)
-    file = place / f"samples_{task}_{stamp}.jsonl"
-    write_text(file, "".join(json.dumps(item) + "\n" for item in lines))
-    return file
+    write_json(target / f"results_{stamp}.json", harness_result)
+    samples_file = target / f"samples_{task}_{stamp}.jsonl"
+    write_text(samples_file, "".join(json.dumps(line) + "\n" for line in lines))
+    return samples_file
 
 
 def line(number: int, record: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """One question in the harness's shape."""
+    """One question in the harness's format."""
     samples = record["samples"]
     doc = {"id": record["id"], "question": record["question"], "answer": record["gold"], **record["facts"]}
     return {

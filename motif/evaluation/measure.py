@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from motif.evaluation.evaluate import Evaluation, Grade, evaluate
-from motif.evaluation.scores import disagreements, summarise
+from motif.evaluation.results import disagreements, result_of
 from motif.policies.policy import Policy
 from motif.rounds.episode import Episode
 from motif.rounds.replies import Generate
@@ -62,7 +62,7 @@ def measure(
         title: of the progress bar; None for none.
 
     Returns:
-        Accuracy with its interval, rates and tokens (`scores.summarise`), the episode's `budget` in tokens, `compute`
+        Accuracy with its interval, rates and tokens (`results.result_of`), the episode's `budget` in tokens, `compute`
         (tokens, FLOPs, seconds), and `disagreeing`: samples that two graders judge differently.
     """
     before = ledger.seconds[phase] - seconds_of(file.with_suffix(".json"))
@@ -72,7 +72,7 @@ def measure(
         records = evaluate(questions, episode, generate, policy.tokenizer, settings, file, seed, heard, marks)
     return {
         "budget": episode.budget(),
-        **summarise(records),
+        **result_of(records),
         "compute": of_evaluation(records, policy.model, ledger.seconds[phase] - before),
         "disagreeing": disagreements(records),
     }

@@ -15,7 +15,7 @@ from typing import Any
 from motif.evaluation.evaluate import Evaluation
 from motif.evaluation.lm_eval import export
 from motif.evaluation.measure import measure, title_of
-from motif.evaluation.scores import RESULT
+from motif.evaluation.results import RESULT_KEYS
 from motif.evaluation.terminal import RATES, by_round_lines, results_table, sample_lines
 from motif.policies import weights
 from motif.policies.pretrained import Policy, check_policy, open_policy, policy_name
@@ -170,7 +170,7 @@ def measured_once(
 def measured(file: Path) -> dict[str, Any]:
     """The result that lies in `file`; a `UserError` where it lacks what is shown of one."""
     found = read_json(file)
-    if missing := [key for key in (*RESULT, *RATES, "accuracy_by_round", "tokens_by_round") if key not in found]:
+    if missing := [key for key in (*RESULT_KEYS, *RATES, "accuracy_by_round", "tokens_by_round") if key not in found]:
         raise UserError(f"{file} does not say {', '.join(missing)}; overwrite=true measures again")
     return found
 

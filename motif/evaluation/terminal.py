@@ -1,6 +1,6 @@
-"""What the terminal shows at the end: results, where they lie, what to type next.
+"""The end of a run on the terminal: its results, where they lie, and what to type next.
 
-Every accuracy stands with its interval, its n and its token budget.
+Every accuracy is shown with its interval, its n and its token budget.
 """
 
 import shlex
@@ -12,88 +12,92 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from motif.evaluation.wording import percent, percent_interval, with_interval
 from motif.runs.budget import account_lines
 from motif.system import console
 from motif.system.environment import program
 from motif.system.errors import UserError
 from motif.system.files import as_size, size
 
-SHOWN = ("name", "algo", "evaluation", "seconds")  # of a summary
+SUMMARY_KEYS = ("name", "algo", "evaluation", "seconds")  # that a summary needs to be shown
 RATES = ("truncated", "unparsable", "copied", "tokens", "budget")
 
 
 def results_table(title: str, results: Sequence[Mapping[str, Any]]) -> Table:
     """One row a result. Tokens and budget are of a question, all its samples and rounds together."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
-    for column in ("dataset", "rounds", "policy", "accuracy", "95 % interval", "n", *RATES):
-        table.add_column(column, justify="left" if column in ("dataset", "policy") else "right")
-    for found in results:
-        k = found["samples"]
+    table = new_table(title, ("dataset", "rounds", "policy", "accuracy", "95 % interval", "n", *RATES))
+    for column in table.columns:
+        column.justify = "left" if column.header in ("dataset", "policy") else "right"
+    for result in results:
+        k = result["samples"]
         console.add_row(
             table,
-            found["dataset"],
-            str(found["rounds"]),
-            found["policy"],
-            f"{found['accuracy']:.1%}",
-            interval(found["interval"]),
-            str(found["n"]) if k == 1 else f"{found['n']} × {k}",
-            f"{found['truncated']:.1%}",
-            f"{found['unparsable']:.1%}",
-            f"{found['copied']:.1%}",
-            f"{found['tokens'] * k:.0f}",
-            f"{found['budget'] * k}",
+            result["dataset"],
+            str(result["rounds"]),
+            result["policy"],
+            percent(result["accuracy"]),
+            percent_interval(result["interval"]),
+            str(result["n"]) if k == 1 else f"{result['n']} × {k}",
+            percent(result["truncated"]),
+            percent(result["unparsable"]),
+            percent(result["copied"]),
+            f"{result['tokens'] * k:.0f}",
+            f"{result['budget'] * k}",
         )
     return table
+
+
+def new_table(title: str | None, columns: Sequence[str] = ()) -> Table:
+    """An empty table in the style of all screens."""
+    return Table(*columns, title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
 
 
 def sample_lines(result: Mapping[str, Any]) -> list[str]:
     """pass@k and maj@k with their intervals, one line each; nothing where a question has one sample."""
     return [
-        f"{kind}@{k}: {found['value']:.1%} ({interval(found['interval'])})"
+        f"{kind}@{k}: {with_interval(share)}"
         for kind in ("pass", "maj")
-        for k, found in result.get(f"{kind}_at", {}).items()
+        for k, share in result.get(f"{kind}_at", {}).items()
     ]
 
 
 def by_round_lines(result: Mapping[str, Any]) -> list[str]:
     """Accuracy if the episode had been stopped after each round, one line a round; nothing for a single round."""
-    rounds = result["accuracy_by_round"]
-    if len(rounds) == 1:
-        return []
-    return [
-        f"stopped after round {place}, by that round's own box: {found['value']:.1%} ({interval(found['interval'])}), "
-        f"{result['tokens_by_round'][place - 1]:.0f} tokens in that round"
-        for place, found in enumerate(rounds, 1)
+    by_round = zip(result["accuracy_by_round"], result["tokens_by_round"], strict=False)
+    lines = [
+        f"stopped after round {round}, by that round's own box: {with_interval(accuracy)}, "
+        f"{tokens:.0f} tokens in that round"
+        for round, (accuracy, tokens) in enumerate(by_round, 1)
     ]
-
-
-def interval(bounds: Sequence[float]) -> str:
-    low, high = bounds
-    return f"{low:.1%} – {high:.1%}"
+    return lines if len(lines) > 1 else []
 
 
 def show_result(summary: Mapping[str, Any], folder: Path) -> None:
-    """The last screen of a run: what happened, where it lies, what to type next."""
-    check_whole(summary, folder / "summary.json")
-    order = {found["dataset"]: place for place, found in enumerate(summary["evaluation"])}
-    results = sorted(summary["evaluation"], key=lambda found: (order[found["dataset"]], found["rounds"]))
+    """The last screen of a run: what happened, where it lies, what to type next.
+
+    Raises:
+        UserError: where the summary lacks what is shown of one.
+    """
+    check_summary(summary, folder / "summary.json")
+    order = {result["dataset"]: place for place, result in enumerate(summary["evaluation"])}
+    results = sorted(summary["evaluation"], key=lambda result: (order[result["dataset"]], result["rounds"]))
     console.show(results_table(summary["name"], results))
     if summary.get("flaws"):
         console.say(f"as published, flaws included: {', '.join(summary['flaws'])}", style="yellow")
     for warning in summary.get("warnings", []):
         console.say(f"warning: {warning['words']}", style="yellow")
-    for line in (*spent_lines(summary), *account_lines(summary.get("budget", {}), summary.get("stopped_by", ""))):
+    for line in (*cost_lines(summary), *account_lines(summary.get("budget", {}), summary.get("stopped_by", ""))):
         console.say(line)
     console.say(f"folder  {folder} ({disk_words(folder)})")
-    for place, command in enumerate(
-        [*next_commands(summary["algo"], sys.argv[1:], folder.parent), f"{program('evaluate')} policy={folder}"]
-    ):
-        console.say(f"{'' if place else 'next':<8}{command}")
+    first, *others = next_commands(summary["algo"], sys.argv[1:], folder.parent)
+    console.say(f"next    {first}")
+    for command in (*others, f"{program('evaluate')} policy={folder}"):
+        console.say(f"        {command}")
 
 
-def check_whole(summary: Mapping[str, Any], file: Path) -> None:
-    """A `UserError` where the summary in `file`, of an older suite say, lacks what is shown of one."""
-    missing = [key for key in SHOWN if key not in summary]
+def check_summary(summary: Mapping[str, Any], file: Path) -> None:
+    """Raises a `UserError` where the summary in `file`, of an older version say, lacks what is shown of one."""
+    missing = [key for key in SUMMARY_KEYS if key not in summary]
     compute = summary.get("compute")
     if not isinstance(compute, Mapping) or "training" not in compute:
         missing.append("compute.training")
@@ -102,34 +106,39 @@ def check_whole(summary: Mapping[str, Any], file: Path) -> None:
 
 
 def disk_words(folder: Path) -> str:
-    """What a run's folder takes on disk, and what of that can go: checkpoints are needed to continue only."""
+    """The size of a run's folder, and how much of it can be deleted: only going on needs checkpoints."""
     return f"{as_size(size(folder))} on disk, {as_size(size(folder / 'checkpoints'))} of it checkpoints"
 
 
-def spent_lines(summary: Mapping[str, Any]) -> list[str]:
+def cost_lines(summary: Mapping[str, Any]) -> list[str]:
     """What training cost, and where all the run's time went."""
-    spent, seconds = summary["compute"]["training"], summary["seconds"]
+    cost = summary["compute"]["training"]
     memory = {"gpu": "on the GPU", "process": "of the process"}[summary["compute"]["peak_memory_of"]]
     return [
-        f"trained {spent['optimiser_steps']:,} steps on {spent['questions']:,} questions: "
-        f"{spent['responses']:,} responses, {spent['generated_tokens']:,} tokens generated, "
-        f"{spent['flops']:.2g} FLOPs (estimated), {spent['peak_memory'] / 2**30:.1f} GiB {memory}, "
-        f"{spent['seconds']:.0f} s",
-        f"seconds of the run: {', '.join(f'{name} {s:.0f}' for name, s in seconds.items())}",
+        f"trained {cost['optimiser_steps']:,} steps on {cost['questions']:,} questions: "
+        f"{cost['responses']:,} responses, {cost['generated_tokens']:,} tokens generated, "
+        f"{cost['flops']:.2g} FLOPs (estimated), {cost['peak_memory'] / 2**30:.1f} GiB {memory}, "
+        f"{cost['seconds']:.0f} s",
+        f"seconds of the run: {', '.join(f'{phase} {seconds:.0f}' for phase, seconds in summary['seconds'].items())}",
     ]
 
 
 def next_commands(algo: str, typed: Sequence[str], outputs: Path = Path("outputs")) -> list[str]:
-    """What to type next after a run of `algo` that came of these arguments and lies in `outputs`."""
-    table = f"python -m motif.report {shlex.quote(str(outputs))}/*"
+    """What to type next: the other algorithm, both with three seeds, and the report.
+
+    Args:
+        algo: of the run that has ended.
+        typed: the arguments that started it.
+        outputs: where it lies.
+    """
+    report = f"python -m motif.report {shlex.quote(str(outputs))}/*"
     if any(argument in ("-m", "--multirun") or argument.startswith("sweeps=") for argument in typed):
-        return [table]
-    fixed = [
-        shlex.quote(argument)
-        for argument in typed
-        if argument.split("=")[0] not in ("algo", "seed", "name", "overwrite")
-    ]
+        return [report]
+    replaced = ("algo", "seed", "name", "overwrite")
+    fixed = [shlex.quote(argument) for argument in typed if argument.split("=")[0] not in replaced]
     other = "grpo" if algo != "grpo" else "motif"
-    one = " ".join([program("train"), *fixed, f"algo={other}"])
-    sweep = " ".join([program("train"), "-m", *fixed, "algo=grpo,motif seed=0,1,2"])
-    return [one, sweep, table]
+    return [
+        " ".join([program("train"), *fixed, f"algo={other}"]),
+        " ".join([program("train"), "-m", *fixed, "algo=grpo,motif seed=0,1,2"]),
+        report,
+    ]

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from motif.evaluation.scores import right_after
+from motif.evaluation.results import correct_after as right_after
 from motif.reporting.cores import each
 from motif.reporting.folders import BASE, Recorded, Result, answered
 from motif.reporting.tables import decoded

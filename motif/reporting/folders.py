@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from motif.evaluation.scores import RESULT
+from motif.evaluation.results import RESULT_KEYS as RESULT
 from motif.system.files import check_format, parsed_line
 from motif.system.safe_text import all_visible
 from motif.training.watchdogs import FILE, names, said

@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
+from motif.evaluation import power
 from motif.evaluation.significance import difference
 from motif.evaluation.statistics import holm, outcome, over_seeds
 from motif.reporting.arms import Arm, alike, arms, before_training, confounded, finished, left_out, of_seeds, unlike
@@ -176,9 +177,9 @@ def compare(
         test=result.test,
         p=result.p,
         budget_ratio=BudgetRatio(ratio(*tokens), ratio(arm.training_tokens, baseline.training_tokens)),
-        needed_n=result.needed_n,
-        needed_seeds=result.needed_seeds,
-        detectable=result.detectable,
+        needed_n=power.needed_n(result),
+        needed_seeds=power.needed_seeds(result),
+        detectable=power.detectable(result),
         warnings=(*of_seeds(sides, seeds), *confounded(arm, baseline), *missing),
     )
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from motif.evaluation.terminal import by_round_lines, next_commands, results_table, sample_lines, spent_lines
+from motif.evaluation.terminal import by_round_lines, cost_lines, next_commands, results_table, sample_lines
 
 
 def found(**changes):
@@ -64,7 +64,7 @@ def test_the_cost_of_training_is_stated_on_every_axis():
     counts = {"optimiser_steps": 4, "questions": 32, "responses": 1280, "generated_tokens": 34567, "flops": 1.234e15}
     training = {**counts, "peak_memory": 3 * 2**30, "seconds": 61.7}
     compute = {"training": training, "peak_memory_of": "process"}
-    first, second = spent_lines({"compute": compute, "seconds": {"load": 2.0, "rollout": 60.0}})
+    first, second = cost_lines({"compute": compute, "seconds": {"load": 2.0, "rollout": 60.0}})
     assert first == (
         "trained 4 steps on 32 questions: 1,280 responses, 34,567 tokens generated, 1.2e+15 FLOPs (estimated), "
         "3.0 GiB of the process, 62 s"

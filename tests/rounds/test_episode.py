@@ -3,7 +3,7 @@ import json
 import pytest
 
 from motif.evaluation.evaluate import record
-from motif.evaluation.scores import summarise
+from motif.evaluation.results import result_of
 from motif.rounds.carry import Full, HeadTail, Nothing, Summary, Tail
 from motif.rounds.episode import MOST, Episode, continuations, copied, grade, grow, main_line
 from motif.rounds.metrics import of_episodes
@@ -220,7 +220,7 @@ def test_what_the_grader_gives_up_on_is_wrong_and_counted():
         assert not node.correct and ("grader_gave_up" in node.events) is gave_up
         assert of_episodes(trees)["grader_gave_up"] == float(gave_up)
         kept = record(tree, seed=0)
-        assert kept["samples"][0]["grader_gave_up"] is gave_up and summarise([kept])["grader_gave_up"] == gave_up
+        assert kept["samples"][0]["grader_gave_up"] is gave_up and result_of([kept])["grader_gave_up"] == gave_up
 
 
 def grow_one(asked, words, text):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from motif.report import arms as module
+from motif.reporting import arms as module
 from motif.reporting.folders import read_runs
 from motif.runs.folder import write_json, write_text
 

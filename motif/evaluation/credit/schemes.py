@@ -1,7 +1,7 @@
-"""Credit schemes on rollouts that another one grew: which of them can read the trees, and what they make of them.
+"""Credit schemes on rollouts that another scheme grew: which of them can read the trees, and their advantages.
 
-A scheme reads the part of a tree that it would have grown itself, no more: so many continuations of each reply of a
-main line as it branches, and one of every other. A scheme that branches more than the tree is not defined on it.
+A scheme reads the part of a tree that it would have grown itself: of each reply of a main line as many continuations as
+it branches, and of every other reply one. A scheme that branches more than the tree is not defined on it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,14 +40,14 @@ def kinds(of: type[Algorithm] = Algorithm) -> Iterator[type[Algorithm]]:
 
 
 def name(scheme: Algorithm) -> str:
-    """`value k=2`: the algorithm, and what it has of settings of its own."""
+    """`value k=2`: the algorithm, and the settings that only it has."""
     common = {field.name for field in fields(Algorithm)}
     own = [field.name for field in fields(scheme) if field.name not in common]
     return " ".join([scheme.name, *(f"{key}={getattr(scheme, key)}" for key in own)])
 
 
 def with_k(kind: type[Algorithm], m: int, ks: Sequence[int]) -> list[Algorithm]:
-    """The algorithm with each of `ks` continuations, once where it has no such setting."""
+    """The algorithm with each of `ks` continuations; once where it has no such setting."""
     make: Any = kind
     return [make(m=m, k=k) for k in ks] if hasattr(kind, "k") else [make(m=m)]
 
@@ -55,27 +55,27 @@ def with_k(kind: type[Algorithm], m: int, ks: Sequence[int]) -> list[Algorithm]:
 def readable(own: Algorithm, rounds: int) -> tuple[list[Algorithm], dict[str, str]]:
     """The schemes that can read the trees which `own` grew in episodes of `rounds` rounds, and why the others cannot.
 
-    Each reads as many continuations as there are; `own` stays as it is.
+    `own` stays as it is; each other scheme reads as many continuations as there are.
     """
-    found: list[Algorithm] = []
-    why: dict[str, str] = {}
-    there = own.branching(rounds)
+    schemes: list[Algorithm] = []
+    why_not: dict[str, str] = {}
+    grown = own.branching(rounds)
     for kind in kinds():
-        tried = [own] if type(own) is kind else with_k(kind, own.m, range(max(there[1:], default=1), 0, -1))
-        reasons = [lacking(scheme, there) for scheme in tried]
+        variants = [own] if type(own) is kind else with_k(kind, own.m, range(max(grown[1:], default=1), 0, -1))
+        reasons = [reason_against(scheme, grown) for scheme in variants]
         if None in reasons:
-            found.append(tried[reasons.index(None)])
+            schemes.append(variants[reasons.index(None)])
         else:
-            why[tried[-1].name] = str(reasons[-1])
-    return found, why
+            why_not[variants[-1].name] = str(reasons[-1])
+    return schemes, why_not
 
 
-def lacking(scheme: Algorithm, there: Sequence[int]) -> str | None:
-    """What trees that branch as `there` lack for a scheme, in words; None where they lack nothing."""
-    rounds = len(there)
+def reason_against(scheme: Algorithm, grown: Sequence[int]) -> str | None:
+    """Why a scheme is not defined on trees whose branching is `grown`; None where it is defined."""
+    rounds = len(grown)
     if scheme.rounds(rounds) != rounds:
         return f"it is of replies in {scheme.rounds(rounds)} round, and these episodes have {rounds}"
-    for after, (wanted, had) in enumerate(zip(scheme.branching(rounds), there, strict=True)):
+    for after, (wanted, had) in enumerate(zip(scheme.branching(rounds), grown, strict=True)):
         if wanted > had:
             where = f"continuations after round {after}" if after else "first-round replies"
             return f"it needs {wanted} {where}, and there {'is' if had == 1 else 'are'} {had}"
@@ -83,18 +83,20 @@ def lacking(scheme: Algorithm, there: Sequence[int]) -> str | None:
 
 
 def cut(tree: Tree, branching: Sequence[int]) -> Tree:
-    """The part of `tree` that an algorithm with this `branching` would have grown. Replies are shared, nodes not all.
+    """The part of `tree` that an algorithm with this `branching` would have grown. It shares replies with `tree`, and
+    some nodes.
 
-    Raises `UserError` where a reply has fewer continuations.
+    Raises:
+        UserError: where a reply has fewer continuations.
     """
 
-    def kept(node: Node, main: bool) -> Node:
+    def part(node: Node, main: bool) -> Node:
         if not node.children:
             return node
         children = first(node.children, branching[node.round] if main else 1)
-        return replace(node, children=[kept(child, main and place == 0) for place, child in enumerate(children)])
+        return replace(node, children=[part(child, main and place == 0) for place, child in enumerate(children)])
 
-    return Tree(tree.question, [kept(root, True) for root in first(tree.roots, branching[0])])
+    return Tree(tree.question, [part(root, True) for root in first(tree.roots, branching[0])])
 
 
 def first(nodes: Sequence[Node], count: int) -> Sequence[Node]:
@@ -104,20 +106,25 @@ def first(nodes: Sequence[Node], count: int) -> Sequence[Node]:
 
 
 def credit(scheme: Algorithm, trees: Sequence[Tree], reward: Reward, scale: Any = "group") -> list[list[Credited]]:
-    """What `scheme` trains of each tree, with its advantages, before the weight of a trajectory in the loss.
+    """The replies that `scheme` trains of each tree, with their advantages before the weight of a reply in the loss.
 
-    `scale` is TRL's scale_rewards; for `batch` the trees are those of one step.
+    Args:
+        scheme: which can read the trees.
+        trees: graded; those of one step where `scale` is `batch`.
+        reward: whose terms give the returns.
+        scale: TRL's scale_rewards.
     """
     if not trees:
         return []
     rounds = trees[0].roots[0].rounds
     groups = [scheme.rows(cut(tree, scheme.branching(rounds))) for tree in trees]
-    made = credited(scheme, groups, reward, scale)
-    return [[Credited(*each) for each in zip(*parts, strict=True)] for parts in zip(groups, *made, strict=True)]
+    by_group = zip(groups, *credited(scheme, groups, reward, scale), strict=True)
+    return [[Credited(*reply) for reply in zip(*columns, strict=True)] for columns in by_group]
 
 
 def remembering(reward: Reward) -> Reward:
-    """The same reward, its terms asked once of a trajectory, however many schemes ask; for trees that stay."""
+    """The same reward, which computes a term once for each trajectory, however many schemes ask; valid while the trees
+    exist."""
 
     def once(term: Term) -> Term:
         known: dict[tuple[int, ...], float] = {}

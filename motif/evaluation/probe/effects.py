@@ -1,128 +1,177 @@
-"""Effects: what the records of interventions come to, each against the untouched episode on the same questions.
+"""The result of a probe: the effect of each intervention against the untouched episode on the same questions.
 
-Paired differences with their 95 % intervals, p after Holm's correction over all that was done, and a sentence each.
-Reads plain records and knows no policy.
+Differences are paired and have their 95 % intervals; p values are corrected (Holm) over all interventions; each effect
+is also said in a sentence. Reads plain records and knows no policy.
 """
 
 from collections.abc import Sequence
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
-from motif.evaluation.scores import Records, share
+from motif.evaluation.results import Records, share
 from motif.evaluation.significance import Difference, difference
 from motif.evaluation.statistics import holm, outcome
+from motif.evaluation.wording import points
 
-DONE = {  # by kind: what was done
-    "early": "with the answer asked for",
-    "without": "without its progress",
-    "swapped": "with another question's progress",
-    "half": "with half of its progress",
-    "true": "with the true progress",
-}
-SAYS = {  # by kind: what it means that accuracy falls, that it rises, that it cannot be told to do either
-    "early": ("the rounds after that matter", "the rounds after that do harm", "no sign that the rounds after matter"),
-    "without": ("{what} matters", "{what} does harm", "no sign that {what} matters"),
-    "swapped": (
-        "it matters that {what} is of the question itself",
-        "{what} is worth less than another question's",
-        "no sign that it matters whose progress it is",
+
+class Kind(NamedTuple):
+    """The words for a kind of intervention: what was `done`, and what it means that accuracy falls, that it rises, or
+    that neither can be told."""
+
+    done: str
+    falls: str
+    rises: str
+    unclear: str
+
+
+KINDS = {
+    "early": Kind(
+        done="with the answer asked for",
+        falls="the rounds after that matter",
+        rises="the rounds after that do harm",
+        unclear="no sign that the rounds after matter",
     ),
-    "half": (
-        "half of {what} is worse than all of it",
-        "half of {what} is better than all of it",
-        "no sign that it takes more than half of {what}",
+    "without": Kind(
+        done="without its progress",
+        falls="{what} matters",
+        rises="{what} does harm",
+        unclear="no sign that {what} matters",
     ),
-    "true": (
-        "the policy goes on better from its own",
-        "better progress would help",
-        "no sign that better progress would help",
+    "swapped": Kind(
+        done="with another question's progress",
+        falls="it matters that {what} is of the question itself",
+        rises="{what} is worth less than another question's",
+        unclear="no sign that it matters whose progress it is",
+    ),
+    "half": Kind(
+        done="with half of its progress",
+        falls="half of {what} is worse than all of it",
+        rises="half of {what} is better than all of it",
+        unclear="no sign that it takes more than half of {what}",
+    ),
+    "true": Kind(
+        done="with the true progress",
+        falls="the policy goes on better from its own",
+        rises="better progress would help",
+        unclear="no sign that better progress would help",
     ),
 }
 
 
 def effects(records: Records) -> dict[str, Any]:
-    """Accuracy untouched, each intervention's effect, the value of each state, the share of copied answers, and how
-    much was handed over."""
-    untouched = [float(item["samples"][0]["correct"]) for item in records]
-    names = list(records[0]["interventions"])
-    done = {name: [float(item["interventions"][name]["correct"]) for item in records] for name in names}
-    compared = {name: difference([shares], [untouched]) for name, shares in done.items()}
-    adjusted = holm([found.p for found in compared.values()])
+    """What at least one record of `interventions.Probing` comes to.
+
+    Returns:
+        `n`, questions; `untouched`, the accuracy of the unchanged episode; `interventions`, one entry each; `values`,
+        one entry a state (see `state_values`); `copied`, the share of answers that an earlier round gave already;
+        `carried`, one entry a round (see `carried_lengths`). Shares have a `value` and a 95 % `interval`.
+    """
+    untouched = [float(record["samples"][0]["correct"]) for record in records]
+    changed = {
+        name: [float(record["interventions"][name]["correct"]) for record in records]
+        for name in records[0]["interventions"]
+    }
+    differences = [difference([shares], [untouched]) for shares in changed.values()]
+    corrected = holm([found.p for found in differences])
     return {
         "n": len(records),
         "untouched": share(untouched),
         "interventions": [
-            {**of_intervention(name, found, p, len(done)), "accuracy": share(done[name])}
-            for (name, found), p in zip(compared.items(), adjusted, strict=True)
+            {**effect(name, found, p_holm, family=len(changed)), "accuracy": share(changed[name])}
+            for name, found, p_holm in zip(changed, differences, corrected, strict=True)
         ],
-        "values": of_values([item["values"] for item in records], untouched),
-        "copied": share([float(item["samples"][0]["copied"]) for item in records]),
-        "carried": of_carried([item["carried_tokens"] for item in records]),
+        "values": state_values([record["values"] for record in records], untouched),
+        "copied": share([float(record["samples"][0]["copied"]) for record in records]),
+        "carried": carried_lengths([record["carried_tokens"] for record in records]),
     }
 
 
-def of_intervention(name: str, found: Difference, p_holm: float, family: int) -> dict[str, Any]:
+def effect(name: str, found: Difference, p_holm: float, family: int) -> dict[str, Any]:
+    """The effect of the intervention called `name`, in numbers and in a sentence; one of a `family` of so many."""
     kind, place = name.split("-")
     after = None if place == "every" else int(place)
-    reached = outcome(found.effect, p_holm)
     place = {None: "after every round", 0: "in a single round"}.get(after, f"after round {after}")
-    done = f"{DONE[kind]} {place}"
-    what = "what rounds hand over" if after is None else f"what round {after} hands over"
-    falls, rises, neither = (words.format(what=what) for words in SAYS[kind])
-    meaning = {"worse": falls, "better": rises}.get(reached, neither)
-    moves = moved(found, reached, f"n = {found.n}", family)
+    label = f"{KINDS[kind].done} {place}"
+    verdict = outcome(found.effect, p_holm)
+    meaning = {"worse": KINDS[kind].falls, "better": KINDS[kind].rises}.get(verdict, KINDS[kind].unclear)
+    meaning = meaning.format(what="what rounds hand over" if after is None else f"what round {after} hands over")
     return {
-        **{"name": name, "kind": kind, "after": after, "label": done},
-        **{"effect": found.effect, "interval": list(found.interval)},
-        **{"p": found.p, "p_holm": p_holm, "test": found.test, "outcome": reached},
-        "sentence": f"{done[0].upper()}{done[1:]}, accuracy {moves}: {meaning}.",
+        "name": name,
+        "kind": kind,
+        "after": after,
+        "label": label,
+        "effect": found.effect,
+        "interval": list(found.interval),
+        "p": found.p,
+        "p_holm": p_holm,
+        "test": found.test,
+        "outcome": verdict,
+        "sentence": f"{label[0].upper()}{label[1:]}, accuracy {movement(found, verdict, family)}: {meaning}.",
     }
 
 
-def of_values(outcomes: Sequence[Sequence[Sequence[bool]]], untouched: Sequence[float]) -> list[dict[str, Any]]:
-    """The value of the state before round 1 and after each round but the last: the mean outcome of its continuations,
-    less that of the untouched episode; and the share of questions that are `settled`, whose continuations end alike.
+def movement(found: Difference, verdict: str, family: int) -> str:
+    """`falls by 63.1 points (58.2 to 67.7; n = 512)`, or that it cannot be told from no change."""
+    low, high = found.interval
+    if verdict == "worse":
+        return f"falls by {-100 * found.effect:.1f} points ({-100 * high:.1f} to {-100 * low:.1f}; n = {found.n})"
+    if verdict == "better":
+        return f"rises by {100 * found.effect:.1f} points ({100 * low:.1f} to {100 * high:.1f}; n = {found.n})"
+    among = f", as one of {family} compared," if family > 1 else ""
+    numbers = f"{points(found.effect)} points, {points(low)} to {points(high)}; n = {found.n}"
+    return f"is{among} not distinguishable from the untouched ({numbers})"
+
+
+def state_values(outcomes: Sequence[Sequence[Sequence[bool]]], untouched: Sequence[float]) -> list[dict[str, Any]]:
+    """The value of the state before round 1 and after each round but the last.
 
     Over all draws the mean value is the same after every round. Where it rises or falls, greedy rounds are better or
-    worse than drawn ones; what rounds contribute shows in how many questions they settle.
+    worse than drawn ones. What rounds contribute shows in how many questions they settle.
+
+    Args:
+        outcomes: (questions, states, continuations), whether each continuation ends right.
+        untouched: (questions,), the outcome of the untouched episode.
+
+    Returns:
+        For each state: its `value`, the mean outcome of its `k` continuations, with the `interval`; `against`, the
+        difference from the untouched episode; `settled`, the share of questions whose continuations all end alike.
     """
-    found = []
+    values = []
     for after, state in enumerate(zip(*outcomes, strict=True)):
-        shares, k = [fmean(own) for own in state], max(map(len, state))
+        shares, k = [fmean(continuations) for continuations in state], max(map(len, state))
         against = difference([shares], [untouched])
-        found.append(
+        values.append(
             {
-                **{"after": after, "k": k, **share(shares, k)},
+                "after": after,
+                "k": k,
+                **share(shares, k),
                 "against": {"effect": against.effect, "interval": list(against.interval)},
-                "settled": share([float(len({*own}) == 1) for own in state]),
+                "settled": share([float(len(set(continuations)) == 1) for continuations in state]),
             }
         )
-    return found
+    return values
 
 
-def moved(found: Difference, reached: str, n: str, family: int) -> str:
-    """`falls by 63.1 points (58.2 to 67.7; n = 512)`, or that it cannot be told from standing still."""
-    low, high = (100 * bound for bound in found.interval)
-    if reached == "not distinguishable":
-        among = f", as one of {family} compared," if family > 1 else ""
-        untouched = "not distinguishable from the untouched"
-        return f"is{among} {untouched} ({100 * found.effect:+.1f} points, {low:+.1f} to {high:+.1f}; {n})"
-    if reached == "worse":
-        return f"falls by {-100 * found.effect:.1f} points ({-high:.1f} to {-low:.1f}; {n})"
-    return f"rises by {100 * found.effect:.1f} points ({low:.1f} to {high:.1f}; {n})"
+def carried_lengths(lengths: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
+    """How much each round carries over, of the episodes that go on after it.
 
+    Args:
+        lengths: the tokens carried after each round, a list a question.
 
-def of_carried(tokens: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
-    """After each round that was not an episode's last: the share of those that handed something over, and its mean
-    length in tokens."""
-    found = []
-    for place in range(max(map(len, tokens))):
-        lengths = [own[place] for own in tokens if len(own) > place]
-        handed = [length for length in lengths if length]
-        found.append(
+    Returns:
+        For each round: `n` episodes, the share of them that carry something as `value` with its `interval`, and the
+        mean length in `tokens` of what is carried.
+    """
+    rounds = []
+    for round in range(1, max(map(len, lengths)) + 1):
+        own = [by_round[round - 1] for by_round in lengths if len(by_round) >= round]
+        carried = [length for length in own if length]
+        rounds.append(
             {
-                **{"after": place + 1, "n": len(lengths), **share([float(length > 0) for length in lengths])},
-                "tokens": fmean(handed) if handed else 0.0,
+                "after": round,
+                "n": len(own),
+                **share([float(length > 0) for length in own]),
+                "tokens": fmean(carried) if carried else 0.0,
             }
         )
-    return found
+    return rounds

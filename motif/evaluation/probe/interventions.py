@@ -1,8 +1,8 @@
-"""What is done to an episode to see what its rounds contribute, and what came of it: one record a question.
+"""Interventions: what is changed in an episode to see what its rounds contribute, and one record a question of it.
 
-An intervention is the untouched greedy episode but for one thing: the answer is asked for early, or what a round hands
-over is dropped, swapped, halved or made true. The value of a state is the mean outcome of k continuations drawn from it
-as in training. What any two of these have in common is generated once. What the records come to is for `effects`.
+An intervention is the untouched greedy episode with one change: the answer is asked for early, or what a round carries
+over is dropped, swapped, halved or made true. The value of a state is the mean outcome of k continuations, drawn from
+it as in training. What two of these share is generated once. What the records come to is for `effects`.
 """
 
 import json
@@ -16,12 +16,12 @@ from motif.rounds.prompts import Conversation
 from motif.rounds.replies import Generate, Reply, Sampling
 from motif.tasks.questions import Question
 
-Hand = Callable[[Question, Path], str | None]  # what is handed over after these replies
+Carry = Callable[[Question, Path], str | None]  # what is carried over after these replies
 
 
 @dataclass(frozen=True, slots=True)
 class Intervention:
-    """One `kind` of intervening, `after` one round or after every one (None)."""
+    """One `kind` of change, `after` one round or after every round (None)."""
 
     kind: str
     after: int | None = None
@@ -32,17 +32,30 @@ class Intervention:
 
 
 def interventions(rounds: int, true: bool) -> list[Intervention]:
-    """All in an episode of `rounds` rounds; with `true` progress where the task knows it. The answer asked for early
-    after no round is a single round's; after round n − 1 it is the untouched one, so it is not asked for there."""
-    kinds = ("without", "swapped", "half", *["true"] * true)
-    places = [*[None] * (rounds > 2), *range(1, rounds)]
+    """All interventions in an episode of `rounds` rounds; with true progress where the task knows it (`true`).
+
+    An answer that is asked for after no round is that of a single round. After round n - 1 it is the untouched one, so
+    there it is not asked for.
+    """
+    kinds = ["without", "swapped", "half"] + ["true"] * true
+    places = [None] * (rounds > 2) + [*range(1, rounds)]
     early = [Intervention("early", after) for after in range(rounds - 1)]
     return [*early, *(Intervention(kind, after) for kind in kinds for after in places)]
 
 
 @dataclass(frozen=True)
 class Probing:
-    """Episodes of one policy, untouched and intervened in; `k` continuations of each state are drawn by `seed`."""
+    """Episodes of one policy, untouched and changed.
+
+    Args:
+        episode: as it is measured; its sampling is that of training.
+        generate: the policy's generator.
+        tokenizer: its tokenizer.
+        grade: marks the nodes of trees.
+        k: continuations of each state; 0 for no values.
+        seed: of the draws.
+        true: whether questions know the true progress (`facts["progress"]`).
+    """
 
     episode: Episode
     generate: Generate
@@ -53,96 +66,109 @@ class Probing:
     true: bool
 
     def records(self, batch: Sequence[Question], before: Records) -> list[dict[str, Any]]:
-        """What is kept of the questions of `batch`, which come after those of `before`; two at least, taken together.
+        """The records of the questions of `batch`, two at least, which come after those of the records `before`.
 
-        Rounds that an intervention leaves as they are hold the untouched replies, and are not generated again.
+        Rounds that an intervention leaves as they are hold the untouched replies and are not generated again.
         """
-        probing = replace(self, generate=each_once(self.generate))
-        untouched = probing._grown(batch)
-        lines = [path for tree in untouched for path in tree.paths()]
-        done = probing._early(batch) | probing._handed(batch, self._hands(batch, lines, before))
+        probing = replace(self, generate=without_repeats(self.generate))
+        trees = probing._grow(batch)
+        paths = [path for tree in trees for path in tree.paths()]
+        changed = probing._early(batch) | probing._carried_changed(batch, self._carries(batch, paths, before))
         states = range(self.episode.rounds if self.k else 0)
         values = [probing._outcomes(batch, after, first=len(before) * self.k) for after in states]
         return [
             {
                 **record(tree, self.seed),
-                "carried_tokens": [self._length(node) for node in lines[place][:-1]],
-                "interventions": {name: results[place] for name, results in done.items()},
-                "values": [outcomes[place] for outcomes in values],
+                "carried_tokens": [self._length(node) for node in paths[row][:-1]],
+                "interventions": {name: outcomes[row] for name, outcomes in changed.items()},
+                "values": [outcomes[row] for outcomes in values],
             }
-            for place, tree in enumerate(untouched)
+            for row, tree in enumerate(trees)
         ]
 
-    def _grown(self, questions: Sequence[Question], **changes: Any) -> list[Tree]:
-        """Graded trees, of one greedy trajectory unless arguments of `grow` have it otherwise."""
-        sampling = Evaluation().sampling(self.episode, self.seed)
-        settings = {"episode": self.episode, "branching": [1] * self.episode.rounds, "sampling": sampling, **changes}
-        trees = grow(questions, generate=self.generate, tokenizer=self.tokenizer, **settings)
+    def _grow(self, questions: Sequence[Question], **changes: Any) -> list[Tree]:
+        """Graded trees, of one greedy trajectory unless `changes` give other arguments of `grow`."""
+        arguments = {
+            "episode": self.episode,
+            "branching": [1] * self.episode.rounds,
+            "sampling": Evaluation().sampling(self.episode, self.seed),
+            **changes,
+        }
+        trees = grow(questions, generate=self.generate, tokenizer=self.tokenizer, **arguments)
         self.grade(trees)
         return trees
 
     def _early(self, batch: Sequence[Question]) -> dict[str, list[dict[str, Any]]]:
-        """After each round the next one spoken to as the last; the first one as the only one."""
-        rounds, found = self.episode.rounds, {}
-        for each in interventions(rounds, self.true):
-            if each.kind == "early" and each.after is not None:
-                end = each.after + 1
+        """The outcomes of early answers, by intervention: the next round is prompted as the last one, and the first
+        round as the only one."""
+        rounds, outcomes = self.episode.rounds, {}
+        for intervention in interventions(rounds, self.true):
+            if intervention.kind == "early" and intervention.after is not None:
+                end = intervention.after + 1
 
                 def talk(question: Question, path: Path, end: int = end) -> Conversation:
                     round = len(path) + 1
                     carried = path[-1].carried if path else None
                     return self.episode.conversation(question, rounds if round == end else round, carried)
 
-                trees = self._grown(batch, episode=self.episode.with_rounds(end), talk=talk if each.after else None)
-                found[each.name] = [result(path, each) for tree in trees for path in tree.paths()]
-        return found
+                shorter = self.episode.with_rounds(end)
+                trees = self._grow(batch, episode=shorter, talk=talk if intervention.after else None)
+                paths = [path for tree in trees for path in tree.paths()]
+                outcomes[intervention.name] = [outcome(path, intervention) for path in paths]
+        return outcomes
 
-    def _handed(self, batch: Sequence[Question], hands: Mapping[str, Hand]) -> dict[str, list[dict[str, Any]]]:
-        """What is handed over replaced, one call of the generator a round for all that is done to it."""
-        done: dict[int, Intervention] = {}  # to which copy of a question, by id()
+    def _carried_changed(
+        self, batch: Sequence[Question], carries: Mapping[str, Carry]
+    ) -> dict[str, list[dict[str, Any]]]:
+        """The outcomes where what is carried is changed, by intervention; one call of the generator a round for all."""
+        intervention_of: dict[int, Intervention] = {}  # by the id() of a copy of a question
         asked: list[Question] = []
-        for each in interventions(self.episode.rounds, self.true):
-            if each.kind in hands:
+        for intervention in interventions(self.episode.rounds, self.true):
+            if intervention.kind in carries:
                 copies = [replace(question) for question in batch]
-                done |= dict.fromkeys(map(id, copies), each)
+                intervention_of |= dict.fromkeys(map(id, copies), intervention)
                 asked += copies
 
-        def handed(question: Question, path: Path) -> str | None:
-            each = done[id(question)]
-            return hands[each.kind](question, path) if each.after in (None, len(path)) else path[-1].carried
+        def carried(question: Question, path: Path) -> str | None:
+            intervention = intervention_of[id(question)]
+            if intervention.after in (None, len(path)):
+                return carries[intervention.kind](question, path)
+            return path[-1].carried
 
         def talk(question: Question, path: Path) -> Conversation:
-            return self.episode.conversation(question, len(path) + 1, handed(question, path) if path else None)
+            return self.episode.conversation(question, len(path) + 1, carried(question, path) if path else None)
 
-        found: dict[str, list[dict[str, Any]]] = {}
-        for tree in self._grown(asked, talk=talk):
-            (path,), each = tree.paths(), done[id(tree.question)]
-            given = [handed(tree.question, path[:round]) for round in range(1, len(path))]
-            found.setdefault(each.name, []).append({**result(path, each), "given": given})
-        return found
+        outcomes: dict[str, list[dict[str, Any]]] = {}
+        for tree in self._grow(asked, talk=talk):
+            (path,), intervention = tree.paths(), intervention_of[id(tree.question)]
+            given = [carried(tree.question, path[:round]) for round in range(1, len(path))]
+            outcomes.setdefault(intervention.name, []).append({**outcome(path, intervention), "given": given})
+        return outcomes
 
-    def _hands(self, batch: Sequence[Question], untouched: Sequence[Path], before: Records) -> dict[str, Hand]:
-        """What is handed over by kind of intervening. Swapped is with the question before; the first has the second."""
+    def _carries(self, batch: Sequence[Question], untouched: Sequence[Path], before: Records) -> dict[str, Carry]:
+        """What is carried over by kind of intervention. A question is swapped with the one before it, the first one
+        with the second."""
         own = [[node.carried for node in path[:-1]] for path in untouched]
         others = [before[-1]["samples"][0]["carried"] if before else own[1], *own[:-1]]
-        swapped = {question.id: other for question, other in zip(batch, others, strict=True)}
+        swapped_with = {question.id: other for question, other in zip(batch, others, strict=True)}
 
-        def another(question: Question, path: Path) -> str | None:
-            return dict(enumerate(swapped[question.id], 1)).get(len(path))  # none where that one had ended
+        def swapped(question: Question, path: Path) -> str | None:
+            other = swapped_with[question.id]
+            return other[len(path) - 1] if len(path) <= len(other) else None  # None where that episode had ended
 
         def half(question: Question, path: Path) -> str | None:
             ids = self._ids(path[-1].carried)
             return self.tokenizer.decode(ids[: len(ids) // 2]).strip() or None
 
         def true(question: Question, path: Path) -> str | None:
-            known = question.facts["progress"]
-            return known[min(len(path), len(known)) - 1]
+            progress = question.facts["progress"]
+            return progress[min(len(path), len(progress)) - 1]
 
-        hands: dict[str, Hand] = {"without": lambda question, path: None, "swapped": another, "half": half}
-        return hands | ({"true": true} if self.true else {})
+        carries: dict[str, Carry] = {"without": lambda question, path: None, "swapped": swapped, "half": half}
+        return carries | ({"true": true} if self.true else {})
 
     def _outcomes(self, batch: Sequence[Question], after: int, first: int) -> list[list[bool]]:
-        """Which of the continuations of each state `after` a round, 0 for the question itself, end right."""
+        """Which continuations of each state end right. The state is that `after` a round, 0 for the question itself."""
 
         def sampling(round: int) -> Sampling:
             if round <= after:
@@ -151,7 +177,7 @@ class Probing:
             return replace(self.episode.sampling(round), seed=seed, first=first)
 
         branching = [1] * after + [self.k] + [1] * (self.episode.rounds - after - 1)
-        trees = self._grown(batch, branching=branching, sampling=sampling)
+        trees = self._grow(batch, branching=branching, sampling=sampling)
         return [[path[-1].correct for path in tree.paths()] for tree in trees]
 
     def _ids(self, carried: str | None) -> list[int]:
@@ -161,19 +187,20 @@ class Probing:
         return len(self._ids(node.carried))
 
 
-def result(path: Path, each: Intervention) -> dict[str, Any]:
-    """What came of an intervention; `replies` are those of the rounds after it."""
-    end = path[-1]
+def outcome(path: Path, intervention: Intervention) -> dict[str, Any]:
+    """How a changed episode ended; `replies` are those of the rounds after the change."""
+    last = path[-1]
+    first_changed = 1 if intervention.after is None else intervention.after
     return {
-        "prediction": end.prediction,
-        "correct": end.correct,
-        "truncated": not end.reply.finished,
-        "replies": [node.reply.text for node in path[1 if each.after is None else each.after :]],
+        "prediction": last.prediction,
+        "correct": last.correct,
+        "truncated": not last.reply.finished,
+        "replies": [node.reply.text for node in path[first_changed:]],
     }
 
 
-def each_once(generate: Generate) -> Generate:
-    """`generate`, asked no conversation twice where it is greedy: one prompt has one reply."""
+def without_repeats(generate: Generate) -> Generate:
+    """`generate`, which is asked no conversation twice where it is greedy: one prompt has one reply."""
     known: dict[str, Reply] = {}
 
     def once(talks: Sequence[Conversation], sampling: Sampling) -> list[Reply]:

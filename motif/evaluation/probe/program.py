@@ -1,6 +1,6 @@
-"""What each round contributes, as a program: one policy, its episodes untouched and intervened in (`motif.probe`).
+"""The command that measures what each round contributes (`python -m motif.probe policy=outputs/RUN`).
 
-What was measured before is read, what was interrupted goes on.
+A finished measurement is read, an interrupted one goes on. The table and the sentences that it prints are made here.
 """
 
 import hashlib
@@ -10,14 +10,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.table import Table
 
 from motif.evaluation.evaluate import Records, kept
 from motif.evaluation.probe.effects import effects
 from motif.evaluation.probe.interventions import Probing, interventions
 from motif.evaluation.program import check_asked, measured_once, policy_id
-from motif.evaluation.terminal import interval
+from motif.evaluation.terminal import new_table
+from motif.evaluation.wording import percent, percent_interval, points, with_interval
 from motif.policies.pretrained import Policy, policy_name
 from motif.rounds.episode import MOST, Episode
 from motif.rounds.replies import Generate
@@ -28,15 +28,27 @@ from motif.system.files import read_json
 from motif.tasks.questions import Dataset, Question, fingerprint
 from motif.training.published import Flaws
 
-SHOWN = ("dataset", "rounds", "n", "untouched", "interventions", "values", "copied", "carried")
+RESULT_KEYS = ("dataset", "rounds", "n", "untouched", "interventions", "values", "copied", "carried")  # that are shown
 
 
 @dataclass(frozen=True)
 class Prober:
-    """`policy`, `dataset`, `episode`, `generation`, `options` and `flaws` as for `evaluate.py`.
+    """A probe of one policy on one data set.
 
-    `questions` is how many test questions are asked (null: all), `k` how many continuations of each state are drawn
-    (0: no values), `batch` how many questions share a call, after which they are kept.
+    Args:
+        policy: as for `evaluate.py`.
+        dataset: whose test questions are asked.
+        episode, generation, options, flaws: as for `evaluate.py`.
+        rounds: of an episode, at least 2.
+        seed: of the continuations.
+        k: continuations of each state; 0 for no values.
+        questions: how many are asked; all where it is None.
+        batch: questions that share a call of the generator, and are recorded together.
+        outputs: where results lie if the policy is no run.
+        overwrite: measure again what was measured.
+
+    Raises:
+        UserError: where a value is impossible.
     """
 
     policy: str
@@ -64,7 +76,14 @@ class Prober:
             whole("questions", self.questions, at_least=2)
 
     def run(self) -> dict[str, Any]:
-        """Measure, or read what was measured. Returns the result, which lies beside the records as JSON."""
+        """Measure, or read what was measured, and show it.
+
+        Returns:
+            The result (`effects`) with what identifies it; it lies beside the records as JSON.
+
+        Raises:
+            UserError: where the data set has one test question only, or the policy cannot be opened.
+        """
         questions = self.dataset.test()[: self.questions]
         if len(questions) < 2:
             raise UserError(f"dataset={self.dataset.name} has one test question; progress is swapped between two")
@@ -78,18 +97,19 @@ class Prober:
         records_file, result_file = measured_once(
             stem, self.overwrite, self.policy, self.options, self.generation, measure
         )
-        result = measured(result_file)
+        result = read_result(result_file)
         show(result, policy_name(self.policy))
-        for name, place in (("records", records_file), ("result", result_file)):
-            console.say(f"{name:<8}{place}")
-        console.say(f"next    {self._next()}")
+        console.say(f"records {records_file}")
+        console.say(f"result  {result_file}")
+        run = Run(Path(self.policy))
+        console.say(f"next    python -m motif.report {self.policy if run.is_run() else self.folder().parent}")
         return result
 
     def measured_episode(self) -> Episode:
         return self.flaws.measured_episode(self.episode, "trained", self.dataset.name).with_rounds(self.rounds)
 
     def identity(self, questions: Sequence[Question]) -> dict[str, Any]:
-        """What a measurement is of; another value of any of it is another measurement."""
+        """What a measurement depends on; another value of any key is another measurement."""
         episode = self.measured_episode()
         return {
             "policy": policy_id(self.policy),
@@ -100,44 +120,46 @@ class Prober:
             "sampling": [asdict(episode.sampling(round)) for round in (1, 2)],
             "seed": self.seed,
             "k": self.k,
-            "done": [each.name for each in interventions(self.rounds, known(questions))],
+            "done": [intervention.name for intervention in interventions(self.rounds, know_progress(questions))],
             "options": dict(self.options),
             "grader": self.flaws.grader(),
         }
 
     def folder(self) -> Path:
-        """Where results lie: in the run's folder, or for other policies beside what `evaluate.py` measured of them."""
+        """Where results lie: in the run's folder, or for another policy beside its results of `evaluate.py`."""
         run = Run(Path(self.policy))
         own = run.folder if run.is_run() else Path(self.outputs) / "evaluations" / policy_name(self.policy)
         return own / "probes"
 
-    def _next(self) -> str:
-        if Run(Path(self.policy)).is_run():
-            return f"python -m motif.report {self.policy}"
-        return f"python -m motif.report {self.folder().parent}"
-
     def _measure(self, policy: Policy, generate: Generate, questions: Sequence[Question], file: Path) -> Records:
-        tokenizer, grade, true = policy.tokenizer, self.flaws.marks(), known(questions)
-        probing = Probing(self.measured_episode(), generate, tokenizer, grade, self.k, self.seed, true)
+        probing = Probing(
+            episode=self.measured_episode(),
+            generate=generate,
+            tokenizer=policy.tokenizer,
+            grade=self.flaws.marks(),
+            k=self.k,
+            seed=self.seed,
+            true=know_progress(questions),
+        )
         with console.progress(f"{self.dataset.name}, probed", len(questions)) as report:
             return kept(questions, file, self.batch, probing.records, lambda records: {}, report)
 
 
-def measured(file: Path) -> dict[str, Any]:
-    """The result that lies in `file`; a `UserError` where it lacks what is shown of one."""
-    found = read_json(file)
-    if missing := [key for key in SHOWN if key not in found]:
+def read_result(file: Path) -> dict[str, Any]:
+    """The result in `file`; a `UserError` where it lacks what is shown of one."""
+    result = read_json(file)
+    if missing := [key for key in RESULT_KEYS if key not in result]:
         raise UserError(f"{file} does not say {', '.join(missing)}; overwrite=true measures again")
-    return found
+    return result
 
 
-def known(questions: Sequence[Question]) -> bool:
-    """Whether the task knows what rounds should hand over."""
+def know_progress(questions: Sequence[Question]) -> bool:
+    """Whether the task knows what each round should carry over."""
     return all(question.facts.get("progress") for question in questions)
 
 
 def show(result: Mapping[str, Any], policy: str) -> None:
-    """The table of what was done, and what it says."""
+    """Print the table of interventions, and what it says."""
     console.say(f"{policy} on {result['dataset']} in {result['rounds']} rounds, n = {result['n']}", style="bold")
     console.show(table(result))
     for line in lines(result):
@@ -146,44 +168,47 @@ def show(result: Mapping[str, Any], policy: str) -> None:
 
 def table(result: Mapping[str, Any]) -> Table:
     """One row an intervention: accuracy, and its difference from the untouched episode on the same questions."""
-    made = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
-    made.add_column("")
-    for column in ("accuracy", "95 % interval", "difference", "95 % interval", "p (Holm)"):
-        made.add_column(column, justify="right")
-    own = result["untouched"]
-    made.add_row("untouched", f"{own['value']:.1%}", interval(own["interval"]), "", "", "")
-    for found in result["interventions"]:
-        low, high = (100 * bound for bound in found["interval"])
+    table = new_table(None, ("", "accuracy", "95 % interval", "difference", "95 % interval", "p (Holm)"))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    untouched = result["untouched"]
+    table.add_row("untouched", percent(untouched["value"]), percent_interval(untouched["interval"]), "", "", "")
+    for intervention in result["interventions"]:
+        accuracy, (low, high) = intervention["accuracy"], intervention["interval"]
         console.add_row(
-            made,
-            *(found["label"], f"{found['accuracy']['value']:.1%}", interval(found["accuracy"]["interval"])),
-            *(f"{100 * found['effect']:+.1f} points", f"{low:+.1f} – {high:+.1f}", f"{found['p_holm']:.2g}"),
+            table,
+            intervention["label"],
+            percent(accuracy["value"]),
+            percent_interval(accuracy["interval"]),
+            f"{points(intervention['effect'])} points",
+            f"{points(low)} – {points(high)}",
+            f"{intervention['p_holm']:.2g}",
         )
-    return made
+    return table
 
 
 def lines(result: Mapping[str, Any]) -> list[str]:
-    """What the effects say in sentences, those of single rounds where there is but one that could be intervened after;
-    then values, copies and lengths."""
-    whole = [each["sentence"] for each in result["interventions"] if each["after"] is None or each["kind"] == "early"]
-    said = whole or [each["sentence"] for each in result["interventions"]]
-    for found in result["values"]:
-        place, settled = (f"after round {found['after']}" if found["after"] else "before round 1"), found["settled"]
-        against, (low, high) = found["against"]["effect"], found["against"]["interval"]
-        said.append(
-            f"value {place}: {found['value']:.1%} ({interval(found['interval'])}; n = {result['n']} × {found['k']}), "
-            f"{100 * against:+.1f} points from the untouched ({100 * low:+.1f} – {100 * high:+.1f}), "
-            f"settled in {settled['value']:.1%} ({interval(settled['interval'])})"
+    """What the effects say in sentences, then values of states, copies, and lengths of what is carried."""
+    n, lines = f"n = {result['n']}", sentences(result["interventions"])
+    for state in result["values"]:
+        where = f"after round {state['after']}" if state["after"] else "before round 1"
+        against, (low, high) = state["against"]["effect"], state["against"]["interval"]
+        of_state = f"{n} × {state['k']}"
+        lines.append(
+            f"value {where}: {with_interval(state, of_state)}, {points(against)} points from the untouched "
+            f"({points(low)} – {points(high)}), settled in {with_interval(state['settled'])}"
         )
-    copied = result["copied"]
-    said.append(
-        f"copied from an earlier round: {copied['value']:.1%} ({interval(copied['interval'])}; n = {result['n']})"
-    )
-    for found in result["carried"]:
-        said.append(
-            f"round {found['after']} hands over in {found['value']:.1%} ({interval(found['interval'])}; "
-            f"n = {found['n']}), {found['tokens']:.1f} tokens"
-        )
-    if not any(each["kind"] == "true" for each in result["interventions"]):
-        said.append("what progress would be true is not known for these questions")
-    return said
+    lines.append(f"copied from an earlier round: {with_interval(result['copied'], n)}")
+    for carried in result["carried"]:
+        share = with_interval(carried, f"n = {carried['n']}")
+        lines.append(f"round {carried['after']} hands over in {share}, {carried['tokens']:.1f} tokens")
+    if not any(intervention["kind"] == "true" for intervention in result["interventions"]):
+        lines.append("what progress would be true is not known for these questions")
+    return lines
+
+
+def sentences(interventions: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The sentences on early answers and on changes after every round. Where an episode has two rounds there is one
+    round to change something after, and all sentences are given."""
+    main = [item["sentence"] for item in interventions if item["after"] is None or item["kind"] == "early"]
+    return main or [item["sentence"] for item in interventions]

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from motif.evaluation.probe.interventions import Probing, each_once, interventions
+from motif.evaluation.probe.interventions import Probing, interventions, without_repeats
 from motif.rounds.carry import Nothing
 from motif.rounds.episode import Episode, grade
 from motif.rounds.replies import Sampling
@@ -174,7 +174,7 @@ def test_a_conversation_is_asked_once_where_it_is_greedy_and_as_often_as_wanted_
         calls.append(len(talks))
         return says(words, lambda prompt: prompt * 2)(talks, sampling)
 
-    once = each_once(generate)
+    once = without_repeats(generate)
     a, b = ([{"role": "user", "content": text}] for text in "ab")
     assert [reply.text for reply in once([a, b, a], Sampling(5, temperature=0))] == ["aa", "bb", "aa"]
     assert [reply.text for reply in once([b], Sampling(5, temperature=0))] == ["bb"]

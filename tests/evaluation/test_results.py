@@ -1,6 +1,6 @@
 import pytest
 
-from motif.evaluation.scores import disagreements, majority, summarise
+from motif.evaluation.results import disagreements, majority, result_of
 from motif.evaluation.statistics import clustered, wilson
 
 
@@ -26,7 +26,7 @@ GREEDY = [item(str(n), "2" if n < 7 else None if n == 9 else "3", length=n % 2, 
 
 
 def test_accuracy_comes_with_its_interval_its_n_and_what_could_not_be_read():
-    found = summarise(GREEDY)
+    found = result_of(GREEDY)
     assert (found["n"], found["correct"], found["accuracy"]) == (10, 7, 0.7)
     assert found["interval"] == wilson(7, 10) and found["unparsable"] == 0.1 and found["tokens"] == 12
     assert found["tokens_by_round"] == [5, 7]
@@ -34,19 +34,19 @@ def test_accuracy_comes_with_its_interval_its_n_and_what_could_not_be_read():
 
 
 def test_accuracy_is_given_for_an_episode_stopped_after_each_round():
-    first, second = summarise(GREEDY)["accuracy_by_round"]
+    first, second = result_of(GREEDY)["accuracy_by_round"]
     assert first == {"value": 0, "interval": wilson(0, 10)} and second["value"] == 0.7
 
 
 def test_results_are_split_by_facts_of_few_values_only():
-    found = summarise(GREEDY)
+    found = result_of(GREEDY)
     assert found["by_length"]["0"] == {"n": 5, "correct": 4, "accuracy": 0.8, "interval": wilson(4, 5)}
     assert "by_row" not in found
 
 
 def test_several_samples_give_avg_pass_and_majority():
     records = [item("a", "2", "2", "3", "3"), item("b", "2", "4", "4", "4"), item("c", None, None, None, None)]
-    found = summarise(records)
+    found = result_of(records)
     assert (found["samples"], found["correct"]) == (4, 3)
     assert found["accuracy"] == pytest.approx(0.25) and found["interval"] == clustered([0.5, 0.25, 0], 4)
     assert found["pass_at"]["1"] == {"value": pytest.approx(0.25), "interval": pytest.approx(found["interval"])}
@@ -64,7 +64,7 @@ def test_votes_for_one_answer_written_in_two_ways_are_counted_together():
 def test_what_the_two_graders_judge_differently_is_counted_and_listed():
     records = [item("a", "2"), item("b", "2")]
     records[1]["samples"][0]["strict"] = False
-    assert summarise(records)["disagreements"] == 1 and summarise(records)["strict"] == 0.5
+    assert result_of(records)["disagreements"] == 1 and result_of(records)["strict"] == 0.5
     (found,) = disagreements(records)
     assert found == {"id": "b", "sample": 0, "gold": "2", "prediction": "2", "correct": True, "strict": False}
 
@@ -73,6 +73,6 @@ def test_an_episode_that_ended_early_stays_as_it_ended_and_takes_no_more_tokens(
     early, late = item("a", "2"), item("b", "3")
     early["samples"][0] |= {"tokens_by_round": [5], "correct_by_round": [True]}
     late["samples"][0] |= {"tokens_by_round": [5, 7, 8], "correct_by_round": [False, True, False]}
-    found = summarise([early, late])
+    found = result_of([early, late])
     assert found["rounds_used"] == 2 and found["tokens_by_round"] == [5, 3.5, 4]
     assert [share["value"] for share in found["accuracy_by_round"]] == [0.5, 1.0, 0.5]

@@ -1,0 +1,127 @@
+"""What a study like the one at hand would see: its power, the smallest difference it detects, and the n it needs.
+
+The answers come from simulated studies, whose questions are drawn from those at hand and which make the same test. The
+simulations use fixed seeds, so the same study always gets the same answer.
+"""
+
+from collections.abc import Sequence
+from math import ceil, sqrt
+from typing import Any
+
+from motif.evaluation.significance import MCNEMAR, Difference, SeedVariance, Spread, mixed_p
+from motif.evaluation.statistics import LEVEL, TINY
+
+POWER = 0.8  # of the differences that are called detectable
+LEAST_QUESTIONS = 6  # with fewer no exact paired test comes below LEVEL
+STUDIES = 2000  # simulated ones
+ENDLESS = 10**9  # questions
+MOST_SEEDS = 100  # a study of more is not practical
+
+
+def power(study: Difference, n: int, effect: float | None = None, seeds: int | None = None) -> float:
+    """How often a study finds a true difference and its direction, as a share of STUDIES simulated ones.
+
+    For an effect smaller than the one found, some questions change sides; the arms then disagree as much as before. For
+    a larger one there are more questions that only the better arm answers right.
+
+    Args:
+        study: the one at hand, whose questions, seeds and test are taken.
+        n: questions of the simulated studies.
+        effect: the true difference, in [0, 1]; the one found where it is None.
+        seeds: training seeds an arm; those of `study` where it is None.
+    """
+    import numpy as np
+
+    generator = np.random.default_rng(0)
+    values, shares = distribution_at(study, abs(study.effect) if effect is None else effect)
+    counts = generator.multinomial(n, shares, STUDIES)
+    found, square = counts @ values / n, counts @ values**2 / n
+    if study.test == MCNEMAR:
+        p = mcnemar_p(counts[:, values > 0].sum(1), counts[:, values < 0].sum(1))
+    elif not study.seed_variances:
+        p = sign_flip_p(found, square, n, counts[:, values != 0].sum(1))
+    else:
+        arms = [arm._replace(seeds=seeds or arm.seeds) for arm in study.seed_variances]
+        found = found + generator.normal(0, sqrt(sum(arm.lasting / arm.seeds for arm in arms)), STUDIES)
+        of_questions = np.maximum(0, square - (counts @ values / n) ** 2) / max(1, n - 1)
+        p = mixed_p(found, of_questions, simulated_spreads(arms, n, generator), n)[0]
+    return float(((p < LEVEL) & (found > 0)).mean())
+
+
+def detectable(study: Difference) -> float | None:
+    """The smallest true difference that such a study tells from none in 80 % of cases; None where it has too few
+    questions or seeds for any."""
+    if power(study, study.n, 1.0) < POWER:
+        return None
+    low, high = 0.0, 1.0
+    while high - low > max(0.0005, 0.01 * high):
+        middle = (low + high) / 2
+        low, high = (low, middle) if power(study, study.n, middle) >= POWER else (middle, high)
+    return high
+
+
+def needed_n(study: Difference) -> int | None:
+    """Questions with which a true difference of this effect's size is seen in 80 % of cases, to two digits from 100 on;
+    None where the effect is zero, or the spread between so few seeds hides it on any number of questions."""
+    if not study.effect or power(study, ENDLESS) < POWER:
+        return None
+    low, high = LEAST_QUESTIONS - 1, LEAST_QUESTIONS
+    while power(study, high) < POWER:
+        low, high = high, 2 * high
+    while high - low > max(1, high // 100):
+        middle = (low + high) // 2
+        low, high = (low, middle) if power(study, middle) >= POWER else (middle, high)
+    unit = 10 ** max(0, len(str(high)) - 2) if high >= 100 else 1
+    return ceil(high / unit) * unit
+
+
+def needed_seeds(study: Difference) -> int | None:
+    """Training seeds an arm with which a true difference of this effect's size is seen on these questions in 80 % of
+    cases; None where the spread between seeds is not known, or MOST_SEEDS are too few."""
+    if not study.seed_variances or not study.effect:
+        return None
+    return next((seeds for seeds in range(2, MOST_SEEDS + 1) if power(study, study.n, seeds=seeds) >= POWER), None)
+
+
+def distribution_at(study: Difference, effect: float) -> tuple[Any, Any]:
+    """The differences by question, positive where the better arm is better, and their shares at a true `effect`."""
+    import numpy as np
+
+    values, shares, size = np.array(study.values), np.array(study.shares), abs(study.effect)
+    if study.effect < 0:
+        values, shares = -values[::-1], shares[::-1]
+    if effect <= size:
+        changed = (1 - effect / size) / 2 if size else 0.0
+        return np.append(values, -values), np.append((1 - changed) * shares, changed * shares)
+    more = (effect - size) / (1 - size)
+    return np.append(values, 1.0), np.append((1 - more) * shares, more)
+
+
+def simulated_spreads(arms: Sequence[SeedVariance], n: int, generator: Any) -> list[Spread]:
+    """The spreads between seeds that simulated studies of `n` questions find. An arm of one seed has the other's."""
+    of_single_seeds = sum(1 / arm.seeds for arm in arms if arm.seeds == 1)
+    spreads = []
+    for arm in arms:
+        if arm.seeds > 1:
+            weight, dof = 1 / arm.seeds + of_single_seeds, arm.seeds - 1
+            variance = (arm.lasting + arm.chance / n) * generator.chisquare(dof, STUDIES) / dof
+            spreads.append(Spread(weight * variance, weight * arm.chance / n, dof))
+    return spreads
+
+
+def mcnemar_p(first_only: Any, second_only: Any) -> Any:
+    """`statistics.mcnemar` of arrays of counts."""
+    import numpy as np
+    from scipy.stats import binom
+
+    return np.minimum(1.0, 2 * binom.cdf(np.minimum(first_only, second_only), first_only + second_only, 0.5))
+
+
+def sign_flip_p(mean: Any, square: Any, n: int, differing: Any) -> Any:
+    """About what `statistics.sign_flip` gives, of arrays of means and mean squares: flipped sums are normal, and of
+    `differing` questions no flip is less probable than 2 ** -differing."""
+    import numpy as np
+    from scipy.stats import norm
+
+    z = np.abs(mean) / np.sqrt(np.maximum(square, TINY) / n)
+    return np.minimum(1.0, np.maximum(2 * norm.sf(z), 2.0 ** (1 - differing)))
