@@ -1,20 +1,31 @@
 # make train   set up .venv and run the first experiment
-# make fuzz    the tests with hostile text, 2000 examples each instead of 100, new ones every time
-# make test    set up .venv and run the tests
+# make check   types, lint and the tests that train nothing and run no program: before each commit
+# make test    set up .venv and run the tests, without the slow ones
+# make test-all   all tests, and those with hostile text on 200 examples each instead of 30
+# make fuzz    the tests with hostile text, 2000 examples each, new ones every time
 # make test-vllm   set up .venv-vllm, which has vLLM for a CPU, and run the tests of that engine
 # make audit   hold the pinned versions against the known vulnerabilities of PyPI (pip-audit, in .venv-audit)
 # make docs    build the pages of docs/ as a site in site/
 # make sync    send to W&B what it has not got of the runs in outputs/
 PYTHON ?= python3
+PYTEST = .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+HOSTILE = tests/test_hostile.py tests/system/test_safe_text.py  # what is tested with text that is made up
 PIP = .venv/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: train test test-vllm lint audit fuzz bench docs sync clean
+.PHONY: train check test test-all test-vllm lint audit fuzz bench docs sync clean
 
 train: .venv/installed
 	.venv/bin/python train.py rounds=3 algo=motif
 
+check: lint
+	$(PYTEST) -m "not slow and not program"
+
 test: .venv/installed-test
-	.venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+	$(PYTEST) -m "not slow"
+
+test-all: test
+	$(PYTEST) -m slow
+	$(PYTEST) -m "not slow" $(HOSTILE) --hypothesis-profile=all
 
 test-vllm: .venv-vllm/installed
 	.venv-vllm/bin/python -m pytest tests/vllm
@@ -34,7 +45,7 @@ audit: .venv-audit/bin/pip-audit
 	.venv-audit/bin/pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3'
 
 fuzz: .venv/installed-test
-	.venv/bin/python -m pytest tests/test_hostile.py tests/test_untrusted.py --hypothesis-profile=fuzz
+	.venv/bin/python -m pytest $(HOSTILE) --hypothesis-profile=fuzz
 
 bench: .venv/installed
 	.venv/bin/python -m benchmarks.rollout

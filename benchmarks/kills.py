@@ -11,6 +11,7 @@ seconds a kill; apart from that they are `train.py`.
 """
 
 import argparse
+import gc
 import gzip
 import hashlib
 import json
@@ -92,8 +93,10 @@ def begin(
 
 
 def preload() -> None:
-    """Load what a run needs, so that its forks have it. Nothing is computed here: torch's threads do not survive a
-    fork."""
+    """Load what a run needs, and have Hydra find its plugins and learn its grammar, so that forks have it.
+
+    Nothing is computed with torch: its threads do not survive a fork.
+    """
     os.environ["OMP_NUM_THREADS"] = "1"
     sys.path.insert(0, str(ROOT))
     from motif.system import console
@@ -101,13 +104,19 @@ def preload() -> None:
     console.quiet()
     console.quiet_bars()
     import torch
+    from hydra import compose, initialize_config_dir
 
-    import motif.cli
-    import motif.experiment
     import motif.generation.decoding
+    import motif.programs
+    import motif.reporting.program
     import motif.training.trainer  # noqa: F401
+    from motif.system.config import CONF
 
     torch.set_num_threads(1)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        compose("config", ["seed=0", "experiment=smoke"], return_hydra_config=True)
+    gc.collect()
+    gc.freeze()  # what all forks share
 
 
 def prepared(folder: Path, doom: Doom | None) -> None:
@@ -134,7 +143,7 @@ def kill_in(phase: str, moment: int, seconds: float, told: Path) -> None:
         if begun == moment and name == phase:
             threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()
 
-    timed, save, end = Ledger.phase, GRPOTrainer._save_checkpoint, Experiment._save
+    timed, save, end = Ledger.phase, GRPOTrainer._save_checkpoint, Experiment.save
 
     @contextmanager
     def watched(self: Any, name: str) -> Any:
@@ -148,11 +157,11 @@ def kill_in(phase: str, moment: int, seconds: float, told: Path) -> None:
         begins("checkpoint")
         save(self, *arguments)
 
-    def ended(self: Any, *arguments: Any) -> None:
+    def ended(self: Any, *arguments: Any) -> dict[str, Any]:
         begins("end")
-        end(self, *arguments)
+        return end(self, *arguments)
 
-    Ledger.phase, GRPOTrainer._save_checkpoint, Experiment._save = watched, saved, ended  # type: ignore[method-assign]
+    Ledger.phase, GRPOTrainer._save_checkpoint, Experiment.save = watched, saved, ended  # type: ignore[method-assign]
 
 
 def wait(pid: int, folder: Path) -> bool:
@@ -228,7 +237,7 @@ def runs_under_kills(wanted: int, source: random.Random, root: Path) -> tuple[Co
 
 def reports_under_kills(wanted: int, source: random.Random, root: Path) -> None:
     """Kill the report `wanted` times, and hold the one that is made then against one that was made in peace."""
-    from motif.reporting.__main__ import main
+    from motif.reporting.program import main
 
     def report(to: str) -> Callable[[], Any]:
         return lambda: main([*(str(root / algo / "outputs/run") for algo in ALGORITHMS), "--to", to])

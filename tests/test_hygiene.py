@@ -20,7 +20,7 @@ from motif.policies.tiny import Tiny
 from motif.runs.folder import Run, checkpoints
 from motif.system.errors import UserError
 from tests.support.forks import ROOT, Forks
-from tests.training.test_trainer import MOTIF, run_training, small
+from tests.support.training import motif, run_training
 
 PLANTED = {  # of the environment
     "WANDB_API_KEY": "5ec4e7" + "0123456789abcdef" * 2 + "9f",
@@ -223,7 +223,7 @@ def test_no_module_trusts_remote_code_or_unpickles():
 @pytest.fixture(scope="module")
 def one_step(tmp_path_factory):
     """A run with a checkpoint of its first step."""
-    return run_training(Tiny().load(), small(MOTIF, steps=1), tmp_path_factory.mktemp("once") / "run", every=1).folder
+    return run_training(Tiny().load(), motif(steps=1), tmp_path_factory.mktemp("once") / "run", every=1).folder
 
 
 @pytest.mark.parametrize("name", ["optimizer.pt", "scheduler.pt", "rng_state.pth"])
@@ -237,5 +237,5 @@ def test_a_checkpoint_with_a_pickle_in_it_is_not_unpickled_even_under_a_true_sea
     (place / checkpoints.SEAL).write_text(json.dumps({**note, "sha256": checkpoints.digest_of(note)}))
     assert run.checkpoint().folder == place
     with pytest.raises(pickle.UnpicklingError, match="weights_only|Weights only"):
-        run_training(Tiny().load(), small(MOTIF, steps=2), run.folder, every=1)
+        run_training(Tiny().load(), motif(steps=2), run.folder, every=1)
     assert not payload[0].exists()

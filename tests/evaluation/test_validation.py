@@ -8,7 +8,7 @@ import pytest
 
 from motif.evaluation.validation import validation_questions
 from motif.system.errors import UserError
-from tests.training.test_trainer import untimed
+from tests.support.training import untimed
 
 SMALL = ["experiment=smoke", "algo.m=4", "evaluation.questions=4", "evaluation.before=false", "tracking=none"]
 WATCHED = [*SMALL, "watch.every=2", "watch.questions=12", "episode.temperature=1.5", "checkpoint.keep=5"]

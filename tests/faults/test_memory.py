@@ -16,9 +16,20 @@ from motif.runs.folder import Run
 from motif.system import console
 from motif.system.errors import UserError
 from motif.system.memory import OutOfMemory, ran_out
-from motif.training.algorithms import GRPO, MOTIF
+from motif.training.algorithms import GRPO
 from tests.support import ROOT
-from tests.training.test_trainer import TRAINER, episodes, run_training, small, weights, without_times
+from tests.support.training import (
+    TRAINER,
+    Killed,
+    dies_at,
+    episodes,
+    motif,
+    result,
+    run_training,
+    small,
+    weights,
+    without_times,
+)
 
 ERRORS = [
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has"),
@@ -75,8 +86,11 @@ def test_what_is_another_error_is_not_taken_for_it(error, policy, monkeypatch):
         Transformers().generator(policy)(talks(), Sampling(9, seed=1))
 
 
-@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-@pytest.mark.parametrize("temperature", [0.0, 1.3])
+@pytest.mark.parametrize(
+    ("error", "temperature"),
+    [(ERRORS[0], 0.0), *((error, 1.3) for error in ERRORS)],
+    ids=lambda each: type(each).__name__,
+)
 def test_generation_goes_on_in_halves_and_writes_the_same(policy, monkeypatch, said, error, temperature):
     sampling = Sampling(12, temperature=temperature, seed=7)
     whole = Transformers().generator(policy)(talks(), sampling)
@@ -143,12 +157,16 @@ def trained(folder, policy=None, micro_batch=None, **settings):
     """Three steps of MOTIF from the tiny policy; the policy and its run."""
     policy = policy or Tiny().load()
     loss = settings.pop("loss_type", "grpo")
-    algorithm = small(MOTIF, steps=3, k=2, micro_batch=micro_batch, trainer={**TRAINER, "loss_type": loss})
+    algorithm = motif(micro_batch=micro_batch, trainer={**TRAINER, "loss_type": loss})
     return policy, run_training(policy, algorithm, folder, **settings)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("loss", ["grpo", "dapo", "dr_grpo", "cispo", "sapo", "luspo", "vespo"])
+def slow(*values):
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
+@pytest.mark.program
+@pytest.mark.parametrize("loss", ["grpo", *map(slow, ("dapo", "dr_grpo", "cispo", "sapo", "luspo", "vespo"))])
 def test_an_update_without_memory_is_taken_again_in_halves_and_gives_the_same_up_to_rounding(
     tmp_path, monkeypatch, said, loss
 ):
@@ -169,17 +187,12 @@ def test_an_update_without_memory_is_taken_again_in_halves_and_gives_the_same_up
     assert all("algo.micro_batch=" in line and "\n" not in line for line in said)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("every", [100, 1])
+@pytest.mark.program
+@pytest.mark.parametrize("every", [slow(100), 1])
 def test_what_follows_is_bit_for_bit_a_run_that_continues_with_that_micro_batch(tmp_path, monkeypatch, said, every):
     """Memory runs out in step 2; the other run is killed, and continues from step 1 with half the micro-batch."""
-
-    def die(step, steps, metrics):
-        if step == 2:
-            raise RuntimeError("killed")
-
-    with pytest.raises(RuntimeError, match="killed"):
-        trained(tmp_path / "other", every=1, report=die)
+    with pytest.raises(Killed):
+        trained(tmp_path / "other", every=1, report=dies_at(2))
     other, run = trained(tmp_path / "other", micro_batch=4, every=100)
     with monkeypatch.context() as patch:
         Hungry(patch, 4, when=lambda step: step == 1)
@@ -193,13 +206,8 @@ def test_what_follows_is_bit_for_bit_a_run_that_continues_with_that_micro_batch(
 def test_a_run_that_is_killed_afterwards_continues_with_the_smaller_micro_batch(tmp_path, monkeypatch, said):
     Hungry(monkeypatch, 4)
     whole, _ = trained(tmp_path / "whole", every=1)
-
-    def die(step, steps, metrics):
-        if step == 2:
-            raise RuntimeError("killed")
-
-    with pytest.raises(RuntimeError, match="killed"):
-        trained(tmp_path / "killed", every=1, report=die)
+    with pytest.raises(Killed):
+        trained(tmp_path / "killed", every=1, report=dies_at(2))
     again = Hungry(monkeypatch, 4)
     policy, _ = trained(tmp_path / "killed", every=1)
     assert set(again.seen) == {4} and weights(policy) == weights(whole)
@@ -213,11 +221,13 @@ def refused(folder, **settings):
     return str(error.value), Run(folder)
 
 
-@pytest.mark.slow
+@pytest.mark.program
 @pytest.mark.parametrize(
     ("settings", "rows", "words"),
     [
-        ({"loss_type": "bnpo"}, 4, "of 8 rows at a time; set algo.micro_batch=4, which is another objective: .*bnpo"),
+        slow(
+            {"loss_type": "bnpo"}, 4, "of 8 rows at a time; set algo.micro_batch=4, which is another objective: .*bnpo"
+        ),
         ({"micro_batch": 1}, 0, "a single row; set model.gradient_checkpointing=true, or lower episode.tokens, to 22"),
     ],
 )
@@ -237,8 +247,8 @@ def test_where_halving_would_not_do_a_line_names_the_setting_and_a_checkpoint_is
     assert episodes(again) == episodes(run)
 
 
-@pytest.mark.slow
-def test_an_update_that_was_cut_short_is_not_kept(tmp_path, monkeypatch):
+@pytest.mark.program
+def test_an_update_that_was_cut_short_is_not_kept(tmp_path, monkeypatch, reference):
     """Memory runs out between two weights: step 2 is torn, and the checkpoint of step 1 is what there is."""
     plain, calls = torch.optim.AdamW.step, []
 
@@ -249,17 +259,14 @@ def test_an_update_that_was_cut_short_is_not_kept(tmp_path, monkeypatch):
             raise torch.OutOfMemoryError("CUDA out of memory")
         return plain(self, *args, **kwargs)
 
-    whole, _ = trained(tmp_path / "whole", every=1)
     with monkeypatch.context() as patch:
         patch.setattr(torch.optim.AdamW, "step", step)
         said, kept = refused(tmp_path / "run", every=1)
     assert "when the weights were changed" in said and "from step 1" in said and kept.checkpoint().step == 1
-    policy, _ = trained(tmp_path / "run", every=1)
-    assert weights(policy) == weights(whole)
+    assert result(*trained(tmp_path / "run", every=1)) == reference.result
 
 
-@pytest.mark.slow
-def test_a_rollout_without_memory_for_one_reply_leaves_a_checkpoint_and_a_line(tmp_path, monkeypatch, said):
+def test_a_rollout_without_memory_for_one_reply_leaves_a_checkpoint_and_a_line(tmp_path, monkeypatch, reference):
     policy = Tiny().load()
     step = []
     with monkeypatch.context() as patch:
@@ -267,12 +274,10 @@ def test_a_rollout_without_memory_for_one_reply_leaves_a_checkpoint_and_a_line(t
         words, kept = refused(tmp_path / "run", policy=policy, report=lambda *_: step.append(1))
     assert "lower episode.tokens, to 22 say" in words and "continues from step 2" in words
     assert kept.checkpoint().step == 2
-    whole, run = trained(tmp_path / "whole")
-    again, narrowed = trained(tmp_path / "run")
-    assert weights(again) == weights(whole) and without_times(narrowed) == without_times(run)
+    assert result(*trained(tmp_path / "run")) == reference.result
 
 
-@pytest.mark.slow
+@pytest.mark.program
 def test_vanilla_grpo_is_carried_through_too(tmp_path, monkeypatch, said):
     hungry = Hungry(monkeypatch, 3, MemoryError())
     run_training(Tiny().load(), small(GRPO, steps=2, questions=1, m=6), tmp_path / "run")

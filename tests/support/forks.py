@@ -1,7 +1,7 @@
 """Runs of `train.py` that take a second to begin instead of ten: forked from one process with the libraries loaded.
 
-`python -m tests.support.forks` is that process. It reads what to run as JSON lines, and says what became of each. Apart from
-the imports a fork is `python train.py`, or another program: its own process, group, output, signals and limits.
+`python -m tests.support.forks` is that process. It reads what to run as JSON lines, and says what became of each. Apart
+from the imports a fork is `python train.py`, or another program: its own process, group, output, signals and limits.
 """
 
 import faulthandler

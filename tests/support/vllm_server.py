@@ -118,3 +118,19 @@ class VLLMServer:
         request.wfile.write(text[: len(text) // 2] if half else text)
         if half:
             request.close_connection = True
+
+
+def without_vllm(monkeypatch):
+    """TRL's client runs without vLLM, and soon asks again; weights, which it would send from a GPU, are not sent."""
+    from trl.generation import vllm_client, vllm_generation
+
+    from motif.generation import vllm_requests, vllm_retry
+
+    monkeypatch.setattr("motif.generation.engines.find_spec", lambda name: True)
+    monkeypatch.setattr(vllm_client, "is_vllm_available", lambda: True)
+    monkeypatch.setattr(vllm_generation, "is_vllm_available", lambda: True)
+    monkeypatch.setattr(vllm_client.VLLMClient, "init_communicator", lambda *_, **__: None)
+    monkeypatch.setattr(vllm_generation.VLLMGeneration, "sync_weights", lambda self: None)
+    monkeypatch.setattr(vllm_retry, "FIRST", 0.02)
+    monkeypatch.setattr(vllm_retry, "PROBE", 0.3)
+    monkeypatch.setattr(vllm_requests, "BEAT", 0.1)

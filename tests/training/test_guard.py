@@ -16,6 +16,7 @@ from motif.system.errors import UserError
 from motif.training.algorithms import GRPO, MOTIF
 from motif.training.guard import Guard, differences, kept, logprobs
 from tests.support.toys import question, random_qwen
+from tests.support.training import run_training, small, weights, without_times
 
 SAMPLING = Sampling(30, temperature=1.3, seed=1)
 TALKS = [[{"role": "user", "content": f"1/1 {n}a-5b*8"}] for n in range(4)]
@@ -201,10 +202,9 @@ def test_a_bad_setting_is_named(settings):
         Guard(**settings)
 
 
-@pytest.mark.parametrize("algorithm", [GRPO, MOTIF], ids=lambda cls: cls.__name__)
+@pytest.mark.program
+@pytest.mark.parametrize("algorithm", [pytest.param(GRPO, marks=pytest.mark.slow), MOTIF], ids=lambda cls: cls.__name__)
 def test_in_training_it_reports_at_every_step_and_changes_nothing(policy, tmp_path, algorithm):
-    from tests.training.test_trainer import run_training, small, weights, without_times
-
     other = Policy(copy.deepcopy(policy.model), policy.tokenizer)
     algorithm = small(algorithm)
     plain = run_training(policy, algorithm, tmp_path / "plain")
@@ -215,9 +215,8 @@ def test_in_training_it_reports_at_every_step_and_changes_nothing(policy, tmp_pa
     assert kept_lines == without_times(plain) and weights(policy) == weights(other)
 
 
+@pytest.mark.program
 def test_a_training_whose_continuations_come_from_the_base_model_stops_and_keeps_its_checkpoint(base, policy, tmp_path):
-    from tests.training.test_trainer import run_training, small
-
     engines, calls = [writes(policy), writes(base)], []
 
     def flawed(talks, sampling):

@@ -1,83 +1,25 @@
 """The bridge to TRL, on the real trainer and the shipped tiny policy."""
 
-import gzip
-import hashlib
-import json
-import signal
 from dataclasses import replace
 
 import pytest
 import torch
 from trl import GRPOTrainer
 
-from motif.generation.engines import Transformers
 from motif.policies.tiny import Tiny
-from motif.rounds.episode import Episode
-from motif.rounds.prompts import Prompts
 from motif.rounds.replies import Reply
-from motif.runs.budget import COUNTED
-from motif.runs.checkpoints import Checkpoints
-from motif.runs.folder import Run
-from motif.runs.ledger import Ledger
-from motif.runs.tracking.base import Nowhere
 from motif.system.errors import UserError
-from motif.system.signals import Stopped
-from motif.tasks.chain import Chain
+from motif.training import rollout
 from motif.training.algorithms import GRPO, MOTIF, Broadcast, Discounted, Value
-from motif.training.recorder import Recorder
-from motif.training.rewards import Reward, accuracy, format
-from motif.training.rollout import Rollout
-from motif.training.trainer import make_trainer, train
-from motif.training.trl_config import trainer_arguments
 from tests.support.toys import good
+from tests.support.training import EPISODE, TRAINER, episodes, motif, questions, result, run_training, small, weights
 
-TRAINER = {"learning_rate": 1e-4, "loss_type": "grpo", "beta": 0.0, "bf16": False, "gradient_checkpointing": False}
-REWARD = Reward(outcome={"accuracy": accuracy}, reply={"format": format}, weights={"accuracy": 1.0, "format": 0.1})
-EPISODE = Episode(rounds=3, tokens=44, temperature=1.5, prompts=Prompts(wording="terse"))
+pytestmark = pytest.mark.program
 
 
 @pytest.fixture
 def policy():
     return Tiny().load()
-
-
-def small(cls, **settings):
-    return cls(**{"steps": 2, "questions": 2, "m": 4, "trainer": TRAINER, **settings})
-
-
-def run_training(policy, algorithm, folder, generate=None, seed=0, every=100, guard=None, **settings):
-    """Train on chains in `folder`; returns the run."""
-    config = {"folder": folder.name}
-    run = Run.open(folder, config)
-    episode = settings.get("episode", EPISODE).with_rounds(algorithm.rounds(3))
-    run.begin(config)
-    questions = Chain(train_size=16, longest=4).train()
-    generate = generate or Transformers().generator(policy)
-    check = guard.watch(episode.sampling, cut=False) if guard else None
-    made = lambda trainer: generate  # noqa: E731
-    rollout = Rollout(algorithm, episode, REWARD, questions, made, policy.tokenizer, Ledger(), seed, check=check)
-    arguments = trainer_arguments(algorithm, episode, REWARD, seed, run.checkpoints, Checkpoints(every, 2))
-    trainer = make_trainer(policy, arguments, rollout)
-    tracker, report = settings.get("tracker", Nowhere()), settings.get("report", lambda *_: None)
-    told = {key: settings[key] for key in ("limits", "watch") if key in settings}
-    train(trainer, rollout, run, tracker, report, **told)
-    return run
-
-
-def weights(policy):
-    digest = hashlib.sha256()
-    for parameter in policy.model.parameters():
-        digest.update(parameter.detach().cpu().numpy().tobytes())
-    return digest.hexdigest()
-
-
-def without_times(run):
-    return untimed(run.metrics())
-
-
-def untimed(lines):
-    measured = ("seconds/", "memory/")
-    return [{key: value for key, value in line.items() if not key.startswith(measured)} for line in lines]
 
 
 def planted(policy, answers):
@@ -116,7 +58,7 @@ def test_the_first_reply_that_helps_gets_the_higher_advantage_and_only_first_rou
         return compute(self, model, inputs, *args, **kwargs)
 
     monkeypatch.setattr(GRPOTrainer, "compute_loss", spy)
-    answers = {question.text: question.gold for question in Chain(train_size=16, longest=4).train()}
+    answers = {question.text: question.gold for question in questions()}
     run = run_training(policy, small(MOTIF, k=2), tmp_path / "run", planted(policy, answers))
     assert len(seen) == 2 * 2 * 4
     for text, prompt, advantage in seen:
@@ -132,7 +74,7 @@ def test_the_first_reply_that_helps_gets_the_higher_advantage_and_only_first_rou
 def by_rounds(policy, ends):
     """A generator of the terse wording: in round t every reply says `t` and whose it is, and the n-th
     trajectory ends in round ends[n], the first one with the right answer and the others with a wrong one."""
-    golds = {question.text: question.gold for question in Chain(train_size=16, longest=4).train()}
+    golds = {question.text: question.gold for question in questions()}
     count = iter(range(10_000))
 
     def generate(talks, sampling):
@@ -198,12 +140,15 @@ def test_what_fills_a_short_trajectory_up_has_no_part_in_the_gradient(policy, tm
     settings = {"episode": replace(EPISODE, stop="answered")}
     algorithm = small(Broadcast, steps=1)
     run_training(policy, algorithm, tmp_path / "one", by_rounds(policy, (2, 3, 3, 1)), **settings)
-    plain = Rollout._nothing
+    plain = rollout.padded
 
-    def other(self):
-        return replace(plain(self), token_ids=[5], prompt_ids=[7, 8, 9])
+    def other(groups, slots):
+        strange = {"token_ids": [5], "prompt_ids": [7, 8, 9]}
+        rows = plain(groups, slots)
+        assert not all(row.real for row in rows)
+        return [row if row.real else row._replace(reply=replace(row.reply, **strange)) for row in rows]
 
-    monkeypatch.setattr(Rollout, "_nothing", other)
+    monkeypatch.setattr(rollout, "padded", other)
     again = Tiny().load()
     run_training(again, algorithm, tmp_path / "two", by_rounds(again, (2, 3, 3, 1)), **settings)
     assert all(
@@ -219,196 +164,21 @@ def test_aggregation_that_is_trls_is_refused_where_trl_makes_no_advantages(polic
         run_training(policy, algorithm, tmp_path / "run")
 
 
-def episodes(run):
-    with gzip.open(run.episodes_file, "rt") as file:
-        return [json.loads(line) for line in file]
-
-
-@pytest.mark.parametrize("algorithm", [small(GRPO), small(MOTIF, k=2)], ids=lambda algorithm: algorithm.name)
-def test_a_second_identical_run_gives_identical_metrics_and_weights_that_moved(policy, tmp_path, algorithm):
+def test_a_second_identical_run_gives_identical_metrics_episodes_and_weights_that_moved(policy, tmp_path, reference):
     before = weights(policy)
-    first = run_training(policy, algorithm, tmp_path / "first")
-    again = Tiny().load()
-    second = run_training(again, algorithm, tmp_path / "second")
-    assert without_times(first) == without_times(second) and len(first.metrics()) == 2
-    assert weights(policy) == weights(again) != before
-    assert episodes(first) == episodes(second)
-
-
-def test_another_seed_gives_another_run(policy, tmp_path):
-    first = run_training(policy, small(GRPO, steps=1), tmp_path / "first", seed=0)
-    second = run_training(Tiny().load(), small(GRPO, steps=1), tmp_path / "second", seed=1)
-    assert episodes(first) != episodes(second)
-
-
-def test_a_stopped_run_continues_where_it_was_and_ends_as_if_it_had_not_stopped(policy, tmp_path, monkeypatch):
-    algorithm = small(MOTIF, steps=4, k=2)
-    whole = run_training(policy, algorithm, tmp_path / "whole")
-    recorders = []
-    create = Recorder.__init__
-    monkeypatch.setattr(Recorder, "__init__", lambda self, *a, **k: (create(self, *a, **k), recorders.append(self))[0])
-
-    def stop_at_two(step, steps, metrics):
-        recorders[-1].signal = signal.SIGTERM if step == 2 else recorders[-1].signal
-
-    part = Tiny().load()
-    with pytest.raises(Stopped, match="after step 3 of 4"):
-        run_training(part, algorithm, tmp_path / "part", report=stop_at_two)
-    again = Tiny().load()
-    resumed = run_training(again, algorithm, tmp_path / "part")
-    assert without_times(resumed) == without_times(whole) and episodes(resumed) == episodes(whole)
-    assert weights(again) == weights(policy)
-
-
-def test_a_stop_asked_for_during_the_last_step_is_not_forgotten(policy, tmp_path):
-    def stop_at_the_end(step, steps, metrics):
-        if step == steps:
-            signal.raise_signal(signal.SIGTERM)
-
-    with pytest.raises(Stopped, match="after step 2 of 2; a checkpoint is written"):
-        run_training(policy, small(GRPO), tmp_path / "run", report=stop_at_the_end)
-    again = Tiny().load()
-    run = run_training(again, small(GRPO), tmp_path / "run")
-    assert len(run.metrics()) == 2 and weights(again) == weights(policy)
-
-
-def test_several_updates_on_the_same_replies_stop_between_generations_and_continue_exactly(policy, tmp_path):
-    algorithm = small(MOTIF, steps=6, trainer={**TRAINER, "num_iterations": 2})
-    whole = run_training(policy, algorithm, tmp_path / "whole")
-    assert [tree["step"] for tree in episodes(whole)] == [1, 1, 3, 3, 5, 5]  # each once
-
-    def stop_at_three(step, steps, metrics):
-        if step == 3:
-            signal.raise_signal(signal.SIGTERM)
-
-    part, again = Tiny().load(), Tiny().load()
-    with pytest.raises(Stopped, match="after step 4 of 6"):
-        run_training(part, algorithm, tmp_path / "part", report=stop_at_three)
-    resumed = run_training(again, algorithm, tmp_path / "part")
-    assert without_times(resumed) == without_times(whole) and episodes(resumed) == episodes(whole)
-    assert weights(again) == weights(policy)
-    with pytest.raises(UserError, match=r"checkpoint.every=5 must be a multiple of algo.trainer.num_iterations=2"):
-        run_training(Tiny().load(), algorithm, tmp_path / "odd", every=5)
-
-
-def test_a_run_killed_after_its_last_step_trains_no_more(policy, tmp_path):
-    algorithm = small(GRPO)
-    before = run_training(policy, algorithm, tmp_path / "run").metrics()
-    again = Tiny().load()
-    run = run_training(again, algorithm, tmp_path / "run")
-    assert run.metrics() == before and len(before) == 2
-    assert weights(again) == weights(policy)
-
-
-def test_lines_written_after_the_last_checkpoint_are_written_once(policy, tmp_path):
-    algorithm = small(GRPO, steps=3)
-
-    def die(step, steps, metrics):
-        if step == 3:
-            raise RuntimeError("killed")
-
-    with pytest.raises(RuntimeError, match="killed"):
-        run_training(policy, algorithm, tmp_path / "run", every=2, report=die)
-    run = run_training(Tiny().load(), algorithm, tmp_path / "run", every=2)
+    run = run_training(policy, motif(), tmp_path / "run")
+    assert result(policy, run) == reference.result and weights(policy) != before
     assert [line["step"] for line in run.metrics()] == [1, 2, 3]
-    assert [tree["step"] for tree in episodes(run)] == [1, 1, 2, 2, 3, 3]
-    redone = json.loads((run.checkpoints / "redone.json").read_text())
-    assert redone["optimiser_steps"] == 1 and redone["generated_tokens"] == run.metrics()[-1]["step/generated_tokens"]
 
 
-def test_a_tracker_is_told_what_the_folder_holds_and_then_every_step_that_follows(policy, tmp_path):
-    class Told(Nowhere):
-        def __init__(self):
-            self.held, self.logged = [], []
-
-        def resume(self, lines):
-            self.held += [line["step"] for line in lines]
-
-        def log(self, metrics, step):
-            self.logged.append(step)
-
-    first, second = Told(), Told()
-    run_training(policy, small(GRPO, steps=2), tmp_path / "run", every=2, tracker=first)
-    run_training(Tiny().load(), small(GRPO, steps=3), tmp_path / "run", every=2, tracker=second)
-    assert (first.held, first.logged) == ([], [1, 2]) and (second.held, second.logged) == ([1, 2], [3])
-
-
-def test_metrics_say_what_continuations_did_and_where_time_went(policy, tmp_path):
-    (line, _) = run_training(policy, small(MOTIF, k=2), tmp_path / "run").metrics()
-    for name in ("accuracy", "unparsable", "truncated", "copied", "zero_spread", "reward/accuracy", "reward/format"):
-        assert f"train/{name}" in line
-    for round in (1, 2, 3):
-        assert f"train/tokens/round_{round}" in line and f"train/accuracy/round_{round}" in line
-    assert "train/progress/round_2" in line and "train/progress/round_3" not in line
-    assert {"seconds/rollout", "seconds/future_rollout", "seconds/reward", "seconds/update"} <= set(line)
-    assert line["train/first_round_replies"] == 8 and line["train/continuations"] == 32
+def test_the_same_holds_for_grpo_and_another_seed_gives_another_run(policy, tmp_path):
+    before, again, other = weights(policy), Tiny().load(), Tiny().load()
+    found = result(policy, run_training(policy, small(GRPO), tmp_path / "one"))
+    assert result(again, run_training(again, small(GRPO), tmp_path / "two")) == found and weights(policy) != before
+    run = run_training(other, small(GRPO, steps=1), tmp_path / "other", seed=1)
+    assert episodes(run) != [each for each in found["episodes"] if each["step"] == 1]
 
 
 def test_a_step_is_one_optimiser_step_whatever_the_micro_batch(policy, tmp_path):
     run = run_training(policy, small(GRPO, micro_batch=2), tmp_path / "run")
     assert [line["step"] for line in run.metrics()] == [1, 2]
-
-
-@pytest.fixture(scope="module")
-def unlimited(tmp_path_factory):
-    """The lines of three steps without a budget."""
-    return run_training(Tiny().load(), small(MOTIF, steps=3, k=2), tmp_path_factory.mktemp("run") / "run").metrics()
-
-
-@pytest.mark.parametrize(("axis", "count"), COUNTED.items())
-@pytest.mark.parametrize("more", [0, 1])
-def test_training_stops_at_the_first_step_that_reaches_the_limit(policy, tmp_path, unlimited, axis, count, more):
-    limits = {axis: unlimited[0][f"train/{count}"] + more}
-    lines = run_training(policy, small(MOTIF, steps=3, k=2), tmp_path / "run", limits=limits).metrics()
-    assert [line["step"] for line in lines] == [1, 2][: 1 + more]
-    assert [line[f"train/{count}"] for line in lines] == [line[f"train/{count}"] for line in unlimited[: 1 + more]]
-
-
-def test_seconds_of_training_stop_it(policy, tmp_path):
-    assert len(run_training(policy, small(GRPO), tmp_path / "run", limits={"seconds": 1e-6}).metrics()) == 1
-
-
-def test_a_run_killed_after_the_step_that_reached_its_limit_trains_no_more(policy, tmp_path, unlimited):
-    algorithm, limits = small(MOTIF, steps=3, k=2), {"tokens": unlimited[1]["train/generated_tokens"]}
-    before = run_training(policy, algorithm, tmp_path / "run", limits=limits).metrics()
-    again = Tiny().load()
-    run = run_training(again, algorithm, tmp_path / "run", limits=limits)
-    assert run.metrics() == before and len(before) == 2 and weights(again) == weights(policy)
-
-
-def test_a_run_that_continues_before_its_limit_stops_where_it_would_have_stopped(policy, tmp_path, unlimited):
-    algorithm, limits = small(MOTIF, steps=3, k=2), {"responses": unlimited[1]["train/responses"]}
-
-    def die(step, steps, metrics):
-        if step == 2:
-            raise RuntimeError("killed")
-
-    with pytest.raises(RuntimeError, match="killed"):
-        run_training(policy, algorithm, tmp_path / "run", every=1, report=die, limits=limits)
-    run = run_training(Tiny().load(), algorithm, tmp_path / "run", every=1, limits=limits)
-    assert without_times(run) == untimed(unlimited[:2])
-
-
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"trainer": {"learning_rte": 1.0}}, "did you mean learning_rate"),
-        ({"trainer": {"max_steps": 3}}, "is set by algo.steps="),
-        ({"trainer": {"use_vllm": True}}, "is set by generation="),
-        ({"trainer": {"vllm_mode": "server"}}, "is set by generation.mode="),
-        ({"micro_batch": 3}, "algo.micro_batch=3"),
-        ({"trainer": {"loss_type": "gspo"}}, "algo.trainer.loss_type must be one of grpo, .*got 'gspo'"),
-        ({"trainer": {"beta": "x"}}, "algo.trainer.beta must be a number"),
-        ({"trainer": {"learning_rate": float("nan")}}, "algo.trainer.learning_rate must be a number"),
-        ({"trainer": {"optim": "no such"}}, "algo.trainer: "),
-    ],
-)
-def test_bad_trainer_arguments_are_refused_in_a_line(tmp_path, settings, words):
-    with pytest.raises(UserError, match=words) as error:
-        trainer_arguments(small(GRPO, **settings), EPISODE, REWARD, 0, tmp_path, Checkpoints())
-    assert "\n" not in str(error.value)
-
-
-def test_greedy_training_is_refused(tmp_path):
-    with pytest.raises(UserError, match="temperature must be above 0"):
-        trainer_arguments(small(GRPO), Episode(rounds=1, tokens=9, temperature=0.0), REWARD, 0, tmp_path, Checkpoints())

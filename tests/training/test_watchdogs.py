@@ -13,11 +13,11 @@ from motif.policies.tiny import Tiny
 from motif.runs.folder import Run
 from motif.runs.tracking.base import Nowhere
 from motif.system.errors import UserError
-from motif.training.algorithms import GRPO, MOTIF
+from motif.training.algorithms import GRPO
 from motif.training.nonfinite import NotFinite
 from motif.training.watchdogs import Alarm, Watch, Watchdogs, place, said
 from tests.support import ROOT
-from tests.training.test_trainer import TRAINER, run_training, small
+from tests.support.training import TRAINER, Killed, dies_at, motif, run_training, small
 
 STEPS = 5
 HEALTHY = {
@@ -238,25 +238,22 @@ def test_what_was_said_before_is_not_said_again_and_what_was_cut_off_is_forgotte
     assert said(run.folder) == [warning] and len(tracker.alerts) == 1
 
 
+@pytest.mark.program
 def test_a_run_that_is_killed_and_continued_warns_as_one_that_is_not(tmp_path):
     """The tiny policy's rewards seldom differ at this temperature; a checkpoint lies a step before the kill."""
-    algorithm, watch = small(MOTIF, steps=5, k=2), Watch(steps=2, truncated=0.0, spread=0.0)
+    algorithm, watch = motif(steps=5), Watch(steps=2, truncated=0.0, spread=0.0)
     whole = run_training(Tiny().load(), algorithm, tmp_path / "whole", watch=watch)
     assert {each["step"] for each in said(whole.folder)} >= {2}
-
-    def die(step, steps, metrics):
-        if step == 4:
-            raise RuntimeError("killed")
-
     first, second = Told(), Told()
-    with pytest.raises(RuntimeError, match="killed"):
-        run_training(Tiny().load(), algorithm, tmp_path / "part", every=3, report=die, watch=watch, tracker=first)
-    part = run_training(Tiny().load(), algorithm, tmp_path / "part", every=3, watch=watch, tracker=second)
+    with pytest.raises(Killed):
+        run_training(Tiny().load(), algorithm, tmp_path / "run", every=3, report=dies_at(4), watch=watch, tracker=first)
+    part = run_training(Tiny().load(), algorithm, tmp_path / "run", every=3, watch=watch, tracker=second)
     assert said(part.folder) == said(whole.folder)
     told = [(step, name) for step, name, _ in first.alerts + second.alerts]
     assert told == [(each["step"], each["name"]) for each in said(whole.folder)]
 
 
+@pytest.mark.program
 def test_a_training_that_stops_on_an_error_is_told_too(tmp_path):
     tracker, wild = Told(), small(GRPO, trainer={**TRAINER, "learning_rate": 1e38})
     with pytest.raises(NotFinite) as error:
