@@ -11,13 +11,29 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn
+from hydra.plugins.sweeper import Sweeper
+
+PARSER = OverridesParser.create()  # once, since that takes as long as to parse a word
 
 
 def jobs(words: Sequence[str]) -> list[list[str]]:
     """The jobs of a grid: for each its overrides, as Hydra's own sweeper spells them."""
-    parsed = OverridesParser.create().parse_overrides(list(words))
-    found: list[list[str]] = BasicSweeper.split_arguments(parsed, None)[0]
+    found: list[list[str]] = BasicSweeper.split_arguments(PARSER.parse_overrides(list(words)), None)[0]
     return found
+
+
+COMPOSE_ALL = Sweeper.validate_batch_is_legal
+
+
+def compose_only(jobs: Sequence[Sequence[str]]) -> None:
+    """Of a sweep's jobs, let Hydra's own sweeper compose these alone before it launches the first. It would compose all
+    of them, to find mistakes early."""
+    wanted = {tuple(job) for job in jobs}
+
+    def compose(sweeper: Sweeper, batch: Sequence[Sequence[str]]) -> None:
+        COMPOSE_ALL(sweeper, [job for job in batch if tuple(job) in wanted])
+
+    Sweeper.validate_batch_is_legal = compose  # type: ignore[method-assign]
 
 
 def options() -> argparse.ArgumentParser:

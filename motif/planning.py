@@ -12,11 +12,11 @@ from functools import cache, cached_property
 from typing import Any
 
 from hydra import compose
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from motif import hydra_private
 from motif.cli import one_job, run_name
 from motif.runs.identity import NAMED, check_name, derived_name, own_hash
 from motif.system.config import resolved
@@ -25,6 +25,7 @@ from motif.system.safe_text import masked
 
 EXPANDED = {"evaluation.datasets", "evaluation.path", "dataset.path"}  # of which `resolved` makes other settings
 MISSING = "???"  # as OmegaConf writes what has to be given
+ANY = "*"
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,11 @@ class Composed:
 
     @cached_property
     def read(self) -> set[str]:
-        """All that may be the name of a setting in an interpolation that is no copy of one leaf."""
+        """All that may be the name of a setting in an interpolation that is no copy of one leaf; `ANY` where it may be
+        the name of any."""
         others = [text for key, text in self.texts.items() if self.copies.get(key) not in self.leaves]
-        return {name for text in others for name in re.findall(r"[\w.]+", text)}
+        computed = {ANY for text in others if re.search(r"\$\{[^}]*\$\{", text)}
+        return computed | {name for text in others for name in re.findall(r"[\w.]+", text)}
 
     def changed_by(self, key: str) -> list[str]:
         """The keys whose value changes with that of `key`: itself, its copies, and theirs."""
@@ -149,7 +152,7 @@ def composed(words: Sequence[str]) -> tuple[DictConfig, Mapping[str, str]]:
 
 @cache
 def parsed(word: str) -> Override:
-    return OverridesParser.create().parse_override(word)
+    return hydra_private.PARSER.parse_override(word)
 
 
 def key(word: str) -> str:
@@ -188,6 +191,8 @@ def is_plain(value: Any) -> bool:
 
 def reads(name: str, key: str) -> bool:
     """Whether `name`, found in an interpolation, may be `key` or a group that it is in."""
+    if name == ANY:
+        return True
     if name.startswith("."):  # from where it stands; any part may be meant
         return bool(set(name.split(".")) & set(key.split(".")))
     return f"{key}.".startswith(f"{name.rstrip('.')}.")

@@ -15,9 +15,10 @@ from importlib.util import find_spec
 import pytest
 from hydra.errors import CompactHydraException
 
+from motif import sweeps
 from motif.reporting.study import Job, launch
 from motif.runs.folder import Run, write_json
-from motif.sweeps import Plan, cores, installed, start
+from motif.sweeps import Launched, cores, installed, start
 from motif.system.locks import Lock
 from tests.reporting.test_status import run_folder
 from tests.support import ROOT
@@ -72,13 +73,13 @@ def launched(tmp_path, monkeypatch):
     folder = tmp_path / ".sweeps/1"
     monkeypatch.setattr("sys.argv", ["train.py"])
     launch(folder, "mine", ["train.py", "-m", "seed=0"], [(["seed=0"], "a")])
-    monkeypatch.setattr(Plan, "launched", (folder,))
+    monkeypatch.setattr(sweeps, "launched", [Launched(folder, "BasicLauncher")])
     return Job(folder / "jobs/0.json", ["seed=0"])
 
 
 def lost(words):
     """What submitit raises where a job's process has left no result; its logs lie there."""
-    (Plan.launched[0] / "logs").mkdir()
+    (sweeps.launched[0].folder / "logs").mkdir()
     return pytest.importorskip("submitit.core.utils").UncompletedJobError(words)
 
 
@@ -97,7 +98,7 @@ def test_what_ends_a_sweep_is_told_before_its_last_screen(launched, capfd, fault
             raise fault if isinstance(fault, BaseException) else fault()
 
     with pytest.raises(SystemExit) as end:
-        start(main)
+        start(main, "config")
     out, err = capfd.readouterr()
     assert end.value.code == code and words in out + err
     assert "mine: 1 not begun" in out and "python train.py seed=0" in out
@@ -115,7 +116,7 @@ def test_a_sweep_none_of_whose_jobs_could_be_begun_leaves_nothing(launched, capf
         raise fault
 
     with pytest.raises(SystemExit) as end:
-        start(main)
+        start(main, "config")
     out, err = capfd.readouterr()
     assert end.value.code == 1 and words in out + err and "mine" not in out and not launched.file.parent.exists()
 
@@ -126,7 +127,7 @@ def test_a_worker_of_joblibs_that_was_killed_is_a_line(launched, capfd):
         raise pytest.importorskip("joblib.externals.loky.process_executor").TerminatedWorkerError("A\nworker")
 
     with pytest.raises(SystemExit) as end:
-        start(main)
+        start(main, "config")
     out, err = capfd.readouterr()
     assert end.value.code == 1 and err == "error: a job's process ended before its work did: A worker\n"
     assert "mine: 1 killed" in out
@@ -148,11 +149,11 @@ def test_a_sweep_that_came_to_its_end_ends_with_status_0_and_one_with_a_failed_j
     run_folder(tmp_path, "a", lines=10, finished=True)
     launched.note("done", result="50 %")
     with pytest.raises(SystemExit) as end:
-        start(lambda: None)
+        start(lambda: None, "config")
     assert end.value.code == 0
     launched.failed(ValueError("x"))
     with pytest.raises(SystemExit) as end:
-        start(lambda: None)  # as where an optimiser lets trials fail
+        start(lambda: None, "config")  # as where an optimiser lets trials fail
     assert end.value.code == 1
 
 
@@ -168,10 +169,10 @@ def test_what_is_no_sweep_ends_with_a_line_too(monkeypatch, capsys):
             raise fault
 
         with pytest.raises(SystemExit) as end:
-            start(main)
+            start(main, "config")
         said = capsys.readouterr().err
         assert end.value.code == code and said.startswith(words) and said.count("\n") == bool(words)
-    assert start(lambda: None) is None
+    assert start(lambda: None, "config") is None
 
 
 def test_a_job_that_failed_says_why_itself_and_hydra_adds_nothing(tmp_path, forks):

@@ -5,15 +5,17 @@ writes, waits, or asks a process.
 """
 
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from math import ceil
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from motif.evaluation.terminal import interval
+from motif.evaluation.wording import percent_interval
 from motif.runs.budget import TOTALS, Budget, Limits
 from motif.runs.folder import Run
 from motif.system.errors import UserError
@@ -23,6 +25,7 @@ from motif.training.watchdogs import names, said
 
 FINISHED = ("done", "skipped", "finished")
 RECENT = 20  # steps whose mean is the pace
+BLOCK = 1 << 14  # bytes of metrics that are read at first, from the end: a few lines
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,12 @@ class Status:
     overrides: Sequence[str] = ()
     warned: str = ""
 
+    @property
+    def result_or_why(self) -> str:
+        """Its result, or else why it stands as it does; and what it was warned of."""
+        warned = f"warned of {self.warned}" if self.warned else ""
+        return "; ".join(filter(None, (self.result or self.detail, warned)))
+
 
 def status(folder: Path) -> Status:
     """Where the run at `folder` stands; one whose files cannot be read is said to be unreadable, and why."""
@@ -51,23 +60,35 @@ def status(folder: Path) -> Status:
 
 
 def _status(run: Run) -> Status:
-    folder = run.folder
-    file = folder / "config.yaml"
-    config = read_yaml(file) if file.is_file() else {}
-    lines = metrics(run.metrics_file)
-    step = int(lines[-1]["step"]) if lines else 0
-    held = holder(run.lock)
-    if (not held or not held.alive) and (summary := run.summary()):
-        spent = sum(summary.get("compute", {}).get(part, {}).get("seconds", 0.0) for part in ("training", "evaluation"))
-        return Status(folder.name, "finished", "", step, step, result_line(summary), spent)
-    if run.is_run() or (held and held.alive):
-        more = steps_left(config, lines)
-        spent = (float(lines[-1].get("seconds/training", 0.0)) if lines else 0.0) + evaluated(run)
-        state, detail = unfinished(run, held)
-        return Status(folder.name, state, detail, step, step + more, "", spent, time_left(run, lines, more))
+    name, held = run.folder.name, holder(run.lock)
+    at_work = held is not None and held.alive
+    if not at_work and (summary := run.summary()):
+        last = last_lines(run.metrics_file, 1)
+        step = int(last[0]["step"]) if last else 0
+        return Status(name, "finished", "", step, step, result_line(summary), spent_by(summary))
+    if at_work or run.is_run():
+        return begun(run, held)
     if held and (held.ended or "").startswith("failed"):
-        return Status(folder.name, "failed", reason_of(held))
-    return Status(folder.name, "not begun")
+        return Status(name, "failed", reason_of(held))
+    return Status(name, "not begun")
+
+
+def begun(run: Run, held: Holder | None) -> Status:
+    """Where a run without a result stands, by its files and by the lock on it."""
+    file = run.folder / "config.yaml"
+    config = read_yaml(file) if file.is_file() else {}
+    lines = last_lines(run.metrics_file, RECENT)
+    step = int(lines[-1]["step"]) if lines else 0
+    more = steps_left(config, lines)
+    spent = (float(lines[-1].get("seconds/training", 0.0)) if lines else 0.0) + evaluated(run)
+    state, detail = unfinished(run, held)
+    return Status(run.folder.name, state, detail, step, step + more, "", spent, time_left(run, lines, more))
+
+
+def spent_by(summary: Mapping[str, Any]) -> float:
+    """Seconds that a finished run took for training and evaluation."""
+    compute = summary.get("compute", {})
+    return sum(compute.get(part, {}).get("seconds", 0.0) for part in ("training", "evaluation"))
 
 
 def unfinished(run: Run, held: Holder | None) -> tuple[str, str]:
@@ -86,10 +107,18 @@ def reason_of(held: Holder) -> str:
     return (held.ended or "").removeprefix("failed: ")
 
 
-def metrics(file: Path) -> list[dict[str, Any]]:
-    """The whole lines of a run's metrics; the last one may be being written."""
-    text = file.read_text() if file.is_file() else ""
-    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+def last_lines(file: Path, most: int) -> list[dict[str, Any]]:
+    """The last lines of a run's metrics, at most `most`; what follows the last line end is being written. The lines
+    before are not read: a run may have thousands."""
+    if not file.is_file():
+        return []
+    with file.open("rb") as opened:
+        size = opened.seek(0, os.SEEK_END)
+        end = b""
+        while end.count(b"\n") <= most and len(end) < size:
+            opened.seek(-min(size, 2 * len(end) or BLOCK), os.SEEK_END)
+            end = opened.read()
+    return [json.loads(line) for line in end[: end.rfind(b"\n") + 1].splitlines()[-most:]]
 
 
 def steps_left(config: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> int:
@@ -112,12 +141,12 @@ def limits(config: Mapping[str, Any]) -> Limits:
 
 
 def time_left(run: Run, lines: Sequence[Mapping[str, Any]], steps: int) -> float | None:
-    """Seconds that `steps` more take at the pace of the last ones, and the evaluation that follows."""
+    """Seconds that `steps` more take at the pace of the last `lines`, and the evaluation that follows."""
     if not lines:
         return None
     phases = [
         [value for key, value in line.items() if key.startswith("seconds/") and key != "seconds/training"]
-        for line in lines[-RECENT:]
+        for line in lines
     ]
     return max(0.0, fmean(map(sum, phases)) * steps) + evaluation_left(run)
 
@@ -159,21 +188,30 @@ def seconds(file: Path) -> float:
 def with_guesses(found: Sequence[Status]) -> list[Status]:
     """The same, where those of which nothing is known yet are said to take as long as the runs of the likest names did
     or will: of the same algorithm and rounds, say; the seed makes no difference."""
-    known = [each for each in found if each.state in FINISHED or each.left is not None]
-    known = [each for each in known if each.spent + (each.left or 0.0) > 0]
+    took: dict[str, list[float]] = {}  # seconds of the runs of each arm
+    for each in found:
+        if (each.state in FINISHED or each.left is not None) and (all_of_it := each.spent + (each.left or 0.0)) > 0:
+            took.setdefault(arm(each.name), []).append(all_of_it)
 
-    def guess(open_one: Status) -> float | None:
-        likeness = [len(parts(open_one.name) & parts(each.name)) for each in known]
-        alike = [each for each, shared in zip(known, likeness, strict=True) if shared == max(likeness)]
-        return fmean(each.spent + (each.left or 0.0) for each in alike) if alike else None
+    @cache
+    def guess(open_arm: str) -> float | None:
+        likeness = {known: len(parts(open_arm) & parts(known)) for known in took}
+        alike = [known for known, shared in likeness.items() if shared == max(likeness.values())]
+        return fmean(seconds for known in alike for seconds in took[known]) if alike else None
 
     return [
-        each if each.left is not None or each.state in FINISHED else replace(each, left=guess(each)) for each in found
+        each if each.left is not None or each.state in FINISHED else replace(each, left=guess(arm(each.name)))
+        for each in found
     ]
 
 
-def parts(name: str) -> set[str]:
-    return {part for part in name.split("-") if not re.fullmatch(r"s\d+", part)}
+def arm(name: str) -> str:
+    """The name of a run without its seed, and without the hash that makes it one of its kind."""
+    return re.sub(r"-[0-9a-f]{6}$", "", re.sub(r"-s\d+(?=-|$)", "", name))
+
+
+def parts(arm: str) -> set[str]:
+    return set(arm.split("-"))
 
 
 def headline(summary: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -188,9 +226,8 @@ def result_line(summary: Mapping[str, Any]) -> str:
     if (found := headline(summary)) is None:
         return ""
     rounds = f"{found['rounds']} round" + "s" * (found["rounds"] > 1)
-    return (
-        f"{found['accuracy']:.1%} ({interval(found['interval'])}, n = {found['n']}) on {found['dataset']} in {rounds}"
-    )
+    share = f"{found['accuracy']:.1%} ({percent_interval(found['interval'])}, n = {found['n']})"
+    return f"{share} on {found['dataset']} in {rounds}"
 
 
 def objective(summary: Mapping[str, Any] | None) -> float | None:

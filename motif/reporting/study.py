@@ -1,8 +1,9 @@
 """A study is a sweep and what has become of it: `python -m motif.study status outputs/*` says so at any time.
 
-Each launch of a sweep leaves a folder `outputs/.sweeps/<time>/` with a file for each job: what it was asked, what came
-of it. Jobs write their own, from whatever process or machine they run in. What a run has reached is read from its
-folder and its lock. Nothing here runs a job, and nothing has to be running; to go on is to type the same command again.
+Each launch of a sweep leaves a folder `outputs/.sweeps/<time>/`: study.json says what each job is asked, and a job that
+has begun writes what came of it into its own file, from whatever process or machine it runs in. What a run has reached
+is read from its folder and its lock. Nothing here runs a job, and nothing has to be running; to go on is to type the
+same command again.
 """
 
 import traceback
@@ -11,10 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rich import box
-from rich.table import Table
-
 from motif.reporting.status import FINISHED, Status, status, with_guesses
+from motif.reporting.status_screen import FEW, show, totals
 from motif.runs.folder import AnotherRun, Run
 from motif.system import console, failures
 from motif.system.environment import typed
@@ -24,6 +23,7 @@ from motif.system.locks import reason
 from motif.system.safe_text import masked
 
 UNTOUCHED = (*FINISHED, "running", "running elsewhere")  # that the same command has nothing to do for
+LAUNCHES, ALONE = 2, 3  # of many runs: sweeps whose commands are said, and single jobs of each
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Job:
     overrides: Sequence[str]
 
     def note(self, state: str, **more: Any) -> None:
-        """Write down where the job stands: planned, begun, done, skipped, running elsewhere, stopped or failed."""
+        """Write down where the job stands: begun, done, skipped, running elsewhere, stopped or failed."""
         known = read_json(self.file) if self.file.is_file() else {}
         kept = {key: known[key] for key in ("name", "folder") if key in known}
         number = int(self.file.stem)
@@ -54,38 +54,40 @@ def launch(folder: Path, study: str, command: Sequence[str], jobs: Sequence[tupl
 
     `jobs` is empty where an optimiser will choose them.
     """
-    told = {"study": study, "command": list(command), "grid": bool(jobs)}
+    planned = [{"overrides": list(overrides), "name": name} for overrides, name in jobs]
+    told = {"study": study, "command": list(command), "grid": bool(jobs), "jobs": planned}
     write_json(folder / "study.json", masked(told))
-    outputs = folder.parent.parent
-    for number, (overrides, name) in enumerate(jobs):
-        known = {} if name is None else {"name": name, "folder": str((outputs / name).absolute())}
-        Job(folder / "jobs" / f"{number}.json", overrides).note("planned", **known)
 
 
 def jobs_of(folder: Path) -> list[dict[str, Any]]:
-    """What was noted of each job of the sweep launched in `folder`, in order. Their runs are looked for beside it,
-    wherever it lies now."""
-    files = sorted((folder / "jobs").glob("[0-9]*.json"), key=lambda file: int(file.stem))
-    found = [whole(file, "number", "overrides", "state") for file in files]
-    outputs = folder.absolute().parent.parent
-    return [{**job, "folder": str(outputs / job["name"])} if job.get("name") else job for job in found]
+    """What is known of each job of the sweep launched in `folder`, in order: as it was planned, and what it has noted
+    since. Their runs are looked for beside it, wherever it lies now."""
+    file, outputs = folder / "study.json", folder.absolute().parent.parent
+    planned = [checked(job, file, "overrides") for job in checked(read_json(file), file).get("jobs", [])]
+    found = {number: {"number": number, "state": "planned", **job} for number, job in enumerate(planned)}
+    for noted in (folder / "jobs").glob("[0-9]*.json"):  # the first version planned a job there, too
+        number = int(noted.stem)
+        found[number] = found.get(number, {}) | checked(read_json(noted), noted, "number", "overrides", "state")
+    jobs = [found[number] for number in sorted(found)]
+    return [{**job, "folder": str(outputs / job["name"])} if job.get("name") else job for job in jobs]
 
 
 def told(folder: Path) -> dict[str, Any]:
     """What was written down of the sweep launched in `folder` before its first job."""
-    return whole(folder / "study.json", "study", "command")
+    file = folder / "study.json"
+    return checked(read_json(file), file, "study", "command")
 
 
-def whole(file: Path, *keys: str) -> dict[str, Any]:
-    """What the JSON `file` of a launch says; a `UserError` where one of `keys` is missing."""
-    found = read_json(file)
+def checked(found: Any, file: Path, *keys: str) -> dict[str, Any]:
+    """What was `found` in the `file` of a launch; a `UserError` where a key is missing or of a wrong kind."""
+    whole = "put a whole copy in its place, or move it away"
+    if not isinstance(found, dict):
+        raise UserError(f"{file} says {shown(found)} for a job; {whole}")
     if missing := [key for key in keys if key not in found]:
-        raise UserError(f"{file} does not say {', '.join(missing)}; put a whole copy in its place, or move it away")
-    for key, kind in (("command", list), ("overrides", list), ("state", str)):
+        raise UserError(f"{file} does not say {', '.join(missing)}; {whole}")
+    for key, kind in (("command", list), ("overrides", list), ("jobs", list), ("state", str)):
         if not isinstance(found.get(key, kind()), kind):
-            raise UserError(
-                f"{file} says {shown(found[key])} for {key}; put a whole copy in its place, or move it away"
-            )
+            raise UserError(f"{file} says {shown(found[key])} for {key}; {whole}")
     return found
 
 
@@ -97,32 +99,49 @@ def study_of(run: Path) -> str | None:
     return None
 
 
-def survey(paths: Iterable[Path]) -> tuple[list[Status], list[Path]]:
+def survey(paths: Iterable[Path]) -> tuple[list[Status], dict[Path, list[Status]]]:
     """The runs at `paths`, and, of the newest launch of each study's command beside them, the jobs that have no folder
-    yet; with the folders of these launches.
+    yet; and the jobs of each of these launches, by its folder.
 
     A path is a run's folder, a folder of runs, or one launch's folder below `.sweeps`.
     """
     runs: dict[str, Status] = {}
     launches: dict[str, Path] = {}
+    folders: dict[Path, None] = {}  # of runs, each once
     for path in paths:
         if (path / "study.json").is_file():
             launches[str(path)] = path
             continue
-        outputs = (path.parent if Run(path).is_run() else path).absolute()
-        for each in [path] if Run(path).is_run() else sorted(path.glob("*")):
+        alone = Run(path).is_run()
+        folders[(path.parent if alone else path).absolute()] = None
+        for each in [path] if alone else sorted(path.glob("*")):
             if Run(each).is_run():
                 runs[str(each.absolute())] = status(each)
-        for file in sorted(outputs.glob(".sweeps/*/study.json")):
-            plan = told(file.parent)
-            launches[f"{outputs} {plan['study']} {sorted(plan['command'])}"] = file.parent
+    for outputs in folders:
+        launches |= launches_in(outputs)
+    asked: dict[Path, list[tuple[str, Sequence[str]]]] = {}  # where the runs of its jobs lie, and their overrides
     for folder in launches.values():
         for job in jobs_of(folder):
             own = f"{folder}/{job['number']}"
             place = own if job.get("refused") else job.get("folder", own)
+            asked.setdefault(folder, []).append((place, job["overrides"]))
             if place not in runs:
                 runs[place] = of_job(job)
-    return with_guesses(list(runs.values())), list(launches.values())
+    found = dict(zip(runs, with_guesses(list(runs.values())), strict=True))
+    jobs = {
+        folder: [replace(found[place], overrides=words) for place, words in of_launch]
+        for folder, of_launch in asked.items()
+    }
+    return list(found.values()), jobs
+
+
+def launches_in(outputs: Path) -> dict[str, Path]:
+    """The folder of the newest launch of each study's command that was launched into `outputs`."""
+    newest = {}
+    for file in sorted(outputs.glob(".sweeps/*/study.json")):
+        plan = told(file.parent)
+        newest[f"{outputs} {plan['study']} {sorted(plan['command'])}"] = file.parent
+    return newest
 
 
 def of_job(job: Mapping[str, Any]) -> Status:
@@ -145,48 +164,6 @@ def of_job(job: Mapping[str, Any]) -> Status:
     return here
 
 
-def table(found: Sequence[Status], title: str | None = None) -> Table:
-    """One row a run."""
-    made = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
-    for column in ("run", "state", "steps", "left", "result, or why"):
-        made.add_column(column, justify="right" if column in ("steps", "left") else "left", overflow="fold")
-    for each in found:
-        steps = f"{each.step}/{each.steps}" if each.steps else ""
-        warned = f"warned of {each.warned}" if each.warned else ""
-        words = "; ".join(filter(None, (each.result or each.detail, warned)))
-        console.add_row(made, each.name, each.state, steps, duration(each.left), words)
-    return made
-
-
-def duration(seconds: float | None) -> str:
-    """`2 d 3 h`, `1 h 05 min`, `12 min`, `40 s`; nothing for None."""
-    if seconds is None:
-        return ""
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if minutes < 60:
-        return f"{minutes} min"
-    return (
-        f"{minutes // 60} h {minutes % 60:02d} min"
-        if minutes < 24 * 60
-        else f"{minutes // 1440} d {minutes // 60 % 24} h"
-    )
-
-
-def totals(found: Sequence[Status]) -> str:
-    """How many runs are in each state, and how long the rest takes where that can be told."""
-    states = list(dict.fromkeys(each.state for each in found))
-    counts = ", ".join(f"{sum(each.state == state for each in found)} {state}" for state in states)
-    open_ones = [each for each in found if each.state not in FINISHED]
-    guesses = [each.left for each in open_ones if each.left is not None]
-    if not guesses:
-        return counts
-    unknown = len(open_ones) - len(guesses)
-    also = f", and {unknown} of which nothing is known yet" * bool(unknown)
-    return f"{counts}; about {duration(sum(guesses))} of work left in {len(guesses)} of them{also}"
-
-
 def last_screen(folder: Path) -> bool:
     """What came of the sweep launched in `folder`, why jobs failed, and the commands that do what is left. Whether
     every job is finished, or being worked on."""
@@ -194,25 +171,34 @@ def last_screen(folder: Path) -> bool:
     found = with_guesses([of_job(job) for job in jobs])
     if not found:
         return True
-    console.show(table(found, f"{study}: {totals(found)}"))
+    show(found, f"{study}: {totals(found)}")
     if (best := folder / "optimization_results.yaml").is_file():
         chosen = read_yaml(best)
         words = " ".join(f"{key}={value}" for key, value in chosen.get("best_params", {}).items())
         console.say(f"{'best':<8}{words}    # {chosen.get('best_value')} on validation questions")
-    how_to_go_on(folder, found)
+    how_to_go_on(folder, found, most=None if len(found) <= FEW else ALONE)
     if any(job.get("traceback") for job in jobs):
         console.say(f"{'why':<8}tracebacks lie in {folder / 'jobs'}")
     return all(each.state in UNTOUCHED for each in found)
 
 
-def how_to_go_on(folder: Path, found: Sequence[Status]) -> None:
-    """Say the commands that do what is left of the sweep launched in `folder`, whose jobs stand as `found`."""
-    plan = told(folder)
-    again = [each for each in found if each.state not in UNTOUCHED]
+def how_to_go_on(folder: Path, found: Sequence[Status], most: int | None = None) -> None:
+    """Say the commands that do what is left of the sweep launched in `folder`, whose jobs stand as `found`: that of the
+    sweep, and those of `most` single jobs (None: of all)."""
+    plan, again = told(folder), to_do(found)
     if again:
         console.say(f"{'again':<8}{typed(plan['command'])}    # skips what is finished")
-        for each in again if plan.get("grid", True) else []:
-            console.say(f"{'':<8}{typed([plan['command'][0], *each.overrides])}    # this one alone")
+    if not plan.get("grid", True):
+        return
+    for each in again[:most]:
+        console.say(f"{'':<8}{typed([plan['command'][0], *each.overrides])}    # this one alone")
+    if more := len(again) - len(again[:most]):
+        console.say(f"{'':<8}and {more:,} more jobs")
+
+
+def to_do(found: Sequence[Status]) -> list[Status]:
+    """The jobs that the same command begins or continues."""
+    return [each for each in found if each.state not in UNTOUCHED]
 
 
 @failures.program
@@ -223,17 +209,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked.add_argument(
         "paths", nargs="*", type=Path, default=[Path("outputs")], help="run folders, or a folder of them"
     )
-    paths = there(parser.parse_args(arguments).paths)
-    found, launches = survey(path for path in paths if path.name != "evaluations")
+    asked.add_argument("--all", action="store_true", help=f"a row for each run, also for more than {FEW}")
+    given = parser.parse_args(arguments)
+    paths = there(given.paths)
+    found, jobs = survey(path for path in paths if path.name != "evaluations")
     if not found:
         raise UserError(f"no run in {named(paths)}; name run folders, or a folder of them")
-    console.show(table(found))
+    every = given.all or len(found) <= FEW
+    show(found, every=every)
     console.say(totals(found))
-    known = {each.name: each for each in reversed(found)}
-    for folder in launches:
-        jobs = [(of_job(job), job.get("refused")) for job in jobs_of(folder)]
-        of_launch = [
-            each if refused else replace(known.get(each.name, each), overrides=each.overrides) for each, refused in jobs
-        ]
-        if not any(each.state == "running" for each in of_launch):
-            how_to_go_on(folder, of_launch)
+    open_ones = [
+        folder
+        for folder, of_launch in jobs.items()
+        if to_do(of_launch) and not any(each.state == "running" for each in of_launch)
+    ]
+    for folder in open_ones if every else open_ones[-LAUNCHES:]:
+        how_to_go_on(folder, jobs[folder], most=None if every else ALONE)
+    if not every:
+        console.say("--all shows each run, and each command that goes on")

@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from motif.reporting.study import Job, duration, jobs_of, last_screen, launch, main, study_of, survey, totals
+from motif.reporting.status_screen import duration, totals
+from motif.reporting.study import Job, jobs_of, last_screen, launch, main, study_of, survey
 from motif.runs.folder import AnotherRun
 from tests.reporting.test_status import run_folder
 from tests.support import ROOT
