@@ -6,13 +6,14 @@
 # make test-vllm   set up .venv-vllm, which has vLLM for a CPU, and run the tests of that engine
 # make audit   hold the pinned versions against the known vulnerabilities of PyPI (pip-audit, in .venv-audit)
 # make docs    build the pages of docs/ as a site in site/
+# make wheel   build the package as dist/motif_rounds-VERSION-py3-none-any.whl, to be installed without a checkout
 # make sync    send to W&B what it has not got of the runs in outputs/
 PYTHON ?= python3
 PYTEST = .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 HOSTILE = tests/test_hostile.py tests/system/test_safe_text.py  # what is tested with text that is made up
 PIP = .venv/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: train check test test-all test-vllm lint audit fuzz bench docs sync clean
+.PHONY: train check test test-all test-vllm lint audit fuzz bench docs wheel sync clean
 
 train: .venv/installed
 	.venv/bin/python train.py rounds=3 algo=motif
@@ -54,8 +55,12 @@ docs: .venv/installed-docs
 	.venv/bin/python docs/generate.py
 	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
 
-sync: .venv/installed
-	.venv/bin/python -m motif.uploads outputs/*
+# in the environment that is there, whatever it is called
+sync:
+	$(firstword $(wildcard .venv/bin/python) $(PYTHON)) -m motif.uploads outputs/*
+
+wheel:
+	$(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -85,4 +90,4 @@ sync: .venv/installed
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-vllm .venv-audit build *.egg-info
+	rm -rf .venv .venv-vllm .venv-audit build dist site

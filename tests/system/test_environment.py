@@ -4,6 +4,8 @@ import subprocess
 import sys
 from importlib.metadata import version
 
+import yaml
+
 import motif
 from motif.system import environment as here
 from tests.support import ROOT
@@ -58,3 +60,11 @@ def test_no_message_says_by_itself_how_something_is_started_or_installed():
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
                 assert not typed.search(node.value), f"{file}:{node.lineno}: ask motif.system.environment"
+
+
+def test_the_citation_names_this_version_and_the_paper_of_the_method():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert cited["version"] == motif.__version__ and cited["cff-version"] == "1.2.0"
+    assert cited["license"] == "Apache-2.0" and cited["authors"] and cited["message"]
+    (paper,) = cited["references"]
+    assert "2507.02851" in paper["url"] and [each["family-names"] for each in paper["authors"]] == ["Mitra", "Ulukus"]
