@@ -5,7 +5,9 @@ What they do stands in `motif.cli`, which `motif.api` shares.
 
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from motif.reporting.study import Job
 from motif.runs.folder import Run
 from motif.system import console
 from motif.system.config import CONF, build, resolved
-from motif.system.environment import first_word, is_installed
+from motif.system.environment import as_installed, first_word, is_installed
 from motif.system.errors import UserError
 from motif.system.safe_text import masked
 
@@ -94,27 +96,36 @@ def command_line() -> None:
     sys.argv = [program, *cli.arguments(sys.argv[1:])]
 
 
+def start(main: Callable[[], Any], config: str) -> None:
+    """Run a program of Hydra's on the command line. Its page of help names the programs as this one was typed."""
+    command_line()
+    if not {"--help", "-h"} & {*sys.argv} or not is_installed(sys.argv[0]):
+        return sweeps.start(main, config)
+    page = StringIO()
+    try:
+        with redirect_stdout(page):
+            sweeps.start(main, config)
+    finally:
+        print(as_installed(page.getvalue()), end="")
+
+
 def train() -> None:
     """Be `train.py`."""
-    command_line()
-    sweeps.start(_train, "config")
+    start(_train, "config")
 
 
 def evaluate() -> None:
     """Be `evaluate.py`."""
-    command_line()
-    sweeps.start(_evaluate, "evaluate")
+    start(_evaluate, "evaluate")
 
 
 def probe() -> None:
     """Be `python -m motif.probe`."""
-    command_line()
-    sweeps.start(_probe, "probe")
+    start(_probe, "probe")
 
 
 def solve() -> None:
     """Be `solve.py`."""
     global asked
     sys.argv, asked = cli.split_question(sys.argv, "solve")
-    command_line()
-    sweeps.start(_solve, "solve")
+    start(_solve, "solve")

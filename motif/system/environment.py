@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -82,6 +83,11 @@ def first_word(name: str) -> str:
 def typed(command: Sequence[str]) -> str:
     """The words of a program's `sys.argv` as they are typed in a shell."""
     return shlex.join(command if is_installed(command[0]) else ["python", *command])
+
+
+def as_installed(text: str) -> str:
+    """`text`, in which programs are started from a checkout, for whoever starts the commands that pip installed."""
+    return re.sub(r"python (train|evaluate|solve)\.py", r"motif-\1", text)
 
 
 def is_installed(program: str) -> bool:

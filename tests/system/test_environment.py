@@ -68,3 +68,8 @@ def test_the_citation_names_this_version_and_the_paper_of_the_method():
     assert cited["license"] == "Apache-2.0" and cited["authors"] and cited["message"]
     (paper,) = cited["references"]
     assert "2507.02851" in paper["url"] and [each["family-names"] for each in paper["authors"]] == ["Mitra", "Ulukus"]
+
+
+def test_a_page_of_help_names_what_pip_installed():
+    page = "python train.py -m rounds=1,3; python solve.py --help; python -m motif.report outputs/*"
+    assert here.as_installed(page) == "motif-train -m rounds=1,3; motif-solve --help; python -m motif.report outputs/*"
