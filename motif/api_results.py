@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from motif.evaluation.wording import percent, percent_interval
 from motif.reporting.status import headline, result_line
-from motif.reporting.tables import interval, markdown, share
+from motif.reporting.tables import markdown
 from motif.runs.folder import Run
 from motif.system import safe_text
 
@@ -78,7 +79,7 @@ class EvaluateResult:
     def __repr__(self) -> str:
         found = self.result
         rounds = f"{found['rounds']} round{'s' * (found['rounds'] > 1)}"
-        words = f"{share(found['accuracy'])} ({interval(found['interval'])}, n = {found['n']})"
+        words = f"{percent(found['accuracy'])} ({percent_interval(found['interval'])}, n = {found['n']})"
         return f"EvaluateResult({words} on {found['dataset']} in {rounds}; {self.records})"
 
     def _repr_markdown_(self) -> str:
@@ -142,4 +143,4 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
 def row(found: Mapping[str, Any]) -> list[str]:
     """One result as cells of `COLUMNS`."""
     named = (str(found["dataset"]), str(found["rounds"]), str(found.get("policy", "")))
-    return [*named, share(found["accuracy"]), interval(found["interval"]), str(found["n"])]
+    return [*named, percent(found["accuracy"]), percent_interval(found["interval"]), str(found["n"])]
