@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from motif.policies.model_card import write_card
 from motif.policies.policy import Policy
 from motif.policies.saving import save_policy
 from motif.rounds.replies import Generate
-from motif.runs.budget import Limits
+from motif.runs.budget import Limits, Pace
 from motif.runs.folder import Run
 from motif.runs.ledger import Ledger
 from motif.runs.summary import summary_of
@@ -103,14 +103,15 @@ class Experiment(Choices):
 
         episode = self.training_episode
         settings = (episode, self.reward, self.seed, run.checkpoints, self.checkpoint)
-        arguments = trainer_arguments(self.algo, *settings)
+        algorithm = replace(self.algo, steps=self.budget.steps or self.algo.steps)
+        arguments = trainer_arguments(algorithm, *settings)
         started, ledger = time.monotonic(), Ledger()
         with ledger.phase("load"), console.progress("warm start") as report:
             set_seed(self.seed)  # of fresh adapters
             policy = self.model.load(report)
             if self.algo.micro_batch is None:
                 precision = (bool(arguments.bf16), arguments.gradient_checkpointing)
-                arguments = trainer_arguments(fitted(self.algo, policy, episode, questions, *precision), *settings)
+                arguments = trainer_arguments(fitted(algorithm, policy, episode, questions, *precision), *settings)
         continues = run.has_recorded() and not overwrite
         checked = self.checks(questions, tests).check(policy, continues) if self.preflight else None
         if processes.first():
@@ -121,6 +122,7 @@ class Experiment(Choices):
             if checked and not continues:
                 write_json(run.folder / "preflight.json", checked)
         processes.wait()
+        pace = Pace(limits, ledger, self.algo.worst(episode), self.budget.steps)
         rollout = Rollout(
             algorithm=self.algo,
             episode=episode,
@@ -133,9 +135,10 @@ class Experiment(Choices):
             scale_rewards=arguments.scale_rewards,
             check=self.guard.watch(episode.sampling, self.generation.cut, self.flaws.guarded_rounds()),
             marks=self.flaws.marks(),
+            pace=pace,
             continuations=base_generator(policy, self.generation) if self.flaws.futures == "base" else None,
         )
-        trainer = make_trainer(policy, arguments, rollout)
+        trainer = make_trainer(policy, arguments, rollout, pace.fraction)
         generate = rollout.generator(trainer)
         return Training(policy, trainer, rollout, generate, ledger, tests, validation, limits, started)
 
@@ -158,7 +161,7 @@ class Experiment(Choices):
         """Train the policy in place, from the newest checkpoint of `run` where there is one."""
         from motif.training.trainer import train
 
-        with console.progress("training", self.algo.steps) as report:
+        with console.progress("training", training.trainer.args.max_steps) as report:
             train(
                 training.trainer,
                 training.rollout,
@@ -189,7 +192,7 @@ class Experiment(Choices):
             },
             results,
             trained=self.flaws.training_episode(self.episode).sampling,
-            measured=self.evaluation.sampling(self.episode, self.seed),
+            measured=self.evaluation.sampling(self.episode),
             flaws=self.flaws.on(),
             ledger=training.ledger,
             budget=self.budget,

@@ -7,13 +7,14 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from motif.rounds.episode import Episode, Tree, copied, grade, grow
 from motif.rounds.episode import Path as Trajectory
-from motif.rounds.replies import Generate, Sampling
+from motif.rounds.replies import Generate, Sampling, draw_key
 from motif.system import processes
 from motif.system.console import Report
 from motif.system.errors import UserError, number, of_kind, one_of, shown, whole
@@ -92,17 +93,9 @@ class Evaluation:
         episode = episode.with_rounds(rounds)
         return episode if self.budget is None else episode.with_budget(self.budget)
 
-    def sampling(self, episode: Episode, seed: int, first: int = 0) -> Callable[[int], Sampling]:
-        """How each round is drawn: the episode's windows, these settings; `first` is the place of the call's first
-        row among all rows, so that draws do not depend on batches."""
-        return lambda round: replace(
-            episode.sampling(round),
-            temperature=self.temperature,
-            top_p=self.top_p,
-            top_k=0,
-            seed=seed * 1000 + round,
-            first=first,
-        )
+    def sampling(self, episode: Episode) -> Callable[[int], Sampling]:
+        """How each round is drawn: the episode's windows, these settings."""
+        return lambda round: replace(episode.sampling(round), temperature=self.temperature, top_p=self.top_p, top_k=0)
 
 
 def evaluate(
@@ -113,15 +106,16 @@ def evaluate(
     settings: Evaluation,
     file: Path,
     seed: int = 0,
+    purpose: str = "evaluation",
     report: Report | None = None,
     grade: Grade = grade,
 ) -> list[dict[str, Any]]:
     """One record a question, appended to `file` (JSONL) batch by batch; what it holds already is read."""
+    draw = partial(draw_key, purpose, seed)
     branching = [settings.samples, *[1] * (episode.rounds - 1)]
 
     def measure(batch: Sequence[Question], records: Records) -> list[dict[str, Any]]:
-        sampling = settings.sampling(episode, seed, len(records) * settings.samples)
-        trees = grow(batch, episode, branching, generate, tokenizer, sampling)
+        trees = grow(batch, episode, branching, generate, tokenizer, settings.sampling(episode), draw=draw)
         grade(trees)
         return [record(tree, seed) for tree in trees]
 

@@ -69,7 +69,7 @@ def measure(
     bar = console.progress(title or "", len(questions) if title else 0)
     with ledger.phase(phase), bar as report:
         heard = report if title else None
-        records = evaluate(questions, episode, generate, policy.tokenizer, settings, file, seed, heard, marks)
+        records = evaluate(questions, episode, generate, policy.tokenizer, settings, file, seed, phase, heard, marks)
     return {
         "budget": episode.budget(),
         **result_of(records),

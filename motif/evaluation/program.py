@@ -95,7 +95,7 @@ class Evaluator:
             "rows": fingerprint(questions),
             "rounds": self.rounds,
             "episode": asdict(episode),
-            "sampling": [asdict(settings.sampling(episode, self.seed)(round)) for round in (1, 2)],
+            "sampling": [asdict(settings.sampling(episode)(round)) for round in (1, 2)],
             "samples": self.samples,
             "seed": self.seed,
             "options": dict(self.options),

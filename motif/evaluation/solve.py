@@ -11,7 +11,7 @@ from motif.evaluation.evaluate import Evaluation
 from motif.policies.pretrained import Policy, check_policy, open_policy, policy_name
 from motif.rounds.episode import Episode, Node, Tree, grade
 from motif.rounds.prompts import Conversation
-from motif.rounds.replies import Reply, Sampling
+from motif.rounds.replies import Reply, Sampling, draw_key
 from motif.system import console
 from motif.system.environment import program
 from motif.system.errors import UserError, number, of_kind, whole
@@ -73,13 +73,17 @@ class Solver:
     def _episode(self, policy: Policy) -> list[Node]:
         """The replies of the episode, printed round by round, and graded."""
         episode = self.episode.with_rounds(self.rounds)
-        sampling = Evaluation(temperature=self.temperature).sampling(episode, self.seed)
+        sampling = Evaluation(temperature=self.temperature).sampling(episode)
         tree = Tree(Question("asked", str(self.question), "" if self.gold is None else str(self.gold)))
         path: list[Node] = []
         carried = None
         for round in range(1, self.rounds + 1):
             console.say(f"── round {round} of {self.rounds} ──", style="bold")
-            reply = written(policy, episode.conversation(tree.question, round, carried), sampling(round))
+            reply = written(
+                policy,
+                episode.conversation(tree.question, round, carried),
+                sampling(round).keyed([draw_key("solve", self.seed, str(self.question), round)]),
+            )
             node = episode.node(reply, tuple(path), policy.tokenizer)
             (path[-1].children if path else tree.roots).append(node)
             path.append(node)

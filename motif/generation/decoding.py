@@ -244,9 +244,8 @@ def _prefill(model: Any, prompts: list[list[int]], pad_id: int) -> tuple[list[Ro
 
 
 def random_numbers(sampling: Sampling, rows: Sequence[int]) -> torch.Tensor:
-    """Uniform numbers in [0, 1) of shape (rows, tokens), float64; a row's stream is keyed by (seed, place) alone."""
-    places = (sampling.first + row for row in rows)
-    streams = (np.random.Generator(np.random.Philox(key=[sampling.seed, place])) for place in places)
+    """Uniform numbers in [0, 1) of shape (rows, tokens), float64; a row's stream is its key's alone."""
+    streams = (np.random.Generator(np.random.Philox(key=sampling.key(row))) for row in rows)
     return torch.from_numpy(np.stack([stream.random(sampling.tokens) for stream in streams]))
 
 

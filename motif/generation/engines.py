@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from typing import Any, ClassVar, Protocol
 
 from motif.generation import private
-from motif.generation.vllm_requests import Ask, ask_engine, ask_server, exact, grouped, pooled, requests, settings
+from motif.generation.vllm_requests import Ask, ask_engine, ask_server, exact, pooled, requests, settings
 from motif.generation.vllm_retry import check_alive, gone, make_last, reach
 from motif.policies.pretrained import Policy
 from motif.rounds.prompts import Conversation
@@ -123,9 +123,10 @@ class VLLM:
                 )
             if trainer:
                 private.renew(trainer, engine)
-            groups = grouped(prompts)
-            asked = requests(groups, sampling)
-            written = pooled(engine, asked, lambda all_: ask(all_, settings(sampling, policy.end_ids)))
+            groups = requests(prompts, sampling)
+            written = pooled(
+                engine, [request for request, _ in groups], lambda all_: ask(all_, settings(sampling, policy.end_ids))
+            )
             if sampling.temperature == 0:
                 written = [replies * n for replies, (_, n) in zip(written, groups, strict=True)]
             rows = [row for replies in written for row in replies]

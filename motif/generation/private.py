@@ -9,21 +9,56 @@ from pathlib import Path
 from typing import Any
 
 
-def own_advantages(trainer: Any, advantages: Callable[[], Sequence[float]]) -> None:
-    """Let `trainer` learn from `advantages()`, asked after each generation, in place of those that TRL made; one a row
-    of the generation."""
+def own_rows(trainer: Any, credit: Callable[[], tuple[Sequence[float], Sequence[float]]]) -> None:
+    """Let `trainer` learn from advantages and weights of ours, one a row of the generation.
+
+    A row's weight multiplies all of its part of the loss, the KL term too. A loss that counts tokens divides by the sum
+    of weight × tokens.
+
+    Args:
+        trainer: TRL's.
+        credit: asked after each generation, gives advantages and weights of this process's rows.
+    """
     import torch
 
-    scored = trainer._generate_and_score_completions
+    scored, computed = trainer._generate_and_score_completions, trainer._compute_loss
 
     def generated(inputs: Any) -> dict[str, Any]:
         output: dict[str, Any] = scored(inputs)
-        made = advantages()
-        assert len(made) == len(output["advantages"])
-        output["advantages"] = torch.tensor(made).to(output["advantages"])
+        made, weights = (torch.tensor(each).to(output["advantages"]) for each in credit())
+        assert len(made) == len(weights) == len(output["advantages"])
+        output["advantages"], output["row_weight"] = made, weights
+        output["num_items_in_batch"] = trainer.accelerator.gather((weights * counted(output)).sum()).sum()
         return output
 
-    trainer._generate_and_score_completions = generated
+    def weighted(model: Any, inputs: dict[str, Any]) -> Any:
+        weights = inputs["row_weight"]
+        if trainer.loss_type == "bnpo":  # the only one that divides by the tokens of each part of a step
+            tokens = counted(inputs)
+            weights = weights * tokens.sum() / (weights * tokens).sum().clamp(min=1e-9)
+        beta, trainer.beta = trainer.beta, OfRows(trainer.beta)
+        trainer.beta.weights = weights.unsqueeze(1)
+        try:
+            return computed(model, {**inputs, "advantages": inputs["advantages"] * weights})
+        finally:
+            trainer.beta = beta
+
+    trainer._generate_and_score_completions, trainer._compute_loss = generated, weighted
+
+
+def counted(inputs: dict[str, Any]) -> Any:
+    """Tokens of each row that the loss runs over."""
+    mask = inputs["completion_mask"]
+    return (mask * inputs["tool_mask"] if "tool_mask" in inputs else mask).sum(1)
+
+
+class OfRows(float):
+    """The weight of the KL term, times the weight of each row: TRL multiplies it with a tensor (rows, tokens)."""
+
+    weights: Any
+
+    def __mul__(self, other: Any) -> Any:
+        return float(self) * self.weights * other
 
 
 def load_weights(trainer: Any, checkpoint: Path) -> None:

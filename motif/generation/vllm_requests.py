@@ -8,8 +8,6 @@ import math
 import multiprocessing
 import time
 from collections.abc import Callable, Sequence
-from hashlib import blake2b
-from itertools import accumulate, groupby
 from multiprocessing.pool import ThreadPool
 from typing import Any, NamedTuple
 
@@ -31,19 +29,22 @@ Tokens = tuple[list[int], list[float]]  # of a reply: token ids, their log-proba
 Ask = Callable[[Sequence[Request], dict[str, Any]], list[list[Tokens]]]  # with keywords of vLLM's SamplingParams
 
 
-def grouped(prompts: Sequence[list[int]]) -> list[tuple[list[int], int]]:
-    """Each run of equal prompts as the prompt and how often it stands there."""
-    return [(prompt, len(list(equal))) for prompt, equal in groupby(prompts)]
+def requests(prompts: Sequence[list[int]], sampling: Sampling) -> list[tuple[Request, int]]:
+    """The requests for rows with these prompts (token ids), and how many rows each is for.
 
-
-def requests(groups: Sequence[tuple[list[int], int]], sampling: Sampling) -> list[Request]:
-    """One request a group: a row's seed is keyed by (seed, row) however rows are grouped; greedy replies are one."""
-    key = int.from_bytes(blake2b(str(sampling.seed).encode(), digest_size=6).digest(), "big")
-    rows = accumulate((n for _, n in groups), initial=sampling.first)
-    return [
-        Request(prompt, 1 if sampling.temperature == 0 else n, key + row)
-        for (prompt, n), row in zip(groups, rows, strict=False)
-    ]
+    Rows that follow each other with one prompt and keys in a row are one request, so that the prompt is computed once.
+    vLLM draws the i-th of its replies with its seed + i, which is that row's own key. Greedy replies are one.
+    """
+    greedy, found = sampling.temperature == 0, list[tuple[Request, int]]()
+    for row, prompt in enumerate(prompts):
+        key = sampling.key(row)
+        if found:
+            request, n = found[-1]
+            if request.prompt == prompt and (greedy or request.seed + n == key):
+                found[-1] = Request(prompt, 1 if greedy else n + 1, request.seed), n + 1
+                continue
+        found.append((Request(prompt, 1, key), 1))
+    return found
 
 
 def settings(sampling: Sampling, end_ids: Sequence[int]) -> dict[str, Any]:

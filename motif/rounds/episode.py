@@ -10,7 +10,7 @@ from typing import Any
 
 from motif.rounds.carry import Summary, Turn
 from motif.rounds.prompts import Conversation, Prompts
-from motif.rounds.replies import Generate, Reply, Sampling
+from motif.rounds.replies import Generate, Reply, Sampling, draw_key
 from motif.system.errors import UserError, of_kind, one_of, shown, whole
 from motif.tasks.grading.answers import final_answer, verdict
 from motif.tasks.questions import Question
@@ -193,6 +193,7 @@ class Branch:
     path: Path
     replies: list[Node]
     main: bool
+    places: tuple[int, ...] = ()  # of the nodes of `path` among their siblings
 
     def width(self, branching: Sequence[int]) -> int:
         return branching[len(self.path)] if self.main else 1
@@ -202,7 +203,7 @@ class Branch:
         for place, node in enumerate(self.replies):
             if not node.ended:
                 main = self.main and (place == 0 or not self.path)
-                yield Branch(self.question, (*self.path, node), node.children, main)
+                yield Branch(self.question, (*self.path, node), node.children, main, (*self.places, place))
 
 
 def grow(
@@ -213,6 +214,7 @@ def grow(
     tokenizer: Any,
     sampling: Callable[[int], Sampling],
     talk: Callable[[Question, Path], Conversation] | None = None,
+    draw: Callable[[str, tuple[int, ...]], int] = draw_key,
 ) -> list[Tree]:
     """One tree per question, of at most `episode.rounds` rounds; a reply of round t that a main line passes through has
     `branching[t]` continuations, of which the first carries the line on, and every other has one.
@@ -230,7 +232,12 @@ def grow(
             for branch in frontier
             for conversation in [talk(branch.question, branch.path)] * branch.width(branching)
         ]
-        replies = iter(generate(talks, sampling(round)) if talks else ())
+        keys = [
+            draw(branch.question.id, branch.places) + place
+            for branch in frontier
+            for place in range(branch.width(branching))
+        ]
+        replies = iter(generate(talks, sampling(round).keyed(keys)) if talks else ())
         for branch in frontier:
             made = (episode.node(next(replies), branch.path, tokenizer) for _ in range(branch.width(branching)))
             branch.replies.extend(made)

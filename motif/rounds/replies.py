@@ -1,12 +1,13 @@
 """Replies to conversations. A generator is a function `generate(conversations, sampling) -> replies`, nothing more.
 
-Each row of a call draws from random numbers of its own, keyed by the call's seed and the row's place. So a reply
-depends on its prompt, its seed and its place, never on which other rows shared a batch with it, how batches were cut
-to fit memory, or what was generated before.
+Each row of a call draws from random numbers of its own, by its key. A key is made of what is drawn for, the question,
+the reply and the round. So a reply depends on its prompt and its key, never on which rows shared a batch with it, how
+batches were cut to fit memory, in which process it was generated, or which other episodes had ended.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 
 from motif.rounds.prompts import Conversation
 from motif.system.errors import UserError, number, whole
@@ -14,18 +15,22 @@ from motif.system.errors import UserError, number, whole
 
 @dataclass(frozen=True)
 class Sampling:
-    """How tokens are drawn: at most `tokens` new ones a reply; `temperature` 0 takes the likeliest token (greedy).
+    """How tokens are drawn.
 
-    `top_k` 0 and `top_p` 1 leave the distribution whole. Row i of a call draws from random numbers keyed by
-    (`seed`, `first` + i).
+    Args:
+        tokens: new ones a reply, at most.
+        temperature: 0 takes the likeliest token (greedy).
+        top_p: 1 leaves the distribution whole.
+        top_k: 0 leaves the distribution whole.
+        keys: of the random numbers of each row of a call (`draw_key`), each below 2**63. Without them a row's key is
+            its place.
     """
 
     tokens: int
     temperature: float = 1.0
     top_p: float = 1.0
     top_k: int = 0
-    seed: int = 0
-    first: int = 0
+    keys: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         whole("tokens of a round", self.tokens)
@@ -33,8 +38,20 @@ class Sampling:
         number("top_p", self.top_p, above=0, at_most=1)
         whole("top_k", self.top_k, at_least=0)
 
-    def seeded(self, seed: int) -> "Sampling":
-        return replace(self, seed=seed)
+    def keyed(self, keys: Sequence[int]) -> "Sampling":
+        return replace(self, keys=tuple(keys))
+
+    def key(self, row: int) -> int:
+        """Of the random numbers of a row of a call."""
+        return self.keys[row] if self.keys else row
+
+
+def draw_key(*parts: object) -> int:
+    """A key of random numbers, below 2**48, that these parts decide: a purpose, a seed, a question's id, places.
+
+    Rows with one prompt may have the keys that follow it, one each.
+    """
+    return int.from_bytes(blake2b(repr(parts).encode(), digest_size=6).digest(), "big")
 
 
 @dataclass(frozen=True, slots=True)

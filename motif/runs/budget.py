@@ -1,7 +1,8 @@
 """Budgets: training ends at the first step that has spent so much. Evaluation and loading count for nothing.
 
-A limit is a number, or what another run spent. What was spent is read off the ledger alone, so that a run that was
-continued ends where it would have ended. `algo.steps` stays the upper bound, and the learning rate's schedule its.
+A limit is a number, or what another run spent. What was spent is read off the ledger alone, so that a run that is
+continued ends where it would have ended. The last steps have fewer questions where the budget has no room for all, so
+that a limit is passed by about one question's cost at most.
 """
 
 from collections.abc import Mapping
@@ -13,33 +14,48 @@ from motif.runs.ledger import Ledger
 from motif.system.errors import UserError, number, one_of, whole
 from motif.system.files import read_json
 
-COUNTED = {"tokens": "generated_tokens", "responses": "responses", "questions": "questions"}  # in the ledger
+COUNTED = {  # by the name of a limit, the ledger's
+    **{"tokens": "generated_tokens", "responses": "responses", "questions": "questions", "flops": "flops"},
+}
 ON = (*COUNTED, "seconds")
 TOTALS = {**{name: f"train/{count}" for name, count in COUNTED.items()}, "seconds": "seconds/training"}  # in metrics
-Limits = dict[str, float]  # by what is limited: tokens, responses, questions, seconds
+Limits = dict[str, float]  # by what is limited: tokens, responses, questions, flops, seconds
 
 
 @dataclass(frozen=True)
 class Budget:
-    """Training stops at the first step by whose end it has generated `tokens` or `responses` (of all rounds), drawn
-    `questions`, or spent `seconds` in the phases of its steps; each null for no limit.
+    """Where training stops; each limit null for none. `algo.steps` stays the upper bound.
 
-    `match` is the folder of a finished run: this one gets what that one spent of what `on` names.
+    Args:
+        tokens: generated, in all rounds.
+        responses: generated, first-round replies and continuations.
+        questions: drawn.
+        flops: of training steps, as the ledger estimates them.
+        seconds: in the phases of training steps.
+        steps: in which the budget is to be spent, in the place of `algo.steps`. Each step then has as many questions,
+            `algo.questions` at most, as spend the same share. So arms have equal steps and an equal budget.
+        match: the folder of a finished run. This one gets what that one spent of what `on` names.
+        on: tokens, responses, questions, flops or seconds.
     """
 
     tokens: int | None = None
     responses: int | None = None
     questions: int | None = None
+    flops: float | None = None
     seconds: float | None = None
+    steps: int | None = None
     match: str | None = None
     on: str = "tokens"
 
     def __post_init__(self) -> None:
-        for name in COUNTED:
+        for name in ("tokens", "responses", "questions", "steps"):
             if getattr(self, name) is not None:
                 whole(f"budget.{name}", getattr(self, name))
-        if self.seconds is not None:
-            number("budget.seconds", self.seconds, above=0)
+        for name in ("flops", "seconds"):
+            if getattr(self, name) is not None:
+                number(f"budget.{name}", getattr(self, name), above=0)
+        if self.steps is not None and not any(getattr(self, name) for name in COUNTED) and self.match is None:
+            raise UserError(f"budget.steps={self.steps} divides another budget into steps: set budget.tokens too")
         one_of("budget.on", self.on, ON)
         if self.match is None and self.on != "tokens":
             raise UserError(f"budget.on={self.on} is of a run that is matched: name it as budget.match=outputs/RUN")
@@ -74,6 +90,39 @@ class Budget:
             for name, limit in limits.items()
         }
         return {**found, "match": self.match, "on": self.on} if self.match is not None else found
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How many questions a step has, so that the budget is spent and not passed.
+
+    Args:
+        limits: of the budget.
+        ledger: what was spent, the same in all processes when a step begins.
+        worst: of what is limited, the most that a question can cost, for the first step.
+        steps: in which the budget is to be spent; None for as few as it takes.
+    """
+
+    limits: Limits
+    ledger: Ledger
+    worst: Mapping[str, float]
+    steps: int | None = None
+
+    def __call__(self, step: int, questions: int) -> int:
+        """Of `questions`, how many the step after `step` steps has: at least one."""
+        return min([questions, *(self._room(name, step, questions) for name in self.limits if name in COUNTED)])
+
+    def _room(self, name: str, step: int, questions: int) -> int:
+        trained, used = self.ledger.counts["trained_questions"], spent(self.ledger, name)
+        cost = used / trained if trained else self.worst.get(name, 0.0)
+        if not cost:
+            return questions
+        left = (self.limits[name] - used) / cost  # questions
+        return max(1, round(left / max(1, self.steps - step)) if self.steps else int(left))
+
+    def fraction(self) -> float:
+        """The share of the budget that is spent, of the limit that is nearest; 0 without limits."""
+        return max((spent(self.ledger, name) / limit for name, limit in self.limits.items()), default=0.0)
 
 
 def spent(ledger: Ledger, name: str) -> float:

@@ -57,4 +57,4 @@ def summary_of(
 
 def stated(sampling: Sampling) -> dict[str, Any]:
     """How tokens are drawn, without the seed, which is keyed by step and round."""
-    return {key: value for key, value in asdict(sampling).items() if key not in ("seed", "first")}
+    return {key: value for key, value in asdict(sampling).items() if key != "keys"}

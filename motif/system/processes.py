@@ -8,6 +8,11 @@ def count() -> int:
     return int(os.environ.get("WORLD_SIZE", 1))
 
 
+def index() -> int:
+    """The number of this process, from 0."""
+    return int(os.environ.get("RANK", 0))
+
+
 def first() -> bool:
     """Whether this is the one that writes: folders, records, what a person sees."""
     return os.environ.get("RANK", "0") == "0"

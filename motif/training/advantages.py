@@ -6,11 +6,10 @@ once in the baseline, in the spread and in the loss, however many rows it has.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import fsum, sqrt
 from statistics import fmean
 
 EPSILON = 1e-4  # TRL's ε, so that an advantage made here is the one that TRL makes
-FLAT = 1e-8  # a smaller difference is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +36,22 @@ class Return:
 
 
 def mean(values: Sequence[float], returns: Sequence[Return]) -> float:
-    """The mean over trajectories of the means over their rows: Σ share·value / Σ share."""
-    return sum(row.share * value for row, value in zip(returns, values, strict=True)) / trajectories(returns)
+    """The mean over trajectories of the means over their rows: Σ share·value / Σ share.
+
+    Of equal values it is exactly that value, so that equal rewards give advantages of exactly 0.
+    """
+    total = fsum(row.share * value for row, value in zip(returns, values, strict=True)) / trajectories(returns)
+    return min(max(total, min(values)), max(values))
+
+
+def plain_mean(values: Sequence[float]) -> float:
+    """The mean; of equal values exactly that value."""
+    return min(max(fmean(values), min(values)), max(values))
 
 
 def trajectories(returns: Sequence[Return]) -> float:
     """How many trajectories the rows are of."""
-    return sum(row.share for row in returns)
+    return fsum(row.share for row in returns)
 
 
 def against_the_group(returns: Sequence[Return]) -> list[float]:
@@ -54,7 +62,7 @@ def against_the_group(returns: Sequence[Return]) -> list[float]:
     """
     outcome = mean([row.outcome for row in returns], returns)
     return [
-        row.outcome - outcome + row.own - fmean(other.own for other in returns if other.round == row.round)
+        row.outcome - outcome + row.own - plain_mean([other.own for other in returns if other.round == row.round])
         for row in returns
     ]
 
@@ -74,7 +82,7 @@ def own_against_the_others(returns: Sequence[Return]) -> list[float]:
     centred = []
     for row in returns:
         others = [other.own for other in returns if other.round == row.round and other.trajectory != row.trajectory]
-        centred.append(row.own - fmean(others) if others else 0.0)
+        centred.append(row.own - plain_mean(others) if others else 0.0)
     return centred
 
 
@@ -93,7 +101,7 @@ def by_change(returns: Sequence[Return]) -> list[float]:
     for row, own in zip(returns, own_against_the_others(returns), strict=True):
         value = before.get(row.trajectory)
         if value is None:
-            value = fmean(other for trajectory, other in first.items() if trajectory != row.trajectory)
+            value = plain_mean([other for trajectory, other in first.items() if trajectory != row.trajectory])
         changes.append(row.outcome - value + own)
         before[row.trajectory] = row.outcome
     return changes
@@ -111,5 +119,5 @@ def scaled(centred: Sequence[float], divisor: float | None) -> list[float]:
 
 
 def flat(centred: Sequence[float]) -> bool:
-    """Whether a group has no signal."""
-    return all(abs(value) < FLAT for value in centred)
+    """Whether a group has no signal: every difference is exactly 0."""
+    return not any(centred)

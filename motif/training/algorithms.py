@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from motif.rounds.episode import Path, Tree, continuations, main_line
-from motif.system.errors import number, of_kind, whole
+from motif.rounds.episode import Episode, Path, Tree, continuations, main_line
+from motif.system.errors import number, of_kind, one_of, whole
 from motif.training.advantages import Return, against_the_group, against_the_others, by_change
 
 
@@ -35,6 +35,13 @@ class Algorithm(ABC):
         questions: a step.
         m: first-round replies a question, at least 2.
         micro_batch: trained replies in one forward pass of a process; None for all of a step.
+        weighting: of a row in the loss. `trajectory` gives a row 1/T of its trajectory's T rows: the loss is the mean
+            over trajectories of the mean over their rounds, so an answer in one round pulls as much as one in three.
+            `round` gives every row 1: its gradient estimates that of the expected outcome, which sums over rounds,
+            but long episodes pull more.
+        sampling: `fixed` trains on the questions of a step as they come. `dynamic` replaces a question whose first
+            replies all earn the same, and so teach nothing, by another one within the step (DAPO, arXiv 2503.14476).
+        redraws: how often a question is replaced at most, where sampling is dynamic.
         trainer: keywords of TRL's GRPOConfig.
         name: as `algo=` has it.
     """
@@ -43,10 +50,12 @@ class Algorithm(ABC):
     questions: int = 8
     m: int = 8
     micro_batch: int | None = None
+    weighting: str = "trajectory"
+    sampling: str = "fixed"
+    redraws: int = 2
     trainer: Mapping[str, Any] = field(default_factory=dict)
     name: str = "algorithm"
 
-    by_trl: ClassVar[bool] = False  # whether TRL's own advantages are the algorithm's
     divided: ClassVar[bool] = True  # whether the spread is divided out, where algo.trainer.scale_rewards says so
 
     @abstractmethod
@@ -65,6 +74,16 @@ class Algorithm(ABC):
         """Rows that a trajectory can have, in an experiment of `rounds` rounds."""
         return 1
 
+    def worst(self, episode: Episode) -> dict[str, float]:
+        """The most that a question can cost: tokens and responses. Under dynamic sampling it may be drawn anew."""
+        replies, tokens, responses = 0, 0, 0
+        for round, width in enumerate(self.branching(episode.rounds), 1):
+            replies += width if round == 1 else self.m * (width - 1)
+            responses += replies
+            tokens += replies * episode.sampling(round).tokens
+        times = 1 + (self.redraws if self.sampling == "dynamic" else 0)
+        return {"tokens": float(tokens * times), "responses": float(responses * times), "questions": float(times)}
+
     def centred(self, returns: Sequence[Return]) -> list[float]:
         """The advantages of a group's rows before their spread is divided out: r less its baseline."""
         return against_the_group(returns)
@@ -80,6 +99,9 @@ class Algorithm(ABC):
         whole("algo.m", self.m, at_least=2)
         if self.micro_batch is not None:
             whole("algo.micro_batch", self.micro_batch)
+        one_of("algo.weighting", self.weighting, ("trajectory", "round"))
+        one_of("algo.sampling", self.sampling, ("fixed", "dynamic"))
+        whole("algo.redraws", self.redraws)
 
 
 @dataclass(frozen=True)
@@ -90,7 +112,6 @@ class GRPO(Algorithm):
     """
 
     name: str = "grpo"
-    by_trl: ClassVar[bool] = True
 
     def rounds(self, rounds: int) -> int:
         return 1
@@ -112,7 +133,6 @@ class MOTIF(Algorithm):
 
     k: int = 2
     name: str = "motif"
-    by_trl: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -137,7 +157,6 @@ class LeaveOneOut(MOTIF):
     """
 
     name: str = "leave_one_out"
-    by_trl: ClassVar[bool] = False
     divided: ClassVar[bool] = False
 
     def centred(self, returns: Sequence[Return]) -> list[float]:
@@ -151,10 +170,9 @@ class Broadcast(Algorithm):
 
     A_it = (outcome_i − b + reply terms(o_it) − b_t) / (s + ε). b is the mean outcome of the m trajectories of a
     question, b_t the mean of the reply terms in round t, s² is m/(m−1) times the mean over trajectories of the mean
-    square of the numerator over their T_i rounds. The loss is the mean over trajectories of the mean over their rounds:
-    a row weighs 1/T_i, whatever the number of rounds (exactly so under loss_type=grpo, of a reply's mean token; the
-    others count tokens, so there the weight is one of tokens). With one round it is GRPO. m trajectories of n rounds
-    are m·n replies a question.
+    square of the numerator over their T_i rounds. Under weighting=trajectory a row weighs 1/T_i in the loss, the KL
+    term included; losses that count tokens divide by the sum of weight × tokens. With one round it is GRPO. m
+    trajectories of n rounds are m·n replies a question.
     """
 
     name: str = "broadcast"

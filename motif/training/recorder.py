@@ -40,6 +40,7 @@ class Recorder(TrainerCallback):
         tracker: that is told every step's metrics.
         report: moves the progress bar.
         micro_batch: rows of an update as they were chosen. Training may go on with fewer, which a checkpoint notes.
+        beta: the weight of the KL term.
         episodes: questions a step whose trees are kept; None for all.
         tables: steps between tables of episodes for the tracker; 0 for none.
         limits: of the budget, at which training ends.
@@ -56,6 +57,7 @@ class Recorder(TrainerCallback):
         report: Report,
         *,
         micro_batch: int,
+        beta: float,
         episodes: int | None,
         tables: int,
         limits: Limits,
@@ -64,7 +66,7 @@ class Recorder(TrainerCallback):
         held_out: Measure,
     ):
         self.rollout, self.run, self.tracker, self.report = rollout, run, tracker, report
-        self.micro_batch, self.episodes, self.tables = micro_batch, episodes, tables
+        self.micro_batch, self.beta, self.episodes, self.tables = micro_batch, beta, episodes, tables
         self.limits, self.keep, self.held_out = limits, keep, held_out
         self.alarm = Alarm(watch, run, tracker)
         self.last = LastStep(run, rollout.ledger)
@@ -84,11 +86,20 @@ class Recorder(TrainerCallback):
         if not args.fp16:  # whose gradients may overflow: the update is then left out, and their scale lowered
             gradients = (weights.grad for weights in trained(kwargs["model"]))
             check_finite("the gradient is", gradients, self.run, args, state.global_step + 1)
+        if not self.learns():  # an optimiser passes over weights without a gradient, and so do its moments
+            for weights in trained(kwargs["model"]):
+                weights.grad = None
         self.last.updating()
+
+    def learns(self) -> bool:
+        """Whether there is anything to learn from the step's replies. Without it Adam would make a whole step of a
+        rounding error. Where `beta` is set, the KL term acts."""
+        return self.beta > 0 or any(processes.of_all(any(row.advantage for row in self.rollout.batch)))
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         check_finite("the weights are", trained(kwargs["model"]), self.run, args, state.global_step)
         self.rollout.ledger.end_step(self.rollout.trained, processes.of_all)
+        self.rollout.ledger.counts["idle_steps"] += not self.learns()
         self.last.finished(state)
         asked = next(filter(None, processes.of_all(self.signal)), None)  # one that a single process was sent stops all
         self.stopped = asked if state.global_step % args.num_iterations == 0 else None

@@ -3,16 +3,16 @@
 The policy that is being trained writes every round, continuations included, with one generator call a round.
 """
 
-import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from statistics import fmean
 from typing import Any, NamedTuple
 
 from motif.rounds import metrics
 from motif.rounds.episode import Episode, Tree, grade, grow
 from motif.rounds.prompts import Conversation
-from motif.rounds.replies import Generate, Reply, Sampling
+from motif.rounds.replies import Generate, Reply, Sampling, draw_key
 from motif.runs.ledger import Ledger
 from motif.system import processes
 from motif.system.errors import UserError
@@ -25,15 +25,15 @@ Check = Callable[..., dict[str, float]]  # of the training model and its trees, 
 
 
 class TrainedRow(NamedTuple):
-    """One row of TRL's batch: a reply, the values of the reward's terms, and its advantage with its weight in the loss.
+    """One row of TRL's batch: a reply, the values of the reward's terms, its advantage, and its weight in the loss.
 
-    A row that is not `real` fills a place. Its one token is masked out of the loss, and it has no reward.
+    A row of weight 0 fills a place. Its one token is masked out of the loss, and it has no reward.
     """
 
     reply: Reply
     values: Mapping[str, float]
     advantage: float
-    real: bool = True
+    weight: float
 
 
 class Credit(NamedTuple):
@@ -47,8 +47,8 @@ class Credit(NamedTuple):
 class Rollout:
     """The `rollout_func` and the reward functions of one training.
 
-    TRL calls it with the ids of questions, each repeated for its replies. Random numbers are keyed by (seed, step,
-    process, round), so a step can be done again exactly.
+    TRL calls it with the ids of questions, each repeated for its replies. A draw is keyed by the seed, the step, the
+    question, the reply and the round, so a step can be done again exactly, in however many processes.
 
     Args:
         algorithm: says how a tree branches, which replies are trained, and how they are credited.
@@ -63,6 +63,7 @@ class Rollout:
         check: looks at the training model and the trees of each step, may stop the training, and returns metrics.
         marks: grades trees in place.
         continuations: generates rounds 2 and on where another policy does so (flaw 1).
+        pace: how many of a step's questions the budget has room for, by the step's number and all its questions.
     """
 
     def __init__(
@@ -79,16 +80,17 @@ class Rollout:
         check: Check | None = None,
         marks: Callable[[Sequence[Tree]], None] = grade,
         continuations: Generate | None = None,
+        pace: Callable[[int, int], int] = lambda step, questions: questions,
     ) -> None:
         self.algorithm, self.episode, self.reward = algorithm, episode, reward
         self.questions = {question.id: question for question in questions}
-        self.generator, self.tokenizer, self.ledger = functools.cache(generator), tokenizer, ledger
+        self.generator, self.tokenizer, self.ledger = cache(generator), tokenizer, ledger
         self.seed, self.scale_rewards, self.check, self.marks = seed, scale_rewards, check, marks
-        self.continuations = continuations
+        self.continuations, self.pace = continuations, pace
         self.trees: list[Tree] = []
         self.trained: list[Reply] = []  # what the next update runs over
         self.notes: dict[int, dict[str, Any]] = {}  # values, reward and advantage of trained nodes, by id()
-        self.advantages: list[float] | None = None  # of TRL's rows, weighted; None where TRL makes them
+        self.batch: list[TrainedRow] = []  # TRL's rows
         self.metrics: dict[str, float] = {}
 
     def __call__(self, prompts: list[str], trainer: Any) -> dict[str, Any]:
@@ -101,33 +103,86 @@ class Rollout:
         Raises:
             UserError: where the replies to a question are spread over processes.
         """
-        key = (self.seed * 1_000_003 + trainer.state.global_step) * 1009 + trainer.accelerator.process_index
-        self.trees = grow(
-            self._asked(prompts),
-            self.episode,
-            self.algorithm.branching(self.episode.rounds),
-            self._timed(self.generator(trainer)),
-            self.tokenizer,
-            lambda round: self.episode.sampling(round).seeded((key * 1009 + round) % 2**63),
-        )
-        checked = self._checked(trainer.model, key)
+        step = trainer.state.global_step
+        generate = self._timed(self.generator(trainer))
+        asked = self._asked(prompts)
+        self.trees, redrawn = self._grown(self._affordable(asked, step), step, generate)
+        checked = self._checked(trainer.model, draw_key("guard", self.seed, step, trainer.accelerator.process_index))
         with self.ledger.phase("reward"):
-            self.marks(self.trees)
             groups = [self.algorithm.rows(tree) for tree in self.trees]
             credit = credited(self.algorithm, groups, self.reward, self.scale_rewards)
-        self.ledger.count(self.trees)
+        self.ledger.counts["trained_questions"] += len(self.trees)
         self.notes = noted(groups, credit)
         self.metrics = {
             **metrics.of_episodes(self.trees),
             **metrics.by_round(self.trees),
             "zero_spread": fmean(flat(self.algorithm.centred(group)) for group in credit.returns),
+            **({"redrawn": redrawn / len(asked)} if self.algorithm.sampling == "dynamic" else {}),
             **checked,
         }
-        rows = weighted(groups, credit, self.slots // self.algorithm.m)
+        shown = sum(processes.of_all(len(groups)))  # questions of all processes
+        places = len(asked) * processes.count() * self.slots
+        rows = weighted(groups, credit, places / (shown * self.algorithm.m), self.algorithm.weighting)
         self.trained = [row.reply for row in itertools.chain(*rows)]
-        batch = padded(rows, self.slots)
-        self.advantages = None if self.algorithm.by_trl else [row.advantage for row in batch]
-        return as_trl(batch)
+        self.batch = padded(rows, self.slots, len(asked))
+        return as_trl(self.batch)
+
+    def credit(self) -> tuple[list[float], list[float]]:
+        """The advantages and the weights of TRL's rows."""
+        return [row.advantage for row in self.batch], [row.weight for row in self.batch]
+
+    def _affordable(self, asked: Sequence[Question], step: int) -> list[Question]:
+        """The first of the questions of all processes, as many as the budget has room for, of this process; at least
+        one."""
+        count, own = processes.count(), len(asked)
+        share = self.pace(step, own * count) - own * processes.index()
+        return list(asked[: max(1, min(own, share))])
+
+    def _grown(self, questions: Sequence[Question], step: int, generate: Generate) -> tuple[list[Tree], int]:
+        """The graded trees of `questions`, and how many were grown in vain.
+
+        Under dynamic sampling a question whose rows all have the same return is replaced, `redraws` times at most, by
+        one that the seed, the step and the replaced question choose. What is grown in vain is counted all the same.
+        """
+        trees, redrawn = self._graded(questions, step, generate), 0
+        for attempt in range(self.algorithm.redraws if self.algorithm.sampling == "dynamic" else 0):
+            dull = [place for place, tree in enumerate(trees) if self._dull(tree)]
+            taken = {tree.question.id for tree in trees}
+            others = []
+            for place in dull:
+                left = [id for id in self.questions if id not in taken]
+                if not left:
+                    break
+                key = draw_key("redraw", self.seed, step, attempt, trees[place].question.id)
+                others.append(self.questions[left[key % len(left)]])
+                taken.add(others[-1].id)
+            for place, tree in zip(dull, self._graded(others, step, generate), strict=False):
+                trees[place] = tree
+            redrawn += len(others)
+        return trees, redrawn
+
+    def _graded(self, questions: Sequence[Question], step: int, generate: Generate) -> list[Tree]:
+        """Trees of `questions`, counted by the ledger."""
+        trees = grow(
+            questions,
+            self.episode,
+            self.algorithm.branching(self.episode.rounds),
+            generate,
+            self.tokenizer,
+            self.episode.sampling,
+            draw=partial(draw_key, "training", self.seed, step),
+        )
+        with self.ledger.phase("reward"):
+            self.marks(trees)
+        self.ledger.count(trees)
+        return trees
+
+    def _dull(self, tree: Tree) -> bool:
+        """Whether all rows of the question earn the same."""
+        rows = self.algorithm.rows(tree)
+        values = [self.reward.of(row.path, row.continuations) for row in rows]
+        returns = [return_of(row, terms, self.reward) for row, terms in zip(rows, values, strict=True)]
+        return flat(self.algorithm.centred(returns))
 
     @property
     def slots(self) -> int:
@@ -225,35 +280,40 @@ def noted(groups: Sequence[Sequence[Row]], credit: Credit) -> dict[int, dict[str
     }
 
 
-def weighted(groups: Sequence[Sequence[Row]], credit: Credit, most: int) -> list[list[TrainedRow]]:
-    """The rows of each group for TRL, each advantage times the row's weight in the loss.
+def weighted(groups: Sequence[Sequence[Row]], credit: Credit, share: float, weighting: str) -> list[list[TrainedRow]]:
+    """The rows of each group for TRL, whose loss is a mean over all places.
 
-    TRL's loss is a mean over `m · most` places a question, so a row of a trajectory of T rows weighs most/T: a
-    trajectory counts once. Where a trajectory has one row at most, the advantage stays as it is.
+    The objective is a mean over trajectories, of the sum (`weighting=round`) or the mean (`trajectory`) over their T
+    rows. So a row weighs `share`, or `share`/T. With one row a trajectory and no place left free it weighs 1.
 
     Args:
         groups: the trained rows of each question.
         credit: of the same rows.
-        most: rows that a trajectory can have.
+        share: places of TRL's batch over trajectories, in all processes.
+        weighting: of the algorithm.
     """
     return [
         [
-            TrainedRow(row.path[-1].reply, terms, advantage * most / len(row.trajectory) if most > 1 else advantage)
+            TrainedRow(
+                row.path[-1].reply, terms, advantage, share if weighting == "round" else share / len(row.trajectory)
+            )
             for row, terms, advantage in zip(rows, values, made, strict=True)
         ]
         for rows, values, made in zip(groups, credit.values, credit.advantages, strict=True)
     ]
 
 
-def padded(groups: Sequence[Sequence[TrainedRow]], slots: int) -> list[TrainedRow]:
-    """The rows of all groups in a line, each group filled up to `slots` rows.
+def padded(groups: Sequence[Sequence[TrainedRow]], slots: int, questions: int) -> list[TrainedRow]:
+    """The rows of all groups in a line, filled up to `slots` rows for each of `questions`.
 
-    An episode that ended early has fewer rows than TRL asks for. The filling repeats one token of the first reply.
+    An episode that ended early has fewer rows than TRL asks for, and so has a step with fewer questions. The filling
+    repeats one token of the first reply.
     """
     first = groups[0][0].reply
     nothing = Reply("", first.token_ids[-1:], first.prompt_ids, True, first.logprobs and first.logprobs[-1:])
-    filling = TrainedRow(nothing, {}, 0.0, real=False)
-    return [row for rows in groups for row in (*rows, *[filling] * (slots - len(rows)))]
+    filling = TrainedRow(nothing, {}, 0.0, weight=0.0)
+    full = [row for rows in groups for row in (*rows, *[filling] * (slots - len(rows)))]
+    return full + [filling] * (slots * questions - len(full))
 
 
 def as_trl(rows: Sequence[TrainedRow]) -> dict[str, Any]:
@@ -265,6 +325,6 @@ def as_trl(rows: Sequence[TrainedRow]) -> dict[str, Any]:
         "logprobs": None if any(each is None for each in logprobs) else logprobs,
         "values": [row.values for row in rows],
     }
-    if not all(row.real for row in rows):
-        columns["env_mask"] = [[int(row.real)] * len(row.reply.token_ids) for row in rows]
+    if not all(row.weight for row in rows):
+        columns["env_mask"] = [[int(row.weight > 0)] * len(row.reply.token_ids) for row in rows]
     return columns

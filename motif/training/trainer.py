@@ -1,13 +1,14 @@
 """Training by TRL's GRPOTrainer. No placeholder reward.
 
-TRL asks a `Rollout` for completions and for the values of the reward's terms, makes advantages of them, and takes the
-step. Where an algorithm's advantages are not TRL's, they take their place. `recorder` writes down what happens.
+TRL asks a `Rollout` for completions and for the values of the reward's terms, and takes the step. Advantages and weights
+of rows are ours. `recorder` writes down what happens.
 """
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -34,8 +35,17 @@ from motif.training.rollout import Rollout
 from motif.training.watchdogs import Watch
 
 
-def make_trainer(policy: Policy, arguments: GRPOConfig, rollout: Rollout) -> GRPOTrainer:
-    """TRL's trainer of `policy`, which has done nothing yet."""
+def make_trainer(
+    policy: Policy, arguments: GRPOConfig, rollout: Rollout, fraction: Callable[[], float] = lambda: 0.0
+) -> GRPOTrainer:
+    """TRL's trainer of `policy`, which has done nothing yet.
+
+    Args:
+        policy: whose model is trained in place.
+        arguments: of `trainer_arguments`.
+        rollout: that TRL calls.
+        fraction: of the budget that is spent. The learning rate's schedule ends where steps or budget do.
+    """
     trainer = GRPOTrainer(
         model=policy.model,
         reward_funcs=rollout.reward_functions(),  # type: ignore[arg-type]
@@ -45,9 +55,23 @@ def make_trainer(policy: Policy, arguments: GRPOConfig, rollout: Rollout) -> GRP
         rollout_func=rollout,
     )
     trainer.remove_callback(PrinterCallback)
-    if not rollout.algorithm.by_trl:
-        private.own_advantages(trainer, lambda: rollout.advantages or [])
+    private.own_rows(trainer, rollout.credit)
+    trainer.create_scheduler = partial(scheduled, trainer.create_scheduler, fraction)  # type: ignore[method-assign]
     return trainer
+
+
+def scheduled(
+    create: Callable[..., Any], fraction: Callable[[], float], num_training_steps: int, optimizer: Any = None
+) -> Any:
+    """The scheduler that `create` makes, its steps no fewer than `fraction()` of all: it ends with the budget."""
+    scheduler = create(num_training_steps, optimizer)
+    if isinstance(scheduler, torch.optim.lr_scheduler.LambdaLR):
+
+        def hastened(rate: Callable[[int], float]) -> Callable[[int], float]:
+            return lambda step: rate(max(step, int(fraction() * num_training_steps)))
+
+        scheduler.lr_lambdas = [hastened(rate) for rate in scheduler.lr_lambdas]
+    return scheduler
 
 
 def train(
@@ -90,6 +114,7 @@ def train(
         tracker,
         report,
         micro_batch=trainer.args.per_device_train_batch_size,
+        beta=trainer.args.beta,
         episodes=episodes,
         tables=tables,
         limits=limits,

@@ -39,6 +39,16 @@ OURS = {  # what TRL is told by the suite itself, and the setting to use instead
     "use_vllm": "generation",
     **{f"vllm_{key}": f"generation.{ours}" for key, ours in VLLM_KEYS.items()},
 }
+IDLE = {  # what TRL takes and a rollout of ours leaves without effect, and what to use instead
+    **{"min_p": "episode.top_p", "repetition_penalty": "episode.temperature", "generation_kwargs": "episode"},
+    **{"chat_template_kwargs": "model.template_options", "cache_implementation": "generation.cache_gib"},
+    **{"use_transformers_continuous_batching": "generation", "use_transformers_paged": "generation"},
+    **{"transformers_continuous_batching_config": "generation", "multi_objective_aggregation": "reward.weights"},
+    **{"max_tool_calling_iterations": "rounds", "log_completions": "record.questions"},
+    **{"num_completions_to_print": "record.questions", "log_unique_prompts": "record.questions"},
+    **{"log_completions_hub_repo": "tracking", "log_multimodal": "record.questions", "shuffle_dataset": "seed"},
+    **{"num_generations_eval": "evaluation.samples", "model_init_kwargs": "model", "trust_remote_code": "model"},
+}
 LEAST = {  # of numbers that TRL takes as they come
     **dict.fromkeys(("beta", "epsilon", "epsilon_high", "max_grad_norm", "weight_decay", "warmup_steps"), 0.0),
     **{"adam_beta1": 0.0, "adam_beta2": 0.0, "adam_epsilon": 0.0, "learning_rate": 0.0},
@@ -58,6 +68,10 @@ def trainer_arguments(
     for key, value in algorithm.trainer.items():
         if key in OURS:
             raise UserError(f"algo.trainer.{key} is set by {OURS[key]}=")
+        if key in IDLE:
+            raise UserError(
+                f"algo.trainer.{key} has no effect here: replies and advantages are the suite's own; see {IDLE[key]}"
+            )
         if key not in known:
             raise UserError(f"algo.trainer.{key} is not an argument of TRL's GRPOConfig{hint(key, known)}")
         numeric = key in LEAST or (isinstance(known[key], int | float) and not isinstance(known[key], bool))
@@ -80,14 +94,6 @@ def trainer_arguments(
             "episode.temperature must be above 0 for training: greedy replies to a question are all the same"
         )
     options = {key: value for key, value in algorithm.trainer.items() if value is not None}
-    if (
-        not algorithm.by_trl
-        and options.get("multi_objective_aggregation", "sum_then_normalize") != "sum_then_normalize"
-    ):
-        raise UserError(
-            "algo.trainer.multi_objective_aggregation is of advantages that TRL makes (algo=grpo, algo=motif); "
-            f"algo={algorithm.name} makes its own"
-        )
     if options.get("fp16") and not torch.cuda.is_available():
         raise UserError("algo.trainer.fp16 needs a GPU, and none is there; leave it out")
     passes = whole("algo.trainer.num_iterations", options.get("num_iterations", 1))

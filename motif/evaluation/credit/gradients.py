@@ -16,6 +16,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from motif.evaluation.credit.schemes import Credited, credit, cut, kinds, name, 
 from motif.generation.engines import Transformers
 from motif.policies.policy import Policy
 from motif.rounds.episode import Episode, Tree, grow
-from motif.rounds.replies import Reply
+from motif.rounds.replies import Reply, draw_key
 from motif.system.errors import UserError
 from motif.tasks.questions import Question
 from motif.training.algorithms import Algorithm, Value
@@ -112,14 +113,14 @@ class Lab:
     def trees(self, questions: Sequence[Question], branching: Sequence[int]) -> list[Tree]:
         """New trees of `questions`, graded; no two calls share random numbers."""
         self.draws += 1
-        key = (self.seed * 1_000_003 + self.draws) * 1009
         trees = grow(
             questions,
             self.episode,
             branching,
             self.generate,
             self.policy.tokenizer,
-            sampling=lambda round: self.episode.sampling(round).seeded((key + round) % 2**63),
+            self.episode.sampling,
+            draw=partial(draw_key, "lab", self.seed, self.draws),
         )
         self.marks(trees)
         return trees

@@ -8,12 +8,13 @@ it as in training. What two of these share is generated once. What the records c
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from motif.evaluation.evaluate import Evaluation, Grade, Records, record
 from motif.rounds.episode import Episode, Node, Path, Tree, grow
 from motif.rounds.prompts import Conversation
-from motif.rounds.replies import Generate, Reply, Sampling
+from motif.rounds.replies import Generate, Reply, Sampling, draw_key
 from motif.tasks.questions import Question
 
 Carry = Callable[[Question, Path], str | None]  # what is carried over after these replies
@@ -75,7 +76,7 @@ class Probing:
         paths = [path for tree in trees for path in tree.paths()]
         changed = probing._early(batch) | probing._carried_changed(batch, self._carries(batch, paths, before))
         states = range(self.episode.rounds if self.k else 0)
-        values = [probing._outcomes(batch, after, first=len(before) * self.k) for after in states]
+        values = [probing._outcomes(batch, after) for after in states]
         return [
             {
                 **record(tree, self.seed),
@@ -91,7 +92,7 @@ class Probing:
         arguments = {
             "episode": self.episode,
             "branching": [1] * self.episode.rounds,
-            "sampling": Evaluation().sampling(self.episode, self.seed),
+            "sampling": Evaluation().sampling(self.episode),
             **changes,
         }
         trees = grow(questions, generate=self.generate, tokenizer=self.tokenizer, **arguments)
@@ -167,17 +168,16 @@ class Probing:
         carries: dict[str, Carry] = {"without": lambda question, path: None, "swapped": swapped, "half": half}
         return carries | ({"true": true} if self.true else {})
 
-    def _outcomes(self, batch: Sequence[Question], after: int, first: int) -> list[list[bool]]:
+    def _outcomes(self, batch: Sequence[Question], after: int) -> list[list[bool]]:
         """Which continuations of each state end right. The state is that `after` a round, 0 for the question itself."""
-
-        def sampling(round: int) -> Sampling:
-            if round <= after:
-                return Evaluation().sampling(self.episode, self.seed)(round)
-            seed = (self.seed * 1000 + after) * 1000 + round
-            return replace(self.episode.sampling(round), seed=seed, first=first)
-
+        greedy = Evaluation().sampling(self.episode)
         branching = [1] * after + [self.k] + [1] * (self.episode.rounds - after - 1)
-        trees = self._grow(batch, branching=branching, sampling=sampling)
+        trees = self._grow(
+            batch,
+            branching=branching,
+            sampling=lambda round: greedy(round) if round <= after else self.episode.sampling(round),
+            draw=partial(draw_key, "probe", self.seed, after),
+        )
         return [[path[-1].correct for path in tree.paths()] for tree in trees]
 
     def _ids(self, carried: str | None) -> list[int]:
