@@ -79,11 +79,8 @@ class Solver:
         carried = None
         for round in range(1, self.rounds + 1):
             console.say(f"── round {round} of {self.rounds} ──", style="bold")
-            reply = written(
-                policy,
-                episode.conversation(tree.question, round, carried),
-                sampling(round).keyed([draw_key("solve", self.seed, str(self.question), round)]),
-            )
+            drawn = sampling(round).keyed([draw_key("solve", self.seed, str(self.question), round)])
+            reply = written(policy, episode.conversation(tree.question, round, carried), drawn)
             node = episode.node(reply, tuple(path), policy.tokenizer)
             (path[-1].children if path else tree.roots).append(node)
             path.append(node)

@@ -124,9 +124,8 @@ class VLLM:
             if trainer:
                 private.renew(trainer, engine)
             groups = requests(prompts, sampling)
-            written = pooled(
-                engine, [request for request, _ in groups], lambda all_: ask(all_, settings(sampling, policy.end_ids))
-            )
+            asked = [request for request, _ in groups]
+            written = pooled(engine, asked, lambda all_: ask(all_, settings(sampling, policy.end_ids)))
             if sampling.temperature == 0:
                 written = [replies * n for replies, (_, n) in zip(written, groups, strict=True)]
             rows = [row for replies in written for row in replies]

@@ -295,7 +295,7 @@ def weighted(groups: Sequence[Sequence[Row]], credit: Credit, share: float, weig
     return [
         [
             TrainedRow(
-                row.path[-1].reply, terms, advantage, share if weighting == "round" else share / len(row.trajectory)
+                row.path[-1].reply, terms, advantage, share / (1 if weighting == "round" else len(row.trajectory))
             )
             for row, terms, advantage in zip(rows, values, made, strict=True)
         ]

@@ -1,7 +1,7 @@
 """Training by TRL's GRPOTrainer. No placeholder reward.
 
-TRL asks a `Rollout` for completions and for the values of the reward's terms, and takes the step. Advantages and weights
-of rows are ours. `recorder` writes down what happens.
+TRL asks a `Rollout` for completions and for the values of the reward's terms, and takes the step. Advantages and
+weights of rows are ours. `recorder` writes down what happens.
 """
 
 import os
@@ -114,7 +114,7 @@ def train(
         tracker,
         report,
         micro_batch=trainer.args.per_device_train_batch_size,
-        beta=trainer.args.beta,
+        beta=trainer.beta,
         episodes=episodes,
         tables=tables,
         limits=limits,
