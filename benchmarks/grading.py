@@ -1,8 +1,9 @@
-"""Grading: `python -m benchmarks.grading` verdicts per second of our grader and of math-verify called bare.
+"""Grading: `python -m benchmarks.grading` prints verdicts per second of our grader and of math-verify called bare.
 
 Pairs are golds of MATH-500 (`--golds FILE`; made-up answers of the same kinds where the file is missing) against the
-same answer written otherwise and against wrong ones, none twice; then integers alone; then all of it once more, from
-memory. Both graders see the same pairs in turns; math-verify runs in this process, without its timeouts.
+same answer written otherwise and against wrong ones, none twice. Then come the same pairs from memory, those without
+plain integers, and integers alone. Both graders see the same pairs in turns. math-verify runs in this process, without
+its timeouts.
 """
 
 import argparse
@@ -19,7 +20,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from motif.system import console
-from motif.tasks.grading import answers
+from motif.tasks.grading import Verdict, grader_id, is_correct
+from motif.tasks.grading.grader import forget_verdicts
+from motif.tasks.grading.judge import JUDGE
 
 Pair = tuple[str, str]  # prediction, gold
 Grader = Callable[[str, str], bool]
@@ -88,7 +91,7 @@ def row(name: str, pairs: Sequence[Pair], turns: int) -> None:
     ours, theirs, alike = [], [], 0
     for turn in range(turns):
         part = pairs[turn * size : (turn + 1) * size]
-        fast, one = timed(answers.is_correct, part)
+        fast, one = timed(is_correct, part)
         slow, other = timed(math_verify, part)
         ours.append(fast), theirs.append(slow)
         alike += sum(a == b for a, b in zip(one, other, strict=True))
@@ -101,26 +104,26 @@ def row(name: str, pairs: Sequence[Pair], turns: int) -> None:
 
 def anew() -> None:
     """Forget every verdict, and all that the process for algebra has read: a new one, its libraries loaded."""
-    answers._verdict.cache_clear()
-    answers.REFEREE.end()
-    answers.is_correct("\\sqrt{8}+q", "q+2\\sqrt{2}")
+    forget_verdicts()
+    JUDGE.end()
+    is_correct("\\sqrt{8}+q", "q+2\\sqrt{2}")
 
 
 def parts(pairs: Sequence[Pair]) -> None:
     """How many pairs need algebra, and what a verdict takes with and without."""
-    ask, asked = answers.REFEREE.ask, []
+    ask, asked = JUDGE.ask, []
 
-    def noted(prediction: str, gold: str) -> bool | None:
+    def noted(prediction: str, gold: str) -> Verdict:
         asked.append(gold)
         return ask(prediction, gold)
 
-    answers.REFEREE.ask = noted  # type: ignore[method-assign]
+    JUDGE.ask = noted  # type: ignore[method-assign]
     times: dict[bool, list[float]] = {True: [], False: []}
     for prediction, gold in pairs:
         before, started = len(asked), time.perf_counter()
-        answers.is_correct(prediction, gold)
+        is_correct(prediction, gold)
         times[len(asked) > before].append((time.perf_counter() - started) * 1000)
-    answers.REFEREE.ask = ask  # type: ignore[method-assign]
+    JUDGE.ask = ask  # type: ignore[method-assign]
     for algebra, taken in times.items():
         name = "with algebra" if algebra else "without"
         console.say(f"{len(taken)} {name}: {statistics.median(taken):.2f} ms ({min(taken):.2f} – {max(taken):.2f})")
@@ -139,10 +142,10 @@ def main() -> None:
     distinct = list(dict.fromkeys(pairs))
     chance.shuffle(distinct)
     integers = [(str(a), str(a if even else a + 3)) for a in chance.sample(range(10**6), 1000) for even in (0, 1)]
-    for grader in (answers.is_correct, math_verify):  # libraries are loaded before the clock starts
+    for grader in (is_correct, math_verify):  # libraries are loaded before the clock starts
         grader("\\sqrt{8}+q", "q+2\\sqrt{2}")
     console.say(
-        f"{platform.machine()}, {os.cpu_count()} cores, CPython {sys.version.split()[0]}, {answers.grader_id()}, "
+        f"{platform.machine()}, {os.cpu_count()} cores, CPython {sys.version.split()[0]}, {grader_id()}, "
         f"{len(distinct)} distinct pairs of {'MATH-500' if arguments.golds.exists() else 'made-up answers'}"
     )
     row("a typical mix", distinct, arguments.turns)

@@ -1,28 +1,24 @@
-"""Every group option, preset and sweep composes and builds; mistakes are one line."""
+"""Every group option, preset and sweep composes and builds."""
 
 import itertools
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.utils import get_object
 from omegaconf import OmegaConf, open_dict
 
-from motif import cli
+from motif import cli, hydra_private
 from motif.experiment import Experiment
 from motif.planning import Names
 from motif.reporting.arms import arms, confounded
 from motif.reporting.folders import Recorded
 from motif.runs.identity import check_name, identity_hash
 from motif.system import config as settings
-from motif.system.errors import UserError
 from motif.training.published import CHOICES
 from tests.support import ROOT
+from tests.support.experiments import composed, made
 
 GROUPS = ("model", "dataset", "reward", "episode", "algo", "generation", "tracking", "experiment")
 NEEDED = {("model", "local"): ["model.path=somewhere"], ("dataset", "local"): ["dataset.path=somewhere"]}
@@ -38,11 +34,6 @@ def hydra():
         yield
 
 
-def built(*overrides):
-    config = compose("config", overrides=["name=x", *overrides])
-    return settings.build(config), settings.resolved(config)
-
-
 NAMES = Names()  # which composes once for jobs that differ in plain values
 
 
@@ -55,10 +46,10 @@ def job_built(job):
 
 @pytest.mark.parametrize(("group", "option"), [(group, option) for group in GROUPS for option in options(group)])
 def test_every_option_of_every_group_builds(group, option):
-    experiment, plain = built(f"{group}={option}", *NEEDED.get((group, option), []))
-    assert isinstance(experiment, Experiment)
+    words = [f"{group}={option}", *NEEDED.get((group, option), [])]
+    assert isinstance(made(*words), Experiment)
     if group != "experiment":
-        assert plain[group]["name"] == option
+        assert composed(*words)[group]["name"] == option
 
 
 @pytest.mark.parametrize("option", [f"{group}={option}" for group in GROUPS for option in options(group)])
@@ -72,7 +63,7 @@ def expanded(sweep, *typed):
     """The jobs of `python train.py sweeps=SWEEP ...`, as the overrides that make them."""
     params = OmegaConf.load(ROOT / "sweeps" / f"{sweep}.yaml").hydra.sweeper.params
     words = [*(f"{key}={value}" for key, value in params.items()), f"sweeps={sweep}", *typed]
-    return BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(words), None)[0]
+    return hydra_private.jobs(words)
 
 
 SWEEPS = sorted(path.stem for path in (ROOT / "sweeps").glob("*.yaml"))
@@ -108,7 +99,7 @@ def test_jobs_share_a_folder_only_where_they_are_the_same_run():
         name, identity = NAMES.of(job), identity_hash(job_built(job)[1])
         assert check_name(name) and found.setdefault(name, identity) == identity
         assert own.setdefault((sweep, identity), name) == name
-    for sweep, job in dict(JOBS).items():  # the last job of each, composed as when it runs
+    for job in dict(JOBS).values():  # the last job of each, composed as when it runs
         assert name_and_identity(job) == (NAMES.of(job), identity_hash(job_built(job)[1]))
     for sweep in {sweep for sweep, _ in JOBS}:
         assert len({NAMES.of(job) for each, job in JOBS if each == sweep}) == len(expanded(sweep))
@@ -139,7 +130,7 @@ def test_whatever_changes_a_result_changes_the_name_and_what_changes_none_does_n
 
 def test_a_run_has_one_name_alone_and_as_a_job_of_a_sweep():
     typed = ["model.learning_rate=1e-3", "evaluation.before=false", "algo.k=4", "name=null", "~algo.trainer.beta"]
-    (job,) = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(typed), None)[0]
+    (job,) = hydra_private.jobs(typed)
     assert job != typed and name_and_identity(job) == name_and_identity(typed)
 
 
@@ -179,7 +170,7 @@ def test_the_arms_of_a_budget_get_the_same_tokens():
 
 def test_an_optimiser_sees_validation_questions_alone():
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
-    experiment, _ = built("sweeps=optuna", "model.learning_rate=3e-5", "algo.k=4")
+    experiment = made("sweeps=optuna", "model.learning_rate=3e-5", "algo.k=4")
     test = {question.id for question in experiment.dataset.test()}
     seen = experiment.evaluation.of(experiment.dataset)
     assert seen and not test & {question.id for question in seen}
@@ -210,110 +201,3 @@ def test_a_launcher_composes_and_its_keys_are_the_plugins(launcher):
     assert get_object(chosen._target_)
     file = OmegaConf.load(ROOT / "conf/hydra/launcher" / f"{launcher}.yaml")
     assert set(file) == set(chosen), "a key of the plugin's is missing here, or the other way round"
-
-
-def test_the_choices_reach_each_other():
-    experiment, _ = built("rounds=4", "model=local", "model.path=x", "algo=grpo")
-    assert experiment.episode.rounds == 4
-    assert experiment.episode.prompts.wording == "full"
-    assert experiment.algo.trainer["learning_rate"] == experiment.model.learning_rate
-    assert experiment.evaluated_rounds() == [1, 4]
-
-
-def test_the_tiny_model_follows_the_settings_of_the_chain():
-    experiment, _ = built("dataset.modulus=7", "dataset.longest=5")
-    assert experiment.model.task().modulus == 7 and experiment.model.longest == 5
-
-
-@pytest.mark.parametrize(
-    ("override", "words"),
-    [
-        (
-            "rounds=0",
-            "rounds must be a whole number of at least 1, got 0|rounds must be a whole number from 1 to 100, got 0",
-        ),
-        ("rounds=abc", "rounds must be .*got 'abc'"),
-        ("rounds=1.5", "rounds must be .*got 1.5"),
-        ("seed=-1", "seed must be"),
-        ("algo.m=1", "algo.m must be a whole number of at least 2, got 1"),
-        ("algo.k=0", "algo.k must be"),
-        ("episode.temperature=-1", "temperature must be"),
-        ("episode.carry.missing=all", "episode.carry.missing must be one of none, tail, whole, got 'all'"),
-        ("episode.prompts.answer='a b'", "episode.prompts.answer must be"),
-        ("reward.weights.format=.nan", "reward.weights.format must be"),
-        ("+reward.weights.length=1", "reward.weights must name each of"),
-        ("+algo.kk=3", "unknown key algo.kk"),
-        ("+episode.carry.token=3", "unknown key episode.carry.token, did you mean tokens"),
-        ("+reward.reply.format.strict=true", "unknown key reward.reply.format.strict"),
-        ("+seeed=7", "unknown key seeed, did you mean seed"),
-        ("model=local", "model.path"),
-        ("dataset.modulus=1", "dataset.modulus must be"),
-        ("dataset.path=x", "dataset.path is not for dataset=chain"),
-        ("evaluation.questions=0", "evaluation.questions must be"),
-        ("checkpoint.every=0", "checkpoint.every must be"),
-        ("record.questions=-1", "record.questions must be"),
-        ("tracking.mode=loud", "tracking.mode must be one of"),
-        ("generation.cache_gib=0", "generation.cache_gib must be"),
-        ("guard.tolerance=0", "guard.tolerance must be"),
-        ("budget.tokens=0", "budget.tokens must be"),
-        ("+budget.token=9", "unknown key budget.token, did you mean tokens"),
-        ("budget.on=steps", "budget.on must be one of tokens, responses, questions, seconds"),
-        ("guard=3", "guard must be a group of settings"),
-        ("overwrite=maybe", "overwrite must be true or false"),
-        ("preflight=maybe", "preflight must be true or false"),
-        ("name=a/b", "name must be"),
-        ("name=../x", "name must be"),
-        ("episode.rounds=5", "episode.rounds is set by rounds"),
-        ("model._target_=motif.policies.tiny.Nothing", "model._target_"),
-        ("model.useful_replies=2", "model.useful_replies"),
-        ("seed=${nothing}", "nothing"),
-        ("checkpoint=3", "checkpoint must be a group of settings"),
-        ("algo.trainer=3", "algo.trainer must be a group of settings"),
-        ("episode.later=x", "episode.later must be a group of settings"),
-        ("reward.weights=1", "reward.weights must be a group of settings"),
-    ],
-)
-def test_a_bad_value_is_refused_by_name_before_anything_is_loaded(override, words):
-    with pytest.raises(UserError, match=words) as error:
-        built(override) if not override.startswith("name=") else settings.build(compose("config", overrides=[override]))
-    assert "\n" not in str(error.value)
-
-
-def command(*arguments, cwd=ROOT):
-    call = [sys.executable, str(ROOT / "train.py"), *arguments]
-    return subprocess.run(call, capture_output=True, text=True, cwd=cwd, timeout=100)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["rounds=abc"], "rounds must be"),
-        (["seeed=7"], "seeed"),
-        (["algo=grop"], "grop"),
-        (["algo.kk=3"], "kk"),
-        (["dataset=chain", "dataset.longest=99"], "dataset.longest must be"),
-    ],
-)
-def test_a_mistake_on_the_command_line_is_a_short_message_a_status_and_no_traceback(arguments, words, tmp_path):
-    done = command(*arguments, cwd=tmp_path)
-    said = done.stdout + done.stderr
-    assert done.returncode == 1 and words in said and "Traceback" not in said
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_typo_in_a_preset_is_named(tmp_path):
-    (tmp_path / "experiment").mkdir()
-    (tmp_path / "experiment" / "mine.yaml").write_text("# @package _global_\nseeed: 7\n")
-    done = command("experiment=mine", f"hydra.searchpath=[file://{tmp_path}]", cwd=tmp_path)
-    assert done.returncode == 1 and "unknown key seeed" in done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_help_and_the_composed_configuration_are_shown_without_heavy_imports(tmp_path):
-    assert "python train.py rounds=3 algo=motif" in command("--help", cwd=tmp_path).stdout
-    assert "rounds: 2" in command("rounds=2", "--cfg", "job", cwd=tmp_path).stdout
-    probe = "import sys; sys.argv = ['train.py', '--cfg', 'job']; sys.path.insert(0, '.'); import train\n"
-    probe += "heavy = {'torch', 'transformers', 'trl', 'datasets', 'wandb'}\n"
-    probe += "try:\n train.main()\nfinally:\n print('HEAVY', sorted(heavy & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, cwd=ROOT, timeout=100)
-    assert "HEAVY []" in done.stdout

@@ -45,7 +45,7 @@ def nodes(tree):
 
 
 def test_a_reward_is_one_function_and_one_yaml(written):
-    _, trees = written("reward=brief", "algo=grpo", "algo.m=4", "dataset.shortest=4")
+    _, trees = written("reward=brief", "algo=grpo", "algo.questions=4")
     trained = [node for tree in trees for node in nodes(tree) if "values" in node]
     assert {node["values"]["brief"] for node in trained} == {0.0, 1.0}
     assert all(node["values"]["brief"] == ("no_answer" not in node["events"]) for node in trained)

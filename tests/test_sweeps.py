@@ -224,14 +224,12 @@ def test_a_job_that_is_killed_ends_no_other_and_goes_on_as_the_same_run_of_wandb
     assert told == [json.loads((first / "run.json").read_text())["id"]] * 2
 
 
-@pytest.mark.slow
-def test_a_run_that_another_process_works_on_is_left_alone(tmp_path):
+def test_a_run_that_another_process_works_on_is_left_alone(tmp_path, forks):
     with Lock(Run(tmp_path / "outputs/mine").lock):
-        code, said = run(tmp_path, *sweep("name=mine", "seed=0"))
-        assert code == 0 and f"pid {os.getpid()}" in said and "left alone" in said and "1 running elsewhere" in said, (
-            said
-        )
-        code, said = run(tmp_path, str(ROOT / "train.py"), *SMALL, "name=mine")
+        code, said = forks.train(tmp_path, "-m", *SMALL, "name=mine", "seed=0").wait()
+        left = f"pid {os.getpid()}" in said and "left alone" in said and "1 running elsewhere" in said
+        assert code == 0 and left, said
+        code, said = forks.train(tmp_path, *SMALL, "name=mine").wait()
         assert code == 1 and said.count("error: ") == 1 and f"pid {os.getpid()}" in said and "Traceback" not in said
     assert not (tmp_path / "outputs/mine").exists()
 

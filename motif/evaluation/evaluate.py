@@ -1,6 +1,6 @@
 """Measuring a policy on questions it was not trained on: one record a question, kept as it is made.
 
-An interrupted evaluation goes on where it was, a finished one is read. What the records come to is for `scores`.
+An interrupted evaluation goes on where it was, a finished one is read. What the records come to is for `results`.
 """
 
 import json
@@ -19,7 +19,7 @@ from motif.system import processes
 from motif.system.console import Report
 from motif.system.errors import UserError, number, of_kind, one_of, shown, whole
 from motif.system.files import append
-from motif.tasks.grading.answers import is_correct_strictly
+from motif.tasks.grading import is_correct_strictly
 from motif.tasks.questions import Dataset, Question
 
 RECORD = {"id", "question", "gold", "facts", "samples"}  # keys that whoever reads records needs

@@ -12,7 +12,7 @@ from motif.rounds.carry import Summary, Turn
 from motif.rounds.prompts import Conversation, Prompts
 from motif.rounds.replies import Generate, Reply, Sampling, draw_key
 from motif.system.errors import UserError, of_kind, one_of, shown, whole
-from motif.tasks.grading.answers import final_answer, verdict
+from motif.tasks.grading import Verdict, final_answer, verdict
 from motif.tasks.questions import Question
 
 MOST = 100  # rounds of an episode: trees are read and written from the root down, one inside the other
@@ -252,6 +252,6 @@ def grade(trees: Sequence[Tree]) -> None:
             node.prediction = final_answer(node.reply.text, tag=None)
             if node.prediction is None and tree.question.unboxed:
                 node.prediction = node.answer or None
-            found = verdict(node.prediction, tree.question.gold) if node.prediction is not None else False
-            node.correct = found is True
-            node.events += ("grader_gave_up",) * (found is None)
+            found = verdict(node.prediction, tree.question.gold) if node.prediction is not None else Verdict.WRONG
+            node.correct = found is Verdict.RIGHT
+            node.events += ("grader_gave_up",) * (found is Verdict.UNDECIDED)

@@ -1,0 +1,15 @@
+"""Tasks: questions with gold answers, and whether an answer is right.
+
+    questions  what a question and a data set are, and when two questions are the same
+    corpus     data sets of rows, from the hub or from files
+    tables     reads rows: files, folders, the hub
+    chain      the embedded task, arithmetic that does not fit into one reply
+    grading/   whether an answer is right
+
+A new data set is a YAML in conf/dataset; a new kind of task is an object with the methods of `Dataset`.
+"""
+
+from motif.tasks.corpus import Corpus
+from motif.tasks.questions import Dataset, Question
+
+__all__ = ["Corpus", "Dataset", "Question"]

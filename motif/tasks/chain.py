@@ -1,8 +1,8 @@
 """The chain task: arithmetic that does not fit into one reply.
 
-`9a-5b*8c+7` reads: start at 9, then step a takes 5 away, step b multiplies by 8, step c adds 7, everything modulo 10
-and strictly from left to right. A reply that writes its steps down has room for about four, so a long chain can only
-be finished by handing the place and value reached to the next round.
+`9a-5b*8c+7` reads: start at 9, then step a takes 5 away, step b multiplies by 8, step c adds 7. All is modulo 10 and
+from left to right. A reply that writes its steps down has room for about four. So a long chain can be finished only
+where each reply carries the step and the value that it reached over to the next round.
 """
 
 import hashlib
@@ -10,14 +10,16 @@ import random
 import string
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from motif.system.errors import UserError, whole
 from motif.tasks.questions import Question, question_id
 
 STEPS_A_ROUND = 4  # that a reply has room for
-MOST = 1_000_000  # questions of a split
-STEPS = {"+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b}
-SHARES = {"test": range(0, 1), "validation": range(1, 2), "train": range(2, 10)}  # tenths of all possible chains
+LARGEST_SPLIT = 1_000_000  # questions
+TRIES = 1000  # at a chain of some length that belongs to the split
+OPERATIONS = {"+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b}
+TENTHS = {"test": range(0, 1), "validation": range(1, 2), "train": range(2, 10)}  # of all possible chains
 
 
 @dataclass(frozen=True)
@@ -25,9 +27,15 @@ class Chain:
     """Chains of `shortest` to `longest` labelled operations, every length equally often, drawn from `seed`.
 
     A chain belongs to train, validation or test by a hash of its own text, so the three are disjoint for any seed,
-    size and length. `facts` hold the `length`, the `states` after each step, such as `['a4', 'b2', 'c9']`, and as
-    `progress` those that rounds which do what they have room for hand over.
-    `tokens_per_round` is the window the task is made for; `path` stays None, for chains are made and not read.
+    size and length. `facts` hold the `length`; the `states` after each step, such as `['a4', 'b2', 'c9']`; and as
+    `progress` the states that rounds carry over which do as many steps as they have room for.
+
+    Attributes:
+        tokens_per_round: the number of new tokens a round that the task is made for.
+        path: None always; chains are made and not read.
+
+    Raises:
+        UserError: where a setting is none that chains can be made with.
     """
 
     name: str = "chain"
@@ -48,12 +56,12 @@ class Chain:
         whole("dataset.longest", self.longest, at_least=self.shortest, at_most=len(string.ascii_lowercase))
         whole("dataset.modulus", self.modulus, at_least=2, at_most=100)
         for size in ("train_size", "validation_size", "test_size", "tokens_per_round"):
-            whole(f"dataset.{size}", getattr(self, size), at_most=MOST)
+            whole(f"dataset.{size}", getattr(self, size), at_most=LARGEST_SPLIT)
         whole("dataset.seed", self.seed, at_least=0)
         if self.path is not None:
             raise UserError(f"dataset.path is not for dataset=chain, which is made from a seed, got {self.path!r}")
-        if not isinstance(self.operations, str) or not self.operations or set(self.operations) - set(STEPS):
-            raise UserError(f"dataset.operations must be made of {' '.join(STEPS)}, got {self.operations!r}")
+        if not isinstance(self.operations, str) or not self.operations or set(self.operations) - set(OPERATIONS):
+            raise UserError(f"dataset.operations must be made of {' '.join(OPERATIONS)}, got {self.operations!r}")
 
     def train(self) -> list[Question]:
         return self._distinct("train", self.train_size)
@@ -71,48 +79,50 @@ class Chain:
         """
         source = random.Random(f"{seed}/{split}")
         lengths = range(self.shortest, self.longest + 1)
-        found = True
-        while found:
-            found = False
-            for length in lengths:
-                for _ in range(1000):
-                    text, states = self._chain(source, length)
-                    if int(hashlib.sha256(text.encode()).hexdigest(), 16) % 10 in SHARES[split]:
-                        progress = [*states[STEPS_A_ROUND - 1 : -1 : STEPS_A_ROUND], states[-1]]
-                        facts = {"length": length, "states": states, "progress": progress}
-                        yield Question(question_id(self.name, text), text, states[-1][1:], facts)
-                        found = True
-                        break
+        while True:
+            questions = [question for length in lengths if (question := self._draw(source, split, length))]
+            if not questions:
+                return
+            yield from questions
+
+    def _draw(self, source: random.Random, split: str, length: int) -> Question | None:
+        """A chain of `length` steps that belongs to `split`; None where no try gave one."""
+        for _ in range(TRIES):
+            text, states = self._chain(source, length)
+            if int(hashlib.sha256(text.encode()).hexdigest(), 16) % 10 in TENTHS[split]:
+                progress = [*states[STEPS_A_ROUND - 1 : -1 : STEPS_A_ROUND], states[-1]]
+                facts = {"length": length, "states": states, "progress": progress}
+                return Question(question_id(self.name, text), text, states[-1][1:], facts)
+        return None
 
     def _distinct(self, split: str, size: int) -> list[Question]:
-        found: dict[str, Question] = {}
-        for tries, question in enumerate(self.draws(split, self.seed)):
-            found.setdefault(question.id, question)
-            if len(found) == size:
-                return list(found.values())
-            if tries > 20 * size + 1000:
-                break
+        by_id: dict[str, Question] = {}
+        for question in islice(self.draws(split, self.seed), 20 * size + 1000):
+            by_id.setdefault(question.id, question)
+            if len(by_id) == size:
+                return list(by_id.values())
         raise UserError(
-            f"dataset.{split}_size={size} is more than the {len(found)} distinct chains found with these settings; "
+            f"dataset.{split}_size={size} is more than the {len(by_id)} distinct chains found with these settings; "
             "lower it or allow longer chains"
         )
 
     def _chain(self, source: random.Random, length: int) -> tuple[str, list[str]]:
+        """The text of a chain, and the state after each of its steps."""
         value = source.randrange(self.modulus)
         text, states = str(value), []
         for label in string.ascii_lowercase[:length]:
             operation, operand = source.choice(self.operations), source.randrange(1, self.modulus)
-            value = STEPS[operation](value, operand) % self.modulus
+            value = OPERATIONS[operation](value, operand) % self.modulus
             text += f"{label}{operation}{operand}"
             states.append(f"{label}{value}")
         return text, states
 
 
-def written_step(question: Question, place: int) -> str:
-    """Step `place` (from 0) of a chain as a policy that shows its work writes it: `a9-5=4;`."""
+def written_step(question: Question, step: int) -> str:
+    """Step `step` (from 0) of a chain as a policy that shows its work writes it: `a9-5=4;`."""
     states, text = question.facts["states"], question.text
-    label = states[place][0]
-    begin = text.index(label)
-    end = text.index(states[place + 1][0]) if place + 1 < len(states) else len(text)
-    before = states[place - 1][1:] if place else text[:begin]
-    return f"{label}{before}{text[begin + 1 : end]}={states[place][1:]};"
+    label = states[step][0]
+    start = text.index(label)
+    end = text.index(states[step + 1][0]) if step + 1 < len(states) else len(text)
+    before = states[step - 1][1:] if step else text[:start]
+    return f"{label}{before}{text[start + 1 : end]}={states[step][1:]};"

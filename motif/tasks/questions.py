@@ -1,7 +1,7 @@
-"""Questions: what a data set hands to the rest of the suite.
+"""Questions: what a data set gives to the rest of the suite.
 
 A data set is an object with `name`, `tokens_per_round`, `trainable` and three methods `train`, `validation`, `test`,
-each of which returns questions. What makes two questions the same one is said here, too. Nothing here knows how a
+each of which returns questions. This module also says when two questions are the same one. It does not know how a
 reply is graded or what it is worth.
 """
 
@@ -15,11 +15,15 @@ from typing import Any, Protocol, runtime_checkable
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question: `text` as the policy reads it, the `gold` answer, `facts` that split results or feed probes.
+    """One question of a data set.
 
-    Where a task knows what a round should hand over, `facts["progress"]` has it by round, the last for all that follow.
-    `id` is stable: it depends on the data set's name and the text alone, so that two runs can be compared by item.
-    `unboxed` says that where a last reply holds no box, the text of its answer tag counts as its answer.
+    Attributes:
+        id: depends on the data set's name and the text alone, so that two runs can be compared question by question.
+        text: the question as the policy reads it.
+        gold: the right answer.
+        facts: what splits results or feeds probes. Where a task knows what a round should carry over,
+            `facts["progress"]` has it by round, the last one for all rounds that follow.
+        unboxed: whether the text of the answer tag counts as the answer where a last reply holds no box.
     """
 
     id: str
@@ -31,10 +35,12 @@ class Question:
 
 @runtime_checkable
 class Dataset(Protocol):
-    """What the suite asks of a data set.
+    """What the suite asks of a data set. To build one costs nothing; the methods load it.
 
-    Where `trainable` is false the set is for evaluation alone: `train` and `validation` raise a `UserError`.
-    `tokens_per_round` is the window that suits the task. Loading is left to the methods, building costs nothing.
+    Attributes:
+        name: stands in ids of questions, in results and in names of runs.
+        tokens_per_round: the number of new tokens a round that suits the task.
+        trainable: where it is false the set is for evaluation alone, and `train` and `validation` raise a `UserError`.
     """
 
     @property
@@ -61,17 +67,17 @@ def question_id(dataset: str, text: str) -> str:
 def normalised(text: str) -> str:
     """`text` without what a copy of a question may change: case, spaces, LaTeX spacing and dollars, punctuation.
 
-    Operators, digits, decimal points, signs and `!` stay, so `9-5`, `9+5` and `95` remain different. The division
-    into train and validation hangs on this, so a change here moves questions from one to the other.
+    Operators, digits, decimal points, signs and `!` stay, so `9-5`, `9+5` and `95` remain different. The division of a
+    data set into train and validation depends on this, so a change here moves questions from one to the other.
     """
-    text = text.lower().translate(_TYPED)
-    for pattern, replacement in _FOLDS:
+    text = text.lower().translate(TYPESETTING)
+    for pattern, replacement in NORMALISING:
         text = pattern.sub(replacement, text)
     return text.strip()
 
 
-_TYPED = str.maketrans({"’": "'", "‘": "'", "“": None, "”": None, '"': None, "–": "-", "—": "-", "−": "-"})
-_FOLDS = [
+TYPESETTING = str.maketrans({"’": "'", "‘": "'", "“": None, "”": None, '"': None, "–": "-", "—": "-", "−": "-"})
+NORMALISING = [
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         (r"\\[dt]frac(?![a-z])", r"\\frac"),
@@ -80,20 +86,20 @@ _FOLDS = [
         (r"\\(?:quad|qquad|displaystyle)(?![a-z])|\\[()\[\] ]|[$~]", " "),
         (r"(?<=\d),(?=\d{3}(?!\d))", ""),  # thousands
         (r"[,;:?]|\.(?!\d)", " "),
-        (r"\s*([^\w\s])\s*", r"\1"),  # no spaces about symbols
+        (r"\s*([^\w\s])\s*", r"\1"),  # no spaces beside symbols
         (r"\s+", " "),
     )
 ]
 
 
 def without(questions: Iterable[Question], others: Iterable[Question]) -> tuple[list[Question], list[Question]]:
-    """`questions` in two lists: those that are not among `others`, and those that are, by their normalised text."""
-    known = {normalised(other.text) for other in others}
-    kept: list[Question] = []
-    dropped: list[Question] = []
+    """Two lists: the `questions` that are not among `others`, and those that are, by their normalised text."""
+    others_texts = {normalised(other.text) for other in others}
+    new: list[Question] = []
+    repeated: list[Question] = []
     for question in questions:
-        (dropped if normalised(question.text) in known else kept).append(question)
-    return kept, dropped
+        (repeated if normalised(question.text) in others_texts else new).append(question)
+    return new, repeated
 
 
 def fingerprint(questions: Iterable[Question]) -> str:

@@ -10,7 +10,10 @@ import time
 
 import pytest
 
-SMALL = ["experiment=smoke", "name=run", "evaluation.questions=8", "algo.m=2", "checkpoint.every=2", "tracking=none"]
+SMALL = [
+    *("experiment=smoke", "name=run", "algo=grpo", "rounds=1", "algo.m=2", "checkpoint.every=2", "tracking=none"),
+    *("evaluation.questions=4", "evaluation.batch=2"),
+]
 
 
 @pytest.fixture
@@ -40,7 +43,6 @@ def steps(run):
     return [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.slow
 def test_a_checkpoint_that_does_not_fit_leaves_the_one_before_and_the_same_command_continues(tmp_path, train):
     run = tmp_path / "outputs/run"
     status, said = train("algo.steps=2").wait()
@@ -61,10 +63,9 @@ def test_a_checkpoint_that_does_not_fit_leaves_the_one_before_and_the_same_comma
     assert status == 0 and steps(run) == [1, 2, 3, 4], said
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("file", ["metrics.jsonl", "episodes.jsonl.gz"])
+@pytest.mark.parametrize("file", ["metrics.jsonl", pytest.param("episodes.jsonl.gz", marks=pytest.mark.slow)])
 def test_records_on_a_full_device_are_a_line_and_the_same_command_continues(tmp_path, train, file):
-    process, run = train("algo.steps=14"), tmp_path / "outputs/run"
+    process, run = train("algo.steps=20"), tmp_path / "outputs/run"
     until_step(run, 3)
     (run / "full").symlink_to("/dev/full")
     os.link(run / file, run / "kept")
@@ -72,8 +73,8 @@ def test_records_on_a_full_device_are_a_line_and_the_same_command_continues(tmp_
     line = refused(process)
     assert re.search(r"outputs/run cannot be written: No space left on device \(.* free\); make room", line)
     os.replace(run / "kept", run / file)
-    status, said = train("algo.steps=14").wait()
-    assert status == 0 and steps(run) == list(range(1, 15)), said
+    status, said = train("algo.steps=20").wait()
+    assert status == 0 and steps(run) == list(range(1, 21)), said
 
 
 @pytest.mark.slow
@@ -89,7 +90,6 @@ def test_an_evaluation_on_a_full_device_is_a_line_and_the_same_command_continues
     assert status == 0 and steps(run) == [1, 2, 3, 4], said
 
 
-@pytest.mark.slow
 def test_a_disk_that_fills_up_is_a_line_and_after_making_room_the_same_command_continues(tmp_path, train):
     disk = tmp_path / "outputs"
     disk.mkdir()
@@ -109,7 +109,6 @@ def test_a_disk_that_fills_up_is_a_line_and_after_making_room_the_same_command_c
         subprocess.check_call(["umount", "-l", disk])
 
 
-@pytest.mark.slow
 def test_a_folder_that_is_taken_away_is_a_line_and_no_other_is_made_in_its_place(tmp_path, train):
     process, run = train("algo.steps=200"), tmp_path / "outputs/run"
     until_step(run, 3)
@@ -124,7 +123,6 @@ def test_a_folder_that_is_taken_away_is_a_line_and_no_other_is_made_in_its_place
     assert steps(run) == list(range(1, len(steps(run)) + 1))
 
 
-@pytest.mark.slow
 def test_a_read_only_place_is_a_line(tmp_path, train):
     disk = tmp_path / "outputs"
     disk.mkdir()

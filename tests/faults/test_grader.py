@@ -13,12 +13,11 @@ from motif.policies.tiny import Tiny
 from motif.rounds.replies import Reply
 from motif.runs.folder import Run
 from motif.tasks.grading import judge
-from motif.tasks.grading.answers import _verdict, is_correct
-from motif.tasks.grading.judge import REFEREE, NoJudge
+from motif.tasks.grading.grader import forget_verdicts, is_correct
+from motif.tasks.grading.judge import JUDGE, NoJudge
 from motif.tasks.questions import Question
 from tests.support.toys import good
-from tests.training import test_trainer as test_training
-from tests.training.test_trainer import MOTIF, episodes, run_training, small, weights, without_times
+from tests.support.training import motif, result, run_training
 
 GOLD = "x^2+2x+1"
 SAME, OTHER = ["(x+1)^2", "1+2x+x^2", "(1+x)(x+1)"], ["(x+2)^2", "x^2+1", "2x+1"]
@@ -27,10 +26,10 @@ SAME, OTHER = ["(x+1)^2", "1+2x+x^2", "(1+x)(x+1)"], ["(x+2)^2", "x^2+1", "2x+1"
 @pytest.fixture(autouse=True)
 def fresh():
     """Every answer is asked for, and the judge is one of this test."""
-    _verdict.cache_clear()
-    REFEREE.end()
+    forget_verdicts()
+    JUDGE.end()
     yield
-    REFEREE.end()
+    JUDGE.end()
 
 
 def children(pid):
@@ -45,7 +44,7 @@ def kill(pid, number=signal.SIGKILL):
 
 def the_judge():
     is_correct("y+1", "1+y")
-    return REFEREE.process.pid
+    return JUDGE.process.pid
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -55,7 +54,7 @@ def test_a_judges_child_that_is_killed_is_replaced_and_the_verdict_stands(number
         (child,) = children(judge)
         kill(child, number)
         assert is_correct(f"(x+{place})^2", f"x^2+{2 * place}x+{place**2}")
-    assert REFEREE.process.pid == judge
+    assert JUDGE.process.pid == judge
 
 
 def test_a_judges_child_that_is_killed_at_its_question_is_asked_once_more():
@@ -63,7 +62,7 @@ def test_a_judges_child_that_is_killed_at_its_question_is_asked_once_more():
     (child,) = children(judge)
     kill(child, signal.SIGSTOP)
     threading.Timer(0.3, kill, (child,)).start()
-    assert is_correct("(x+1)^2", GOLD) and REFEREE.process.pid == judge
+    assert is_correct("(x+1)^2", GOLD) and JUDGE.process.pid == judge
 
 
 @pytest.fixture
@@ -71,16 +70,16 @@ def deadly(monkeypatch):
     """Kills the first so many judges as they start; returns their numbers."""
 
     def call(count, number=signal.SIGKILL):
-        begun, killed = judge.begun, []
+        start, killed = judge.start_process, []
 
         def dying():
-            process = begun()
+            process = start()
             if len(killed) < count:
                 killed.append(process.pid)
                 kill(process.pid, number)
             return process
 
-        monkeypatch.setattr(judge, "begun", dying)
+        monkeypatch.setattr(judge, "start_process", dying)
         return killed
 
     return call
@@ -90,14 +89,14 @@ def deadly(monkeypatch):
 def test_a_judge_that_is_killed_as_it_starts_is_started_again(deadly, number):
     killed = deadly(judge.STARTS - 1, number)
     assert is_correct("(x+1)^2", GOLD) and len(killed) == judge.STARTS - 1
-    assert REFEREE.process.pid not in killed
+    assert JUDGE.process.pid not in killed
 
 
 def test_judges_that_are_all_killed_as_they_start_are_one_line_and_no_verdict(deadly):
     killed = deadly(1000)
     with pytest.raises(NoJudge, match=r"was killed 3 times as it started; .* memory is short$"):
         is_correct("(x+1)^2", GOLD)
-    assert len(killed) == judge.STARTS and REFEREE.process is None
+    assert len(killed) == judge.STARTS and JUDGE.process is None
 
 
 def test_one_that_is_interrupted_as_it_starts_is_no_judge_of_the_next_question(monkeypatch):
@@ -105,10 +104,10 @@ def test_one_that_is_interrupted_as_it_starts_is_no_judge_of_the_next_question(m
         heard = []
 
         def interrupted(*_):
-            heard.append(REFEREE.process)
+            heard.append(JUDGE.process)
             raise KeyboardInterrupt
 
-        patch.setattr(REFEREE, "heard", interrupted)
+        patch.setattr(judge, "read_line", interrupted)
         with pytest.raises(KeyboardInterrupt):
             is_correct("(x+1)^2", GOLD)
     assert heard[0].poll() is not None and is_correct("(x+1)^2", GOLD)
@@ -130,39 +129,25 @@ def planted(policy, seen):
     return generate
 
 
-class Algebra:
-    """Stands for the chain task: questions whose gold is a formula."""
-
-    def __init__(self, **_):
-        pass
-
-    def train(self):
-        return [Question(f"q{n}", f"{n}a-5b*8", GOLD) for n in range(16)]
+def trained(folder, **settings):
+    """A training on questions whose gold is a formula, as far as `folder` has not done it."""
+    policy = Tiny().load()
+    asked = [Question(f"q{n}", f"{n}a-5b*8", GOLD) for n in range(16)]
+    run = run_training(policy, motif(), folder, planted(policy, Counter()), asked=asked, **settings)
+    return policy, run
 
 
-@pytest.fixture
-def trained(monkeypatch):
-    monkeypatch.setattr(test_training, "Chain", Algebra)
-
-    def call(folder, **settings):
-        policy = Tiny().load()
-        generate = planted(policy, Counter())
-        return policy, run_training(policy, small(MOTIF, steps=3, k=2), folder, generate, **settings)
-
-    return call
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("whom", ["judge", "child"])
-def test_workers_that_are_killed_in_a_training_change_no_reward(tmp_path, trained, whom):
-    whole, undisturbed = trained(tmp_path / "whole")
-    assert {line["train/accuracy"] for line in undisturbed.metrics()} == {0.5}
-    _verdict.cache_clear()
+@pytest.mark.program
+@pytest.mark.parametrize("whom", ["judge", pytest.param("child", marks=pytest.mark.slow)])
+def test_workers_that_are_killed_in_a_training_change_no_reward(tmp_path, whom):
+    whole = result(*trained(tmp_path / "whole"))
+    assert {line["train/accuracy"] for line in whole["metrics"]} == {0.5}
+    forget_verdicts()
     killed, over = Counter(), threading.Event()
 
     def killer():
         while not over.wait(0.1):
-            if process := REFEREE.process:
+            if process := JUDGE.process:
                 for pid in [process.pid] if whom == "judge" else children(process.pid):
                     kill(pid)
                     killed[pid] += 1
@@ -171,24 +156,25 @@ def test_workers_that_are_killed_in_a_training_change_no_reward(tmp_path, traine
     thread = threading.Thread(target=killer)
     thread.start()
     try:
-        policy, run = trained(tmp_path / "run")
+        found = result(*trained(tmp_path / "run"))
     finally:
         over.set()
         thread.join()
-    assert killed and weights(policy) == weights(whole)
-    assert without_times(run) == without_times(undisturbed) and episodes(run) == episodes(undisturbed)
+    assert killed and found == whole
 
 
-@pytest.mark.slow
-def test_nobody_to_grade_is_a_line_with_a_checkpoint_and_the_same_command_continues(tmp_path, trained, monkeypatch):
+@pytest.mark.program
+def test_nobody_to_grade_is_a_line_with_a_checkpoint_and_the_same_command_continues(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
 
         def at_step(step, *_):
             if step == 1:
-                REFEREE.end()
+                JUDGE.end()
                 patch.setattr("sys.executable", "/bin/false")
 
-        with pytest.raises(NoJudge, match=r"does not start; try: python -m motif\.judge .* from step 1$") as error:
+        with pytest.raises(
+            NoJudge, match=r"does not start; try: python -m motif\.tasks\.grading\.algebra .* from step 1$"
+        ) as error:
             trained(tmp_path / "run", report=at_step)
     assert "\n" not in str(error.value) and Run(tmp_path / "run").checkpoint().step == 1
     _, run = trained(tmp_path / "run")

@@ -192,10 +192,15 @@ def test_a_training_without_hub_and_cache_is_one_line_and_leaves_nothing(tmp_pat
     assert not (tmp_path / "outputs/run").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.program
 def test_a_data_set_that_is_cached_needs_no_hub(data_hub, read):
     assert read(data_hub.url) == "rows 50"
     assert read(DEAD) == "rows 50"
+
+
+@pytest.mark.slow
+def test_a_data_set_that_is_cached_is_read_offline_and_of_another_revision_one_line_says_how_to_go_on(data_hub, read):
+    assert read(data_hub.url) == "rows 50"
     assert read(data_hub.url, HF_HUB_OFFLINE="1") == "rows 50"
     said = read(DEAD, "d" * 40)
     assert said.startswith("error: dataset=toy: ") and said.endswith(REMEDY)

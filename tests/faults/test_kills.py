@@ -16,7 +16,6 @@ SHORT = ["name=run", "tracking=none", f"algo.steps={2 * N}", "algo.questions=2",
 SHORT += ["evaluation.questions=8"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("algo", ["grpo", "motif"])
 def test_2n_steps_and_n_steps_sigkill_and_the_rest_are_the_same_in_every_bit(tmp_path, forks, algo):
     for name in ("calm", "killed"):

@@ -120,50 +120,48 @@ def test_durations_are_short(seconds, words):
     assert duration(seconds) == words
 
 
-SMALL = ["experiment=smoke", "algo.m=2", "evaluation.questions=8", "tracking=none", "checkpoint.every=1"]
+SMALL = [
+    *("experiment=smoke", "algo.m=2", "evaluation.questions=4", "evaluation.rounds=[3]", "tracking=none"),
+    "checkpoint.every=1",
+]
 
 
-def sweep(folder, *arguments, **options):
-    call = [sys.executable, str(ROOT / "train.py"), "-m", *SMALL, *arguments]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "cwd": folder}
-    return subprocess.Popen(call, **pipes, **options)
+@pytest.fixture
+def sweep(forks, tmp_path):
+    """Begins a sweep in the test's folder, whose jobs are run in turn in its process."""
+    return lambda *words: forks.train(tmp_path, "-m", *SMALL, *words)
 
 
-@pytest.mark.slow
-def test_a_failing_job_stops_no_other_and_the_same_command_skips_what_is_finished(tmp_path):
-    process = sweep(tmp_path, "algo=grpo", "algo.questions=2,3", "algo.micro_batch=4")  # 6 rows are not 4 times any
-    said, _ = process.communicate(timeout=200)
-    assert process.returncode == 1 and "Traceback" not in said
+def test_a_failing_job_stops_no_other_and_the_same_command_skips_what_is_finished(tmp_path, sweep):
+    words = ("algo=grpo", "algo.steps=1", "algo.questions=2,3", "algo.micro_batch=4")  # 6 rows are not 4 times any
+    status, said = sweep(*words).wait()
+    assert status == 1 and "Traceback" not in said
     assert "1 done" in said and "1 failed" in said and "algo.micro_batch=4" in said and "this one alone" in said
     (summary,) = (tmp_path / "outputs").glob("*/summary.json")
     before = summary.stat().st_mtime_ns
-    process = sweep(tmp_path, "algo=grpo", "algo.questions=2,3", "algo.micro_batch=4")
-    said, _ = process.communicate(timeout=200)
-    assert process.returncode == 1 and "1 skipped" in said and summary.stat().st_mtime_ns == before
+    status, said = sweep(*words).wait()
+    assert status == 1 and "1 skipped" in said and summary.stat().st_mtime_ns == before
 
 
-@pytest.mark.slow
-def test_a_sweep_that_is_killed_and_asked_for_again_redoes_nothing_that_was_finished(tmp_path):
-    arguments = ("algo=grpo,motif", "seed=0", "algo.steps=12")
-    process = sweep(tmp_path, *arguments)
+def test_a_sweep_that_is_killed_and_asked_for_again_redoes_nothing_that_was_finished(tmp_path, sweep, forks):
+    words = ("algo=grpo,motif", "seed=0", "algo.steps=8")
+    killed = sweep(*words)
     deadline = time.monotonic() + 150
     metrics = tmp_path / "outputs" / "none"
     while time.monotonic() < deadline and not (metrics.is_file() and len(metrics.read_text().splitlines()) >= 2):
-        time.sleep(0.1)
+        time.sleep(0.05)
         metrics = next((tmp_path / "outputs").glob("motif-*/metrics.jsonl"), metrics)
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=20)
+    killed.signal(signal.SIGKILL)
+    assert killed.wait()[0] == -signal.SIGKILL
     (summary,) = (tmp_path / "outputs").glob("*/summary.json")
     assert summary.parent.name.startswith("grpo")
     before = summary.stat().st_mtime_ns
-    call = [sys.executable, "-m", "motif.study", "status", str(tmp_path / "outputs")]
-    shown = subprocess.run(call, capture_output=True, text=True, timeout=60, cwd=ROOT).stdout
+    _, shown = forks.begin("motif.study", tmp_path, "status", "outputs").wait()
     assert "1 finished" in shown and "1 killed" in shown
-    results = sorted(metrics.parent.glob("evaluation/base-*.json"))
-    took = [json.loads(file.read_text())["compute"]["seconds"] for file in results]
-    said, _ = sweep(tmp_path, *arguments).communicate(timeout=200)
-    assert "1 skipped" in said and "1 done" in said and summary.stat().st_mtime_ns == before
-    again = [json.loads(file.read_text())["compute"]["seconds"] for file in results]
-    assert len(took) == 2 and all(old <= new for old, new in zip(took, again, strict=True))  # no process's time is lost
+    (measured,) = metrics.parent.glob("evaluation/base-*.json")
+    took = json.loads(measured.read_text())["compute"]["seconds"]
+    status, said = sweep(*words).wait()
+    assert status == 0 and "1 skipped" in said and "1 done" in said and summary.stat().st_mtime_ns == before
+    assert took <= json.loads(measured.read_text())["compute"]["seconds"]  # no process's time is lost
     steps = [json.loads(line)["step"] for line in metrics.read_text().splitlines()]
-    assert steps == list(range(1, 13))
+    assert steps == list(range(1, 9))

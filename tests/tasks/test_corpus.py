@@ -2,8 +2,7 @@
 
 import gzip
 import json
-import subprocess
-import sys
+from functools import cache
 
 import datasets
 import pytest
@@ -13,8 +12,9 @@ from omegaconf import OmegaConf
 from motif.system import config as settings
 from motif.system import console
 from motif.system.errors import UserError
-from motif.tasks.corpus import Corpus, after_hashes, as_it_stands, last_box
-from motif.tasks.grading.answers import integer, is_correct
+from motif.tasks.corpus import Corpus, as_json, gold_after_hashes, gold_in_box, gold_in_field
+from motif.tasks.grading import is_correct
+from motif.tasks.grading.numbers import integer
 from motif.tasks.questions import normalised, without
 from tests.support import ROOT
 from tests.support.toys import shared
@@ -24,7 +24,7 @@ EVALUATION = ("math500", "aime24", "aime25", "amc23")
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path_factory, monkeypatch):
+def own_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
 
 
@@ -72,25 +72,25 @@ def texts(questions):
     [("025", "025"), (" x ", "x"), (70, "70"), (27.0, "27"), (-1.0, "-1"), (0.25, "0.25"), (1e-7, "0.0000001")],
 )
 def test_a_gold_in_a_column_of_its_own_is_read_as_it_stands(value, gold):
-    assert as_it_stands(value) == gold
+    assert gold_in_field(value) == gold
 
 
 @pytest.mark.parametrize("value", [None, "", "  ", float("nan"), float("inf"), [1], {"a": 1}])
 def test_a_gold_that_is_nothing_cannot_be_read(value):
-    assert as_it_stands(value) is None
+    assert gold_in_field(value) is None
 
 
 def test_a_gold_after_hashes_is_the_last_and_loses_its_thousands_commas():
-    assert after_hashes("5 #### no\nso 6\n#### 1,234,000") == "1234000"
-    assert after_hashes("#### -3.5") == "-3.5"
-    assert after_hashes("#### (1,2)") == "(1,2)"
-    assert after_hashes("18") is after_hashes("18 ####") is after_hashes(None) is after_hashes(18) is None
-    assert is_correct("1000", str(after_hashes("#### 1,000"))) and is_correct("1,000", str(after_hashes("#### 1,000")))
+    assert gold_after_hashes("5 #### no\nso 6\n#### 1,234,000") == "1234000"
+    assert gold_after_hashes("#### -3.5") == "-3.5"
+    assert gold_after_hashes("#### (1,2)") == "(1,2)"
+    assert [gold_after_hashes(value) for value in ("18", "18 ####", None, 18)] == [None] * 4
+    assert all(is_correct(prediction, gold_after_hashes("#### 1,000")) for prediction in ("1000", "1,000"))
 
 
 def test_a_gold_in_a_box_is_the_last_complete_one():
-    assert last_box(r"so \boxed{1} or \boxed{\frac{1}{2}}, not \boxed{3") == r"\frac{1}{2}"
-    assert last_box("none") is last_box(None) is last_box(r"\boxed{}") is None
+    assert gold_in_box(r"so \boxed{1} or \boxed{\frac{1}{2}}, not \boxed{3") == r"\frac{1}{2}"
+    assert gold_in_box("none") is gold_in_box(None) is gold_in_box(r"\boxed{}") is None
 
 
 # files
@@ -170,6 +170,10 @@ def test_facts_can_be_written_as_json(tmp_path):
     assert json.loads(json.dumps(one.facts))["date"].startswith("2024-01-02")
 
 
+def test_what_json_cannot_hold_becomes_text():
+    assert as_json([1]) == "[1]" and as_json(True) is True and as_json(None) is None and as_json(1.5) == 1.5
+
+
 def test_no_row_moves_when_others_are_added_or_reordered(tmp_path):
     before = corpus(write(tmp_path / "a.jsonl", ROWS[:100]))
     after = corpus(write(tmp_path / "b.jsonl", ROWS[::-1]))
@@ -215,7 +219,7 @@ def test_many_rows_without_gold_are_refused(tmp_path):
 def test_each_split_is_prepared_once(tmp_path, monkeypatch):
     toy = corpus(write(tmp_path / "x.jsonl"))
     first = toy.train()
-    monkeypatch.setattr("motif.tasks.tables.read", lambda *_: pytest.fail("it is read again"))
+    monkeypatch.setattr("motif.tasks.corpus.read_table", lambda *_: pytest.fail("it is read again"))
     first.clear()
     assert toy.train() and toy.validation() and toy.test()
 
@@ -307,58 +311,68 @@ def test_a_data_set_says_its_licence_and_source(name):
         assert len(plain.revision) == 40 and plain.hub in plain.url
 
 
+@cache
+def real(name):
+    """A data set of the real files with its splits read, and what was said meanwhile."""
+    heard = []
+    folder = shared(f"{name}_test.jsonl").parent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(console, "say", lambda text="", style=None: heard.append(text))
+        found = configured(f"dataset={name}", f"dataset.path={folder}")
+        found.test()
+        if found.trainable:
+            found.train()
+    return found, heard
+
+
 @pytest.mark.parametrize(
     ("name", "train", "test"),
     [("gsm8k", 7473, 1319), ("math500", 0, 500), ("aime24", 0, 30), ("aime25", 0, 30), ("amc23", 0, 40)],
 )
-def test_every_row_of_the_real_files_is_a_question_with_a_gold(name, train, test, said):
-    found = configured(f"dataset={name}", f"dataset.path={shared(f'{name}_test.jsonl').parent}")
-    assert found.trainable == (train > 0)
-    assert len(found.test()) == test
-    assert len({one.id for one in found.test()}) == test
+def test_every_row_of_the_real_files_is_a_question_with_a_gold(name, train, test):
+    found, said = real(name)
+    assert found.trainable == (train > 0) and not said
+    assert len(found.test()) == len({one.id for one in found.test()}) == test
     if train:
         assert len(found.train()) + len(found.validation()) == train
         assert 0.04 < len(found.validation()) / train < 0.06
         assert all(integer(one.gold) is not None for one in found.train() + found.validation())
     if name != "math500":
         assert all(integer(one.gold) is not None for one in found.test())
-    assert not said
 
 
-def test_a_sweep_over_data_sets_takes_one_path(tmp_path):
-    arguments = ["-m", "dataset=math500,aime24", f"dataset.path={tmp_path}", "tracking=none"]
-    call = [sys.executable, str(ROOT / "train.py"), *arguments]
-    said = subprocess.run(call, capture_output=True, text=True, cwd=tmp_path, timeout=100).stdout
-    assert "dataset=math500 is an evaluation set" in said and "dataset=aime24 is an evaluation set" in said
+def test_data_sets_of_a_sweep_take_one_path(tmp_path):
+    for name in ("math500", "aime24"):
+        others = dict.fromkeys(("unique_id", "subject", "level", "id", "url"), "x")
+        write(tmp_path / f"{name}_test.jsonl", [{"problem": name, "answer": 1, **others}])
+    found = [configured(f"dataset={name}", f"dataset.path={tmp_path}") for name in ("math500", "aime24")]
+    assert [one.path for one in found] == [str(tmp_path)] * 2
+    assert [texts(one.test()) for one in found] == [["math500"], ["aime24"]]
 
 
 def test_golds_and_facts_of_the_real_files_are_what_they_are_known_to_be():
-    root = shared("math500_test.jsonl").parent
-    sets = {name: configured(f"dataset={name}", f"dataset.path={root}") for name in ("gsm8k", *EVALUATION)}
-    first = {name: found.test()[0] for name, found in sets.items()}
+    first = {name: real(name)[0].test()[0] for name in ("gsm8k", *EVALUATION)}
     assert [first[name].gold for name in ("gsm8k", "aime24", "aime25", "amc23")] == ["18", "204", "70", "27"]
     assert first["math500"].gold == r"\left( 3, \frac{\pi}{2} \right)"
     assert first["math500"].facts == {"id": "test/precalculus/807.json", "subject": "Precalculus", "level": 2}
-    assert {one.facts["level"] for one in sets["math500"].test()} == {1, 2, 3, 4, 5}
-    assert "025" in {one.gold for one in sets["aime24"].test()}
-    assert "-1" in {one.gold for one in sets["amc23"].test()}
+    assert {one.facts["level"] for one in real("math500")[0].test()} == {1, 2, 3, 4, 5}
+    assert "025" in {one.gold for one in real("aime24")[0].test()}
+    assert "-1" in {one.gold for one in real("amc23")[0].test()}
 
 
 def test_no_evaluation_question_of_the_real_files_is_trained_on():
-    gsm8k = configured("dataset=gsm8k", f"dataset.path={shared('gsm8k_train.jsonl').parent}")
+    gsm8k = real("gsm8k")[0]
     train = gsm8k.train() + gsm8k.validation()
     assert len({normalised(one.text) for one in train}) == 7473
-    for name in EVALUATION:
-        exam = configured(f"dataset={name}", f"dataset.path={shared(f'{name}_test.jsonl').parent}")
-        assert without(exam.test(), train)[1] == []
-    assert without(gsm8k.test(), train)[1] == []
+    tests = [question for name in ("gsm8k", *EVALUATION) for question in real(name)[0].test()]
+    assert len(tests) == 1919 and without(tests, train)[1] == []
     assert without(train[:5], train[3:])[1] == train[3:5]
 
 
 def test_real_questions_are_short():
+    folder = shared("qwen2.5-tokenizer")
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(shared("qwen2.5-tokenizer"))
-    gsm8k = configured("dataset=gsm8k", f"dataset.path={shared('gsm8k_test.jsonl').parent}")
-    lengths = [len(ids) for ids in tokenizer(texts(gsm8k.test()))["input_ids"]]
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    lengths = [len(ids) for ids in tokenizer(texts(real("gsm8k")[0].test()))["input_ids"]]
     assert round(sum(lengths) / len(lengths)) == 61 and max(lengths) == 188

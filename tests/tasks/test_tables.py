@@ -7,7 +7,7 @@ import huggingface_hub
 import pytest
 
 from motif.system.errors import UserError
-from motif.tasks import tables
+from motif.tasks.tables import fetch_table, find_table, read_table
 
 PIN = "0123456789abcdef0123456789abcdef01234567"
 
@@ -33,8 +33,8 @@ def lines(path, text='{"question": "a", "answer": 1}\n'):
 def test_stems_are_looked_for_in_order_and_extensions_too(tmp_path):
     for name in ("b.csv", "b.jsonl", "c.jsonl", "d"):
         (tmp_path / name).touch()
-    assert tables.find(tmp_path, ["a", "b", "c"]) == [tmp_path / "b.jsonl"]
-    assert tables.find(tmp_path, ["a", "d"]) == []
+    assert find_table(tmp_path, ["a", "b", "c"]) == [tmp_path / "b.jsonl"]
+    assert find_table(tmp_path, ["a", "d"]) == []
 
 
 def test_shards_are_one_table(tmp_path):
@@ -42,21 +42,21 @@ def test_shards_are_one_table(tmp_path):
         datasets.Dataset.from_dict({"question": [str(shard)]}).to_parquet(
             tmp_path / f"train-0000{shard}-of-00002.parquet"
         )
-    files = tables.find(tmp_path, ["train"])
-    assert len(files) == 2 and tables.read(files, [])["question"][:] == ["0", "1"]
+    files = find_table(tmp_path, ["train"])
+    assert len(files) == 2 and read_table(files, [])["question"][:] == ["0", "1"]
 
 
 def test_brackets_in_a_folder_s_name_are_no_pattern(tmp_path):
     (tmp_path / "[a]").mkdir()
-    assert len(tables.read([lines(tmp_path / "[a]" / "x.jsonl")], [])) == 1
+    assert len(read_table([lines(tmp_path / "[a]" / "x.jsonl")], [])) == 1
 
 
 def test_a_changed_file_is_read_anew(tmp_path):
     file = lines(tmp_path / "x.jsonl")
-    assert len(tables.read([file], [])) == 1
+    assert len(read_table([file], [])) == 1
     lines(file, '{"question": "a", "answer": 1}\n' * 2)
     os.utime(file, ns=(0, 0))
-    assert len(tables.read([file], [])) == 2
+    assert len(read_table([file], [])) == 2
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_changed_file_is_read_anew(tmp_path):
 def test_an_unreadable_file_is_one_line_that_names_it(name, content, words, tmp_path, caplog):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=words) as error:
-        tables.read([tmp_path / name], [])
+        read_table([tmp_path / name], [])
     assert f"dataset.path={tmp_path / name}" in str(error.value) and "\n" not in str(error.value)
     assert not caplog.records
 
@@ -84,20 +84,20 @@ def test_an_unreadable_file_is_one_line_that_names_it(name, content, words, tmp_
 def test_a_hub_out_of_reach_is_one_line_with_the_remedy_and_no_retries(no_network, monkeypatch):
     monkeypatch.setattr(huggingface_hub.utils._http.time, "sleep", lambda _: pytest.fail("it tries again"))
     with pytest.raises(UserError, match=r"Name or service not known.*dataset.path=FILE") as error:
-        tables.fetch("gsm8k", "openai/gsm8k", "main", PIN, "test")
+        fetch_table("gsm8k", "openai/gsm8k", "main", PIN, "test")
     assert "\n" not in str(error.value)
     assert not datasets.config.HF_HUB_OFFLINE
 
 
 @pytest.mark.parametrize(("revision", "good"), [(PIN, True), ("main", True), (None, True), (PIN[::-1], False)])
 def test_without_the_hub_the_cache_serves_its_own_revision_only(revision, good, no_network, tmp_path, monkeypatch):
-    cached = tables.read([lines(tmp_path / "x.jsonl")], [])
+    cached = read_table([lines(tmp_path / "x.jsonl")], [])
     monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: cached)
     if good:
-        assert tables.fetch("toy", "a/b", None, revision, "test") is cached
+        assert fetch_table("toy", "a/b", None, revision, "test") is cached
     else:
         with pytest.raises(UserError, match="the cache holds another revision of a/b"):
-            tables.fetch("toy", "a/b", None, revision, "test")
+            fetch_table("toy", "a/b", None, revision, "test")
 
 
 def test_an_unknown_split_of_the_hub_is_named(monkeypatch):
@@ -107,4 +107,4 @@ def test_an_unknown_split_of_the_hub_is_named(monkeypatch):
     monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", lambda *_, **__: None)
     monkeypatch.setattr(datasets, "load_dataset", refused)
     with pytest.raises(UserError, match=r"tset of a/b.*Should be one of"):
-        tables.fetch("toy", "a/b", None, PIN, "tset")
+        fetch_table("toy", "a/b", None, PIN, "tset")

@@ -1,0 +1,22 @@
+r"""Grading: whether an answer is right. What a right answer is worth is not decided here.
+
+    grader       is_correct, verdict: the steps from two texts to a verdict; the strict grader; the grader's version
+    answers      where the answer stands in a reply: boxes, tags, 'the answer is …'
+    latex        one way of writing instead of many: fractions, fonts, spaces, thousands
+    numbers      integers, decimals, fractions, percentages, digits in a base
+    structure    what an answer consists of: tuples, sets, lists, intervals, unions, matrices, equations
+    units        the unit after a quantity; units that differ
+    words        answers that are words, and letters of a multiple choice
+    equivalence  whether two answers are the same: rules in order, then a table by kinds of structures
+    algebra      whether two formulas are the same: math-verify and sympy, in a process with limits
+    judge        the client of that process
+
+To mend a verdict, find the module whose line names what the two answers are.
+"""
+
+from motif.tasks.grading.answers import final_answer
+from motif.tasks.grading.grader import grader_id, is_correct, is_correct_strictly, verdict
+from motif.tasks.grading.judge import NoJudge
+from motif.tasks.grading.verdicts import Verdict
+
+__all__ = ["NoJudge", "Verdict", "final_answer", "grader_id", "is_correct", "is_correct_strictly", "verdict"]

@@ -1,88 +1,127 @@
-"""Whether an answer is right. What that is worth is for `rewards` to say.
+r"""Where the answer stands in a text: in a box, in a tag, or after 'the answer is'.
 
-`is_correct` is the grader, `is_correct_strictly` a second opinion by writing alone; "Grading" in docs/method.md says
-what counts as the same. No text makes them raise, hang or guess: numbers, words and structures are compared here,
-algebra is done by math-verify in a process of its own (`judge`), and what takes too long there is wrong.
+`final_answer` reads a policy's reply and takes nothing but a box or a tag. `stated_answer` reads what somebody hands
+over as an answer, which may be a whole sentence. Nothing here rewrites or compares an answer. Every function takes
+time linear in the length of its text.
 """
 
 import re
-from functools import lru_cache
-from importlib.metadata import version
+from itertools import pairwise
+from typing import NamedTuple
 
-from motif.tasks.grading.equivalence import same
-from motif.tasks.grading.judge import REFEREE
-from motif.tasks.grading.latex import clean, final_answer, read, strict_form
-from motif.tasks.grading.numbers import integer, number, same_number
-
-__all__ = ["final_answer", "grader_id", "is_correct", "is_correct_strictly", "verdict"]
-
-VERSION = 2  # of this grader: raise it with any change of a verdict
-LONGEST = 1000  # signs of an answer that is looked into; a longer one must be the same in writing
-DEEPEST = 40  # brackets within brackets
+BRACES = re.compile(
+    r"(?P<box>\\{1,2}(?:boxed|fbox)(?![A-Za-z])\s*(?:(?P<brace>\{)|(?P<bare>[+-]?(?:\d[\d.,/]*|[A-Za-z](?![A-Za-z])))?))"
+    r"|\\[\\{}]|(?P<open>\{)|(?P<close>\})"
+)
+LAST_BOXES = 8  # that are cut out of a text: a list of answers in more boxes is read from its last ones
 
 
-def grader_id() -> str:
-    """The grader's name with its own version and math-verify's; results of different graders are not comparable."""
-    return f"motif-{VERSION}+math-verify-{version('math-verify')}"
+class Box(NamedTuple):
+    """A complete box: the positions of its first character and after its last one, and what is inside."""
+
+    start: int
+    end: int
+    content: str
 
 
-def is_correct(prediction: str, gold: str) -> bool:
-    """Whether `prediction` is the answer `gold`, as `verdict` says it; what took too much to decide is not."""
-    return verdict(prediction, gold) is True
+def boxes(text: str) -> list[Box]:
+    r"""The last complete boxes of a text, `\boxed{…}`, `\fbox{…}` or `\boxed 5`, in the order in which they begin.
 
-
-def verdict(prediction: str, gold: str) -> bool | None:
-    """Whether `prediction` is the answer `gold`: bare or wrapped LaTeX, or a text with a box or 'the answer is …'.
-    None where to decide that takes more time or memory than an answer may.
-
-    Not symmetric: a prediction may leave out what the question asks for anyway, as the base of `17_8`, not add it.
-    Raises RuntimeError where the process for algebra cannot be started, for no text otherwise.
+    `\{` and `\}` are characters of an answer, not braces. Contents have no space at their ends.
     """
-    numbers = integer(prediction), integer(gold)
-    if None not in numbers:
-        return numbers[0] == numbers[1]
-    return _verdict(prediction, gold) if len(prediction) + len(gold) < 5000 else _graded(prediction, gold)
+    complete: list[tuple[int, int, str | slice]] = []
+    open_braces: list[tuple[int, int] | None] = []  # a box's start and its content's, or None for a plain brace
+    for match in BRACES.finditer(text):
+        if match["brace"]:
+            open_braces.append((match.start(), match.end()))
+        elif match["bare"]:
+            complete.append((match.start(), match.end(), match["bare"].rstrip(".,/")))
+        elif match["open"]:
+            open_braces.append(None)
+        elif match["close"] and open_braces and (box := open_braces.pop()):
+            complete.append((box[0], match.end(), slice(box[1], match.start())))
+    complete.sort(key=lambda box: box[0])
+    return [  # contents are copied for the last boxes only: copies of thousands of nested ones take quadratic time
+        Box(start, end, text[content].strip() if isinstance(content, slice) else content)
+        for start, end, content in complete[-LAST_BOXES:]
+    ]
 
 
-def _graded(prediction: str, gold: str) -> bool | None:
-    prediction, gold = read(prediction), read(gold)
-    if not prediction or not gold:
-        return False
-    numbers = integer(prediction), integer(gold)
-    if None not in numbers:
-        return numbers[0] == numbers[1]
-    if max(len(prediction), len(gold)) > LONGEST:
-        return prediction.strip() == gold.strip()
-    if prediction == gold or strict_form(prediction) == strict_form(gold) != "":
-        return True
-    one, other = clean(prediction), clean(gold)
-    if not one or not other:
-        return False
-    if (left := number(one)) and (right := number(other)):
-        return same_number(left, right)
-    if too_much(one) or too_much(other):
+def final_answer(reply: str, tag: str | None = "answer") -> str | None:
+    r"""The answer that a reply marks as its final one.
+
+    Args:
+        reply: what the policy wrote.
+        tag: the tag to read where the reply has no complete box; None reads boxes only.
+
+    Returns:
+        The content of the last complete `\boxed{}` or `\fbox{}`, without space at its ends. Where there is no complete
+        box, the text of the last complete `<tag>…</tag>`, unless a box was left open in it. None where there is neither
+        or the content is empty. Never a part of an unclosed box.
+    """
+    if found := boxes(reply):
+        return found[-1].content or None
+    if tag is None:
         return None
-    decided = same(one, other, lambda *_: None)
-    return REFEREE.ask(one, other) if decided is None else decided
+    end = reply.rfind(f"</{tag}>")
+    start = reply.rfind(f"<{tag}>", 0, max(end, 0))
+    text = reply[start + len(tag) + 2 : end].strip() if start >= 0 else ""
+    return None if "\\boxed" in text or "\\fbox" in text else text or None
 
 
-_verdict = lru_cache(maxsize=16384)(_graded)
+BETWEEN_ANSWERS = re.compile(r"[\s$,;.\\()\[\]]*(?:\\text\s*\{\s*)?(?:,|;|and|or)(?:\s*\})?[\s$\\()\[\]]*")
+ANSWER_IS = re.compile(r"(?:answer|solution|result)s?(?:\s+(?:is|are)\b:?|\s*[:=])\s*|####\s*", re.IGNORECASE)
+SENTENCE_END = re.compile(r"\.(?=\s+[A-Z])|\n|\.?\s*I hope", re.MULTILINE)
+FORMULA = re.compile(
+    r"\$\$([^$]+)\$\$|(?<![\\$])\$((?:\\\$|[^$])+)\$"
+    r"|\\\(((?:[^\\]|\\(?!\))){1,300})\\\)|(?<!\\)\\\[((?:[^\\]|\\(?!\])){1,300})\\\]"
+)
+PROSE = re.compile(r"[A-Za-z]{2,}[,:]?\s+[A-Za-z]|^(?:so|thus|hence|therefore)\b", re.IGNORECASE)
+LONGEST_STATEMENT = 8000  # characters; a longer text without a box is not searched
 
 
-def too_much(text: str) -> bool:
-    """Whether `text` is built to exhaust: brackets within brackets, powers of powers, factorials and sums of giants."""
-    depth = deepest = 0
-    for sign in text:
-        depth += (sign in "([{") - (sign in ")]}")
-        deepest = max(deepest, depth)
-    tower = re.search(r"\^\s*\{?\s*\(?\s*[\d!]+\s*\^\s*\{?\s*\(?\s*[\d!]+\s*\^", text)
-    power = re.search(r"\^\s*\{?\s*\d{7,}", text)
-    return deepest > DEEPEST or bool(tower) or bool(power) or bool(re.search(r"\d{5,}\s*!|!\s*\)?\s*!\s*\)?\s*!", text))
+def stated_answer(text: str) -> str:
+    """The answer that a text is or states.
+
+    A text with boxes states the last one, or the last ones where only 'and', 'or' or commas stand between them. A text
+    with 'the answer is …', 'Answer: …' or '#### …' states what follows. A sentence around formulas states the formula,
+    if it is the only one, or the formulas, if they are listed. Any other text is the answer itself.
+
+    Returns:
+        The answer, '' where the text states none, as in a box that was left open.
+    """
+    text = text.strip()
+    if found := boxes(text):
+        return _joined(text, found)
+    if "\\boxed" in text or "\\fbox" in text:
+        return ""
+    if len(text) > LONGEST_STATEMENT:
+        return text
+    if statements := list(ANSWER_IS.finditer(text)):
+        rest = text[statements[-1].end() :]
+        return SENTENCE_END.split(rest)[0].strip().strip("*").removesuffix(".").strip()
+    return _formulas(text) or text
 
 
-def is_correct_strictly(prediction: str, gold: str) -> bool:
-    """Whether both are written the same, up to spaces, dollars, fonts, `\\left`, `\\dfrac`, `.0` and commas."""
-    prediction, gold = read(prediction), read(gold)
-    if max(len(prediction), len(gold)) > LONGEST:
-        return prediction.strip() == gold.strip() != "" or integer(prediction) == integer(gold) is not None
-    return strict_form(prediction) == strict_form(gold) != ""
+def _joined(text: str, found: list[Box]) -> str:
+    """The content of the last box, and of those before it that are listed with it."""
+    start, _, answer = found[-1]
+    for box in reversed(found[:-1]):
+        if box.end > start or not BETWEEN_ANSWERS.fullmatch(text[box.end : start]):
+            break
+        start, answer = box.start, f"{box.content}, {answer}"
+    return answer
+
+
+def _formulas(text: str) -> str:
+    """The formula of a sentence, or its listed formulas, with the unit that follows; '' where words say more."""
+    formulas = list(FORMULA.finditer(text))
+    words = FORMULA.sub(" ", text)
+    if not formulas or not PROSE.search(words) or re.search(r"\d|\bnot\b", words):
+        return ""
+    between = [text[one.end() : next_one.start()] for one, next_one in pairwise(formulas)]
+    if not all(BETWEEN_ANSWERS.fullmatch(part) for part in between):
+        return ""
+    begins = not re.search(r"[A-Za-z]", text[: formulas[0].start()])
+    unit = text[formulas[-1].end() :] if begins else ""
+    return ", ".join(next(filter(None, formula.groups())) for formula in formulas) + unit

@@ -1,8 +1,9 @@
-"""The line to the process that does algebra (`motif.tasks.grading.algebra`): one per process, started when first asked.
+"""The client of the process that does algebra (`motif.tasks.grading.algebra`), which starts when it is first asked.
 
-Threads take turns; a forked process gets its own. A judge that dies is replaced and asked once more, one that is killed
-as it starts is started again; one that does not start, or is killed again and again, is `NoJudge`: no verdict is made
-up. It ends with the process that started it, because its stdin does.
+Each process of the suite has one of its own, and so does a forked process. Threads take turns. An algebra process that
+dies is replaced and asked once more; one that is killed as it starts is started again. One that does not start, or is
+killed again and again, is the error `NoJudge`: no verdict is made up. It ends when its stdin does, so it never outlives
+the process that started it.
 """
 
 import atexit
@@ -16,111 +17,124 @@ import time
 from pathlib import Path
 
 from motif.system.errors import UserError
+from motif.tasks.grading.verdicts import Verdict
 
-START = 120.0  # seconds for the libraries to load
-STARTS = 3  # of one that is killed meanwhile
-PATIENCE = 1.8  # seconds for a verdict; the judge itself gives up before
+MODULE = "motif.tasks.grading.algebra"
+START_SECONDS = 120.0  # for the libraries to load
+STARTS = 3  # of a process that is killed as it starts
+ASKED = 2  # times for one question, where the process is killed meanwhile
+VERDICT_SECONDS = 1.8  # to wait for a verdict; the process itself gives up before
 
 
 class NoJudge(UserError):
     """There is nobody to grade answers."""
 
 
-class Referee:
-    """`ask(prediction, gold)`: True, False, or None where it took too long."""
+class Judge:
+    """Asks the algebra process; `process` is None where none is running."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.process: subprocess.Popen[bytes] | None = None
 
-    def ask(self, prediction: str, gold: str) -> bool | None:
-        line = (json.dumps([prediction, gold]) + "\n").encode()
+    def ask(self, prediction: str, gold: str) -> Verdict:
+        """The verdict on two cleaned answers, UNDECIDED where it takes too long.
+
+        Raises:
+            NoJudge: where the process does not start, or is killed twice at this question.
+        """
+        question = (json.dumps([prediction, gold]) + "\n").encode()
         with self.lock:
-            for attempt in (1, 2):
+            for _ in range(ASKED):
                 process = self.process if self.process and self.process.poll() is None else self.start()
                 try:
                     assert process.stdin
-                    process.stdin.write(line)
-                    process.stdin.flush()
-                    verdict = self.heard(process, PATIENCE)
+                    process.stdin.write(question)
+                    answer = read_line(process, VERDICT_SECONDS)
                 except BrokenPipeError:
-                    verdict = b""
+                    answer = b""
                 except BaseException:  # an interrupt: a verdict on its way would be taken for the next question's
                     self.end()
                     raise
-                if verdict is None:
-                    self.end()
-                    return None
-                if verdict:
-                    return json.loads(verdict)
+                if answer:
+                    return Verdict(answer.decode())
                 self.end()
-                if attempt == 2:
-                    raise NoJudge(
-                        "the process that grades answers (python -m motif.tasks.grading.algebra) was killed twice at "
-                        "one question; see whether something ends processes here, or memory is short"
-                    )
-        raise AssertionError
+                if answer is None:
+                    return Verdict.UNDECIDED
+        raise NoJudge(
+            f"the process that grades answers (python -m {MODULE}) was killed twice at one question; see whether "
+            "something ends processes here, or memory is short"
+        )
 
     def start(self) -> "subprocess.Popen[bytes]":
-        words = "does not start; try: python -m motif.tasks.grading.algebra < /dev/null"
+        """An algebra process that is ready for questions.
+
+        Raises:
+            NoJudge: where it does not start, or is killed as often as it may be started.
+        """
         for _ in range(STARTS):
-            self.process = process = begun()
+            self.process = process = start_process()
             try:
-                said = self.heard(process, START)
-                if said == b"ready":
+                answer = read_line(process, START_SECONDS)
+                if answer == b"ready":
                     return process
-                killed = said == b"" and was_killed(process)
-            except BaseException:  # an interrupt: that it is ready would be taken for a verdict
+                killed = answer == b"" and was_killed(process)
+            except BaseException:  # an interrupt: 'ready' would be taken for a verdict
                 self.end()
                 raise
             self.end()
             if not killed:
-                break
-        else:
-            words = f"was killed {STARTS} times as it started; see whether something ends processes, or memory is short"
-        raise NoJudge(f"the process that grades answers {words}")
-
-    def heard(self, process: "subprocess.Popen[bytes]", seconds: float) -> bytes | None:
-        """A line of the judge without its end; b'' where it is dead, None where it says nothing in time."""
-        assert process.stdout
-        until, text = time.monotonic() + seconds, b""
-        while (left := until - time.monotonic()) > 0:
-            poll = select.poll()  # unlike select.select, at home with file numbers above 1024
-            poll.register(process.stdout, select.POLLIN)
-            if poll.poll(left * 1000):
-                text += (more := os.read(process.stdout.fileno(), 64))
-                if not more or text.endswith(b"\n"):
-                    return text.strip() if more else b""
-        return None
+                raise NoJudge(f"the process that grades answers does not start; try: python -m {MODULE} < /dev/null")
+        raise NoJudge(
+            f"the process that grades answers was killed {STARTS} times as it started; see whether something ends "
+            "processes, or memory is short"
+        )
 
     def end(self) -> None:
+        """End the process, if there is one; the next question starts another."""
         if self.process:
             self.process.kill()
-            self.close()
+            close_pipes(self.process)
             self.process.wait()
             self.process = None
 
-    def close(self) -> None:
-        """Let go of the pipes."""
-        assert self.process
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe:
-                pipe.close()
+    def leave_to_parent(self) -> None:
+        """In a forked process: let go of the parent's algebra process, and of a lock that a parent's thread held."""
+        process, self.process, self.lock = self.process, None, threading.Lock()
+        if process:
+            close_pipes(process)
+            process.returncode = 0  # it is not this process's to wait for
 
 
-def begun() -> "subprocess.Popen[bytes]":
-    """A judge that loads its libraries."""
+def start_process() -> "subprocess.Popen[bytes]":
+    """An algebra process that begins to load its libraries."""
     home = str(Path(__file__).parents[3])
     path = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "motif.tasks.grading.algebra"],
+        [sys.executable, "-P", "-m", MODULE],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         bufsize=0,
         env={**os.environ, "PYTHONPATH": path},
-        start_new_session=True,  # Ctrl-C is for the run, which then ends this
+        start_new_session=True,  # Ctrl-C is for the run, which then ends this process
     )
+
+
+def read_line(process: "subprocess.Popen[bytes]", seconds: float) -> bytes | None:
+    """A line that the process writes, without its end; b'' where the process is dead, None where none comes in time."""
+    assert process.stdout
+    deadline, text = time.monotonic() + seconds, b""
+    while (left := deadline - time.monotonic()) > 0:
+        poll = select.poll()  # unlike select.select, it takes file numbers above 1024
+        poll.register(process.stdout, select.POLLIN)
+        if poll.poll(left * 1000):
+            text += (more := os.read(process.stdout.fileno(), 64))
+            if not more:
+                return b""
+            if text.endswith(b"\n"):
+                return text.strip()
+    return None
 
 
 def was_killed(process: "subprocess.Popen[bytes]") -> bool:
@@ -131,20 +145,14 @@ def was_killed(process: "subprocess.Popen[bytes]") -> bool:
         return False
 
 
-REFEREE = Referee()
+def close_pipes(process: "subprocess.Popen[bytes]") -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe:
+            pipe.close()
 
 
-def forked() -> None:
-    """A child process shares no pipe with its parent, and no lock that a thread of the parent held."""
-    process = REFEREE.process
-    REFEREE.__init__()  # type: ignore[misc]
-    if process:
-        for pipe in (process.stdin, process.stdout):
-            if pipe:
-                pipe.close()
-        process.returncode = 0  # not ours to wait for
-
+JUDGE = Judge()
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=forked)
-atexit.register(REFEREE.end)
+    os.register_at_fork(after_in_child=JUDGE.leave_to_parent)
+atexit.register(JUDGE.end)

@@ -1,7 +1,7 @@
-"""Numbers that need no algebra: integers, decimals, fractions, mixed numbers, powers of ten, percentages.
+r"""Numbers that need no algebra: integers, decimals, fractions, mixed numbers, powers of ten, percentages, bases.
 
-They are read from cleaned LaTeX (`latex.clean`) into exact fractions. Anything with a root, a variable or an
-operation is no number here, and neither is one whose digits or exponents would take long to work with.
+They are read from cleaned LaTeX (`latex.clean`) into exact fractions. A text with a root, a variable or an operation
+is no number here. Neither is one whose digits or exponents are so many that work with them would take long.
 """
 
 import re
@@ -11,13 +11,17 @@ from fractions import Fraction
 DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d{1,3}(?: \d{3})+(?!/)|\d+)"
 DECIMAL = rf"(?:{DIGITS}(?:\.\d*)?|\.\d+)"
 PLAIN = re.compile(rf"([-+]?) ?({DECIMAL})(?:[eE]([-+]?\d{{1,3}}))?")
-POWER = re.compile(rf"([-+]?) ?(?:({DECIMAL}) ?(?:\\times|\\cdot|x) ?)?10 ?\^ ?(?:\{{ ?([-+]?\d{{1,3}}) ?\}}|(\d))")
+POWER_OF_TEN = re.compile(
+    rf"([-+]?) ?(?:({DECIMAL}) ?(?:\\times|\\cdot|x) ?)?10 ?\^ ?(?:\{{ ?([-+]?\d{{1,3}}) ?\}}|(\d))"
+)
 SLASH = re.compile(rf"([-+]?) ?(?:(\d+) )?([-+]?{DECIMAL}) ?/ ?([-+]?{DECIMAL})")
 FRAC = re.compile(rf"([-+]?) ?(?:(\d+) ?)?\\frac ?\{{ ?([-+]? ?{DECIMAL}) ?\}} ?\{{ ?([-+]? ?{DECIMAL}) ?\}}")
 REPEATING = re.compile(r"([-+]?)(\d*)\.(\d*)\\(?:overline|bar|dot|overbar) ?\{ ?(\d+) ?\}")
 SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 SCALE = re.compile(rf"\s*(?:\\text ?\{{ ?)?({'|'.join(SCALES)}) ?\}}?$")
-AT_MOST = 400  # signs
+BASE = re.compile(r"\(?([0-9A-F]+)\)?_\{(\d+|two|three|four|five|six|seven|eight|nine|ten|twelve|sixteen)\}")
+INTEGER = re.compile(r"([+-]?)(\d{1,3}(?:,\d{3})+|\d+)(?:\.0+)?", re.ASCII)
+LONGEST = 400  # characters of a number
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +34,15 @@ class Number:
 
 
 def integer(text: str) -> str | None:
-    """The whole number that `text` is (`025`, `1,080`, `7.0`, `$7$`), of any length, in one way of writing."""
+    """The whole number that `text` is (`025`, `1,080`, `7.0`, `$7$`), of any length.
+
+    Returns:
+        Its digits without zeros in front, after a `-` where it is negative; None where `text` is no whole number.
+    """
     text = text.strip().strip("$").strip()
     if not text[-1:].isdigit() or not text.isascii():
         text = text.removesuffix(".")
-    match = re.fullmatch(r"([+-]?)(\d{1,3}(?:,\d{3})+|\d+)(?:\.0+)?", text, re.ASCII)
+    match = INTEGER.fullmatch(text)
     if not match:
         return None
     digits = match[2].replace(",", "").lstrip("0")
@@ -42,8 +50,8 @@ def integer(text: str) -> str | None:
 
 
 def number(text: str) -> Number | None:
-    """`text` as a number, None where it is none of these forms."""
-    if len(text) > AT_MOST:
+    """`text` as a number, None where it has none of the forms of this module."""
+    if len(text) > LONGEST:
         return None
     text = text.strip()
     if scale := SCALE.search(text):
@@ -54,44 +62,70 @@ def number(text: str) -> Number | None:
         text = text[: percent.start()]
     while text.startswith("(") and text.endswith(")") and text.count("(") == 1:
         text = text[1:-1].strip()
-    found = _number(text)
-    return Number(*found, percent=bool(percent)) if found else None
-
-
-def _number(text: str) -> tuple[Fraction, bool] | None:
-    if match := PLAIN.fullmatch(text):
-        value = _plain(match[2]) * Fraction(10) ** int(match[3] or 0)
-        return _signed(match[1], value), "." in match[2]
-    if match := POWER.fullmatch(text):
-        value = _plain(match[2] or "1") * Fraction(10) ** int(match[3] or match[4])
-        return _signed(match[1], value), "." in (match[2] or "")
-    if match := SLASH.fullmatch(text) or FRAC.fullmatch(text):
-        above, below = _plain(match[3]), _plain(match[4])
-        if below == 0 or (match[2] and "-" in match[3] + match[4]):
-            return None
-        value = int(match[2] or 0) + above / below
-        return _signed(match[1], value), False
-    if match := REPEATING.fullmatch(text):
-        whole, start, again = match[2] or "0", match[3], match[4]
-        value = int(whole) + Fraction(int(start or 0), 10 ** len(start))
-        value += Fraction(int(again), (10 ** len(again) - 1) * 10 ** len(start))
-        return _signed(match[1], value), False
+    for read in (_plain, _power_of_ten, _fraction, _repeating):
+        if parsed := read(text):
+            return Number(*parsed, percent=bool(percent))
     return None
 
 
-def _plain(text: str) -> Fraction:
-    text = re.sub(r"[, ]", "", text)
-    return Fraction(text.removesuffix(".") if text.endswith(".") else text)
+Parsed = tuple[Fraction, bool]  # the value, and whether it was written with a decimal point
+
+
+def _plain(text: str) -> Parsed | None:
+    """`-1,234.5` or `1.2e3`."""
+    if not (match := PLAIN.fullmatch(text)):
+        return None
+    sign, digits, exponent = match.groups()
+    return _signed(sign, _decimal(digits) * Fraction(10) ** int(exponent or 0)), "." in digits
+
+
+def _power_of_ten(text: str) -> Parsed | None:
+    r"""`1.2\times 10^{3}` or `10^6`."""
+    if not (match := POWER_OF_TEN.fullmatch(text)):
+        return None
+    sign, factor, in_braces, digit = match.groups()
+    return _signed(sign, _decimal(factor or "1") * Fraction(10) ** int(in_braces or digit)), "." in (factor or "")
+
+
+def _fraction(text: str) -> Parsed | None:
+    r"""`1/2`, `1 1/2`, `\frac{1}{2}` or `1\frac{1}{2}`."""
+    if not (match := SLASH.fullmatch(text) or FRAC.fullmatch(text)):
+        return None
+    sign, before, above, below = match.groups()
+    if _decimal(below) == 0 or (before and "-" in above + below):
+        return None
+    return _signed(sign, int(before or 0) + _decimal(above) / _decimal(below)), False
+
+
+def _repeating(text: str) -> Parsed | None:
+    r"""`0.1\overline{6}`."""
+    if not (match := REPEATING.fullmatch(text)):
+        return None
+    sign, before, start, period = match.groups()
+    places = 10 ** len(start)
+    value = int(before or 0) + Fraction(int(start or 0), places)
+    return _signed(sign, value + Fraction(int(period), (10 ** len(period) - 1) * places)), False
+
+
+def _decimal(text: str) -> Fraction:
+    return Fraction(re.sub(r"[, ]", "", text).removesuffix("."))
 
 
 def _signed(sign: str, value: Fraction) -> Fraction:
     return -value if sign == "-" else value
 
 
-def same_number(one: Number, other: Number) -> bool:
-    """Exact equality; where a decimal is written, equality of 6 decimals and, for small numbers, of 4 digits.
+def digits_and_base(text: str) -> tuple[str, str] | None:
+    """The digits and the base of a number that names its base, such as `17_{8}`; None for any other text."""
+    match = BASE.fullmatch(text)
+    return (match[1], match[2]) if match else None
 
-    `50\\%` is 50 and 0.5: the sign may be left out or worked out.
+
+def same_number(one: Number, other: Number) -> bool:
+    r"""Whether two numbers are equal, exactly or up to rounding.
+
+    Where one of them is written with a decimal point, 6 decimals must agree, and the difference is at most a
+    ten-thousandth of the larger one. `50\%` is 50 and 0.5: the sign may be left out or worked out.
     """
     if one.percent != other.percent:
         bare = [Number(n.value, n.rounded) for n in (one, other)]

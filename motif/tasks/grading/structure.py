@@ -1,50 +1,81 @@
-"""What an answer consists of: tuples, intervals, sets, lists, unions, matrices, equations, or one formula.
+r"""What an answer consists of: tuples, intervals, sets, lists, unions, matrices, equations, or one formula.
 
-Read from cleaned LaTeX (`latex.clean`) by its outermost brackets and separators. An inequality in one variable
+It is read from cleaned LaTeX (`latex.clean`) by the outermost brackets and separators. An inequality in one variable
 is the interval that it describes. Nothing is compared here.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
-from motif.tasks.grading.latex import encloses, trimmed, unwrapped
+from motif.tasks.grading.latex import is_enclosed, plain_text, trimmed
 
+Kind = Literal["formula", "tuple", "set", "list", "union", "matrix", "equation"]
 SYMBOL = r"(?:[A-Za-z]|\\(?:theta|alpha|beta|gamma|lambda|phi|omega|mu|ell))(?:_\{\w+\}|')?(?:\([a-z]\))?"
 ELEMENT = re.compile(rf"({SYMBOL}|\([^()]*\))\s*\\in(?![A-Za-z])\s*(?P<set>.+)")
 MATRIX = re.compile(r"\\begin\s*\{([pbBvV]?matrix|array)\}(?:\s*\{[clr| ]*\})?(.*)\\end\s*\{\1\}", re.DOTALL)
+ROW_END = re.compile(r"\\\\(?:\[[^\]]*\])?|\\cr(?![a-z])")
 CASES = re.compile(r"\\begin\s*\{cases\}([^&]*)\\end\s*\{cases\}", re.DOTALL)
 RELATION = re.compile(r"\\le(?![A-Za-z])|\\ge(?![A-Za-z])|<|>")
 SEPARATOR = re.compile(r",\s*(?:and|or)\b|,|;|(?<![A-Za-z\\])(?:and|or)(?![A-Za-z])")
+THOUSANDS = re.compile(r"(?<![\d,])\d{1,3}(?:,\d{3})+(?!\d|,\d)")
 UNION = re.compile(r"\\cup(?![A-Za-z])|(?<![A-Za-z])U(?![A-Za-z])")
+SUCH_THAT = re.compile(r"\\mid(?![a-z])|:|\|")
 EQUAL = re.compile(r"(?<![<>!\\])=|\\equiv(?![a-z])")
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """`kind` is tuple, set, list, union, matrix, equation or whole; `around` a tuple's brackets or a matrix's kind."""
+class Structure:
+    """An answer's kind and its parts, each as LaTeX.
 
-    kind: str
+    `around` holds the brackets of a tuple, such as `[)`, and the shape of a matrix, such as `2x3`, with the name of its
+    environment in front where that stands for a determinant or a norm.
+    """
+
+    kind: Kind
     parts: tuple[str, ...]
     around: str = ""
 
     @property
-    def interval(self) -> bool:
+    def is_interval(self) -> bool:
         """Whether it can be nothing but an interval; an open one with finite ends may be a point."""
-        two = self.kind == "tuple" and len(self.parts) == 2
-        return two and (self.around != "()" or any("\\infty" in part for part in self.parts))
+        is_pair = self.kind == "tuple" and len(self.parts) == 2
+        return is_pair and (self.around != "()" or any("\\infty" in part for part in self.parts))
+
+    def latex(self) -> str:
+        """The structure as LaTeX again."""
+        if self.kind == "tuple":
+            return self.around[0] + ",".join(self.parts) + self.around[1]
+        if self.kind == "union":
+            return " \\cup ".join(structure(part).latex() for part in self.parts)
+        if self.kind == "matrix":
+            columns = int(self.around.split("x")[-1]) or 1
+            rows = [" & ".join(self.parts[start : start + columns]) for start in range(0, len(self.parts), columns)]
+            return "\\begin{pmatrix}" + " \\\\ ".join(rows) + "\\end{pmatrix}"
+        if self.kind == "set":
+            return "\\{" + ",".join(self.parts) + "\\}"
+        return ("=" if self.kind == "equation" else ",").join(self.parts)
 
 
-def split(text: str, at: re.Pattern[str]) -> list[str]:
-    """`text` cut where `at` matches outside all brackets; empty pieces at the ends are dropped."""
+def structure(text: str) -> Structure:
+    """What `text` consists of; one formula where no reader of READERS knows it."""
+    text = trimmed(text)
+    for read in READERS:
+        if found := read(text):
+            return found
+    return Structure("formula", (text,))
+
+
+def split(text: str, separator: re.Pattern[str]) -> list[str]:
+    """`text` cut where `separator` matches outside all brackets; empty pieces at the ends are dropped."""
     depth, depths = 0, []
     for sign in text:
         depth -= sign in ")]}"
         depths.append(depth)
         depth += sign in "([{"
     pieces, start = [], 0
-    for match in at.finditer(text):
+    for match in separator.finditer(text):
         if depths[match.start()] == 0:
             pieces.append(text[start : match.start()].strip())
             start = match.end()
@@ -52,103 +83,142 @@ def split(text: str, at: re.Pattern[str]) -> list[str]:
     return [piece for place, piece in enumerate(pieces) if piece or 0 < place < len(pieces) - 1]
 
 
-def listed(text: str) -> list[str]:
-    """The items of a list. Commas without space inside thousands do not cut where others have space."""
+def list_items(text: str) -> list[str]:
+    """The items of a list. A comma without space after it, before three digits, is one of thousands and does not cut
+    where the list has other separators."""
     if re.search(r"\d,\d{3}(?!\d)", text) and re.search(r",\s|\band\b|\bor\b|;", text):
-        text = re.sub(r"(?<![\d,])\d{1,3}(?:,\d{3})+(?!\d|,\d)", lambda match: match[0].replace(",", ""), text)
+        text = THOUSANDS.sub(lambda match: match[0].replace(",", ""), text)
     return split(text, SEPARATOR)
 
 
-def shape(text: str) -> Shape:
-    text = trimmed(text)
-    if match := MATRIX.fullmatch(text):
-        rows = [row for row in re.split(r"\\\\(?:\[[^\]]*\])?|\\cr(?![a-z])", match[2]) if row.strip()]
-        cells = tuple(cell.strip() for row in rows for cell in row.split("&"))
-        bars = match[1] if match[1] in ("vmatrix", "Vmatrix") else ""
-        return Shape("matrix", cells, f"{bars}{len(rows)}x{len(cells) // max(len(rows), 1)}")
-    if match := CASES.fullmatch(text):
-        return _flat("list", [row.strip(" ,.") for row in match[1].split("\\\\") if row.strip()])
-    if "\\begin" in text:
-        return Shape("whole", (text,))
-    if match := ELEMENT.fullmatch(text):
-        return shape(match["set"])
-    plain = unwrapped(text) if "\\text" in text else text
-    if len(parts := split(plain, UNION)) > 1:
-        return Shape("union", tuple(parts))
-    if len(parts := listed(plain)) > 1:
-        if any(RELATION.search(part) for part in parts) and re.search(r"\bor\b", plain):
-            return Shape("union", tuple(parts))
-        ends: list[Any] = (
-            [_relation(part) for part in parts] if re.search(r"\band\b", plain) and len(parts) == 2 else []
-        )
-        if ends and all(ends):
-            low, high = sorted(ends, key=lambda end: end.parts[1] == "\\infty", reverse=True)
-            if low.parts[1] == "\\infty" and high.parts[0] == "-\\infty":
-                return Shape("tuple", (low.parts[0], high.parts[1]), low.around[0] + high.around[1])
-        return _flat("list", parts)
-    if text.startswith("\\{") and text.endswith("\\}") and encloses(text[1:].replace("\\}", "}").replace("\\{", "{")):
-        inner = text[2:-2].strip()
-        if len(parts := split(inner, re.compile(r"\\mid(?![a-z])|:|\|"))) == 2 and RELATION.search(parts[1]):
-            return shape(parts[1])
-        return _flat("set", listed(inner))
-    if text[:1] in ("(", "[") and text[-1:] in (")", "]") and encloses(text):
-        parts = split(text[1:-1], re.compile("[,;]"))
-        if len(parts) > 1:
-            return Shape("tuple", tuple(parts), text[0] + text[-1])
-        if text[0] + text[-1] == "()":
-            return shape(text[1:-1]) if parts else Shape("whole", (text,))
-    if found := _relation(text):
-        return found
-    if len(parts := split(text, EQUAL)) > 1:
-        return Shape("equation", tuple(parts))
-    if "\\pm" in text and text.count("\\pm") == 1:
-        return Shape(
-            "list", (text.replace("\\pm", "+").replace("\\mp", "-"), text.replace("\\pm", "-").replace("\\mp", "+"))
-        )
-    if text in ("\\emptyset", "\\{\\}"):
-        return Shape("set", ())
-    return Shape("whole", (text,))
-
-
-def _flat(kind: str, parts: Sequence[str]) -> Shape:
-    """A set or list; `\\pm` and lists inside are items of it."""
-    items: list[str] = []
-    for part in parts:
-        inner = shape(part) if "\\pm" in part else None
-        if inner and inner.kind == "equation":
-            inner = shape(inner.parts[-1])
-        items.extend(inner.parts if inner and inner.kind == "list" else [part])
-    return Shape(kind, tuple(items))
-
-
-def _relation(text: str) -> Shape | None:
-    """The interval that `a < x \\le b` or `x > a` is, None for any other text."""
-    signs = [("<" if sign[-1] in "<e" and "g" not in sign else ">", "\\" in sign) for sign in RELATION.findall(text)]
-    parts = split(text, RELATION)
-    if len(parts) != len(signs) + 1 or len(signs) not in (1, 2) or len({sign for sign, _ in signs}) != 1:
+def _matrix(text: str) -> Structure | None:
+    if not (match := MATRIX.fullmatch(text)):
         return None
-    if signs[0][0] == ">":
-        parts, signs = parts[::-1], signs[::-1]
-    closed = [equal for _, equal in signs]
-    if len(parts) == 2 and re.fullmatch(SYMBOL, parts[0]):
-        return Shape("tuple", ("-\\infty", parts[1]), "(" + ")]"[closed[0]])
-    if len(parts) == 2 and re.fullmatch(SYMBOL, parts[1]):
-        return Shape("tuple", (parts[0], "\\infty"), "(["[closed[0]] + ")")
-    if len(parts) == 3 and re.fullmatch(SYMBOL, parts[1]):
-        return Shape("tuple", (parts[0], parts[2]), "(["[closed[0]] + ")]"[closed[1]])
+    rows = [row for row in ROW_END.split(match[2]) if row.strip()]
+    cells = tuple(cell.strip() for row in rows for cell in row.split("&"))
+    bars = match[1] if match[1] in ("vmatrix", "Vmatrix") else ""
+    return Structure("matrix", cells, f"{bars}{len(rows)}x{len(cells) // max(len(rows), 1)}")
+
+
+def _cases(text: str) -> Structure | None:
+    """A list of rows; any other environment is a formula."""
+    if match := CASES.fullmatch(text):
+        return _collection("list", [row.strip(" ,.") for row in match[1].split("\\\\") if row.strip()])
+    return Structure("formula", (text,)) if "\\begin" in text else None
+
+
+def _element(text: str) -> Structure | None:
+    r"""`x \in [1,2]` is the set."""
+    match = ELEMENT.fullmatch(text)
+    return structure(match["set"]) if match else None
+
+
+def _union_or_list(text: str) -> Structure | None:
+    r"""What stands between `\cup`; else what stands between commas, 'and' and 'or', inequalities among them."""
+    text = plain_text(text) if "\\text" in text else text
+    if len(parts := split(text, UNION)) > 1:
+        return Structure("union", tuple(parts))
+    if len(parts := list_items(text)) <= 1:
+        return None
+    if any(RELATION.search(part) for part in parts) and re.search(r"\bor\b", text):
+        return Structure("union", tuple(parts))
+    between = _between(parts) if re.search(r"\band\b", text) else None
+    return between or _collection("list", parts)
+
+
+def _between(parts: Sequence[str]) -> Structure | None:
+    """The interval of `x > 2` and `x < 3`."""
+    if len(parts) != 2 or not (one := _inequality(parts[0])) or not (other := _inequality(parts[1])):
+        return None
+    low, high = (one, other) if one.parts[1] == "\\infty" else (other, one)
+    if low.parts[1] == "\\infty" and high.parts[0] == "-\\infty":
+        return Structure("tuple", (low.parts[0], high.parts[1]), low.around[0] + high.around[1])
     return None
 
 
-def whole(s: Shape) -> str:
-    """A shape as LaTeX again."""
-    if s.kind == "tuple":
-        return s.around[0] + ",".join(s.parts) + s.around[1]
-    if s.kind == "union":
-        return " \\cup ".join(whole(shape(part)) for part in s.parts)
-    if s.kind == "matrix":
-        columns = int(s.around.split("x")[-1]) or 1
-        rows = [" & ".join(s.parts[start : start + columns]) for start in range(0, len(s.parts), columns)]
-        return "\\begin{pmatrix}" + " \\\\ ".join(rows) + "\\end{pmatrix}"
-    return (
-        "\\{" + ",".join(s.parts) + "\\}" if s.kind == "set" else ("=" if s.kind == "equation" else ",").join(s.parts)
-    )
+def _set(text: str) -> Structure | None:
+    r"""`\{1,2\}`, or `\{x \mid x > 2\}`, which is the interval."""
+    in_braces = text.startswith("\\{") and text.endswith("\\}")
+    if not in_braces or not is_enclosed(text[1:].replace("\\}", "}").replace("\\{", "{")):
+        return None
+    inside = text[2:-2].strip()
+    if len(parts := split(inside, SUCH_THAT)) == 2 and RELATION.search(parts[1]):
+        return structure(parts[1])
+    return _collection("set", list_items(inside))
+
+
+def _tuple(text: str) -> Structure | None:
+    """`(1,2)` or `[0,1)`; round brackets around one part are left out."""
+    if text[:1] not in ("(", "[") or text[-1:] not in (")", "]") or not is_enclosed(text):
+        return None
+    brackets = text[0] + text[-1]
+    parts = split(text[1:-1], re.compile("[,;]"))
+    if len(parts) > 1:
+        return Structure("tuple", tuple(parts), brackets)
+    if brackets == "()":
+        return structure(text[1:-1]) if parts else Structure("formula", (text,))
+    return None
+
+
+def _inequality(text: str) -> Structure | None:
+    r"""The interval that `a < x \le b` or `x > a` describes."""
+    signs, parts = RELATION.findall(text), split(text, RELATION)
+    if len(signs) not in (1, 2) or len(parts) != len(signs) + 1:
+        return None
+    upward = [sign in ("<", "\\le") for sign in signs]
+    closed = [sign in ("\\le", "\\ge") for sign in signs]
+    if len(set(upward)) != 1:
+        return None
+    if not upward[0]:
+        parts, closed = parts[::-1], closed[::-1]
+    if len(parts) == 2 and re.fullmatch(SYMBOL, parts[0]):
+        parts, closed = ["-\\infty", *parts], [False, *closed]
+    elif len(parts) == 2:
+        parts, closed = [*parts, "\\infty"], [*closed, False]
+    low, variable, high = parts
+    if not re.fullmatch(SYMBOL, variable):
+        return None
+    return Structure("tuple", (low, high), "(["[closed[0]] + ")]"[closed[1]])
+
+
+def _equation(text: str) -> Structure | None:
+    parts = split(text, EQUAL)
+    return Structure("equation", tuple(parts)) if len(parts) > 1 else None
+
+
+def _plus_minus(text: str) -> Structure | None:
+    r"""`1 \pm 2` is the list of `1 + 2` and `1 - 2`."""
+    if text.count("\\pm") != 1:
+        return None
+    plus = text.replace("\\pm", "+").replace("\\mp", "-")
+    minus = text.replace("\\pm", "-").replace("\\mp", "+")
+    return Structure("list", (plus, minus))
+
+
+def _empty_set(text: str) -> Structure | None:
+    return Structure("set", ()) if text in ("\\emptyset", "\\{\\}") else None
+
+
+READERS = (  # the first that knows a text says what it is
+    _matrix,
+    _cases,
+    _element,
+    _union_or_list,
+    _set,
+    _tuple,
+    _inequality,
+    _equation,
+    _plus_minus,
+    _empty_set,
+)
+
+
+def _collection(kind: Literal["set", "list"], parts: Sequence[str]) -> Structure:
+    r"""A set or list of `parts`, where a part with `\pm` is two items."""
+    items: list[str] = []
+    for part in parts:
+        inner = structure(part) if "\\pm" in part else None
+        if inner and inner.kind == "equation":
+            inner = structure(inner.parts[-1])
+        items.extend(inner.parts if inner and inner.kind == "list" else [part])
+    return Structure(kind, tuple(items))

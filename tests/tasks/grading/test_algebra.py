@@ -1,3 +1,5 @@
+"""What algebra says of two formulas, and that the kernel bounds what a question may take."""
+
 import io
 import json
 import subprocess
@@ -6,7 +8,8 @@ import time
 
 import pytest
 
-from motif.tasks.grading.algebra import MEMORY, WALL, Child, answer, main
+from motif.tasks.grading.algebra import CHILDREN, MEMORY, WALL_SECONDS, Child, main, same
+from motif.tasks.grading.verdicts import Verdict
 
 
 @pytest.mark.parametrize(
@@ -23,26 +26,38 @@ from motif.tasks.grading.algebra import MEMORY, WALL, Child, answer, main
     ],
 )
 def test_algebra_decides_the_parts(prediction, gold, verdict):
-    assert answer(prediction, gold) is verdict
+    assert same(prediction, gold) is Verdict.of(verdict)
 
 
-def test_a_child_that_takes_too_long_is_ended_and_the_next_one_answers():
-    child = Child()
+@pytest.fixture
+def child():
+    """Makes children, and ends those that live on."""
+    children = []
+
+    def make():
+        children.append(Child())
+        return children[-1]
+
+    yield make
+    for each in children:
+        each.end(dead=False)
+
+
+def question(*texts):
+    return json.dumps(texts).encode() + b"\n"
+
+
+def test_a_child_that_takes_too_long_is_ended_and_the_next_one_answers(child):
     started = time.process_time()
-    assert not child.ask(json.dumps(["\\binom{10^9}{10^8}", "3\\pi"]).encode() + b"\n", time.monotonic() + WALL)
-    child.end()
-    child = Child()
-    assert child.ask(json.dumps(["\\sqrt{8}", "2\\sqrt{2}"]).encode() + b"\n", time.monotonic() + WALL) == b"true\n"
-    child.end()
+    assert not child().ask(question("\\binom{10^9}{10^8}", "3\\pi"), time.monotonic() + WALL_SECONDS)
+    assert child().ask(question("\\sqrt{8}", "2\\sqrt{2}"), time.monotonic() + WALL_SECONDS) == b"right\n"
     assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize("greedy", ["bytearray(4 << 30)", "[0] * (1 << 29)", "10 ** (1 << 62)"])
-def test_a_child_that_wants_too_much_memory_is_ended_and_no_verdict(greedy, monkeypatch):
-    monkeypatch.setattr("motif.tasks.grading.algebra.answer", lambda *_: eval(greedy))
-    child = Child()
-    assert child.ask(b'["1", "1"]\n', time.monotonic() + 2 * WALL) in (b"", None)
-    child.end()
+def test_a_child_that_wants_too_much_memory_is_ended_and_no_verdict(greedy, child, monkeypatch):
+    monkeypatch.setattr("motif.tasks.grading.algebra.same", lambda *_: eval(greedy))
+    assert child().ask(question("1", "1"), time.monotonic() + 2 * WALL_SECONDS) in (b"", None)
 
 
 def test_the_kernel_bounds_memory_and_time_of_a_child():
@@ -61,30 +76,31 @@ def limited():
     return json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
 
 
-def test_where_every_child_is_killed_the_judge_ends_and_makes_no_verdict_up(monkeypatch):
-    class Killed:
-        def ask(self, line, until):
-            return b""
+class Killed:
+    """A child that somebody kills at each question."""
 
-        def end(self, dead=False):
-            return dead
+    made = 0
 
+    def __init__(self):
+        Killed.made += 1
+
+    def ask(self, question, deadline):
+        return b""
+
+    def end(self, dead):
+        return dead
+
+
+def test_where_every_child_is_killed_no_verdict_is_made_up(monkeypatch):
     monkeypatch.setattr("motif.tasks.grading.algebra.Child", Killed)
     verdicts = io.BytesIO()
-    main([b'["1", "1"]\n', b'["2", "2"]\n'], verdicts)
-    assert verdicts.getvalue() == b"ready\n"
+    main([question("1", "1"), question("2", "2")], verdicts)
+    assert verdicts.getvalue() == b"ready\n" and Killed.made == CHILDREN + 1
 
 
-def test_the_end_of_its_questions_ends_the_judge():
-    questions = (
-        '["\\\\sqrt{8}", "2\\\\sqrt{2}"]\n["x", "y+1"]\n["\\\\binom{10^9}{10^8}", "3\\\\pi"]\nno json\n["x+1", "1+x"]\n'
-    )
-    done = subprocess.run(
-        [sys.executable, "-m", "motif.tasks.grading.algebra"],
-        input=questions,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.split() == ["ready", "true", "false", "null", "false", "true"] and not done.stderr
-    assert callable(main)
+def test_the_process_answers_line_by_line_and_ends_with_its_questions():
+    questions = [("\\sqrt{8}", "2\\sqrt{2}"), ("x", "y+1"), ("\\binom{10^9}{10^8}", "3\\pi")]
+    lines = b"".join(question(*texts) for texts in questions) + b"no json\n" + question("x+1", "1+x")
+    process = [sys.executable, "-m", "motif.tasks.grading.algebra"]
+    done = subprocess.run(process, input=lines, capture_output=True, check=True)
+    assert done.stdout.split() == b"ready right wrong undecided wrong right".split() and not done.stderr

@@ -1,12 +1,14 @@
+"""Which texts are numbers, and which numbers are equal."""
+
 from fractions import Fraction
 
 import pytest
 
-from motif.tasks.grading.numbers import Number, integer, number, same_number
+from motif.tasks.grading.numbers import Number, digits_and_base, integer, number, same_number
 
 
 @pytest.mark.parametrize(
-    ("text", "whole"),
+    ("text", "digits"),
     [
         ("025", "25"),
         ("1,080", "1080"),
@@ -22,8 +24,8 @@ from motif.tasks.grading.numbers import Number, integer, number, same_number
         ("1/2", None),
     ],
 )
-def test_whole_numbers_are_written_in_one_way(text, whole):
-    assert integer(text) == whole
+def test_whole_numbers_are_written_in_one_way(text, digits):
+    assert integer(text) == digits
 
 
 @pytest.mark.parametrize(
@@ -62,3 +64,9 @@ def test_decimals_agree_to_six_places_and_small_ones_to_four_digits():
 def test_a_percentage_is_its_number_or_its_share():
     assert same_number(number("50\\%"), number("50")) and same_number(number("0.5"), number("50%"))
     assert not same_number(number("50"), number("0.5")) and not same_number(number("50%"), number("0.5%"))
+
+
+def test_a_number_names_its_base_by_a_subscript():
+    assert digits_and_base("17_{8}") == digits_and_base("(17)_{8}") == ("17", "8")
+    assert digits_and_base("FF_{sixteen}") == ("FF", "sixteen")
+    assert digits_and_base("17") is digits_and_base("a_{8}") is digits_and_base("17_{n}") is None

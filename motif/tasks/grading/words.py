@@ -1,0 +1,41 @@
+r"""Answers that are words: `\text{even}`, `Evelyn`, `3 PM`, and the letter of a multiple choice.
+
+Words are compared as words: in mathematics `east` would be e·a·s·t, the same as `seat`. Nothing is compared here.
+"""
+
+import re
+
+from motif.tasks.grading.latex import plain_text
+
+LINKS = frozenset("and or if for no not is to in".split())  # noqa: SIM905
+MATHEMATICS = LINKS | frozenset(
+    "sin cos tan cot sec csc log ln exp lim max min gcd lcm mod det arcsin arccos arctan sinh cosh tanh pi sqrt frac "  # noqa: SIM905
+    "infty theta alpha beta gamma delta lambda omega phi where when arg deg".split()
+)
+CLOCK = re.compile(r"\d\s*[ap]\.?m$", re.IGNORECASE)
+CHOICE = re.compile(r"[(\[]?\s*([A-Z])\s*(?:[)\]]|(?=[.:]?$|[.:]\s))[.:]?(?:\s+(?P<more>[^-+*/^=<>\s].*))?")
+
+
+def words(text: str) -> str | None:
+    r"""The words that `text` consists of, in one way of writing; None where it is mathematics.
+
+    In `\text{}` two letters are a word. Bare, one of four letters is needed. No word may be one of mathematics.
+    """
+    plain = plain_text(text)
+    if re.search(r"[\\^_=<>{}+*|]", plain) or not re.search(r"[A-Za-z]", plain):
+        return None
+    found = re.findall(r"[A-Za-z]+", plain)
+    if set(map(str.lower, found)) & (MATHEMATICS - LINKS):
+        return None
+    shortest = 2 if "\\text" in text else 4
+    if max(map(len, found)) < shortest and plain.lower() not in ("yes", "no") and not CLOCK.search(plain):
+        return None
+    plain = re.sub(r"(?<=[a-zA-Z])\.(?=[a-zA-Z]\b)", "", plain)  # p.m.
+    bare = re.sub(r"^(?:the|a|an)\s+", "", re.sub(r"[^a-z0-9:/.,-]+", " ", plain.lower()).strip())
+    return re.sub(r"[.,\s-]+", " ", bare).strip()
+
+
+def choice(text: str) -> tuple[str, bool] | None:
+    """The letter of a multiple choice (`A`, `(A)`, `A. 12`) and whether more is said; None for any other text."""
+    match = CHOICE.fullmatch(plain_text(text))
+    return (match[1], bool(match["more"])) if match else None

@@ -1,0 +1,74 @@
+"""What is touched of TRL, and of transformers below it, is there in the pinned versions and does what is said."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from trl import GRPOTrainer
+
+from motif.generation import private
+from motif.policies.tiny import Tiny
+from motif.training.algorithms import GRPO
+from tests.support.training import run_training, small
+
+
+def test_log_probabilities_are_those_of_the_whole_vocabulary():
+    torch.manual_seed(0)
+    logits, ids = torch.randn(2, 5, 11), torch.randint(11, (2, 5))
+    whole = torch.log_softmax(logits, -1).gather(-1, ids[..., None])[..., 0]
+    assert torch.allclose(private.selected(logits, ids), whole, atol=1e-6)
+
+
+def test_own_advantages_take_the_place_of_those_that_trl_made_one_a_row():
+    made = {"advantages": torch.zeros(3), "completion_ids": "as they are"}
+    trainer = SimpleNamespace(_generate_and_score_completions=lambda inputs: dict(made))
+    private.own_advantages(trainer, lambda: [1.0, -0.5, 0.0])
+    found = trainer._generate_and_score_completions(None)
+    assert found["advantages"].tolist() == [1.0, -0.5, 0.0] and found["completion_ids"] == "as they are"
+    private.own_advantages(trainer, lambda: [1.0])
+    with pytest.raises(AssertionError):
+        trainer._generate_and_score_completions(None)
+
+
+@pytest.mark.program
+def test_a_trainer_has_all_that_is_touched_and_begins_anew_with_smaller_parts(tmp_path, monkeypatch):
+    kept, plain = [], GRPOTrainer.compute_loss
+
+    def spy(trainer, *rest, **named):
+        kept.append(trainer)
+        return plain(trainer, *rest, **named)
+
+    monkeypatch.setattr(GRPOTrainer, "compute_loss", spy)
+    run_training(Tiny().load(), small(GRPO, steps=1), tmp_path / "run")
+    (trainer,) = kept
+    assert not private.rewards_entropy(trainer) and trainer.args.per_device_train_batch_size == 8
+    trainer._metrics["train"]["of a step that was cut short"].append(1.0)
+    private.begin_anew(trainer, 4)
+    assert trainer.args.per_device_train_batch_size == 4 and trainer.args.gradient_accumulation_steps == 2
+    assert not trainer._metrics["train"] and trainer._buffered_inputs is None and trainer._step == 0
+    assert all(weight.grad is None for weight in trainer.model.parameters())
+
+
+def test_the_attention_of_a_model_is_set_by_its_registered_name():
+    model = Tiny().load().model
+    before = private.attention(model)
+    private.set_attention(model, "eager")
+    assert private.attention(model) == "eager" != before
+    private.set_attention(model, before)
+
+
+def test_an_engine_is_sent_weights_once_a_step_and_again_after_it_slept():
+    sent, woken = [], []
+    llm = SimpleNamespace(wake_up=lambda tags: woken.append(tags), sleep=lambda level: woken.append(level))
+    engine = SimpleNamespace(sync_weights=lambda: sent.append(1), llm=llm, _llm_weights_sleeping=False)
+    trainer = SimpleNamespace(state=SimpleNamespace(global_step=0))
+    private.take_engine(trainer, engine)
+    for step in (0, 0, 1):
+        trainer.state.global_step = step
+        private.renew(trainer, engine)
+    assert len(sent) == 2 and trainer.vllm_generation is engine and trainer.use_vllm
+    private.wake(engine)
+    assert len(sent) == 2
+    private.put_to_sleep(engine)
+    private.wake(engine)
+    assert len(sent) == 3 and woken == [["kv_cache"], 2, ["kv_cache"]]
