@@ -30,9 +30,10 @@ from hydra.version import VersionBase
 from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from motif import cli, mistakes
+from motif import cli
 from motif.api_results import EvaluateResult, ReportResult, SolvedRound, SolveResult, TrainResult
 from motif.evaluation import program as evaluator
+from motif.mistakes import composing
 from motif.reporting.folders import read_runs
 from motif.reporting.program import beside
 from motif.reporting.program import build as build_report
@@ -245,7 +246,7 @@ def called(program: str, words: Sequence[str]) -> Iterator[None]:
                 signal.raise_signal(stop.signal)  # whoever calls may have an own handler; else the process ends
             raise KeyboardInterrupt(str(stop)) from None
         except (HydraException, OmegaConfBaseException) as error:
-            raise UserError(mistakes.composing(error, "config" if program == "train" else program)) from None
+            raise UserError(composing(error, "config" if program == "train" else program)) from None
         except Busy as error:
             raise UserError(str(error)) from None
         except Exception as error:
