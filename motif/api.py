@@ -30,14 +30,15 @@ from hydra.version import VersionBase
 from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from motif import cli, mistakes
+from motif import cli
 from motif.api_results import EvaluateResult, ReportResult, SolvedRound, SolveResult, TrainResult
 from motif.evaluation import program as evaluator
+from motif.mistakes import composing
 from motif.reporting.folders import read_runs
 from motif.reporting.program import beside
 from motif.reporting.program import build as build_report
 from motif.runs.folder import Run
-from motif.system import console, environment, failures
+from motif.system import console, failures
 from motif.system.config import CONF, build, resolved
 from motif.system.errors import UserError, shown
 from motif.system.files import explained, named, there
@@ -94,7 +95,9 @@ def evaluate(policy: TrainResult | Path | str, *overrides: str, **settings: Any)
         config, _ = composed("evaluate", words)
         evaluator.SHOWN.clear()
         evaluator.opened.cache_clear()  # a run of that name may have been trained again
-        found = cli.for_policy(config, words).run(resolved(config))
+        asked = cli.for_policy(config, words)
+        with explained(asked.folder(), "or choose another outputs="):
+            found = asked.run(resolved(config))
         return EvaluateResult(Path(found["records"]), found)
 
 
@@ -236,7 +239,7 @@ def called(program: str, words: Sequence[str]) -> Iterator[None]:
     argv = sys.argv
     with ONE_AT_A_TIME, warnings.catch_warnings(), levels_kept():
         console.quiet()
-        sys.argv = masked([environment.first_word(program), *words])
+        sys.argv = masked([f"motif.{program}", *words])
         try:
             with hydra_at_conf():
                 yield
@@ -245,7 +248,7 @@ def called(program: str, words: Sequence[str]) -> Iterator[None]:
                 signal.raise_signal(stop.signal)  # whoever calls may have an own handler; else the process ends
             raise KeyboardInterrupt(str(stop)) from None
         except (HydraException, OmegaConfBaseException) as error:
-            raise UserError(mistakes.composing(error, "config" if program == "train" else program)) from None
+            raise UserError(composing(error, "config" if program == "train" else program)) from None
         except Busy as error:
             raise UserError(str(error)) from None
         except Exception as error:

@@ -30,6 +30,13 @@ from motif.system.safe_text import masked, visible
 
 Report = Callable[[int, int, Mapping[str, float]], None]  # (steps done, steps in all, metrics)
 
+
+def in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook, which can show a line in place of the last one."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(shell, "kernel") and processes.first()
+
+
 console = Console(
     highlight=False,
     soft_wrap=True,
@@ -38,7 +45,7 @@ console = Console(
     quiet=not processes.first(),
     force_jupyter=False,  # where rich would make a block of HTML of each word that is written
 )
-if not console.is_terminal:
+if in_notebook() or not console.is_terminal:  # a kernel says that it has the colours of a terminal, and its width
     console.width = 120
 LIBRARIES = ("transformers", "trl", "accelerate", "peft", "datasets", "torch", "wandb", "opentelemetry", "hydra")
 LINE_EVERY = 30.0  # seconds between lines where bars cannot be drawn
@@ -112,12 +119,6 @@ def progress(title: str, total_known: int = 0) -> Iterator[Report]:
         if total_known:
             move(0, total_known, {})
         yield move
-
-
-def in_notebook() -> bool:
-    """Whether this process is the kernel of a notebook, which can show a line in place of the last one."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return hasattr(shell, "kernel") and processes.first()
 
 
 def cell_line(title: str) -> Report:

@@ -27,15 +27,15 @@ class Chain:
     """Chains of `shortest` to `longest` labelled operations, every length equally often, drawn from `seed`.
 
     A chain belongs to train, validation or test by a hash of its own text, so the three are disjoint for any seed,
-    size and length. `facts` hold the `length`; the `states` after each step, such as `['a4', 'b2', 'c9']`; and as
-    `progress` the states that rounds carry over which do as many steps as they have room for.
+    size and length. The `facts` of a question are its `length`; the `states` after each step, such as
+    `['a4', 'b2', 'c9']`; and the `progress`, which is the state that each round should carry over.
 
     Attributes:
         tokens_per_round: the number of new tokens a round that the task is made for.
-        path: None always; chains are made and not read.
+        path: always None, since chains are not read from a file.
 
     Raises:
-        UserError: where a setting is none that chains can be made with.
+        UserError: where a setting is invalid.
     """
 
     name: str = "chain"

@@ -75,7 +75,7 @@ class Corpus:
         licence, citation, url: for people.
 
     Raises:
-        UserError: where a value is none that it can have.
+        UserError: where a setting is invalid.
     """
 
     name: str
@@ -248,5 +248,5 @@ class Corpus:
 
 
 def as_json(value: object) -> Any:
-    """`value` as JSON can hold it: what is no text, number or truth value becomes text."""
+    """`value` as JSON can hold it: other kinds of values than text, numbers, true, false and null become text."""
     return value if value is None or isinstance(value, str | int | float | bool) else str(value)

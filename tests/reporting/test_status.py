@@ -6,7 +6,7 @@ import time
 import pytest
 import yaml
 
-from motif.reporting.status import Status, objective, status, with_guesses
+from motif.reporting.status import Status, arm, last_lines, objective, status, with_guesses
 from motif.runs.folder import Run, write_json
 from motif.system.locks import Lock
 
@@ -53,6 +53,24 @@ def test_a_half_written_line_of_metrics_does_not_matter(tmp_path):
     with run.metrics_file.open("a") as file:
         file.write('{"step": 4, "sec')
     assert status(run.folder).step == 3
+
+
+def test_of_a_long_run_the_end_of_its_metrics_is_read(tmp_path, monkeypatch):
+    run = run_folder(tmp_path, "long", lines=3)
+    first = run.metrics_file.read_bytes().splitlines(keepends=True)
+    run.metrics_file.write_bytes(b"not JSON\n" * 1000 + b"".join(first))
+    assert [line["step"] for line in last_lines(run.metrics_file, 2)] == [2, 3]
+    monkeypatch.setattr("motif.reporting.status.BLOCK", 7)  # so that a line is read in parts
+    assert [line["step"] for line in last_lines(run.metrics_file, 3)] == [1, 2, 3]
+    run.metrics_file.write_bytes(b"".join(first) + b'{"st')
+    assert [line["step"] for line in last_lines(run.metrics_file, 20)] == [1, 2, 3]
+    run.metrics_file.write_bytes(b'{"st')
+    assert last_lines(run.metrics_file, 20) == [] and last_lines(tmp_path / "none", 1) == []
+
+
+def test_an_arm_is_a_run_without_its_seed_and_its_hash():
+    names = ("motif-chain-tiny-r3-s0-k=4-0123ab", "motif-chain-tiny-r3-s12-k=4-abcdef", "motif-chain-tiny-r3-s7-k=4")
+    assert {arm(name) for name in names} == {"motif-chain-tiny-r3-k=4"} and arm("mine") == "mine"
 
 
 def test_an_optimiser_sees_validation_questions_only():

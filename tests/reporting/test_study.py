@@ -9,9 +9,10 @@ import time
 
 import pytest
 
-from motif.reporting.status_screen import duration, totals
+from motif.reporting.status_screen import totals
 from motif.reporting.study import Job, jobs_of, last_screen, launch, main, study_of, survey
-from motif.runs.folder import AnotherRun
+from motif.runs.folder import AnotherRun, write_json
+from motif.system.errors import UserError
 from tests.reporting.test_status import run_folder
 from tests.support import ROOT
 
@@ -115,9 +116,59 @@ def test_what_a_job_says_of_itself_is_kept_in_its_file(tmp_path):
     assert "RuntimeError" in noted["traceback"] and noted["name"] == "a" and other["state"] == "planned"
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(40, "40 s"), (720, "12 min"), (3900, "1 h 05 min"), (None, "")])
-def test_durations_are_short(seconds, words):
-    assert duration(seconds) == words
+def test_of_many_runs_status_says_in_few_lines_how_they_stand_and_how_to_go_on(tmp_path, capsys):
+    outputs, arms = tmp_path / "outputs", ("grpo", "motif")
+    jobs = [([f"algo={arm}", f"seed={seed}"], f"{arm}-chain-tiny-r3-s{seed}") for arm in arms for seed in range(20)]
+    launch(outputs / ".sweeps/1", "mine", ["train.py", "-m"], jobs)
+    for seed in range(3):
+        launch(outputs / f".sweeps/{2 + seed}", "more", ["train.py", f"{seed}"], [(["algo.k=9"], f"other-s{seed}")])
+    for number, (_, name) in enumerate(jobs[:30]):
+        run_folder(outputs, name, lines=10 if number % 3 else 4, finished=bool(number % 3))
+    main(["status", str(outputs)])
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "43 runs in 3 arms" and len(said) <= 40
+    assert "7 stopped, 13 finished" in said[1] and said[1].endswith("  grpo-chain-tiny-r3")
+    assert [line for line in said if line.startswith("10 stopped, 20 finished, 13 not begun; about ")]
+    again = [line for line in said if line.startswith("again")]
+    assert len(again) == 2 and said[-1].startswith("--all ")
+    main(["status", str(outputs), "--all"])
+    every = capsys.readouterr().out
+    assert all(name in every for _, name in jobs) and every.count("\nagain ") == 4 and "--all" not in every
+    assert every.count("# this one alone") == 23
+
+
+def test_the_last_screen_of_many_jobs_is_short_too(tmp_path, capsys):
+    folder = tmp_path / ".sweeps/1"
+    launch(folder, "mine", ["train.py", "-m"], [([f"seed={seed}"], f"a-s{seed}") for seed in range(1000)])
+    assert not last_screen(folder)
+    said = capsys.readouterr().out.splitlines()
+    assert said[:3] == ["mine: 1,000 not begun", "1,000 runs in 1 arm", "  1,000 not begun  a"] and len(said) == 8
+    assert said[-1].strip() == "and 997 more jobs"
+
+
+def test_what_the_first_version_planned_job_by_job_is_read(tmp_path):
+    run_folder(tmp_path, "a", lines=10, finished=True)
+    folder = tmp_path / ".sweeps/1"
+    write_json(folder / "study.json", {"study": "mine", "command": ["train.py", "-m"], "grid": True})
+    for number, name in enumerate("ab"):
+        job = {"number": number, "overrides": [f"seed={number}"], "name": name, "folder": f"/x/{name}"}
+        write_json(folder / f"jobs/{number}.json", {**job, "state": "planned"})
+    assert [(each.name, each.state) for each in survey([tmp_path])[0]] == [("a", "finished"), ("b", "not begun")]
+
+
+@pytest.mark.parametrize("jobs", ["[4]", "4", '[{"name": "a"}]', '[{"overrides": 3}]'])
+def test_a_plan_that_is_no_plan_is_a_line(tmp_path, jobs):
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1/study.json").write_text(f'{{"study": "s", "command": [], "jobs": {jobs}}}')
+    with pytest.raises(UserError, match="put a whole copy in its place"):
+        jobs_of(tmp_path / "1")
+
+
+def test_asking_loads_neither_torch_nor_hydra():
+    code = """import sys, motif.reporting.study
+sys.exit(", ".join({"torch", "numpy", "pandas", "hydra", "omegaconf"} & set(sys.modules)) or 0)"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.returncode == 0, done.stderr
 
 
 SMALL = [

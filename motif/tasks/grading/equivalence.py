@@ -24,7 +24,12 @@ DEEPEST = 6  # parts within parts, and units or words that were set aside
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Compares answers; `formulas` decides about two formulas, `depth` counts parts within parts."""
+    """Compares answers.
+
+    Attributes:
+        formulas: says whether two formulas are the same, or UNDECIDED where that takes algebra which is not done here.
+        depth: how deep in the answer the compared parts stand, 0 for whole answers.
+    """
 
     formulas: Compare
     depth: int = 0
@@ -201,13 +206,13 @@ def _sets_of_numbers(p: Structure, g: Structure, comparison: Comparison) -> Verd
 
 def _equations(p: Structure, g: Structure, comparison: Comparison) -> Verdict:
     """Of two assignments the names must agree, of one the value counts; other equations are for algebra."""
-    names_value = [s.kind == "equation" and _is_name(s.parts[0]) for s in (p, g)]
+    p_assigns, g_assigns = (s.kind == "equation" and _is_name(s.parts[0]) for s in (p, g))
     if p.kind != "equation":
-        return comparison.part(p.latex(), g.parts[-1]) if names_value[1] else Verdict.WRONG
+        return comparison.part(p.latex(), g.parts[-1]) if g_assigns else Verdict.WRONG
     if g.kind != "equation":
-        without_letters = not re.search(r"[A-Za-z]", re.sub(r"\\[a-z]+", "", p.parts[0]))
-        return comparison.part(p.parts[-1], g.latex()) if names_value[0] or without_letters else Verdict.WRONG
-    if all(names_value):
+        computes = not re.search(r"[A-Za-z]", re.sub(r"\\[a-z]+", "", p.parts[0]))  # as in 2+3=5
+        return comparison.part(p.parts[-1], g.latex()) if p_assigns or computes else Verdict.WRONG
+    if p_assigns and g_assigns:
         if _name(p.parts[0]) == _name(g.parts[0]):
             return comparison.part(p.parts[-1], g.parts[-1])
         with_variables = any(re.search(r"(?<!\\)[a-z]", re.sub(r"\\[a-z]+", "", s.parts[-1])) for s in (p, g))
@@ -226,6 +231,7 @@ def _is_name(text: str) -> bool:
 
 
 def _name(text: str) -> str:
+    """A name in one way of writing."""
     name = re.sub(r"[\s{}]|\\text", "", text).lower()
     return "y" if re.fullmatch(r"[a-z]\(x\)", name) else name  # y = x² is a name of the function
 

@@ -1,9 +1,9 @@
 r"""Whether an answer is right. What that is worth is for `training.rewards` to say.
 
 `verdict` goes from two texts to a verdict, step by step; `is_correct` is its short form. `is_correct_strictly` is a
-second opinion by writing alone. docs/grading.md says what counts as the same. No text makes these
-functions raise, hang or guess: formulas are compared in a process of their own (`judge`), and what takes too long or
-too much memory there is undecided.
+second opinion by writing alone. docs/grading.md says what counts as the same. No text makes these functions raise,
+hang or guess: formulas are compared in a process of their own (`judge`), and a question that takes too long or too much
+memory there is undecided.
 """
 
 import re
@@ -50,7 +50,7 @@ def verdict(prediction: str, gold: str) -> Verdict:
         RIGHT, WRONG, or UNDECIDED where to decide takes more time or memory than an answer may take.
 
     Raises:
-        NoJudge: where the process for algebra cannot be started. No text is a cause of it.
+        NoJudge: where the process for algebra cannot be started, or is killed again and again.
     """
     decided = _integers(prediction, gold)
     if decided is not None:

@@ -89,6 +89,7 @@ REWRITES = [
     (r"_\s*\{\s*\\text\s*\{\s*([\w]+)\s*\}\s*\}", r"_{\1}"),
     (r"[ \t\r\n\f\v]+", " "),
 ]  # fmt: skip
+TEXT = re.compile(rf"\\text\s*{GROUP}")
 COMPILED = [(re.compile(pattern), replacement) for pattern, replacement in REWRITES]
 
 
@@ -120,7 +121,7 @@ def trimmed(text: str) -> str:
 def plain_text(text: str) -> str:
     r"""`text` with every `\text{x}` as plain ` x `, up to three inside each other."""
     for _ in range(3):
-        text = re.sub(rf"\\text\s*{GROUP}", r" \1 ", text)
+        text = TEXT.sub(r" \1 ", text)
     return trimmed(re.sub(r"\s+", " ", text))
 
 

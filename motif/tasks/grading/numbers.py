@@ -1,7 +1,7 @@
 r"""Numbers that need no algebra: integers, decimals, fractions, mixed numbers, powers of ten, percentages, bases.
 
 They are read from cleaned LaTeX (`latex.clean`) into exact fractions. A text with a root, a variable or an operation
-is no number here. Neither is one whose digits or exponents are so many that work with them would take long.
+is no number here, and neither is a text with so many digits that work with them would take long.
 """
 
 import re

@@ -43,7 +43,7 @@ LINK = re.compile(r"\b(?:and|or|if|for|where|when|mod|otherwise|is|to)\b")
 
 
 def unit_name(text: str) -> tuple[str, str] | None:
-    """The kind and name of the unit that `text` spells, its power after the kind: `ft^2` is ('length2', 'ft').
+    """The kind of the unit that `text` spells, with its power, and its name: `ft^2` is ('length2', 'ft').
 
     Returns:
         None for any text that is not one known unit, with or without words such as 'square' and 'per'.

@@ -52,7 +52,7 @@ def test_ways_of_writing_become_one(text, written):
 
 
 def test_each_rewrite_changes_an_answer_that_is_tried(monkeypatch):
-    texts = [text for text, _ in WRITTEN] + [text for case in RIGHT for text in case]
+    texts = [text for text, _ in WRITTEN] + [text for cases in RIGHT.values() for case in cases for text in case]
     usual = {text: clean(text) for text in texts}
     for rewrite in COMPILED:
         others = [other for other in COMPILED if other is not rewrite]
