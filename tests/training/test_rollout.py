@@ -1,6 +1,7 @@
 """What TRL is given, without TRL."""
 
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 
@@ -33,7 +34,7 @@ def rollout(answer=lambda prompt: good("\\boxed{2}"), seeds=None, algorithm=None
 
 
 def trainer(step=0, process=0):
-    return SimpleNamespace(state=SimpleNamespace(global_step=step), accelerator=SimpleNamespace(process_index=process))
+    return Mock(state=SimpleNamespace(global_step=step), accelerator=SimpleNamespace(process_index=process))
 
 
 def ids(*texts):
