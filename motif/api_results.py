@@ -78,9 +78,8 @@ class EvaluateResult:
 
     def __repr__(self) -> str:
         found = self.result
-        rounds = f"{found['rounds']} round{'s' * (found['rounds'] > 1)}"
         words = f"{percent(found['accuracy'])} ({percent_interval(found['interval'])}, n = {found['n']})"
-        return f"EvaluateResult({words} on {found['dataset']} in {rounds}; {self.records})"
+        return f"EvaluateResult({words} on {found['dataset']} in {in_rounds(found['rounds'])}; {self.records})"
 
     def _repr_markdown_(self) -> str:
         return table([self.result])
@@ -109,7 +108,7 @@ class SolveResult:
 
     def __repr__(self) -> str:
         said = {None: "", True: ", right", False: ", wrong"}[self.correct]
-        return f"SolveResult({self.question!r}: {self.answer!r}{said}, in {len(self.rounds)} rounds)"
+        return f"SolveResult({self.question!r}: {self.answer!r}{said}, in {in_rounds(len(self.rounds))})"
 
 
 @dataclass(frozen=True)
@@ -129,6 +128,10 @@ class ReportResult:
 
     def _repr_markdown_(self) -> str:
         return "\n".join([*(f"- {safe_text.markdown(each)}" for each in self.verdicts), "", markdown_path(self.page)])
+
+
+def in_rounds(number: int) -> str:
+    return f"{number} round{'s' * (number > 1)}"
 
 
 def markdown_path(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from omegaconf import OmegaConf, open_dict
 from motif import cli, hydra_private
 from motif.experiment import Experiment
 from motif.planning import Names
-from motif.reporting.arms import arms, confounded
-from motif.reporting.folders import Recorded
+from motif.reporting.arms import arms_of
+from motif.reporting.pairing import confounded
+from motif.reporting.recorded import RecordedRun
 from motif.runs.identity import check_name, identity_hash
 from motif.system import config as settings
 from motif.training.published import CHOICES
@@ -37,11 +39,15 @@ def hydra():
 NAMES = Names()  # which composes once for jobs that differ in plain values
 
 
-def job_built(job):
-    """The experiment of a job of a sweep, and its plain configuration, composed once for jobs that differ little."""
+def job_plain(job):
+    """The plain configuration of a job of a sweep, composed once for jobs that differ little."""
     base, put = NAMES.composition(job)
-    plain = base.with_values(put)
-    return settings.build(OmegaConf.create(plain | {"name": "x"})), plain
+    return base.with_values(put)
+
+
+def job_built(job):
+    """The experiment of a job of a sweep."""
+    return settings.build(OmegaConf.create(job_plain(job) | {"name": "x"}))
 
 
 @pytest.mark.parametrize(("group", "option"), [(group, option) for group in GROUPS for option in options(group)])
@@ -80,7 +86,7 @@ def name_and_identity(words):
 
 @pytest.mark.parametrize(("sweep", "job"), JOBS, ids=lambda each: each if isinstance(each, str) else "-".join(each))
 def test_every_job_of_every_sweep_builds(sweep, job):
-    experiment, _ = job_built(job)
+    experiment = job_built(job)
     assert isinstance(experiment, Experiment)
 
 
@@ -94,15 +100,16 @@ def test_a_sweep_opens_with_its_command_its_cost_and_its_question(sweep):
 
 
 def test_jobs_share_a_folder_only_where_they_are_the_same_run():
-    found, own = {}, {}
+    found, own, names = {}, {}, set()
     for sweep, job in JOBS:
-        name, identity = NAMES.of(job), identity_hash(job_built(job)[1])
+        name, identity = NAMES.of(job), identity_hash(job_plain(job))
+        names.add((sweep, name))
         assert check_name(name) and found.setdefault(name, identity) == identity
         assert own.setdefault((sweep, identity), name) == name
     for job in dict(JOBS).values():  # the last job of each, composed as when it runs
-        assert name_and_identity(job) == (NAMES.of(job), identity_hash(job_built(job)[1]))
-    for sweep in {sweep for sweep, _ in JOBS}:
-        assert len({NAMES.of(job) for each, job in JOBS if each == sweep}) == len(expanded(sweep))
+        assert name_and_identity(job) == (NAMES.of(job), identity_hash(job_plain(job)))
+    for sweep, count in Counter(sweep for sweep, _ in JOBS).items():
+        assert len({name for each, name in names if each == sweep}) == count
 
 
 def test_whatever_changes_a_result_changes_the_name_and_what_changes_none_does_not():
@@ -142,10 +149,10 @@ def test_what_is_typed_takes_the_place_of_a_sweeps_own():
 
 
 def test_the_flaws_are_switched_on_one_at_a_time():
-    on = [job_built(job)[0].flaws.on() for job in expanded("flaws", "seed=0")]
+    on = [job_built(job).flaws.on() for job in expanded("flaws", "seed=0")]
     assert on == [[], *([flaw] for flaw in CHOICES)]
     for job in expanded("flaws", "seed=0", "experiment=paper_motif")[1:]:
-        assert job_built(job)[0].model.name == "qwen2.5-3b-4bit"
+        assert job_built(job).model.name == "qwen2.5-3b-4bit"
 
 
 @pytest.mark.parametrize(("sweep", "count"), [("flaws", 10), ("continuations", 4), ("baseline", 2), ("rewards", 4)])
@@ -154,8 +161,8 @@ def test_of_a_sweeps_jobs_one_arm_is_what_its_head_says_to_compare_with(sweep, c
     head = (ROOT / "sweeps" / f"{sweep}.yaml").read_text()
     against = re.search(r"--against ('[^']+'|\w+)", head)
     jobs = [job for job in expanded(sweep) if "seed=0" in job]
-    runs = [Recorded(Path(str(place)), job_built(job)[1], {}, [], []) for place, job in enumerate(jobs)]
-    found = [arm for arm in arms(runs) if arm.trained]
+    runs = [RecordedRun(Path(str(place)), job_plain(job)) for place, job in enumerate(jobs)]
+    found = [arm for arm in arms_of(runs) if arm.trained]
     assert len(found) == count and all(len(arm.name) < 50 and "#" not in arm.name for arm in found)
     if against:
         (baseline,) = (arm for arm in found if arm.name == against[1].strip("'"))
@@ -164,7 +171,7 @@ def test_of_a_sweeps_jobs_one_arm_is_what_its_head_says_to_compare_with(sweep, c
 
 
 def test_the_arms_of_a_budget_get_the_same_tokens():
-    limits = [job_built(job)[0].budget.limits() for job in expanded("budget")]
+    limits = [job_built(job).budget.limits() for job in expanded("budget")]
     assert len(limits) == 6 and all(each == limits[0] and each["tokens"] > 0 for each in limits)
 
 
@@ -187,7 +194,7 @@ def test_the_jobs_of_a_wandb_sweep_build(path):
     values = [each.get("values", [each.get("min"), each.get("max")]) for each in sweep["parameters"].values()]
     for job in itertools.product(*values):
         words = [f"{key}={value}" for key, value in zip(sweep["parameters"], job, strict=True)]
-        experiment, _ = job_built([*words, *sweep["command"][4:]])
+        experiment = job_built([*words, *sweep["command"][4:]])
         if sweep["method"] == "bayes":
             assert experiment.evaluation.split == "validation"
             name = f"evaluation/{experiment.dataset.name}/rounds_{experiment.rounds}/trained/accuracy"

@@ -67,7 +67,7 @@ def test_programs_that_read_runs_read_them(outputs, forks, tmp_path):
     ]
     said = [run.wait() for run in begun]
     assert [code for code, _ in said] == [0, 0, 0], said
-    assert "1 finished" in said[0][1] and "motif alone" in said[1][1]
+    assert "1 finished, 1 stopped" in said[0][1] and "motif is not distinguishable from base" in said[1][1]
     plain = (tmp_path / "report/report.md").read_text()
     assert all(words in plain for words in ("motif", "chain", "0.0"))
     assert there(outputs) == before
@@ -104,7 +104,7 @@ def test_the_policy_of_the_finished_one_is_evaluated_and_asked(outputs, forks, t
         forks.begin("solve.py", tmp_path, f"{policy}/policy", "9a-5b*8c+7"),
     ]
     (measured, said), (solved, shown) = (run.wait() for run in begun)
-    assert measured == 0 and "chain" in said and "in 2 rounds" in said, said
+    assert measured == 0 and "chain, 2 rounds: 4/4" in said, said
     (result,) = (outputs / FINISHED.name / "evaluation").glob("chain-r2*.json")
     assert json.loads(result.read_text())["n"] == 4  # in the rounds that the run was trained in
     assert solved == 0 and "round 2 of 2" in shown, shown

@@ -26,7 +26,7 @@ ROOMS = [  # an import looks down this list, or stays in its room
 FREE_OF_HYDRA = set(ROOMS) - {""}  # but for system/config, which builds what Hydra has composed
 PRIVATE = {"generation.private", "hydra_private"}  # may touch what libraries do not promise
 NOT_PRIVATE = {  # although they begin so
-    *("_replace", "_exit"),  # of Python's own: documented
+    *("_replace", "_fields", "_exit"),  # of Python's own: documented
     "_target_",  # a key of Hydra's configurations
     "_to_model",  # of wandb_workspaces: the only way to see what would be sent
 }

@@ -142,7 +142,7 @@ def jobs(draw):
 
 
 @pytest.mark.slow
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(words=jobs())
 def test_so_it_is_with_whatever_is_chosen_together(names, words):
     check(names, words)
@@ -154,6 +154,19 @@ def test_hundreds_of_seeds_are_composed_as_often_as_one(names, monkeypatch):
     monkeypatch.setattr(planning, "compose", None)  # so that it fails where it is called
     found = {names.of([*choices, f"seed={seed}", f"algo.questions={seed}"]) for seed in range(1, 300)}
     assert len(found) == 299 and None not in found and one not in found
+
+
+def test_choices_of_a_folder_of_ones_own_are_found_as_the_jobs_find_them(tmp_path):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment/mine.yaml").write_text("# @package _global_\nrounds: 2\nalgo:\n  k: ${seed}\n")
+    extra = [f"hydra.searchpath=[file://{tmp_path}]"]
+    planned = Names(extra).of(["experiment=mine", "seed=3"])
+    config = compose("config", ["experiment=mine", "seed=3", *extra], return_hydra_config=True)
+    choices = config.hydra.runtime.choices
+    with open_dict(config):
+        del config["hydra"]
+    assert planned == run_name(config, choices, ["experiment=mine", "seed=3"], extra) and "experiment=mine" in planned
+    assert Names().of(["experiment=mine", "seed=3"]) is None
 
 
 def test_a_secret_is_in_no_planned_name(names):

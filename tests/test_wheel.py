@@ -130,7 +130,7 @@ def test_training_leaves_its_run_and_says_what_to_type_next(typed, trained, fold
 def test_a_page_of_help_names_the_commands_that_were_installed(typed):
     for name in ("train", "evaluate", "solve"):
         page = typed(f"motif-{name} --help")
-        assert f"    motif-{name} " in page and ".py" not in page
+        assert f"  motif-{name} " in page and ".py" not in page
 
 
 def test_a_report_is_written_on_it(typed, trained, folder):

@@ -1,4 +1,4 @@
-"""Where runs stand, on the terminal: a row for each of a few runs, and at most `LINES` lines for however many.
+"""Where runs stand, on the terminal: a row for each of a few runs, and about 25 lines for however many.
 
 It shows what `status` has read, and reads nothing itself.
 """
@@ -13,7 +13,6 @@ from motif.system import console
 from motif.system.files import shortened
 
 FEW = 25  # runs that have a row each
-LINES = 40  # for more runs, with the commands that go on
 ARMS = 10  # that have a line each
 TOLD = ("failed", "unreadable", "killed", "stopped", "running elsewhere", "running")  # states whose runs are named
 

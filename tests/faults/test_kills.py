@@ -11,9 +11,9 @@ import pytest
 
 from benchmarks.kills import ROOT, result
 
-N = 3
+N = 2
 SHORT = ["name=run", "tracking=none", f"algo.steps={2 * N}", "algo.questions=2", "algo.m=4", f"checkpoint.every={N}"]
-SHORT += ["evaluation.questions=8"]
+SHORT += ["evaluation.questions=4"]
 
 
 @pytest.mark.parametrize("algo", ["grpo", "motif"])

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from motif.policies.pretrained import CHOICES, choices_of, open_policy
+from motif.policies.pretrained import CHOICES, choices_of, load_policy
 from motif.policies.saving import save_policy
 from motif.policies.tiny import Tiny
 
@@ -23,8 +23,7 @@ def test_weights_tokenizer_card_and_choices_lie_in_it_and_it_opens(policy, tmp_p
     files = saved(policy, folder, choices)
     assert {"model.safetensors", "config.json", "tokenizer.json", "README.md", CHOICES} <= set(files)
     assert yaml.safe_load((folder / CHOICES).read_text()) == choices and choices_of(folder) == folder / CHOICES
-    again = open_policy(folder)
-    weights = again.model.state_dict()
+    weights = load_policy(str(folder)).model.state_dict()
     assert all(weight.equal(weights[name]) for name, weight in policy.model.state_dict().items())
     assert [path.name for path in tmp_path.iterdir()] == ["policy"]
 

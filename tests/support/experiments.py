@@ -1,12 +1,14 @@
 """Experiments as they are typed after `python train.py`, and the line with which preflight stops one."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from copy import deepcopy
 from functools import cache
 from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from motif.experiment import Experiment
@@ -23,7 +25,8 @@ TOYS = [question(f"what is {n} and {n}?", str(2 * n)) for n in range(30)]
 
 @cache
 def _composed(words: tuple[str, ...]) -> dict[str, Any]:
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+    begun = GlobalHydra.instance().is_initialized()  # by the test, with the same folder
+    with nullcontext() if begun else initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         return config.resolved(compose("config", overrides=["name=x", *words]))
 
 
