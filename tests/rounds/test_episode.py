@@ -14,7 +14,7 @@ from tests.support.toys import Words, good, question, reply, says
 
 
 def sampling(round):
-    return Sampling(10, seed=round)
+    return Sampling(10)
 
 
 def grown(answer, rounds=3, branching=(2, 3, 1), questions=None, **settings):
@@ -119,11 +119,11 @@ def test_the_generator_is_called_once_a_round_for_all_questions_and_branches():
     words, calls = Words(), []
 
     def generate(talks, sampling):
-        calls.append((len(talks), sampling.seed))
+        calls.append((len(talks), len(sampling.keys)))
         return says(words, lambda prompt: good("x"))(talks, sampling)
 
     grow([question("a"), question("b")], Episode(rounds=3, tokens=10), (4, 2, 1), generate, words, sampling)
-    assert calls == [(8, 1), (16, 2), (16, 3)]
+    assert calls == [(8, 8), (16, 16), (16, 16)]
 
 
 def test_progress_of_round_one_reaches_round_two_and_not_round_three():

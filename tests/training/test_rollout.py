@@ -15,22 +15,23 @@ from motif.training.rollout import Rollout, group_advantages
 from tests.support.toys import Words, good, question, says
 
 REWARD = Reward(outcome={"accuracy": accuracy}, reply={"format": format}, weights={"accuracy": 1.0, "format": 0.1})
-QUESTIONS = [question("a"), question("b")]
+QUESTIONS = [question("a"), question("b"), question("c")]
 
 
-def rollout(answer=lambda prompt: good("\\boxed{2}"), seeds=None, algorithm=None, **settings):
+def rollout(answer=lambda prompt: good("\\boxed{2}"), keys=None, algorithm=None, seed=0, pace=None, **settings):
     words = Words()
     generate = says(words, answer)
 
     def watched(talks, sampling):
-        if seeds is not None:
-            seeds.append(sampling.seed)
+        if keys is not None:
+            keys.extend(zip((talk[-1]["content"] for talk in talks), sampling.keys, strict=True))
         return generate(talks, sampling)
 
     episode = Episode(rounds=3, tokens=9, **settings)
-    return Rollout(
-        algorithm or MOTIF(m=2, k=2), episode, REWARD, QUESTIONS, lambda trainer: watched, words, Ledger(), seed=0
-    )
+    more = {"pace": pace} if pace else {}
+    algorithm = algorithm or MOTIF(m=2, k=2)
+    episode = episode.with_rounds(algorithm.rounds(3))
+    return Rollout(algorithm, episode, REWARD, QUESTIONS, lambda trainer: watched, words, Ledger(), seed, **more)
 
 
 def trainer(step=0, process=0):
@@ -61,22 +62,32 @@ def test_the_reward_functions_give_the_terms_back_and_report_the_steps_metrics_o
     assert len(names) == len(set(names)) and dict(told)["accuracy"] == 1.0 and dict(told)["zero_spread"] == 1.0
 
 
-def test_random_numbers_differ_by_step_process_and_round_and_come_again():
-    def drawn(**place):
-        seeds = []
-        rollout(seeds=seeds)(ids("a", "a"), trainer(**place))
-        return tuple(seeds)
+def test_a_draw_is_keyed_by_seed_step_question_reply_and_round():
+    def drawn(*asked, step=0, seed=0):
+        keys = []
+        rollout(keys=keys, seed=seed)(ids(*asked), trainer(step=step))
+        return keys
 
-    runs = [drawn(), drawn(step=1), drawn(process=1)]
-    assert len({seed for run in runs for seed in run}) == 9 and drawn(step=1) == runs[1]
+    both, alone = drawn("a", "a", "b", "b"), drawn("b", "b")
+    assert len({key for _, key in both}) == len(both) == 2 * (2 + 4 + 4)
+    assert alone == [pair for pair in both if "Problem:\nb" in pair[0]]  # whatever else is in the batch or elsewhere
+    for other in (drawn("b", "b", step=1), drawn("b", "b", seed=1), drawn("b", "b", seed=2**31 - 1, step=10**6)):
+        assert not {key for _, key in other} & {key for _, key in both}
+        assert all(0 <= key < 2**63 for _, key in other)
 
 
-def test_a_large_seed_is_a_seed_too():
-    seeds = []
-    made = rollout(seeds=seeds)
-    made.seed = 2**31 - 1
-    made(ids("a", "a"), trainer(step=10**6))
-    assert all(0 <= seed < 2**63 for seed in seeds) and len(set(seeds)) == 3
+def test_an_episode_that_ends_early_changes_no_other_draw():
+    def drawn(ends):
+        def answer(prompt):
+            early = ends and "Problem:\na" in prompt
+            return good("\\boxed{2}") if early or "This is round 3" in prompt else good("further")
+
+        keys = []
+        rollout(answer, keys=keys, stop="answered")(ids("a", "a", "b", "b"), trainer())
+        return [pair for pair in keys if "Problem:\nb" in pair[0]], len(keys)
+
+    (of_b, some), (again, every) = drawn(True), drawn(False)
+    assert of_b == again and some < every
 
 
 def test_a_group_spread_over_processes_is_refused():
@@ -109,7 +120,7 @@ def test_every_round_is_a_row_and_what_ended_early_is_filled_up_without_weight()
     assert [bool(values) for values in out["values"]] == [True] * 4 + [False] * 2 + [True] * 6
     given = made.reward_functions()[0](values=out["values"], log_metric=lambda *_: None)
     assert given == [1.0] * 4 + [None] * 2 + [1.0] * 6
-    assert len(made.trained) == 10 and made.advantages[4:6] == [0.0, 0.0]
+    assert len(made.trained) == 10 and [row.weight for row in made.batch[4:6]] == [0.0, 0.0]
 
 
 def test_a_trajectory_of_fewer_rounds_weighs_as_much_as_a_longer_one():
@@ -123,20 +134,63 @@ def test_a_trajectory_of_fewer_rounds_weighs_as_much_as_a_longer_one():
 
     made = rollout(answer, algorithm=Broadcast(m=2), stop="answered")
     made(ids(*"aaaaaa"), trainer())
-    right, wrong = made.advantages[0], made.advantages[1:4]
-    assert made.advantages[4:] == [0.0, 0.0] and right == pytest.approx(-sum(wrong), abs=1e-6) and right > 0
+    advantages, weights = made.credit()
+    assert weights == pytest.approx([3, 1, 1, 1, 0, 0])  # of 6 places for 2 trajectories: 3, and 3/3 for each of three
+    assert advantages[0] > 0 and advantages[1:4] == [pytest.approx(-advantages[0])] * 3
     noted = [made.notes[id(node)]["advantage"] for node in made.trees[0].nodes() if id(node) in made.notes]
-    assert sorted(noted) == pytest.approx([-right / 3] * 3 + [right / 3])  # what each got, before its weight
+    assert sorted(noted) == sorted(advantages[:4])  # what is recorded is what is used
+    made = rollout(answer, algorithm=Broadcast(m=2, weighting="round"), stop="answered")
+    first = iter([True, False])
+    made(ids(*"aaaaaa"), trainer())
+    assert made.credit()[1] == [3, 3, 3, 3, 0, 0]
 
 
-def test_trl_makes_the_advantages_of_grpo_and_motif_and_no_others():
-    made = rollout()
-    made(ids("a", "a"), trainer())
-    assert made.advantages is None
-    for algorithm in (Broadcast(m=2), Value(m=2, k=1)):
+def test_a_row_of_a_full_batch_weighs_one():
+    for algorithm, letters in ((MOTIF(m=2, k=2), "aabb"), (Broadcast(m=2), "a" * 6), (Value(m=2, k=1), "a" * 6)):
         made = rollout(algorithm=algorithm)
-        out = made(ids(*"aaaaaa"), trainer())
-        assert len(made.advantages) == 6 and "env_mask" not in out
+        out = made(ids(*letters), trainer())
+        assert made.credit()[1] == pytest.approx([1.0] * len(letters)) and "env_mask" not in out
+
+
+def replies_of(place):
+    """Right and wrong replies to b by turns, right ones alone to a."""
+    turns = iter(range(1000))
+    return lambda prompt: good("\\boxed{2}" if "Problem:\na" in prompt or next(turns) % 2 else "\\boxed{3}")
+
+
+def test_dynamic_sampling_replaces_what_teaches_nothing_and_counts_every_token():
+    fixed = rollout(replies_of(0), algorithm=GRPO(m=2))
+    fixed(ids("a", "a"), trainer())
+    assert [tree.question.text for tree in fixed.trees] == ["a"] and fixed.metrics["zero_spread"] == 1.0
+    found = set()
+    for step in range(8):
+        made = rollout(replies_of(0), algorithm=GRPO(m=2, sampling="dynamic", redraws=1))
+        made(ids("a", "a"), trainer(step=step))
+        (tree,) = made.trees
+        found.add(tree.question.text)
+        assert made.metrics["zero_spread"] == 0.0 and made.metrics["redrawn"] == 1.0
+        assert made.ledger.counts["questions"] == 2 and made.ledger.counts["responses"] == 4
+        assert made.ledger.counts["generated_tokens"] == 2 * fixed.ledger.counts["generated_tokens"]
+        again = rollout(replies_of(0), algorithm=GRPO(m=2, sampling="dynamic", redraws=1))
+        again(ids("a", "a"), trainer(step=step))
+        assert again.trees[0].question == tree.question
+    assert found == {"b", "c"}
+
+
+def test_dynamic_sampling_gives_up_after_so_many_redraws_and_where_no_question_is_left():
+    made = rollout(algorithm=GRPO(m=2, sampling="dynamic", redraws=5))
+    made(ids("a", "a", "b", "b"), trainer())
+    assert made.metrics["zero_spread"] == 1.0 and made.ledger.counts["questions"] == 2 + 5
+    made(ids("a", "a", "b", "b", "c", "c"), trainer(step=1))  # all there are
+    assert made.metrics["redrawn"] == 0.0
+
+
+def test_a_step_has_the_questions_that_the_budget_has_room_for_and_the_rest_weighs_nothing():
+    made = rollout(replies_of(0), algorithm=GRPO(m=2), pace=lambda step, questions: 1)
+    out = made(ids("b", "b", "c", "c"), trainer())
+    assert [tree.question.text for tree in made.trees] == ["b"] and made.ledger.counts["responses"] == 2
+    assert made.credit()[1] == [2, 2, 0, 0] and len(out["completion_ids"]) == 4  # a mean over what there is
+    assert out["env_mask"][2] == [0] and made.credit()[0][2:] == [0, 0]
 
 
 def test_later_rounds_come_from_another_generator_where_there_is_one_and_are_graded_by_whoever_is_given():
