@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.table import Table
 
-from motif.reporting.tables import latex
-from motif.reporting.tables import markdown as table
+from motif.reporting.markup import latex
+from motif.reporting.markup import markdown as table
 from motif.system import console
 from motif.system.safe_text import MARK, cell, encodable, markdown, visible
 from tests.support.hostile import ANY, TEXT
