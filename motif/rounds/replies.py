@@ -1,8 +1,8 @@
-"""Replies to conversations. A generator is a function `generate(conversations, sampling) -> replies`, nothing more.
+"""What a generator takes and gives. It is a function `generate(conversations, sampling) -> replies`, nothing more.
 
-Each row of a call draws from random numbers of its own, keyed by the call's seed and the row's place. So a reply
-depends on its prompt, its seed and its place, never on which other rows shared a batch with it, how batches were cut
-to fit memory, or what was generated before.
+Each row of a call has its own random numbers, keyed by the call's seed and the row's place. So a reply depends on its
+prompt, its seed and its place. It does not depend on the other rows of its batch, on how batches were cut to fit
+memory, or on what was generated before.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,10 +14,16 @@ from motif.system.errors import UserError, number, whole
 
 @dataclass(frozen=True)
 class Sampling:
-    """How tokens are drawn: at most `tokens` new ones a reply; `temperature` 0 takes the likeliest token (greedy).
+    """How tokens are drawn.
 
-    `top_k` 0 and `top_p` 1 leave the distribution whole. Row i of a call draws from random numbers keyed by
-    (`seed`, `first` + i).
+    Args:
+        tokens: the most new tokens of a reply.
+        temperature: 0 takes the likeliest token (greedy).
+        top_p, top_k: 1 and 0 leave the distribution as it is.
+        seed, first: the random numbers of row i of a call are keyed by (`seed`, `first` + i).
+
+    Raises:
+        UserError: a value that cannot be.
     """
 
     tokens: int
@@ -39,9 +45,15 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a policy wrote: its `text`, the engine's own `token_ids` (at least one, the end token included) and those
-    of the prompt, `logprobs` of the reply's tokens at the sampling temperature where the engine knows them, and
-    whether it `finished` or was cut off at the token limit."""
+    """What a policy wrote.
+
+    Attributes:
+        text: without the token that ended it.
+        token_ids: as the engine drew them, at least one, the end token included.
+        prompt_ids: the tokens of the prompt.
+        finished: false where the token limit cut it off.
+        logprobs: one a token at the sampling temperature; None where the engine does not know them.
+    """
 
     text: str
     token_ids: list[int]
@@ -54,4 +66,4 @@ Generate = Callable[[Sequence[Conversation], Sampling], list[Reply]]
 
 
 class EngineLost(UserError):
-    """What generates is gone and did not come back in time; the message says how to have it again."""
+    """The engine is gone and did not come back in time. The message says how to start it again."""
