@@ -71,6 +71,12 @@ def hint(word: object, options: Iterable[object]) -> str:
     return f", did you mean {close[0]}?" if close else ""
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, cut at 200 characters; its kind where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__)[:200]
+
+
 def shown(value: object) -> str:
     """`value` as a message shows it: its repr, cut at 80 characters."""
     text = repr(value)
