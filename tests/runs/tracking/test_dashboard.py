@@ -131,7 +131,7 @@ def test_no_key_is_one_line(capsys, monkeypatch):
 
 def test_no_wandb_workspaces_is_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "wandb_workspaces.workspaces", None)
-    with pytest.raises(UserError, match="motif\\[dashboard\\]"):
+    with pytest.raises(UserError, match="motif-rounds\\[dashboard\\]"):
         spec()
 
 
