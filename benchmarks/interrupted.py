@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.kills import ROOT, result
-from motif.reporting.arms import arms
+from motif.reporting.arms import arms_of
 from motif.reporting.folders import read_runs
 from motif.reporting.verdicts import survey
 
@@ -37,7 +37,7 @@ def finished(outputs: Path) -> dict[str, tuple[int, int]]:
 
 def sentences(outputs: Path) -> list[str]:
     """The verdicts on the runs that lie there."""
-    return [verdict.sentence for verdict in survey(arms(read_runs(sorted(outputs.glob("*")))[0]))[0]]
+    return [verdict.sentence for verdict in survey(arms_of(read_runs(sorted(outputs.glob("*")))[0]))[0]]
 
 
 def main() -> None:

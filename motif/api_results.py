@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from motif.evaluation.wording import percent, percent_interval
+from motif.reporting.markup import markdown
 from motif.reporting.status import headline, result_line
-from motif.reporting.tables import markdown
 from motif.runs.folder import Run
 from motif.system import safe_text
 

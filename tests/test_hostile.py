@@ -16,16 +16,17 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from motif.reporting.__main__ import build
 
 from motif.evaluation.evaluate import Evaluation, evaluate, read_whole
 from motif.evaluation.lm_eval import export
 from motif.evaluation.solve import Solver
 from motif.policies.tiny import Tiny
-from motif.report import folders
 from motif.reporting.episodes import Source, write_episodes
-from motif.reporting.page import page, report_md, tables_tex
-from motif.reporting.tables import Table
+from motif.reporting.folders import read_runs
+from motif.reporting.markup import Table
+from motif.reporting.page import Report, page, report_md, tables_tex
+from motif.reporting.program import build
+from motif.reporting.recorded import json_lines
 from motif.rounds.carry import Full, HeadTail, Summary
 from motif.rounds.episode import Episode, grade, grow
 from motif.rounds.prompts import Prompts
@@ -35,8 +36,8 @@ from motif.runs.folder import Run
 from motif.runs.tracking.wandb import CELL, ROWS, cells
 from motif.system.safe_text import visible
 from motif.tasks.questions import Question, fingerprint, normalised, question_id
-from tests.reporting.test_report import evaluated, make_run, records, sample
 from tests.support.hostile import EVIL, TEXT
+from tests.support.run_folders import evaluated, make_run, records, sample
 
 REPLIES = st.lists(TEXT, min_size=1, max_size=6)
 EPISODES = [
@@ -114,7 +115,7 @@ def test_records_of_an_evaluation_come_back_as_they_were(text, gold, texts, epis
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "x.jsonl"
         made = evaluate([question], episode, says(texts), policy().tokenizer, Evaluation(), file)
-        assert read_whole(file) == json.loads(json.dumps(made)) == list(folders.lines(file))
+        assert read_whole(file) == json.loads(json.dumps(made)) == list(json_lines(file))
         assert made[0]["question"] == text and made[0]["gold"] == gold
         assert made[0]["samples"][0]["replies"][0] == texts[0]
         drawn = [{"temperature": 0.0, "top_p": 1.0}]
@@ -152,30 +153,31 @@ class Page(HTMLParser):
 
 
 def made(name, sentence="x: y"):
-    table = Table("t", name, [name, "b"], [[name, name], ["1", "2"]], name, frozenset({1}))
+    table = Table("t", name, [{name: name, "b": name}, {name: "1", "b": "2"}], name, right=frozenset({"b"}))
     verdict = type("Verdict", (), {"sentence": sentence, "outcome": "better"})()
     sources = [Source("s000", visible(name), visible(name), 1, 1, 1, {})]
-    kinds = {"results": [table], "runs": [], "configuration": [table]}
-    return page(name, name, [verdict], kinds, [], sources, name), kinds, [verdict]
+    tables = {"results": [table], "runs": [], "configuration": [table]}
+    return Report(name, name, [verdict], tables, sources=sources, footer=name)
 
 
 @lru_cache
 def innocent():
     """Elements of a page and lines of its plain companion where nothing is hostile."""
-    html, kinds, verdicts = made("name")
-    return Page(html).tags, len(report_md("name", "name", verdicts, kinds, []).split("\n"))
+    report = made("name")
+    return Page(page(report)).tags, len(report_md(report).split("\n"))
 
 
 @given(TEXT)
 def test_no_name_adds_an_element_to_the_page_or_a_line_to_its_plain_companions(text):
     name = f"n{text}"  # an empty one has no element of its own
-    html, kinds, verdicts = made(name, sentence=name)
+    report = made(name, sentence=name)
+    html = page(report)
     read = Page(html)
     assert read.tags == innocent()[0] and read.handlers == ["data:,"]
     assert not any(unicodedata.category(sign) in ("Cc", "Cs") and sign not in "\t\n" for sign in html) and html.encode()
-    plain = report_md(name, name, verdicts, kinds, [])
+    plain = report_md(report)
     assert len(plain.split("\n")) == innocent()[1] and plain.encode()
-    assert tables_tex(kinds).count(r"\begin{") == 4 and tables_tex(kinds).encode()
+    assert tables_tex(report).count(r"\begin{") == 4 and tables_tex(report).encode()
 
 
 @given(st.lists(TEXT, min_size=1, max_size=4))
@@ -184,7 +186,7 @@ def test_scripts_of_episodes_hold_nothing_but_text_that_does_nothing(texts):
         run = Path(folder) / "run"
         evaluated(run, "trained-sums-r2", "trained", records(*(sample(text, 2, prediction=text) for text in texts)))
         (run / "run.json").write_text('{"id": "x"}')
-        write_episodes(folders.read_runs([run])[0], Path(folder) / "episodes")
+        write_episodes(read_runs([run])[0], Path(folder) / "episodes")
         (file,) = (Path(folder) / "episodes").glob("*.js")
         script = file.read_text(encoding="utf-8")
         found = re.fullmatch(r'motifEpisodes\("s000",0,("(?:[^"\\]|\\.)*")\);\n', script)
@@ -218,7 +220,7 @@ def test_a_report_on_hostile_runs_is_written_and_shows_every_name(tmp_path):
     for seed, text in enumerate(["</script>\u202e\0\ud800", "\\boxed{" * 5000]):
         make_run(tmp_path / f"run{seed}", algo=name, seed=seed, text=text, reward={"name": f"{name}\ud800"})
     make_run(tmp_path / "other", algo="grpo", reward={"name": "plain"})
-    runs, _ = folders.read_runs(sorted(tmp_path.iterdir()))
+    runs, _ = read_runs(sorted(tmp_path.iterdir()))
     index = build(runs, tmp_path / "report")
     html, plain, tex = ((index.parent / file).read_text("utf-8") for file in ("index.html", "report.md", "tables.tex"))
     for text in (html, plain, tex, *(file.read_text("utf-8") for file in index.parent.glob("*/*.svg"))):

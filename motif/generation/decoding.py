@@ -1,8 +1,8 @@
 """Batched decoding with a causal language model of transformers.
 
-What it adds to `model.generate`: equal prompts are computed once and shared; rows that have ended leave the batch;
-the key-value cache is written in place and grows by doubling; batches are cut to a memory budget over prompts sorted
-by length; and each row has random numbers of its own.
+It adds this to `model.generate`: equal prompts are computed once and shared; rows that have ended leave the batch; the
+key-value cache is written in place and grows by doubling; prompts are sorted by length and batches are cut to a memory
+budget; each row has its own random numbers. It knows token ids and no text.
 """
 
 import sys
@@ -20,18 +20,18 @@ from motif.system import console
 from motif.system.errors import UserError
 from motif.system.memory import OutOfMemory, unless_it_runs_out
 
-Written = tuple[list[int], list[float], bool]  # token ids, their log-probabilities, finished
+Written = tuple[list[int], list[float], bool]  # token ids, their log-probabilities, whether it came to an end
 Work = Sequence[tuple[list[int], list[int]]]  # prompts (token ids), each with the rows that have it
-Watch = Callable[[int, int], None]  # told (row, token) as tokens come
+Watch = Callable[[int, int], None]  # called with (row, token) as tokens come
 
-DROP_AT = {Stepper: 0.85, Captured: 0.5}  # ended rows leave once the live ones are no more than this share of the batch
-PREFILL_TOKENS = 16_384  # of prompts in one forward pass
-ROW_BYTES = 40  # a row and word of the vocabulary: logits, log-probabilities, chances and their sums
+DROP_AT = {Stepper: 0.85, Captured: 0.5}  # ended rows leave once the others are at most this share of the batch
+PREFILL_TOKENS = 16_384  # tokens of prompts in one forward pass
+ROW_BYTES = 40  # a row and word of the vocabulary: logits, log-probabilities, probabilities and their sums
 
 
 @dataclass
 class Allowance:
-    """How many tokens of key-value cache a micro-batch may hold; less, from call to call, where memory ran out."""
+    """How many tokens of key-value cache a micro-batch may hold. It shrinks where memory runs out, for later calls."""
 
     tokens: int = sys.maxsize
 
@@ -50,11 +50,20 @@ def decode(
 ) -> list[Written]:
     """One reply for each row of `prompts` (token ids), in their order.
 
-    Rows with equal prompts share one prefill; under greedy sampling they share one reply. `cache_gib` bounds the
-    key-value cache in GiB. `capture` set to false takes plain steps on a GPU too. `watch` is told each token.
+    Rows with equal prompts share one prefill; under greedy sampling they share one reply. Where memory runs out, a
+    micro-batch is halved and begun again, `watch` included.
 
-    Where memory runs out, a micro-batch is halved and begun again, `watch` included; `allowance` keeps the smaller size
-    for later calls. A single row for which there is no memory raises `OutOfMemory`.
+    Args:
+        end_ids: the tokens that end a reply.
+        pad_id: the token that fills shorter prompts.
+        cache_gib: the most GiB of key-value cache; None takes what `cache_tokens` says.
+        capture: false takes plain steps on a GPU too.
+        watch: called with each token as it comes.
+        allowance: keeps a smaller size for later calls.
+
+    Raises:
+        UserError: a prompt and its reply are longer than the model's positions.
+        OutOfMemory: memory does not hold a single row.
     """
     shared: dict[tuple[int, ...], list[int]] = {}
     for row, prompt in enumerate(prompts):
@@ -79,12 +88,12 @@ def decode(
         left = micro_batches(work, sampling.tokens, min(room, allowance.tokens), row_tokens)
         while left:
             batch = left[0]
-            found = unless_it_runs_out(_decode_batch, model, batch, sampling, end_ids, pad_id, stepper, watch)
-            if found is None:
+            replies = unless_it_runs_out(_decode_batch, model, batch, sampling, end_ids, pad_id, stepper, watch)
+            if replies is None:
                 left = _halved(left, sampling.tokens, row_tokens, allowance, token_bytes(model))
                 continue
-            for row, result in found:
-                written[row] = result
+            for row, reply in replies:
+                written[row] = reply
             left = left[1:]
     finally:
         model.train(was_training)
@@ -96,7 +105,7 @@ def decode(
 
 
 def _halved(left: Sequence[Work], new_tokens: int, row_tokens: int, allowance: Allowance, size: int) -> list[Work]:
-    """The micro-batches that are `left`, cut anew to half of what memory ran out for in the first of them.
+    """The micro-batches that are `left`, cut again to half the size of the first, for which memory ran out.
 
     A token of cache takes `size` bytes.
     """
@@ -116,10 +125,9 @@ def _halved(left: Sequence[Work], new_tokens: int, row_tokens: int, allowance: A
 
 
 def micro_batches(work: Work, new_tokens: int, room: int, row_tokens: int = 0) -> list[Work]:
-    """Cut `work`, (prompt, rows) sorted by prompt length, so that rows × (longest prompt + `new_tokens` +
-    `row_tokens`) ≤ `room`.
+    """Cut `work`, sorted by length of prompt, so that rows × (longest prompt + `new_tokens` + `row_tokens`) ≤ `room`.
 
-    The rows of one prompt may be split over batches. A single row that does not fit gets a batch of its own.
+    The rows of one prompt may go to several batches. A single row that does not fit gets a batch of its own.
     """
     batches: list[Work] = []
     batch: list[tuple[list[int], list[int]]] = []
@@ -138,22 +146,24 @@ def micro_batches(work: Work, new_tokens: int, room: int, row_tokens: int = 0) -
 
 
 def cache_tokens(model: Any, cache_gib: float | None) -> tuple[int, int]:
-    """How many tokens of key-value cache fit the budget, at the model's own shape and type, and how many of them the
-    logits of a row are worth."""
+    """How many tokens of key-value cache fit into memory, and how many of them take as much as the logits of a row.
+
+    Without `cache_gib` memory is 0.8 of what is free on a GPU, or 1 GiB on a CPU.
+    """
     a_token = token_bytes(model)
     if cache_gib is not None:
         budget = cache_gib * 2**30
     elif model.device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(model.device)
-        held = torch.cuda.memory_reserved(model.device) - torch.cuda.memory_allocated(model.device)
-        budget = 0.8 * (free + held)
+        spare = torch.cuda.memory_reserved(model.device) - torch.cuda.memory_allocated(model.device)
+        budget = 0.8 * (free + spare)
     else:
         budget = 2**30
     return int(budget // a_token), model.config.get_text_config().vocab_size * ROW_BYTES // a_token
 
 
 def token_bytes(model: Any) -> int:
-    """Bytes of the key-value cache of one token; twice what it holds, for it stands twice while it grows."""
+    """Bytes of the key-value cache of one token, doubled, because old and new cache are there while it grows."""
     config = model.config.get_text_config()
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
@@ -169,6 +179,7 @@ def _decode_batch(
     stepper: type[Stepper],
     watch: Watch | None,
 ) -> list[tuple[int, Written]]:
+    """The replies of one micro-batch, each with its row."""
     device = model.device
     rows = [row for _, rows in batch for row in rows]
     source = torch.tensor([place for place, (_, rows) in enumerate(batch) for _ in rows], device=device)
@@ -206,18 +217,17 @@ def _decode_batch(
             model_steps.keep(keep)
         logits = model_steps.step(chosen, next_position)
         next_position = next_position + 1
-
-    finished = ended.tolist()
-    results = []
-    for place, (length, ids_, scores_) in enumerate(
-        zip(lengths.tolist(), tokens.tolist(), scores.tolist(), strict=True)
-    ):
-        results.append((rows[place], (ids_[:length], scores_[:length], finished[place])))
-    return results
+    made = zip(rows, tokens.tolist(), scores.tolist(), lengths.tolist(), ended.tolist(), strict=True)
+    return [(row, (ids[:length], logprobs[:length], end)) for row, ids, logprobs, length, end in made]
 
 
 def _prefill(model: Any, prompts: list[list[int]], pad_id: int) -> tuple[list[Room], torch.Tensor, torch.Tensor]:
-    """The cache of `prompts`, left-padded to one width, the logits after each, and the mask of what is text."""
+    """Read `prompts`, left-padded to one width.
+
+    Returns:
+        The cache, a layer each; the logits (prompts, vocabulary) after each prompt; and the mask (prompts, width) of
+        what is text.
+    """
     width = max(map(len, prompts))
     ids = torch.tensor([[pad_id] * (width - len(prompt)) + prompt for prompt in prompts], device=model.device)
     mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=model.device)
@@ -244,16 +254,16 @@ def _prefill(model: Any, prompts: list[list[int]], pad_id: int) -> tuple[list[Ro
 
 
 def random_numbers(sampling: Sampling, rows: Sequence[int]) -> torch.Tensor:
-    """Uniform numbers in [0, 1) of shape (rows, tokens), float64; a row's stream is its key's alone."""
+    """Uniform numbers in [0, 1) of shape (rows, tokens), float64. Only a row's key decides its stream."""
     streams = (np.random.Generator(np.random.Philox(key=sampling.key(row))) for row in rows)
     return torch.from_numpy(np.stack([stream.random(sampling.tokens) for stream in streams]))
 
 
 def pick(logits: torch.Tensor, sampling: Sampling, draws: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
-    """A token for each row of `logits` (rows, vocabulary) and its log-probability at the sampling temperature.
+    """A token for each row of `logits` (rows, vocabulary), and its log-probability at the sampling temperature.
 
-    Sampling inverts the cumulative distribution at `draws`; top-k, then top-p, cut the distribution but not the
-    log-probability, which is that of the policy being trained.
+    Sampling inverts the cumulative distribution at `draws` (rows,); None takes the likeliest token. Top-k, then top-p,
+    cut the distribution. They do not change the log-probability, which is that of the policy in training.
     """
     logprobs = torch.log_softmax(logits.float() / (sampling.temperature or 1.0), dim=-1)
     if draws is None:

@@ -1,7 +1,7 @@
-"""Engines: what makes a generator of a policy. A choice each of the config group `generation`.
+"""Engines make a generator of a policy. Each is a choice of the config group `generation`.
 
-An engine keeps no policy of its own: what it generates with are the weights of the policy it was given, as they are at
-the call. Where it holds a copy of them, as vLLM does, it renews the copy before the first reply of a training step.
+An engine has no policy of its own: it generates with the weights of the policy it was given, as they are at the call.
+vLLM holds a copy of them, and renews it before the first reply of a training step.
 """
 
 import sys
@@ -12,25 +12,25 @@ from importlib.util import find_spec
 from typing import Any, ClassVar, Protocol
 
 from motif.generation import private
-from motif.generation.vllm_requests import Ask, ask_engine, ask_server, exact, pooled, requests, settings
+from motif.generation.vllm_requests import Ask, Tokens, ask_engine, ask_server, exact, written_by
 from motif.generation.vllm_retry import check_alive, gone, make_last, reach
 from motif.policies.pretrained import Policy
 from motif.rounds.prompts import Conversation
 from motif.rounds.replies import Generate, Reply, Sampling
 from motif.system.environment import install
-from motif.system.errors import UserError, number, one_of, whole
+from motif.system.errors import UserError, first_line, number, one_of, whole
 
 
 class Engine(Protocol):
-    """`cut` says whether replies' log-probabilities are those of the distribution that top-k and top-p left."""
+    """What makes generators. `cut`: the log-probabilities are those of the distribution that top-k and top-p cut."""
 
     cut: ClassVar[bool]
 
     def check(self) -> None:
-        """A `UserError` where this engine cannot run on this machine; loads nothing."""
+        """A `UserError` where this engine cannot run on this machine. Loads nothing."""
 
     def generator(self, policy: Policy, trainer: Any = None) -> Generate:
-        """What generates with `policy`: as it is now, or as TRL's `trainer` has made it by the step of a call."""
+        """A generator with `policy`, as it is at a call, or as TRL's `trainer` has made it by the step of a call."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Transformers:
     """Generation with the training model itself, in this process (`generation=transformers`).
 
     `cache_gib` bounds the key-value cache of one micro-batch; null takes 0.8 of the free memory of a GPU, or 1 GiB on
-    a CPU. Results do not depend on it; where memory runs out all the same, the micro-batch is halved.
+    a CPU. Results do not depend on it. Where memory still runs out, the micro-batch is halved.
     """
 
     name: str = "transformers"
@@ -61,11 +61,7 @@ class Transformers:
             written = decode(
                 *(policy.model, prompts, sampling, policy.end_ids, policy.pad_id, self.cache_gib), allowance=allowance
             )
-            texts = policy.tokenizer.batch_decode([policy.without_end(ids) for ids, _, _ in written])
-            return [
-                Reply(text, ids, prompt, finished, logprobs)
-                for text, prompt, (ids, logprobs, finished) in zip(texts, prompts, written, strict=True)
-            ]
+            return replies_of(policy, prompts, [(ids, logprobs) for ids, logprobs, _ in written])
 
         return generate
 
@@ -74,11 +70,18 @@ class Transformers:
 class VLLM:
     """Generation with vLLM (`generation=vllm`), through TRL's own `VLLMGeneration`, which moves the weights.
 
-    `mode` colocate runs it in the training processes, on a share `memory` of each GPU, `tensor_parallel` processes an
-    engine; server uses one started elsewhere at `base_url`. Where that does not answer, at the start or later, it is
-    asked again after 1, 2, 4 … seconds, for `wait` seconds in all; then `EngineLost`. `max_length` bounds prompt and
-    reply together (null: what the model knows and memory holds). `sleep` frees the memory between calls, at the price
-    of moving the weights again before each.
+    Args:
+        mode: colocate runs vLLM in the training processes; server uses one that runs elsewhere.
+        memory: the share of each GPU's memory that colocated vLLM takes.
+        tensor_parallel: processes of one colocated engine.
+        max_length: the most tokens of a prompt and its reply; null takes what the model knows and memory holds.
+        sleep: frees the memory between calls, at the price of moving the weights again before each.
+        base_url, group_port: the server's address, and the port that weights go to.
+        wait: seconds for which a server that does not answer is asked again, after 1, 2, 4 … seconds.
+
+    Raises:
+        UserError: a value that cannot be, by its key.
+        EngineLost: when generating, a server or engine that is gone.
     """
 
     name: str = "vllm"
@@ -123,25 +126,15 @@ class VLLM:
                 )
             if trainer:
                 private.renew(trainer, engine)
-            groups = requests(prompts, sampling)
-            asked = [request for request, _ in groups]
-            written = pooled(engine, asked, lambda all_: ask(all_, settings(sampling, policy.end_ids)))
-            if sampling.temperature == 0:
-                written = [replies * n for replies, (_, n) in zip(written, groups, strict=True)]
-            rows = [row for replies in written for row in replies]
-            texts = policy.tokenizer.batch_decode([policy.without_end(ids) for ids, _ in rows])
-            return [
-                Reply(text, ids, prompt, ids[-1] in policy.end_ids, logprobs)
-                for text, prompt, (ids, logprobs) in zip(texts, prompts, rows, strict=True)
-            ]
+            return replies_of(policy, prompts, written_by(engine, ask, prompts, sampling, policy.end_ids))
 
         return generate
 
     def _start(self, policy: Policy, trainer: Any) -> Any:
         """TRL's `VLLMGeneration` of the policy, one a trainer.
 
-        TRL makes it with no more places than a process has rows of a step, but later rounds have k times as many; so
-        it is made here, and the trainer told of it, which then corrects for the engine's log-probabilities.
+        TRL makes it with no more places than a process has rows of a step, but later rounds have k times as many. So
+        it is made here and given to the trainer, which then corrects for the engine's log-probabilities.
         """
         from accelerate import Accelerator
 
@@ -186,7 +179,7 @@ class VLLM:
         return engine
 
     def _asking(self, engine: Any) -> tuple[int, Ask]:
-        """The most tokens of a prompt and its reply, and how to ask for replies."""
+        """The most tokens of a prompt and its reply, and what asks for replies."""
         if self.mode == "colocate":
             return engine.llm.llm_engine.model_config.max_model_len, partial(ask_engine, engine)
         if not engine.accelerator.is_main_process:
@@ -201,5 +194,10 @@ class VLLM:
         return model["max_model_len"], partial(ask_server, engine.vllm_client, alive=alive)
 
 
-def first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+def replies_of(policy: Policy, prompts: Sequence[list[int]], written: Sequence[Tokens]) -> list[Reply]:
+    """What the engine has written after each prompt, as replies."""
+    texts = policy.tokenizer.batch_decode([policy.without_end(ids) for ids, _ in written])
+    return [
+        Reply(text, ids, prompt, ids[-1] in policy.end_ids, logprobs)
+        for text, prompt, (ids, logprobs) in zip(texts, prompts, written, strict=True)
+    ]

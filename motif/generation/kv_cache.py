@@ -1,8 +1,8 @@
 """The key-value cache of decoding, and single steps of a model over it: plain, or captured as a CUDA graph.
 
-A step of a 3B model is some thousand small kernels, which take a GPU less time to run than Python to launch. A captured
-step is launched as one. It needs memory that stays where it is, so keys and values of a captured step have room to
-spare, the place to write to is a tensor, and a mask hides the room that is not filled yet.
+A step of a 3B model is about a thousand small kernels. A GPU needs less time to run them than Python needs to launch
+them. A captured step is launched as one. It needs memory that stays in its place: the cache has spare room, the place
+to write to is a tensor, and a mask hides the room that is not filled yet.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ GROUPED = "motif_grouped"  # our attention for captured steps, in the library's 
 class Room(DynamicLayer):
     """A cache layer with spare room: new keys and values are written in place, and rows can leave.
 
-    Where `place` is a tensor, keys and values are written there, and all of the room is given back, filled or not.
+    Where `place` is a tensor, they are written there, and `update` returns all of the room, filled or not.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Room(DynamicLayer):
         return self.keys[:, :, :end], self.values[:, :, :end]
 
     def resize(self, room: int, rows: torch.Tensor | None = None) -> None:
-        """Move to new memory with `room` positions, and only these `rows` (which may repeat) where given."""
+        """Move to new memory with `room` positions; with `rows`, take only these, which may repeat."""
         for name in ("keys", "values"):
             old = getattr(self, name)[:, :, : self.length]
             new = old.new_zeros(old.shape[0] if rows is None else len(rows), old.shape[1], room, old.shape[3])
@@ -57,7 +57,7 @@ class Room(DynamicLayer):
 
     @property
     def room(self) -> int:
-        """Positions that there is memory for."""
+        """The number of positions that there is memory for."""
         return self.keys.shape[-2]  # type: ignore[union-attr]
 
     def get_seq_length(self, *args: Any) -> int:
@@ -65,14 +65,17 @@ class Room(DynamicLayer):
 
 
 def grown(length: int) -> int:
-    """The room of a cache that has grown full at `length`."""
+    """The new room of a cache that is full at `length`."""
     return max(2 * length, length + FIRST_ROOM)
 
 
 class Stepper:
-    """Steps of `model`, a token a row, over the cache `rooms` of a prefill.
+    """Steps of `model`, a token a row, over the cache of a prefill.
 
-    `mask` (rows, positions) says which positions are text and not padding; `padded` whether any is padding.
+    Args:
+        rooms: the cache, a layer each.
+        mask: (rows, positions), which positions are text and not padding.
+        padded: whether any position is padding.
     """
 
     def __init__(self, model: Any, rooms: list[Room], mask: torch.Tensor, padded: bool) -> None:
@@ -91,14 +94,14 @@ class Stepper:
         ).logits[:, -1]
 
     def keep(self, rows: torch.Tensor) -> None:
-        """Only these rows go on."""
+        """Go on with these rows only."""
         self.mask = self.mask[rows]
         for layer in self.rooms:
             layer.resize(layer.room, rows)
 
 
 class Captured(Stepper):
-    """The same, each step one CUDA graph, captured anew when rows leave or the cache grows."""
+    """The same, with each step as one CUDA graph. It is captured again when rows leave or the cache grows."""
 
     graph: Any = None
 
@@ -125,13 +128,15 @@ class Captured(Stepper):
         self.graph = None
 
     def _capture(self, tokens: torch.Tensor, positions: torch.Tensor, length: int) -> None:
-        """Take the step in plain form, which warms up what the graph will call, then capture it."""
+        """Take the step in plain form, which warms up what the graph will call, then capture and run it."""
         room, rows = self.rooms[0].room, len(tokens)
         self.tokens, self.positions = tokens[:, None].clone(), positions.clone()
         self.place = torch.tensor([length], device=tokens.device)
         self.seen = torch.zeros(rows, 1, 1, -(-room // 8) * 8, dtype=torch.bool, device=tokens.device)[..., :room]
         self.seen[:, 0, 0, : length + 1] = self.mask[:, : length + 1].bool()
-        with grouped_attention(self.model), placed(self.rooms, self.place):
+        for layer in self.rooms:
+            layer.place = self.place
+        with grouped_attention(self.model):
             stream = torch.cuda.Stream()
             stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(stream):
@@ -153,20 +158,8 @@ class Captured(Stepper):
 
 
 @contextmanager
-def placed(rooms: list[Room], place: torch.Tensor) -> Iterator[None]:
-    """Within the block the cache is written at `place`."""
-    for layer in rooms:
-        layer.place = place
-    try:
-        yield
-    finally:
-        for layer in rooms:
-            layer.place = None
-
-
-@contextmanager
 def grouped_attention(model: Any) -> Iterator[None]:
-    """Within the block a single query attends without copying keys and values for each of its heads."""
+    """Within the block, a single query attends without copies of keys and values for each of its heads."""
     before = private.attention(model)
     AttentionInterface.register(GROUPED, grouped)
     private.set_attention(model, GROUPED)
@@ -179,7 +172,7 @@ def grouped_attention(model: Any) -> Iterator[None]:
 def grouped(
     module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor, **options: Any
 ) -> tuple[torch.Tensor, None]:
-    """Attention of one query a row; heads that share keys stand side by side as if they were positions."""
+    """Attention of one query a row. Heads that share keys are handled as if they were positions of one head."""
     rows, heads, _, size = query.shape
     packed = query.reshape(rows, key.shape[1], heads // key.shape[1], size)
     out = torch.nn.functional.scaled_dot_product_attention(
@@ -189,7 +182,7 @@ def grouped(
 
 
 def capturable(model: Any) -> bool:
-    """Whether steps of `model` can be captured: on a GPU, all weights there, none quantised, plain attention layers."""
+    """Whether steps of `model` can be captured: it is on a GPU, not quantised, and its attention layers are plain."""
     config = model.config.get_text_config()
     return (
         model.device.type == "cuda"

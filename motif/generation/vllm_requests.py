@@ -1,7 +1,7 @@
-"""What vLLM is asked for and how it answers, in this process or through a server. No weights and no policy.
+"""Requests to vLLM and its replies, in this process or through a server. No policy is known here.
 
-Equal prompts in a row are one request for n replies, so that the prompt is computed once; a row has the seed it would
-have had alone. A request that fails is made again, which gives the same replies; how often, `vllm_retry` says.
+Equal prompts in a row are one request for n replies, so that the prompt is computed once. A row has the seed that it
+would have alone. A request that fails is made again, which gives the same replies; `vllm_retry` says how often.
 """
 
 import math
@@ -25,30 +25,41 @@ class Request(NamedTuple):
     seed: int
 
 
-Tokens = tuple[list[int], list[float]]  # of a reply: token ids, their log-probabilities (NaN: unknown)
+Tokens = tuple[list[int], list[float]]  # token ids of a reply, and their log-probabilities (NaN: unknown)
 Ask = Callable[[Sequence[Request], dict[str, Any]], list[list[Tokens]]]  # with keywords of vLLM's SamplingParams
 
 
-def requests(prompts: Sequence[list[int]], sampling: Sampling) -> list[tuple[Request, int]]:
+def written_by(
+    engine: Any, ask: Ask, prompts: Sequence[list[int]], sampling: Sampling, end_ids: Sequence[int]
+) -> list[Tokens]:
+    """One reply for each of `prompts` (token ids), from the `engine` of TRL that `ask` asks."""
+    asked, widths = requests(prompts, sampling)
+    keywords = settings(sampling, end_ids)
+    replies = pooled(engine, asked, lambda some: ask(some, keywords))
+    copies = [n if sampling.temperature == 0 else 1 for n in widths]  # a greedy reply is asked for once
+    return [reply for group, n in zip(replies, copies, strict=True) for reply in group * n]
+
+
+def requests(prompts: Sequence[list[int]], sampling: Sampling) -> tuple[list[Request], list[int]]:
     """The requests for rows with these prompts (token ids), and how many rows each is for.
 
-    Rows that follow each other with one prompt and keys in a row are one request, so that the prompt is computed once.
-    vLLM draws the i-th of its replies with its seed + i, which is that row's own key. Greedy replies are one.
+    Neighbouring rows with one prompt and consecutive keys are one request, so that the prompt is computed once. vLLM
+    draws the i-th of its replies with its seed + i, which is the key of that row.
     """
-    greedy, found = sampling.temperature == 0, list[tuple[Request, int]]()
+    greedy, asked, widths = sampling.temperature == 0, list[Request](), list[int]()
     for row, prompt in enumerate(prompts):
         key = sampling.key(row)
-        if found:
-            request, n = found[-1]
-            if request.prompt == prompt and (greedy or request.seed + n == key):
-                found[-1] = Request(prompt, 1 if greedy else n + 1, request.seed), n + 1
-                continue
-        found.append((Request(prompt, 1, key), 1))
-    return found
+        if asked and asked[-1].prompt == prompt and (greedy or asked[-1].seed + widths[-1] == key):
+            widths[-1] += 1
+            asked[-1] = asked[-1]._replace(n=1 if greedy else widths[-1])
+        else:
+            asked.append(Request(prompt, 1, key))
+            widths.append(1)
+    return asked, widths
 
 
 def settings(sampling: Sampling, end_ids: Sequence[int]) -> dict[str, Any]:
-    """Keywords of vLLM's SamplingParams, all that could come from the model's own defaults included."""
+    """Keywords of vLLM's SamplingParams, with all that the model's own defaults could change."""
     return {
         "max_tokens": sampling.tokens,
         "temperature": sampling.temperature,
@@ -57,7 +68,7 @@ def settings(sampling: Sampling, end_ids: Sequence[int]) -> dict[str, Any]:
         "min_p": 0.0,
         "repetition_penalty": 1.0,
         "stop_token_ids": list(end_ids),
-        "logprobs": 0,  # of the token that was drawn, and no other
+        "logprobs": 0,  # of the drawn token, and no other
     }
 
 
@@ -99,10 +110,12 @@ def ask_engine(engine: Any, asked: Sequence[Request], keywords: dict[str, Any]) 
 def ask_server(
     client: Any, asked: Sequence[Request], keywords: dict[str, Any], alive: Callable[[], object] = lambda: None
 ) -> list[list[Tokens]]:
-    """Replies of a server, through TRL's client; a call a request, since a call has one seed.
+    """Replies of a server, through TRL's client; a call for each request, since a call has one seed.
 
-    However long they take, they are waited for while `alive`, called now and then, raises nothing, and some reply came
-    within `SILENCE` seconds.
+    It waits as long as `alive`, called now and then, raises nothing.
+
+    Raises:
+        EngineLost: for `SILENCE` seconds no request got a reply.
     """
     named = {key: value for key, value in keywords.items() if key != "stop_token_ids"}
 
@@ -113,10 +126,10 @@ def ask_server(
         scores = [[math.nan if one[0] is None else one[0] for one in reply] for reply in output["logprobs"]]
         return place, list(zip(output["completion_ids"], scores, strict=True))
 
-    found: dict[int, list[Tokens]] = {}
-    with ThreadPool(max(1, min(PLACES, len(asked)))) as threads:  # not waited for where one of them hangs
+    received: dict[int, list[Tokens]] = {}
+    with ThreadPool(max(1, min(PLACES, len(asked)))) as threads:  # left alone where one of them hangs
         replies, heard = threads.imap_unordered(ask, enumerate(asked)), time.monotonic()
-        while len(found) < len(asked):
+        while len(received) < len(asked):
             try:
                 place, written = replies.next(BEAT)
             except multiprocessing.TimeoutError:
@@ -126,24 +139,24 @@ def ask_server(
                         f"the vLLM server says that it lives, but has replied to no request for {SILENCE:g} seconds"
                     ) from None
                 continue
-            found[place], heard = written, time.monotonic()
-    return [found[place] for place in range(len(asked))]
+            received[place], heard = written, time.monotonic()
+    return [received[place] for place in range(len(asked))]
 
 
 def pooled(engine: Any, asked: list[Request], ask: Callable[[list[Request]], list[list[Tokens]]]) -> list[list[Tokens]]:
-    """`ask`, called once for the requests of all processes that share an engine; each gets the replies to its own."""
+    """The replies to `asked`. `ask` is called once with the requests of all processes that share the engine."""
     accelerator = engine.accelerator
     if engine.mode == "server" and accelerator.num_processes > 1:
         from accelerate.utils import broadcast_object_list, gather_object
 
         parts, place = gather_object([asked]), accelerator.process_index
-        found: list[Any] = [None]
+        outcome: list[Any] = [None]
         if accelerator.is_main_process:
             try:
-                found = [ask([request for part in parts for request in part])]
+                outcome = [ask([request for part in parts for request in part])]
             except EngineLost as error:  # for all of them, or the others would wait for ever
-                found = [error]
-        written = broadcast_object_list(found, from_process=0)[0]
+                outcome = [error]
+        written = broadcast_object_list(outcome, from_process=0)[0]
         if isinstance(written, EngineLost):
             raise written
     elif engine.mode == "colocate" and engine.tensor_parallel_size > 1:
@@ -160,17 +173,17 @@ def pooled(engine: Any, asked: list[Request], ask: Callable[[list[Request]], lis
 
 
 def exact(sync: Callable[[], None], model: Any) -> Callable[[], None]:
-    """`sync`, TRL's, which merges adapters into the base model and takes them out again; and nothing has changed then.
+    """TRL's `sync`, which sends weights, made to leave the model bit for bit as it was.
 
-    In half precision each such round trip rounds the base model anew (docs/LOG.md has how much), until saved adapters
-    no longer belong to the base they were trained on. So what is frozen is put back from a copy in
-    the host's memory (a quantised weight, which is replaced by a new object, from the object itself).
+    TRL merges adapters into the base model and takes them out again. In half precision each round trip rounds the base
+    model (docs/LOG.md has how much), until saved adapters no longer fit it. So frozen weights are put back from a copy
+    in the host's memory. TRL replaces a quantised weight by a new object; that one is put back as the object it was.
     """
     from peft import PeftModel
 
     if not isinstance(model, PeftModel):
         return sync
-    kept = [
+    frozen = [
         (module, parameter, parameter.data.to("cpu", copy=True) if parameter.is_floating_point() else None)
         for name, module in model.named_modules()
         if name.endswith(".base_layer") and not (parameter := module.weight).requires_grad
@@ -179,11 +192,11 @@ def exact(sync: Callable[[], None], model: Any) -> Callable[[], None]:
     def synced() -> None:
         try:
             sync()
-        except BaseException:  # half way, and so merged
+        except BaseException:  # half way, with adapters merged
             model.unmerge_adapter()
             raise
         finally:
-            for module, parameter, copy in kept:
+            for module, parameter, copy in frozen:
                 module.weight = parameter
                 if copy is not None:
                     parameter.data.copy_(copy)

@@ -1,7 +1,7 @@
-"""A line to a vLLM server that lasts: what fails for a moment is asked again, what is gone is `EngineLost`.
+"""Retries of what is asked of a vLLM server: after 1, 2, 4 … seconds, for `generation.wait` seconds.
 
-Asked again after 1, 2, 4 … seconds, for as long as `generation.wait` says. A server that was started again in between
-has not the weights it was sent, and counts as gone. What is asked for is not known here.
+Then the server is gone (`EngineLost`). One that was started again in between is gone too: it no longer has the weights
+that it was sent. This module does not know what is asked for.
 """
 
 import re
@@ -14,12 +14,12 @@ from typing import Any
 from motif.rounds.replies import EngineLost
 from motif.system import console
 
-FIRST, LONGEST = 1.0, 30.0  # seconds before it is asked again: at first, and at most
-PROBE = 10.0  # seconds to take a connection, or to say that it lives
-BEAT = 30.0  # seconds without a reply after which it is asked whether it lives
-SILENCE = 3600.0  # seconds without any reply after which one that says it lives counts as gone all the same
+FIRST, LONGEST = 1.0, 30.0  # seconds before the next request: at first, and at most
+PROBE = 10.0  # seconds to take a connection, or to say that it is alive
+BEAT = 30.0  # seconds without a reply, after which the server is asked whether it is alive
+SILENCE = 3600.0  # seconds without any reply, after which it is gone even if it says that it is alive
 PLACES = 64  # connections at a time
-GONE = (500, 502, 503, 504)  # what it, or a proxy before it, answers when its engine is dead
+GONE = (500, 502, 503, 504)  # the answers of a server, or of a proxy before it, whose engine is dead
 SERVE = (
     'VLLM_SERVER_DEV_MODE=1 vllm serve MODEL --weight-transfer-config \'{"backend": "nccl"}\' '
     "--logprobs-mode processed_logprobs"
@@ -29,9 +29,15 @@ Request = Callable[..., Any]  # of the library requests: (method, url, **options
 
 
 def lasting(request: Request, address: str, wait: float, back: Callable[[], None] = lambda: None) -> Request:
-    """`request` to the server at `address`, made again for `wait` seconds where it fails; then `EngineLost`.
+    """`request` with retries, for `wait` seconds.
 
-    `back` is called when one succeeds that had failed, and may refuse. Threads say one line together.
+    Args:
+        request: the function `request` of the library requests, or of a session of it.
+        address: the server's, for messages.
+        back: called when a request succeeds after a failure; it may raise.
+
+    Returns:
+        A function like `request` that raises `EngineLost` in the end. Threads that use it say one line together.
     """
     from requests import ConnectionError, Timeout
     from requests.exceptions import ChunkedEncodingError
@@ -60,7 +66,7 @@ def lasting(request: Request, address: str, wait: float, back: Callable[[], None
             pause = min(2 * pause, LONGEST)
         if begun is not None:
             back()
-            with suppress(RuntimeError):  # another thread has come back before
+            with suppress(RuntimeError):  # another thread was first
                 said.release()
         return response
 
@@ -68,29 +74,29 @@ def lasting(request: Request, address: str, wait: float, back: Callable[[], None
 
 
 def gone(address: str, problem: str, wait: float = 0.0) -> str:
-    """What a person is told of a server that does not answer."""
+    """The message about a server that does not answer."""
     tried = f" for generation.wait={wait:g} seconds" if wait else ""
     return f"no vLLM server answers at generation.base_url={address}{tried} ({problem}); start one with: {SERVE}"
 
 
 def reach(address: str, wait: float) -> None:
-    """Wait for a server at `address`; raises `EngineLost` where none says within `wait` seconds that it lives."""
+    """Wait for a server at `address`; raises `EngineLost` where none is alive within `wait` seconds."""
     import requests
 
     lasting(requests.request, address, wait)("GET", f"{address}/health", timeout=PROBE)
 
 
 def make_last(engine: Any, wait: float) -> None:
-    """Let all that TRL's `engine` asks of its server be asked so, and look for life before weights are sent."""
+    """Let TRL's `engine` ask its server with retries, and check that it is alive before it is sent weights."""
     from requests.adapters import HTTPAdapter
 
     client = engine.vllm_client
     for prefix in ("http://", "https://"):
-        client.session.mount(prefix, HTTPAdapter(pool_maxsize=PLACES))  # for one of TRL's that asks again by itself
+        client.session.mount(prefix, HTTPAdapter(pool_maxsize=PLACES))  # in place of TRL's, which retries by itself
     plain, address = client.session.request, client.base_url
 
     def instance() -> Any:
-        """vLLM's own mark of one start of a server; None where it tells none."""
+        """vLLM's own id of one start of a server; None where it has none."""
         ask = lasting(plain, address, wait)
         response = ask("GET", f"{address}/server_info", params={"config_format": "json"}, timeout=PROBE)
         return response.json()["vllm_config"].get("instance_id") if response.status_code == 200 else None
@@ -107,19 +113,19 @@ def make_last(engine: Any, wait: float) -> None:
     sync = engine.sync_weights
 
     def synced() -> None:
-        check_alive(client)  # where it is gone, the sending itself may wait for ever
+        check_alive(client)  # to one that is gone, sending may wait for ever
         sync()
 
     client.session.request, engine.sync_weights = lasting(plain, address, wait, back), synced
 
 
 def check_alive(client: Any) -> None:
-    """Raises `EngineLost` where the server of `client` does not answer that it lives."""
+    """Raises `EngineLost` where the server of `client` does not answer that it is alive."""
     client.session.get(f"{client.base_url}/health", timeout=PROBE)
 
 
 def in_words(error: Exception) -> str:
-    """Why a request failed: the system's words for it, out of what the libraries make of them."""
-    if found := re.search(r"\[Errno -?\d+\] ([^'\")\]]+)|(\w[\w ]*timed out|Remote end closed[\w ]*)", str(error)):
-        return (found[1] or found[2]).strip()
+    """Why a request failed, in the system's words, without what libraries put around them."""
+    if reason := re.search(r"\[Errno -?\d+\] ([^'\")\]]+)|(\w[\w ]*timed out|Remote end closed[\w ]*)", str(error)):
+        return (reason[1] or reason[2]).strip()
     return re.sub(r"\s+", " ", str(error))[:120] or type(error).__name__

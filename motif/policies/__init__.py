@@ -1,0 +1,15 @@
+"""The room of policies: causal language models with their tokenizers.
+
+policy           a policy, and how a conversation becomes tokens
+pretrained       policies to train (`Pretrained`) and policies to evaluate (`open_policy`)
+weights          files found in a folder or on the hub, weighed and loaded
+tiny             the embedded policy of one million parameters, and its warm start
+tiny_tokenizer   its tokenizer
+saving           a trained policy on disk
+model_card       its model card
+"""
+
+from motif.policies.policy import Policy
+from motif.policies.pretrained import Pretrained, open_policy
+
+__all__ = ["Policy", "Pretrained", "open_policy"]

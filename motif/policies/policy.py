@@ -1,7 +1,7 @@
-"""A policy: a causal language model and its tokenizer, with what the rest of the suite needs to know about their text.
+"""A policy: a causal language model and its tokenizer.
 
-How a conversation becomes tokens, which tokens end a reply, and what the policy was before it was trained. Where its
-files lie and how they are loaded is `motif.policies.weights`, which models can be chosen `motif.policies.pretrained`.
+Here is how a conversation becomes tokens, which tokens end a reply, and what the policy was before training. This
+module finds and loads no files: that is `motif.policies.weights`.
 """
 
 import copy
@@ -14,12 +14,12 @@ from typing import Any
 from motif.rounds.prompts import Conversation
 from motif.system.safe_text import encodable
 
-PROBE = "where-does-this-go"
+PROBE = "where-does-this-go"  # a message that is looked for in what the chat template makes of it
 
 
 @dataclass(frozen=True)
 class Policy:
-    """A model and its tokenizer, with what the rest of the suite needs to know about their text.
+    """A model, its tokenizer and the keywords of its chat template.
 
     `path` (a hub id or an absolute folder) and `commit` (of the hub) say where the weights came from.
     """
@@ -31,13 +31,13 @@ class Policy:
     commit: str | None = None
 
     def render(self, conversations: Sequence[Conversation]) -> list[list[int]]:
-        """Token ids of each conversation up to where the assistant speaks; equal ones share one rendering and list."""
+        """The token ids of each conversation, up to where the assistant speaks. Equal ones share one list."""
         keys = [tuple((message["role"], message["content"]) for message in talk) for talk in conversations]
         distinct = dict(zip(keys, conversations, strict=True))
         texts = [self._text(talk if self.system_role else without_system(talk)) for talk in distinct.values()]
         ids = self.tokenizer(list(map(encodable, texts)), add_special_tokens=False)["input_ids"] if texts else []
-        found = dict(zip(distinct, ids, strict=True))
-        return [found[key] for key in keys]
+        rendered = dict(zip(distinct, ids, strict=True))
+        return [rendered[key] for key in keys]
 
     def _text(self, talk: Conversation, reply_follows: bool = True) -> str:
         return self.tokenizer.apply_chat_template(
@@ -45,9 +45,9 @@ class Policy:
         )
 
     def shows(self, *roles: str, probe: int = -1) -> str | None:
-        """What the chat template makes of a talk of these `roles` with `PROBE` as one's message, the last by default.
+        """What the chat template makes of a talk of these `roles`, in which message number `probe` is `PROBE`.
 
-        None where the template raises, or drops that message without a word.
+        None where the template raises, or drops that message.
         """
         from jinja2 import TemplateError
 
@@ -66,9 +66,9 @@ class Policy:
 
     @cached_property
     def end_ids(self) -> list[int]:
-        """The tokens that end a reply: the tokenizer's, the model's own, and the one that ends a turn in the template.
+        """The tokens that end a reply: the tokenizer's, the model's, and the one that ends a turn in the template.
 
-        The last matters for base models, whose end token is that of a document while their template is a chat's.
+        Base models need the last: their end token ends a document, while their template is that of a chat.
         """
         ends = self.model.generation_config.eos_token_id
         ends = [] if ends is None else [ends] if isinstance(ends, int) else list(ends)
@@ -88,7 +88,7 @@ class Policy:
 
 
 def without_system(talk: Conversation) -> Conversation:
-    """`talk` with its system text at the top of the first message that follows it."""
+    """`talk` with its system text at the top of the next message."""
     if len(talk) < 2 or talk[0]["role"] != "system":
         return talk
     return [{**talk[1], "content": f"{talk[0]['content']}\n\n{talk[1]['content']}"}, *talk[2:]]
@@ -96,7 +96,7 @@ def without_system(talk: Conversation) -> Conversation:
 
 @contextmanager
 def untrained(policy: Policy) -> Iterator[None]:
-    """Within the block a policy with adapters is what it was before training: they are off. Others: `frozen_copy`."""
+    """Within the block, a policy with adapters is what it was before training. Other policies need `frozen_copy`."""
     if not hasattr(policy.model, "disable_adapter"):
         raise TypeError("a policy without adapters has to be copied before it is trained (frozen_copy)")
     with without_adapters(policy.model):
@@ -105,7 +105,7 @@ def untrained(policy: Policy) -> Iterator[None]:
 
 @contextmanager
 def without_adapters(model: Any) -> Iterator[None]:
-    """Within the block `model` is its base model; what is trained after it is what was trained before."""
+    """Within the block, `model` is its base model. After it the same weights are trained as before."""
     trained = [parameter.requires_grad for parameter in model.parameters()]
     try:
         with model.disable_adapter():
@@ -116,7 +116,7 @@ def without_adapters(model: Any) -> Iterator[None]:
 
 
 def frozen_copy(policy: Policy) -> Policy:
-    """The policy as it is now, in memory of its own, not to be trained."""
+    """A copy of the policy as it is now, which is not trained."""
     model = copy.deepcopy(policy.model).eval()
     model.requires_grad_(False)
     return replace(policy, model=model)

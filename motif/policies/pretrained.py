@@ -1,40 +1,46 @@
-"""Which policies there are: the choice of a model to train, and whatever a person points at to be evaluated.
+"""Policies to train and policies to evaluate.
 
-`Pretrained` is the first, `open_policy` the second: a run, a hub id, a folder, an adapter. What a policy is, is said in
-`motif.policies.policy`, how files are found and loaded in `motif.policies.weights`.
+`Pretrained` is the choice of a model to train. `open_policy` opens what a person points at: a run, a hub id, a model's
+folder, an adapter's folder. How files are found and loaded is in `motif.policies.weights`.
 """
 
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from motif.policies import weights
 from motif.policies.policy import Policy, frozen_copy, untrained
-from motif.system.errors import UserError, hint, number, one_of, whole
+from motif.policies.weights import DTYPES, Weights, has_tokenizer, missing, stored
+from motif.system.errors import UserError, first_line, hint, number, one_of, whole
 from motif.system.files import read_json, read_yaml
-
-if TYPE_CHECKING:
-    import torch
 
 __all__ = ["Policy", "Pretrained", "frozen_copy", "load_policy", "open_policy", "policy_name", "untrained"]
 
-QUANTIZATIONS = (None, "4bit")
-CHOICES = "motif.yaml"  # beside a trained policy's weights: the run's choices that are needed to use it
+CHOICES = "motif.yaml"  # beside a trained policy's weights: the choices of its run that one needs to use it
 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A policy from the hub or a folder (`path`), safetensors only, no remote code.
+    """A policy to train, from the hub or a folder; safetensors only, no remote code.
 
-    `dtype` is auto, float32, bfloat16 or float16; `attention` is transformers' name of the implementation; `peft` the
-    keywords of peft's LoraConfig, null for training all weights; `quantization` is null or 4bit (NF4, doubly quantized,
-    computed in bfloat16), which trains adapters only. `gradient_checkpointing` and `bf16` (autocast) are for the
-    trainer, `learning_rate` is the vetted rate for reinforcement, `wording` the prompts' wording that suits the model,
-    `license` that of the weights.
+    Args:
+        path: a hub id or a folder.
+        name: what the run and the report call it.
+        revision: a branch, tag or commit of the hub.
+        dtype: auto, float32, bfloat16 or float16.
+        attention: transformers' name of the implementation.
+        quantization: null or 4bit (NF4, doubly quantized, computed in bfloat16). 4bit trains adapters only.
+        peft: keywords of peft's LoraConfig; null trains all weights.
+        gradient_checkpointing, bf16: for the trainer; `bf16` is autocast.
+        template_options: keywords of the chat template.
+        learning_rate: the vetted rate for reinforcement.
+        wording: the wording of the prompts that suits the model.
+        license: that of the weights.
+
+    Raises:
+        UserError: a value that cannot be, by its key.
     """
 
     path: str
@@ -54,9 +60,9 @@ class Pretrained:
     def __post_init__(self) -> None:
         if not isinstance(self.path, str) or not self.path:
             raise UserError(f"model.path must be a hub id or a folder, got {self.path!r}")
-        one_of("model.dtype", self.dtype, ("auto", *weights.DTYPES))
+        one_of("model.dtype", self.dtype, ("auto", *DTYPES))
         one_of("model.wording", self.wording, ("full", "terse"))
-        one_of("model.quantization", self.quantization, QUANTIZATIONS)
+        one_of("model.quantization", self.quantization, (None, "4bit"))
         one_of("model.gradient_checkpointing", self.gradient_checkpointing, (True, False))
         one_of("model.bf16", self.bf16, (True, False))
         number("model.learning_rate", self.learning_rate, above=0)
@@ -75,9 +81,9 @@ class Pretrained:
         policy = load_policy(
             self.path,
             self.revision,
-            self.dtype,
-            self.attention,
             dict(self.template_options),
+            dtype=self.dtype,
+            attention=self.attention,
             quantization=self.quantization,
             training=adapter is None,
         )
@@ -92,7 +98,7 @@ class Pretrained:
         try:
             model: Any = get_peft_model(policy.model, adapter, revision=policy.commit)
         except (ValueError, TypeError) as error:
-            raise UserError(f"model.peft: {weights.one_line(error)}") from error
+            raise UserError(f"model.peft: {first_line(error)}") from error
         model.peft_config["default"].base_model_name_or_path = policy.path  # not the folder of the hub's cache
         return replace(policy, model=model)
 
@@ -100,97 +106,91 @@ class Pretrained:
         """peft's LoraConfig of `peft`; a keyword that it does not know is a `UserError`."""
         from peft import LoraConfig
 
-        for key in self.peft or {}:
-            if key not in LoraConfig.__dataclass_fields__:
-                raise UserError(
-                    f"model.peft.{key} is not an argument of peft's LoraConfig"
-                    f"{hint(key, LoraConfig.__dataclass_fields__)}"
-                )
-        options: dict[str, Any] = {
-            key: list(value) if isinstance(value, list | tuple) else value for key, value in (self.peft or {}).items()
-        }
+        options, known = dict(self.peft or {}), LoraConfig.__dataclass_fields__
+        if unknown := [key for key in options if key not in known]:
+            words = f"is not an argument of peft's LoraConfig{hint(unknown[0], known)}"
+            raise UserError(f"model.peft.{unknown[0]} {words}")
         try:
             return LoraConfig(**{"task_type": "CAUSAL_LM", **options})
         except (ValueError, TypeError) as error:
-            raise UserError(f"model.peft: {weights.one_line(error)}") from error
+            raise UserError(f"model.peft: {first_line(error)}") from error
 
 
 def load_policy(
     path: str,
     revision: str | None = None,
-    dtype: str = "auto",
-    attention: str = "sdpa",
     template_options: Mapping[str, Any] | None = None,
-    device: "torch.device | None" = None,
-    quantization: str | None = None,
-    training: bool = False,
     base: str | None = None,
-    key: str = "model.path",
     tokenizer: Path | None = None,
+    **settings: Any,
 ) -> Policy:
-    """The policy at `path`, a hub id or a folder, on the GPU where there is one. An unusable one is a `UserError`.
+    """The policy at `path`, a hub id or a folder, on the GPU where there is one.
 
-    An adapter is put on its base model, or on the one at `base`. `training` says that all weights will be trained,
-    `key` what the path was typed as; `tokenizer` is a folder to take the tokenizer from instead.
+    Args:
+        template_options: keywords of the chat template.
+        base: where the base model of an adapter is, if not where the adapter says.
+        tokenizer: a folder that holds another tokenizer.
+        settings: dtype, attention, quantization, device, training and key of `Weights`.
+
+    Raises:
+        UserError: a policy that cannot be used.
     """
-    one_of(weights.beside(key, "dtype"), dtype, ("auto", *weights.DTYPES))
-    one_of(weights.beside(key, "quantization"), quantization, QUANTIZATIONS)
+    weights = Weights(path, revision, **settings)
     if not isinstance(template_options, Mapping | None):
-        name = weights.beside(key, "template_options")
+        name = weights.setting("template_options")
         raise UserError(f"{name} must be keywords of the template, got {template_options!r}")
-    device = device or weights.this_device()
-    weights.check_quantization(quantization, device, key)
-    room = partial(
-        weights.check_room, path, key, dtype=dtype, quantization=quantization, device=device, training=training
-    )
-    folder, commit = weights.fetch(path, revision, key, room)
-    if lacking := weights.missing(folder):
-        raise UserError(f"{key}={path} has no {lacking}")
+    weights.check_quantization()
+    folder, commit = weights.fetch()
+    if lacking := missing(folder):
+        raise weights.wrong(f"has no {lacking}")
     if (folder / "adapter_config.json").is_file():
-        settings = {"dtype": dtype, "attention": attention, "template_options": template_options}
-        return adapted(folder, path, key, base, {**settings, "device": device, "quantization": quantization})
-    room(weights.stored(folder), folder / "config.json")
-    words = weights.load_tokenizer(tokenizer or folder, path, key)
-    model = weights.load_model(folder, path, key, dtype, attention, quantization, device)
-    policy = Policy(model, words, dict(template_options or {}), path if commit else str(folder), commit)
+        return adapted(weights, folder, base, template_options=template_options, **settings)
+    weights.check_room(stored(folder), folder / "config.json")
+    words = weights.tokenizer(tokenizer or folder)
+    policy = Policy(weights.model(folder), words, dict(template_options or {}), path if commit else str(folder), commit)
     if policy.shows("user") is None:
-        raise UserError(f"the chat template of {key}={path} cannot render a question with {policy.template_options}")
+        named = f"the chat template of {weights.key}={path}"
+        raise UserError(f"{named} cannot render a question with {policy.template_options}")
     return policy
 
 
-def adapted(folder: Path, path: str, key: str, base: str | None, settings: Mapping[str, Any]) -> Policy:
-    """The policy whose adapter lies in `folder`, on its base model, loaded with `settings`."""
+def adapted(weights: Weights, folder: Path, base: str | None, **settings: Any) -> Policy:
+    """The policy whose adapter is in `folder`, on the base model that it names, or on `base`."""
     from peft import PeftConfig, PeftModel
 
     try:
         adapter = PeftConfig.from_pretrained(str(folder))
     except Exception as error:  # of any kind: what lies in the folder is anybody's
-        words = weights.one_line(error)
-        raise UserError(
-            f"{key}={path}: its adapter_config.json is torn, or of no adapter that peft knows: {words}"
-        ) from error
+        words = "its adapter_config.json is torn, or of no adapter that peft knows"
+        raise UserError(f"{weights.key}={weights.path}: {words}: {first_line(error)}") from error
     root = base or adapter.base_model_name_or_path
     if not root:
-        raise UserError(f"{key}={path} does not say what model it adapts; give it as options.base=HUB_ID_OR_FOLDER")
-    own = folder if any((folder / name).is_file() for name in weights.TOKENIZERS) else None
-    policy = load_policy(root, None if base else adapter.revision, **settings, key="base", tokenizer=own)
+        raise weights.wrong("does not say what model it adapts; give it as options.base=HUB_ID_OR_FOLDER")
+    own, settings = folder if has_tokenizer(folder) else None, {**settings, "training": False, "key": "base"}
+    policy = load_policy(root, None if base else adapter.revision, tokenizer=own, **settings)
     try:
         model: Any = PeftModel.from_pretrained(policy.model, str(folder))
     except Exception as error:
-        raise UserError(f"{key}={path} does not fit base={root}: {weights.one_line(error)}") from error
+        raise weights.wrong(f"does not fit base={root}: {first_line(error)}") from error
     return replace(policy, model=model)
 
 
 def open_policy(where: str | Path, base: str | None = None, **settings: Any) -> Policy:
-    """The policy at `where`, to generate with: a finished run's folder, a hub id, a model's or an adapter's folder.
+    """Open a policy to generate with it.
 
-    `base` is another place of an adapter's base model. `settings` are those of `load_policy` (revision, dtype,
-    attention, quantization, template_options, device); where given they go before what a run recorded.
+    Args:
+        where: a finished run's folder, a hub id, a model's folder or an adapter's folder.
+        base: where the base model of an adapter is, if not where the adapter says.
+        settings: those of `load_policy`: revision, dtype, attention, quantization, template_options, device. They go
+            before what a run recorded; None leaves what it recorded.
+
+    Raises:
+        UserError: a run that is not finished, or a policy that cannot be used.
     """
     place = Path(where).expanduser()
     is_run = (place / "run.json").is_file()
     if is_run:
-        read_json(place / "run.json")  # whose format may be a newer one
+        read_json(place / "run.json")  # refuses a newer format
     if is_run and not (place / "summary.json").is_file():
         raise UserError(f"policy={where} is a run that is not finished; the command that began it goes on with it")
     options = {**run_settings(place), **{key: value for key, value in settings.items() if value is not None}}
@@ -200,19 +200,19 @@ def open_policy(where: str | Path, base: str | None = None, **settings: Any) -> 
 
 
 def run_of(place: Path) -> Path | None:
-    """The folder of the run that `place` is, or lies in as its policy or one of its checkpoints; else None."""
+    """The folder of the run that `place` is, or whose policy or checkpoint it is; else None."""
     return next((folder for folder in (place, *place.parents[:2]) if (folder / "run.json").is_file()), None)
 
 
 def choices_of(place: Path) -> Path | None:
-    """The file that holds the choices of the run that `place` is, lies in, or was copied from; else None."""
+    """The file with the choices of the run that `place` is, is part of, or was copied from; else None."""
     run = run_of(place.expanduser().absolute())
     file = run / "config.yaml" if run else place / CHOICES
     return file if file.is_file() else None
 
 
 def run_settings(place: Path) -> dict[str, Any]:
-    """How the run that `place` belongs to loaded its model; nothing where it is no run's."""
+    """How the run of `place` loaded its model; nothing where it is no run's."""
     if (file := choices_of(place)) is None:
         return {}
     model = read_yaml(file).get("model")
@@ -231,8 +231,7 @@ def policy_name(where: str | Path) -> str:
     """A short name for what `open_policy` is given, fit for a file: the run's, or the end of the path or hub id."""
     place = Path(os.path.abspath(Path(where).expanduser()))
     run = run_of(place)
-    if run is None or place == run:
-        name = place.name
-    else:
-        name = run.name if place.name == "policy" else f"{run.name}-{place.name}"
+    name = place.name
+    if run is not None and place != run:
+        name = run.name if name == "policy" else f"{run.name}-{name}"
     return re.sub(r"[^\w.+=-]", "_", name).lstrip(".") or "policy"

@@ -1,9 +1,9 @@
 """The tiny policy: one million parameters, its own small tokenizer, warm-started by imitation on the chain task.
 
-It can do the steps and the format, but only one first reply in five hands over where it got to (four in five of those
-that were themselves handed that). What reinforcement has to discover is what to write for the next round. In imitation
-the progress in the *contexts* is mostly useful while that in the *replies* is mostly not: a policy that never reads
-useful progress never learns to use it. Nothing else in the suite knows about this model.
+It knows the steps and the format. But only one first reply in five carries useful progress, and four in five of the
+replies that were given some. Reinforcement has to discover what to write for the next round. In imitation the progress
+in prompts is mostly useful, and that in replies is mostly not: a policy that never reads useful progress never learns
+to use it. Nothing else in the suite knows this model.
 """
 
 import hashlib
@@ -18,8 +18,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from motif.policies.policy import Policy
 from motif.policies.tiny_tokenizer import END, TEMPLATE, build_tokenizer, check_reloaded, tokens
 from motif.rounds.prompts import Conversation, Prompts
 from motif.system.errors import number, one_of, whole
@@ -27,26 +28,29 @@ from motif.system.files import explained
 from motif.tasks.chain import STEPS_A_ROUND, Chain, written_step
 from motif.tasks.questions import Question
 
-if TYPE_CHECKING:
-    from motif.policies.pretrained import Policy
-
 SHIPPED = Path(__file__).parent
-NOTE = "ok"  # the useless thing to hand over
+NOTE = "ok"  # progress that is of no use
 MOST_ROUNDS = 6
 NOT_OF_THE_RECIPE = ("name", "learning_rate", "peft", "gradient_checkpointing", "bf16")
 POOL = 4  # batches whose rows are sorted by length together
+Report = Callable[[int, int, dict[str, float]], None]  # (step, steps, metrics)
 
 
 @dataclass(frozen=True)
 class Tiny:
-    """A Qwen2-architecture policy for the chain task; every field is part of its recipe but `NOT_OF_THE_RECIPE`.
+    """A policy of Qwen2's architecture for the chain task. Every field but `NOT_OF_THE_RECIPE` is part of its recipe.
 
-    The warm-started weights are looked up by the recipe's hash: shipped with the package, made before and cached, or
-    made now (minutes on two cores). `useful_replies` is the share of replies before the last round that hand over
-    useful progress, `useful_onward` that share where such progress was handed to them. Contexts hold it wherever a
-    reply starts past the beginning; of those that start from there, the share `restarts` comes after a useless note or
-    none. `learning_rate` is the vetted rate for reinforcement, `wording`
-    how this policy was taught to be spoken to.
+    The warm-started weights are found by the recipe's hash: shipped with the package, made before and cached, or made
+    now (minutes on two cores).
+
+    Args:
+        useful_replies: the share of replies before the last round that carry useful progress.
+        useful_onward: the same share where the prompt held useful progress.
+        restarts: of the replies that start at the beginning, the share that comes after useless progress or none.
+        shortest, longest, modulus, operations: the chains that are imitated.
+        window: the most tokens of a reply.
+        learning_rate: the vetted rate for reinforcement.
+        wording: the wording of the prompts that it was taught with.
     """
 
     name: str = "tiny"
@@ -75,28 +79,22 @@ class Tiny:
         for field in ("layers", "width", "heads", "imitation_steps", "imitation_batch", "window"):
             whole(f"model.{field}", getattr(self, field))
         whole("model.seed", self.seed, at_least=0)
-        number("model.imitation_rate", self.imitation_rate, above=0)
-        number("model.learning_rate", self.learning_rate, above=0)
-        number("model.useful_replies", self.useful_replies, at_least=0, at_most=1)
-        number("model.useful_onward", self.useful_onward, at_least=0, at_most=1)
-        number("model.restarts", self.restarts, at_least=0, at_most=1)
+        for field in ("imitation_rate", "learning_rate"):
+            number(f"model.{field}", getattr(self, field), above=0)
+        for field in ("useful_replies", "useful_onward", "restarts"):
+            number(f"model.{field}", getattr(self, field), at_least=0, at_most=1)
         whole("model.width", self.width, at_least=2 * self.heads)
         one_of("model.width modulo 2·model.heads", self.width % (2 * self.heads), [0])
         one_of("model.wording", self.wording, ["full", "terse"])
         self.task()
 
     def task(self) -> Chain:
-        """The chains it imitates: the training split of the task it is made for."""
-        return Chain(
-            shortest=self.shortest,
-            longest=self.longest,
-            modulus=self.modulus,
-            operations=self.operations,
-            seed=self.seed,
-        )
+        """The task whose training split it imitates."""
+        fields = ("shortest", "longest", "modulus", "operations", "seed")
+        return Chain(**{field: getattr(self, field) for field in fields})
 
     def recipe(self) -> dict[str, Any]:
-        """What the warm start depends on, the demonstrations' own text included."""
+        """What the warm start depends on, the text of the demonstrations included."""
         settings = {key: value for key, value in asdict(self).items() if key not in NOT_OF_THE_RECIPE}
         shown = list(itertools.islice(self.demonstrations(), 256))
         settings["demonstrations"] = hashlib.sha256(json.dumps(shown).encode()).hexdigest()
@@ -107,13 +105,13 @@ class Tiny:
         return hashlib.sha256(json.dumps(self.recipe(), sort_keys=True).encode()).hexdigest()[:12]
 
     def folder(self) -> Path:
-        """Where this recipe's warm-started policy lies, or will lie: shipped, else in the cache."""
+        """Where this recipe's policy is or will be: shipped, else in the cache."""
         name = f"tiny-{self.recipe_hash()}"
         shipped = SHIPPED / name
         return shipped if shipped.is_dir() else cache_folder() / name
 
-    def load(self, report: Callable[[int, int, dict[str, float]], None] | None = None) -> "Policy":
-        """The warm-started policy, made on first use; `report(step, steps, metrics)` follows the making."""
+    def load(self, report: Report | None = None) -> Policy:
+        """The warm-started policy. It is made on first use; `report` follows that."""
         from filelock import FileLock
 
         from motif.policies.pretrained import load_policy
@@ -128,7 +126,7 @@ class Tiny:
         return load_policy(str(folder))
 
     def demonstrations(self) -> Iterator[tuple[Conversation, str]]:
-        """Demonstrations without end. Half are of the longer of two chains, for the late labels are rare."""
+        """Demonstrations without end. Half are of the longer of two chains, because late labels are rare."""
         source, questions = random.Random(self.seed), self.task().draws("train", self.seed)
         for turn in itertools.count():
             question = next(questions)
@@ -139,8 +137,8 @@ class Tiny:
     def demonstration(self, question: Question, source: random.Random) -> tuple[Conversation, str]:
         """One conversation and the reply to imitate.
 
-        Up to four steps a round, then the answer: in the last round the result, before it progress that is the
-        state reached (useful) or a note (not). The last round does not stop at four steps; the window cuts it off.
+        The reply has up to four steps, then the answer: the result in the last round, else the state that it reached
+        (useful progress) or a note (useless). The last round does not stop at four steps; the window cuts it off.
         """
         states = question.facts["states"]
         start = source.choice((*range(0, len(states), STEPS_A_ROUND), len(states)))
@@ -163,22 +161,21 @@ class Tiny:
         conversation = Prompts(wording=self.wording).conversation(question.text, round, rounds, carried)
         return conversation, f"<reasoning>{work}</reasoning><answer>{answer}</answer>"
 
-    def make(self, folder: Path, report: Callable[[int, int, dict[str, float]], None] | None = None) -> None:
-        """Warm-start the policy and put it at `folder`, whole or not at all."""
+    def make(self, folder: Path, report: Report | None = None) -> None:
+        """Warm-start the policy and put it at `folder`, complete or not at all."""
         import torch
 
         started = time.monotonic()
         tokenizer = build_tokenizer()
-        generator_state = torch.get_rng_state()
-        torch.manual_seed(self.seed)
-        model = self._model(tokenizer)
-        curve = self._imitate(model, tokenizer, report)
-        torch.set_rng_state(generator_state)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            model = self._model(tokenizer)
+            curve = self._imitate(model, tokenizer, report)
         making = folder.with_name(f"{folder.name}.making")
         shutil.rmtree(making, ignore_errors=True)
         model.save_pretrained(making)
         tokenizer.save_pretrained(making)
-        check_reloaded(making, tokenizer, [text for _, text in zip(range(64), self._texts(tokenizer), strict=False)])
+        check_reloaded(making, tokenizer, list(itertools.islice(self._texts(tokenizer), 64)))
         record = {"recipe": self.recipe(), "seconds": round(time.monotonic() - started, 1), "curve": curve}
         (making / "warm_start.json").write_text(json.dumps(record, indent=1))
         making.rename(folder)
@@ -209,7 +206,7 @@ class Tiny:
             yield tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True), reply + END
 
     def _batches(self, tokenizer: Any) -> Iterator[list[tuple[list[int], list[int]]]]:
-        """Batches of (prompt ids, reply ids), each of rows of about one length, in random order of length."""
+        """Batches of (prompt ids, reply ids), in random order; the rows of a batch are about equally long."""
         texts, source = self._texts(tokenizer), random.Random(self.seed)
         while True:
             prompts, replies = zip(*itertools.islice(texts, POOL * self.imitation_batch), strict=True)
@@ -221,19 +218,24 @@ class Tiny:
             yield from pool
 
     def _imitate(self, model: Any, tokenizer: Any, report: Any) -> list[dict[str, float]]:
-        """The loss per token of the replies, cut at the window as a rollout is, is minimised; its mean every ten steps.
+        """Minimise the loss a token of the replies, cut at the window as a rollout is.
 
-        Muon (Jordan et al. 2024) for the weights inside the layers, AdamW for the rest: with AdamW alone, finding a
-        step by its label takes more than twice as many demonstrations to learn. Both rates rise over a twentieth of
-        the steps and fall by a cosine to a twentieth of the rate.
+        Muon (Jordan et al. 2024) trains the weights inside the layers, AdamW the rest. With AdamW alone the policy
+        needs more than twice as many demonstrations to find a step by its label. Both rates rise over a twentieth of
+        the steps, then fall by a cosine to a twentieth.
+
+        Returns:
+            The mean loss of every ten steps.
         """
         import torch
+        from torch.nn.utils.rnn import pad_sequence
 
-        inner = [weight for name, weight in model.named_parameters() if ".layers." in name and weight.ndim == 2]
-        outer = [weight for name, weight in model.named_parameters() if ".layers." not in name or weight.ndim != 2]
+        parts: dict[bool, list[Any]] = {True: [], False: []}  # by whether they are matrices inside the layers
+        for name, weight in model.named_parameters():
+            parts[".layers." in name and weight.ndim == 2].append(weight)
         optimizers = [
-            torch.optim.Muon(inner, lr=self.imitation_rate, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"),
-            torch.optim.AdamW(outer, lr=self.imitation_rate / 3, betas=(0.9, 0.98), weight_decay=0.0),
+            torch.optim.Muon(parts[True], lr=self.imitation_rate, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.AdamW(parts[False], lr=self.imitation_rate / 3, betas=(0.9, 0.98), weight_decay=0.0),
         ]
 
         def share(step: int) -> float:
@@ -248,12 +250,10 @@ class Tiny:
         model.train()
         for step in range(1, self.imitation_steps + 1):
             rows = next(batches)
-            longest = max(len(prompt) + len(reply) for prompt, reply in rows)
-            ids = torch.full((len(rows), longest), tokenizer.pad_token_id)
-            labels = torch.full((len(rows), longest), -100)
-            for row, (prompt, reply) in enumerate(rows):
-                ids[row, : len(prompt) + len(reply)] = torch.tensor(prompt + reply)
-                labels[row, len(prompt) : len(prompt) + len(reply)] = torch.tensor(reply)
+            texts = [torch.tensor(prompt + reply) for prompt, reply in rows]
+            targets = [torch.tensor([-100] * len(prompt) + reply) for prompt, reply in rows]
+            ids = pad_sequence(texts, batch_first=True, padding_value=tokenizer.pad_token_id)
+            labels = pad_sequence(targets, batch_first=True, padding_value=-100)
             loss = model(input_ids=ids, labels=labels).loss  # padding follows the text, so causality hides it
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -272,14 +272,13 @@ class Tiny:
 
 
 def cache_folder() -> Path:
-    """Where made policies are kept: `$MOTIF_CACHE`, else `motif` under the user's cache folder."""
-    if cache := os.environ.get("MOTIF_CACHE"):
-        return Path(cache)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "motif"
+    """Where made policies are kept: `$MOTIF_CACHE`, else `motif` in the user's cache folder."""
+    users = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("MOTIF_CACHE") or users / "motif")
 
 
 def main() -> None:
-    """Make the default policy anew and put it where the package ships it: `python -m motif.policies.tiny`."""
+    """Make the default policy anew where the package ships it: `python -m motif.policies.tiny`."""
     from motif.system import console
 
     console.quiet()
@@ -287,11 +286,8 @@ def main() -> None:
     tiny = Tiny()
     folder = SHIPPED / f"tiny-{tiny.recipe_hash()}"
     shutil.rmtree(folder, ignore_errors=True)
-    folder.parent.mkdir(exist_ok=True)
     with console.progress("warm start", tiny.imitation_steps) as report:
         tiny.make(folder, report)
-    record = json.loads((folder / "warm_start.json").read_text())
-    console.say(f"{folder} in {record['seconds']} s, last loss {record['curve'][-1]['loss']}")
 
 
 if __name__ == "__main__":

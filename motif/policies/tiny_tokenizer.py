@@ -1,4 +1,4 @@
-"""The tiny policy's tokenizer: bytes, so that any text has ids, and the tags and `\\boxed{` as one token each."""
+"""The tokenizer of the tiny policy. Its tokens are bytes, so that any text has ids, and the tags and `\\boxed{`."""
 
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,13 @@ TEMPLATE = (
 
 
 def tokens() -> list[str]:
-    """Strings that are one token each besides the 256 bytes: control strings first, then tags."""
+    """The strings that are one token each, besides the 256 bytes: control strings first, then tags."""
     tags = [f"<{slash}{tag}>" for tag in ("reasoning", "answer", "progress") for slash in ("", "/")]
     return [PAD, END, *ROLES, *tags, "\\boxed{"]
 
 
 def build_tokenizer() -> Any:
-    """A byte-level tokenizer: any text has ids, the tags and `\\boxed{` are one token each."""
+    """The tokenizer, made anew; it pads on the left."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
@@ -43,7 +43,11 @@ def build_tokenizer() -> Any:
 
 
 def check_reloaded(folder: Path, tokenizer: Any, texts: list[tuple[str, str]]) -> None:
-    """Fail where the tokenizer that `AutoTokenizer` finds in `folder` gives other ids than the one that was saved."""
+    """Fail where `AutoTokenizer` finds a tokenizer in `folder` that gives other ids than the saved one.
+
+    Raises:
+        RuntimeError: it does; transformers has changed how it loads such a tokenizer.
+    """
     from transformers import AutoTokenizer
 
     again = AutoTokenizer.from_pretrained(folder)

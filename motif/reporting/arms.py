@@ -1,200 +1,159 @@
-"""Arms: which runs differ in their training seed only, what each was measured at, and what tells one from another.
+"""Arms: runs that differ in their training seed only, and policies that were not trained here.
 
-The one notion of an arm, for verdicts and for the report: of whatever `folders` has read. Verdicts
-take what is `finished`. Whether arms may be compared, and what comes of it, is for `verdicts`.
+Verdicts and the report share this one notion of an arm. `motif.reporting.pairing` says what two arms have in common.
 """
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
-from motif.reporting.folders import BASE, MISSING, Recorded, Result
-from motif.runs.identity import differing, identity
+from motif.reporting.arm_names import arm_names, label
+from motif.reporting.recorded import BASE, MISSING, RecordedRun, Result
+from motif.runs.identity import identity
 
-GROUPS = ("model", "dataset", "reward", "episode", "algo")  # choices, which have a name
-LABELS = 5  # most settings in a name
-FIRST = ("algo.name", "model.name", "dataset.name", "rounds")  # what differences are listed by
-BEFORE = ("model.", "episode.", "flaws.carry")  # what the policy before training hangs on, but for
-TRAINING = (  # what evaluation sets itself, and what is of training alone; adapters begin as nothing
-    *("model.learning_rate", "model.bf16", "model.gradient_checkpointing", "model.peft", "episode.rounds"),
-    *(f"episode.{later}{key}" for later in ("", "later.") for key in ("temperature", "top_p", "top_k")),
+# the policy before training depends on settings that begin so
+BEFORE_TRAINING = ("model.", "episode.", "flaws.carry")
+# but not on these: evaluation sets them itself, or only training uses them (adapters begin as no change)
+ONLY_TRAINING = (
+    "model.learning_rate",
+    "model.bf16",
+    "model.gradient_checkpointing",
+    "model.peft",
+    "episode.rounds",
+    "episode.temperature",
+    "episode.top_p",
+    "episode.top_k",
+    "episode.later.temperature",
+    "episode.later.top_p",
+    "episode.later.top_k",
 )
-KNOWN = ("dataset rows", "grader")  # settings of a result without which it is comparable with nothing
 
 
 @dataclass(frozen=True, eq=False)
 class Arm:
-    """Runs that differ in the seed only, one a seed; or one policy that was not trained here (`trained` is false).
+    """Runs that differ in the seed only, one a seed, or one policy that was not trained here.
 
-    `settings` are what can change a policy, by dotted keys, and the same in all its `runs`; `repeated` are runs of
-    seeds that are among these already, and count for nothing.
+    Args:
+        name: no two arms have the same.
+        trained: whether it is of runs.
+        settings: what can change a policy, by dotted keys; the same in all runs.
+        runs: one a seed.
+        repeated: runs of seeds that `runs` has already; they count for nothing.
     """
 
     name: str
     trained: bool
     settings: Mapping[str, Any]
-    runs: tuple[Recorded, ...]
-    repeated: tuple[Recorded, ...] = ()
+    runs: tuple[RecordedRun, ...]
+    repeated: tuple[RecordedRun, ...] = ()
 
     @property
     def algo(self) -> str | None:
         return str(self.settings.get("algo.name", MISSING)) if self.trained else None
 
     def is_called(self, name: str) -> bool:
-        """Whether `name` is its own, or its algorithm's (`base` for none), with settings of its after that or not: as
-        in `motif k=2`."""
+        """Whether `name` is its own name, or its algorithm's (`base` where nothing was trained), alone or with any of
+        its settings, as in `motif k=2`."""
         kind, *labels = name.split()
         own = self.algo or (BASE if self.settings else self.name)
-        return name == self.name or (
-            kind == own and set(labels) <= {label(key, value) for key, value in self.settings.items()}
-        )
+        own_labels = {label(key, value) for key, value in self.settings.items()}
+        return name == self.name or (kind == own and set(labels) <= own_labels)
 
     @property
     def results(self) -> list[Result]:
-        return [found for run in self.runs for found in run.results if (found.policy != BASE) == self.trained]
+        return [result for run in self.runs for result in run.results if (result.policy != BASE) == self.trained]
 
     @property
     def comparable(self) -> list[Result]:
-        """Its results by question."""
-        return [found for found in self.results if found.records]
+        """Its results whose records lie there."""
+        return [result for result in self.results if result.records]
 
     @property
     def seeds(self) -> tuple[Any, ...]:
         """Its training seeds; none where nothing was trained."""
-        return tuple(sorted((run.seed for run in self.runs), key=place)) if self.trained else ()
+        return tuple(sorted((run.seed for run in self.runs), key=seed_order)) if self.trained else ()
 
     @property
     def training_tokens(self) -> float | None:
-        """Generated by a run in training, a mean; None where a run does not say."""
-        found = [spent for run in self.runs if (spent := run.spent.get("generated_tokens")) is not None]
-        return fmean(found) if self.trained and len(found) == len(self.runs) else None
+        """Tokens that a run generated in training, a mean; None where a run does not say."""
+        tokens = [run.spent.get("generated_tokens") for run in self.runs]
+        return None if not self.trained or None in tokens else fmean(tokens)
 
     @property
     def warnings(self) -> list[str]:
         return [f"{run.folder} repeats seed {run.seed} and is left out" for run in self.repeated]
 
     def at(self, dataset: str, rounds: int, samples: int | None = None) -> list[Result]:
-        """Those on `dataset` in `rounds` rounds, with `samples` episodes a question (None: any)."""
-        found = (item for item in self.comparable if (item.dataset, item.rounds) == (dataset, rounds))
-        return [item for item in found if samples in (None, item.samples)]
+        """Its comparable results on `dataset` in `rounds` rounds, with `samples` episodes a question (None: any)."""
+        results = (result for result in self.comparable if (result.dataset, result.rounds) == (dataset, rounds))
+        return [result for result in results if samples in (None, result.samples)]
 
 
-def place(seed: Any) -> tuple[bool, Any]:
+def seed_order(seed: Any) -> tuple[bool, Any]:
+    """Sorts numbers first."""
     return (False, seed) if isinstance(seed, int) else (True, str(seed))
 
 
-def arms(runs: Sequence[Recorded]) -> list[Arm]:
-    """The arms of `runs`: the trained ones, then the untrained policies that they began from, then policies that
-    `evaluate.py` measured elsewhere. Of two runs of one seed the finished one counts, or else the first."""
-    trained: dict[str, list[Recorded]] = {}
-    bases: dict[str, list[Recorded]] = {}
+def arms_of(runs: Sequence[RecordedRun]) -> list[Arm]:
+    """The arms of `runs`: the trained ones, then the policies that they began from, then policies that are no runs.
+
+    Of two runs of one seed the finished one counts, or else the first.
+    """
+    by_settings: dict[str, list[RecordedRun]] = {}
+    by_base: dict[str, list[RecordedRun]] = {}
     for run in runs:
         if not run.measured:
-            settings = trained_by(run)
-            trained.setdefault(json.dumps(settings, sort_keys=True, default=str), []).append(run)
-            if run.config and any(found.policy == BASE for found in run.results):
-                before = json.dumps(before_training(settings), sort_keys=True, default=str)
-                bases.setdefault(before, []).append(run)
-    found = []
-    for members in trained.values():
-        kept: dict[Any, Recorded] = {}
-        for run in sorted(members, key=lambda run: (not run.finished, bool(run.complaints))):
-            kept.setdefault(run.seed, run)
-        repeated = tuple(run for run in members if kept[run.seed] is not run)
-        runs_kept = tuple(sorted(kept.values(), key=lambda run: place(run.seed)))
-        found.append(Arm(str(members[0].choice("algo")), True, trained_by(members[0]), runs_kept, repeated))
-    untrained = [Arm(BASE, False, before_training(trained_by(own[0])), tuple(own)) for own in bases.values()]
-    return [*named(found), *named(untrained), *(Arm(run.name, False, {}, (run,)) for run in runs if run.measured)]
+            settings = training_settings(run)
+            by_settings.setdefault(as_key(settings), []).append(run)
+            if run.config and any(result.policy == BASE for result in run.results):
+                by_base.setdefault(as_key(settings_before_training(settings)), []).append(run)
+    trained = [trained_arm(members) for members in by_settings.values()]
+    bases = [
+        Arm(BASE, False, settings_before_training(training_settings(members[0])), tuple(members))
+        for members in by_base.values()
+    ]
+    no_runs = [Arm(run.name, False, {}, (run,)) for run in runs if run.measured]
+    return [*named(trained), *named(bases), *no_runs]
 
 
-def finished(found: Sequence[Arm]) -> list[Arm]:
-    """The arms as far as they are finished and known: without other runs, and without arms of which no run is."""
+def trained_arm(members: Sequence[RecordedRun]) -> Arm:
+    """The arm of runs with the same settings, called by its algorithm."""
+    by_seed: dict[Any, RecordedRun] = {}
+    for run in sorted(members, key=lambda run: (not run.finished, bool(run.complaints))):
+        by_seed.setdefault(run.seed, run)
+    return Arm(
+        name=str(members[0].choice("algo")),
+        trained=True,
+        settings=training_settings(members[0]),
+        runs=tuple(sorted(by_seed.values(), key=lambda run: seed_order(run.seed))),
+        repeated=tuple(run for run in members if by_seed[run.seed] is not run),
+    )
 
-    def of(runs: Sequence[Recorded]) -> tuple[Recorded, ...]:
+
+def named(arms: Sequence[Arm]) -> list[Arm]:
+    """The same arms with names that tell them apart."""
+    known = [arm.settings if any(run.config for run in arm.runs) else None for arm in arms]
+    names = arm_names([arm.name for arm in arms], known)
+    return [replace(arm, name=name) for arm, name in zip(arms, names, strict=True)]
+
+
+def finished(arms: Sequence[Arm]) -> list[Arm]:
+    """The arms with their finished runs of known configuration only; arms without any are left out."""
+
+    def of(runs: Sequence[RecordedRun]) -> tuple[RecordedRun, ...]:
         return tuple(run for run in runs if run.finished and (run.config or run.measured))
 
-    return [replace(arm, runs=of(arm.runs), repeated=of(arm.repeated)) for arm in found if of(arm.runs)]
+    return [replace(arm, runs=of(arm.runs), repeated=of(arm.repeated)) for arm in arms if of(arm.runs)]
 
 
-def alike(one: Sequence[Result], other: Sequence[Result]) -> list[tuple[list[Result], list[Result]]]:
-    """The results of two arms that share their settings, for each settings, one of each seed; what is not known of both
-    is not shared."""
-    pairs = []
-    for settings in {json.dumps(item.settings): item.settings for item in one if not unknown(item)}.values():
-        first, second = one_each(one, settings), one_each(other, settings)
-        if first and second:
-            pairs.append((first, second))
-    return pairs
+def training_settings(run: RecordedRun) -> dict[str, Any]:
+    """What can change a run's trained policy, without the seed, by dotted keys.
 
-
-def one_each(found: Sequence[Result], settings: Mapping[str, Any]) -> list[Result]:
-    """The first result of each seed that has these `settings`."""
-    first = {item.seed: item for item in reversed(found) if item.settings == settings}
-    return [first[seed] for seed in sorted(first, key=place)]
-
-
-def unlike(one: Result, other: Result) -> str:
-    """In which settings two results differ, and how; or which nobody knows."""
-    if lacking := [key for key in KNOWN if key in (*unknown(one), *unknown(other))]:
-        return f"unknown: {', '.join(lacking)}"
-    keys = differing(one.settings, other.settings)
-    values = "; ".join(f"{key} {one.settings[key]} against {other.settings[key]}" for key in keys)
-    return f"they differ in {' and '.join(keys)} ({values})"
-
-
-def unknown(found: Result) -> list[str]:
-    return [key for key in KNOWN if found.settings[key] is None]
-
-
-def left_out(arm: Arm, measured: Sequence[Result], kept: Sequence[Result]) -> list[str]:
-    """The runs of an arm that a comparison of what was `kept` among the `measured` does without, and why."""
-    lines = arm.warnings
-    for seed in arm.seeds:
-        if seed not in [item.seed for item in kept]:
-            others = [item for item in measured if item.seed == seed]
-            why = unlike(others[0], kept[0]) if others else "it was not measured"
-            lines.append(f"seed {seed} of {arm.name} is left out: {why}")
-    return lines
-
-
-def of_seeds(sides: tuple[Arm, Arm], seeds: tuple[int, int]) -> list[str]:
-    """What a single training seed leaves open."""
-    single = [side.name for side, count in zip(sides, seeds, strict=True) if count == 1]
-    if not single:
-        return []
-    if max(seeds) > 1:
-        return [f"one training seed of {single[0]}, taken to vary from seed to seed as the other arm does"]
-    return [f"one training seed of {' and of '.join(single)}: this says nothing about other seeds"]
-
-
-def confounded(arm: Arm, baseline: Arm) -> list[str]:
-    """What two trained arms differ in besides what their comparison is about: the algorithm, with what it alone has,
-    its rounds and its match, or within an algorithm the one setting that differs. Words that follow others' are left
-    out."""
-    if not (arm.trained and baseline.trained):
-        return []
-    one, other, alike = arm.settings, baseline.settings, arm.algo == baseline.algo
-    told: dict[Any, str] = {}
-    for key in sorted(telling(differing(one, other), but="algo")):
-        single = key.startswith("algo.") and not key.startswith("algo.trainer.") and (key in one) != (key in other)
-        about = single or key in ("algo.name", "rounds", "budget.match", "budget.on")
-        if not key.split(".")[-1].startswith("_") and (alike or not about):
-            values = one.get(key, MISSING), other.get(key, MISSING)
-            words = all(isinstance(value, str) and value != MISSING for value in values)
-            told.setdefault(values if words else key, f"{key} {short(values[0])} against {short(values[1])}")
-    if not told or (alike and len(told) == 1):
-        return []
-    more = f" and {len(told) - 4} more" if len(told) > 4 else ""
-    return [f"the arms {'differ in' if alike else 'also differ in:'} {'; '.join([*told.values()][:4])}{more}"]
-
-
-def trained_by(run: Recorded) -> dict[str, Any]:
-    """What can change a run's trained policy, but for the seed, by dotted keys. Of a run that was matched, what it is
-    called whatever its seed, for each seed may be matched with its own."""
+    Each seed may be matched with a run of its own, so `budget.match` is that run's name without its seed.
+    """
     own = {key: value for key, value in identity(run.config).items() if key not in ("seed", "evaluation")}
     settings = dict(flat(own))
     if settings.get("budget.match"):
@@ -203,20 +162,20 @@ def trained_by(run: Recorded) -> dict[str, Any]:
     return {**settings, **names, "rounds": run.choice("rounds")}
 
 
+def settings_before_training(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that can change what the untrained policy answers in a given number of rounds."""
+    return {
+        key: value
+        for key, value in settings.items()
+        if key.startswith(BEFORE_TRAINING)
+        and not any(key == only or key.startswith(f"{only}.") for only in ONLY_TRAINING)
+    }
+
+
 def seedless(folder: str) -> str:
-    """A run's name, as `motif.runs.identity` derives it, without its seed and the hash that holds it."""
+    """The name of a run's folder, as `motif.runs.identity` derives it, without its seed and the hash that holds it."""
     found = re.fullmatch(r"(.+)-s\d+(-.+?)??(?:-[0-9a-f]{6})?", folder.rstrip("/").rsplit("/", 1)[-1])
     return found[1] + (found[2] or "") if found else folder
-
-
-def before_training(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The part that can change what the untrained policy answers in a given number of rounds."""
-    return {key: value for key, value in settings.items() if key.startswith(BEFORE) and not follows(key, TRAINING)}
-
-
-def follows(key: str, keys: Sequence[str]) -> bool:
-    """Whether a dotted key is one of `keys`, or within one."""
-    return any(key == each or key.startswith(f"{each}.") for each in keys)
 
 
 def flat(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -228,68 +187,5 @@ def flat(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield prefix, config
 
 
-def differing_keys(found: Sequence[Arm]) -> list[str]:
-    """The keys in which arms differ, choices first; a key that repeats another's values is left out."""
-    keys = keys_of(found)
-    others = sorted(keys - set(FIRST), key=lambda key: ("._" in key, not key.endswith(".name"), key.count("."), key))
-    seen, kept = set(), []
-    for key in [*(key for key in FIRST if key in keys), *others]:
-        values = tuple(json.dumps(arm.settings.get(key, MISSING), default=str) for arm in found)
-        if len(set(values)) > 1 and values not in seen:
-            seen.add(values)
-            kept.append(key)
-    return kept
-
-
-def named(found: Sequence[Arm]) -> list[Arm]:
-    """The same arms, each called by its algorithm and, among several of that algorithm, by what sets it apart from
-    most arms, the first LABELS of it. A run whose configuration cannot be read is an arm of its own kind."""
-    result: list[Arm] = []
-    known = [arm for arm in found if any(run.config for run in arm.runs)]
-    usual = {key: commonest(values_of(key, known)) for key in keys_of(known)}
-    for arm in found:
-        labels = ["of unknown configuration"]
-        if arm in known:
-            keys = sorted(telling(differing_keys([other for other in known if other.algo == arm.algo])))
-            keys = [key for key in keys if not key.split(".")[-1].startswith("_")] or keys
-            told = [(key, arm.settings.get(key, MISSING)) for key in keys]
-            labels = [label(key, value) for key, value in told if usual[key] != [value]][:LABELS]
-        name = " ".join([arm.name, *labels])
-        alike = sum(other.name == name or other.name.startswith(f"{name} #") for other in result)
-        result.append(replace(arm, name=f"{name} #{alike + 1}" if alike else name))
-    return result
-
-
-def keys_of(found: Sequence[Arm]) -> set[str]:
-    return {key for arm in found for key in arm.settings}
-
-
-def values_of(key: str, found: Sequence[Arm]) -> list[Any]:
-    """The setting in all arms, or, of an algorithm's own, in all of the algorithms that have it."""
-    having = {arm.algo for arm in found if key in arm.settings or not key.startswith("algo.")}
-    return [arm.settings.get(key, MISSING) for arm in found if arm.algo in having]
-
-
-def commonest(values: Sequence[Any]) -> list[Any]:
-    """The one value that most of these are, if there is one."""
-    counts = Counter(json.dumps(value, default=str) for value in values).most_common(2)
-    single = len(counts) == 1 or counts[0][1] > counts[1][1]
-    return [value for value in values if single and json.dumps(value, default=str) == counts[0][0]][:1]
-
-
-def telling(keys: Sequence[str], but: str = "") -> list[str]:
-    """`keys` without those that follow from another: of a group whose name differs (`but` of one), and an episode's
-    rounds."""
-    groups = [group for group in GROUPS if f"{group}.name" in keys and group != but]
-    follow = {"episode.rounds"} if "rounds" in keys else set()
-    return [key for key in keys if key not in follow and (key.split(".")[0] not in groups or key.endswith(".name"))]
-
-
-def label(key: str, value: Any) -> str:
-    """`k=4` for algo.k, `model=tiny` for model.name."""
-    *groups, last = key.split(".")
-    return f"{groups[-1] if last == 'name' and groups else last}={short(value)}"
-
-
-def short(value: Any) -> str:
-    return str(value)[:40]
+def as_key(settings: Mapping[str, Any]) -> str:
+    return json.dumps(settings, sort_keys=True, default=str)

@@ -1,7 +1,7 @@
 """The report's verdicts, table of results and pictures as a W&B run of the study's group: `--wandb`.
 
-The run's id follows from the group, so that another report on it updates the same run. What cannot be sent is said in
-one line, and lies in the report's folder anyway.
+The id of the run follows from the group, so that another report on it updates the same run. Where something cannot be
+sent a line says so; it lies in the report's folder in any case.
 """
 
 import hashlib
@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from motif.reporting.folders import Recorded
-from motif.reporting.style import Picture
-from motif.reporting.tables import Table
+from motif.reporting.comparison import Verdict
+from motif.reporting.page import Report
+from motif.reporting.recorded import RecordedRun
 from motif.runs.tracking.base import WandB
 from motif.runs.tracking.wandb import Watched
 from motif.system.errors import UserError
@@ -19,41 +19,56 @@ from motif.system.errors import UserError
 COLUMNS = ("verdict", "outcome", "arm", "baseline", "dataset", "rounds", "effect", "low", "high", "p", "n")
 
 
-def summary_run(runs: Sequence[Recorded]) -> tuple[str, WandB]:
-    """The id and the settings of the run that stands for the group of `runs`.
+def summary_run(runs: Sequence[RecordedRun]) -> tuple[str, WandB]:
+    """The id and the settings of the W&B run that stands for the group of `runs`.
 
-    Runs of several groups have one of their own; those of none are called by the folder that they lie in. Raises
-    `UserError` where they are of several projects.
+    Runs of several groups together have one of their own. Those without a group are called by the folder that they lie
+    in.
+
+    Raises:
+        UserError: where they are of several projects.
     """
-    given = [run.config.get("tracking") for run in runs]
-    told = [one for one in given if isinstance(one, Mapping)]
-    found = {(one.get("entity"), one["project"]) for one in told if one.get("project")}
-    if len(found) > 1:
-        names = ", ".join(sorted(f"{entity or ''}/{project}".strip("/") for entity, project in found))
+    tracking = [settings for run in runs if isinstance(settings := run.config.get("tracking"), Mapping)]
+    projects = {(settings.get("entity"), settings["project"]) for settings in tracking if settings.get("project")}
+    if len(projects) > 1:
+        names = ", ".join(sorted(f"{entity or ''}/{project}".strip("/") for entity, project in projects))
         raise UserError(f"--wandb: the runs are of several W&B projects ({names}); report on one at a time")
-    entity, project = found.pop() if found else (None, "motif")
-    groups = sorted({str(one["group"]) for one in told if one.get("group")})
+    entity, project = projects.pop() if projects else (None, "motif")
+    groups = sorted({str(settings["group"]) for settings in tracking if settings.get("group")})
     group = "+".join(groups) or runs[0].folder.absolute().parent.name
     id = f"report-{hashlib.sha256(f'{entity}/{project}/{group}'.encode()).hexdigest()[:12]}"
     return id, WandB(project=project, entity=entity, group=group, job_type="report")
 
 
-def attach(
-    to: Path, runs: Sequence[Recorded], judged: Sequence[Any], tables: Sequence[Table], pictures: Sequence[Picture]
-) -> None:
-    """Tell W&B what the report in `to` says of `runs`."""
+def attach(to: Path, runs: Sequence[RecordedRun], report: Report) -> None:
+    """Send W&B what the report in the folder `to` says of `runs`."""
     id, settings = summary_run(runs)
     tracker = settings.start(to, id, f"report {settings.group}", {"runs": [run.name for run in runs]})
     if isinstance(tracker, Watched):
-        images = {f"pictures/{one.name}": (to / "pictures" / f"{one.name}.png", one.caption) for one in pictures}
-        results = {f"report/{table.name}": (table.columns, table.rows) for table in tables if table.rows}
-        tracker.attach({"report/verdicts": (COLUMNS, [row(one) for one in judged]), **results}, images)
+        tables = {"report/verdicts": (COLUMNS, [verdict_row(verdict) for verdict in report.verdicts])}
+        for table in report.tables["results"]:
+            tables[f"report/{table.name}"] = (table.columns, [list(row.values()) for row in table.rows])
+        images = {
+            f"pictures/{picture.name}": (to / "pictures" / f"{picture.name}.png", picture.caption)
+            for picture in report.pictures
+        }
+        tracker.attach(tables, images)
     tracker.finish({"evaluation": []}, None)
 
 
-def row(verdict: Any) -> list[Any]:
+def verdict_row(verdict: Any) -> list[Any]:
     """A verdict, or a line in place of one, as a row of COLUMNS."""
-    low, high = getattr(verdict, "interval", (None, None))
-    own = [getattr(verdict, name, None) for name in ("arm", "baseline", "dataset", "rounds", "effect")]
-    ends = [getattr(verdict, name, None) for name in ("p", "n")]
-    return [verdict.sentence, verdict.outcome, *own, low, high, *ends]
+    if not isinstance(verdict, Verdict):
+        return [verdict.sentence, verdict.outcome] + [None] * (len(COLUMNS) - 2)
+    return [
+        verdict.sentence,
+        verdict.outcome,
+        verdict.arm,
+        verdict.baseline,
+        verdict.dataset,
+        verdict.rounds,
+        verdict.effect,
+        *verdict.interval,
+        verdict.p,
+        verdict.n,
+    ]

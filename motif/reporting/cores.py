@@ -1,4 +1,7 @@
-"""Work divided among the machine's cores, for what takes seconds. Where nothing can be forked, it is done in turn."""
+"""Work divided among the machine's cores. Where processes cannot be forked it is done in turn.
+
+Workers end with the process that forked them, even if that is killed; those of joblib would go on.
+"""
 
 import multiprocessing
 import os
@@ -9,26 +12,28 @@ from threading import Thread
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
-Found = TypeVar("Found")
+Value = TypeVar("Value")
 WORK: list[tuple[Callable[[Any], Any], Sequence[Any]]] = []  # which forked processes inherit
 
 
-def each(function: Callable[[Item], Found], items: Sequence[Item]) -> list[Found]:
-    """`function` of each item, in their order. Items and function need no pickling, what is found does; what the
-    function changes elsewhere is lost."""
+def parallel_map(function: Callable[[Item], Value], items: Sequence[Item]) -> list[Value]:
+    """`function` of each item, in their order.
+
+    Function and items need no pickling, the values do. What the function changes elsewhere is lost. An error of one
+    item is raised.
+    """
     workers = min(os.cpu_count() or 1, len(items))
     if workers < 2 or "fork" not in multiprocessing.get_all_start_methods():
         return [function(item) for item in items]
     WORK.append((function, items))
     try:
         with ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), _end_with_parent) as pool:
-            return list(pool.map(_found, range(len(items))))
+            return list(pool.map(_value, range(len(items))))
     finally:
         WORK.pop()
 
 
 def _end_with_parent() -> None:
-    """A worker ends with the process that forked it, and does not wait for work from one that was killed."""
     parent = multiprocessing.parent_process()
     assert parent
 
@@ -39,6 +44,6 @@ def _end_with_parent() -> None:
     Thread(target=watch, daemon=True).start()
 
 
-def _found(place: int) -> Any:
+def _value(index: int) -> Any:
     function, items = WORK[-1]
-    return function(items[place])
+    return function(items[index])

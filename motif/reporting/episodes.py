@@ -1,40 +1,46 @@
-"""Episodes for the page's browser: small files of scripts that it loads on demand, for a page opened from disk may
-fetch nothing else.
+"""Episodes for the page's browser: small script files that it loads on demand.
 
-Training trees and evaluated samples become one shape, a question with nested replies. A file holds one call with one
-string literal, which the page parses as JSON: what a model wrote is data there, never code. Of a long file an even
-sample is kept, and the page says so.
+A page that is opened from disk may load scripts, but may fetch nothing. Recorded trees of training and samples of
+evaluations take one shape, a question with nested replies. A file holds one call with one string literal, which the
+page parses as JSON: what a model wrote is data there, never code. Of a long file an even sample is kept; the page says
+so.
 """
 
 import gzip
-import itertools
 import json
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from motif.evaluation.results import correct_after as right_after
-from motif.reporting.cores import each
-from motif.reporting.folders import BASE, Recorded, Result, answered
-from motif.reporting.tables import decoded
+from motif.evaluation.wording import in_rounds
+from motif.reporting.cores import parallel_map
+from motif.reporting.recorded import BASE, RecordedRun, Result, Shares, question_records
 from motif.runs.folder import write_text
 from motif.system.files import parsed_line
 from motif.system.safe_text import all_visible, visible
 
 MOST = 1000  # questions kept of one file
 MOST_BYTES = 32_000_000  # of them together
-CHUNK_BYTES = 1_000_000  # a script's size, about
-NEEDED = ("prediction", "correct", "correct_by_round", "tokens_by_round", "replies")  # of a sample
+CHUNK_BYTES = 1_000_000  # about the size of a script
 FLAGS = ("wrong", "truncated", "unparsable", "copied", "disagree")
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where episodes come from, as the page lists it: one evaluation, or the training of one run. `counts` are of
-    questions, by the flags that are known of them."""
+    """One evaluation, or the training of one run, as the page lists it.
+
+    Args:
+        id: of its scripts, `<id>-000.js` and on.
+        run: the name of the run.
+        title: what the episodes are of.
+        kept: questions in the scripts.
+        total: questions recorded.
+        chunks: scripts.
+        counts: questions by flag, for the flags that are known.
+    """
 
     id: str
     run: str
@@ -45,8 +51,8 @@ class Source:
     counts: Mapping[str, int]
 
 
-class Sample:
-    """An even sample of a stream of unknown length: every stride-th item, the stride doubled when they are too many."""
+class EvenSample:
+    """An even sample of a stream of unknown length: every stride-th item; the stride doubles when they are too many."""
 
     def __init__(self, most: int = MOST, most_bytes: int = MOST_BYTES) -> None:
         self.most, self.most_bytes = most, most_bytes
@@ -67,45 +73,38 @@ class Sample:
             self.size = sum(map(len, self.items))
 
 
-def write_episodes(runs: Sequence[Recorded], folder: Path, most: int = MOST) -> list[Source]:
-    """Write the scripts of all runs to `folder`, and give each result its shares by question."""
+def write_episodes(runs: Sequence[RecordedRun], folder: Path, most: int = MOST) -> list[Source]:
+    """Write the scripts of all runs to `folder`, at most `most` questions of each file, and return their sources.
+
+    Every result gets its shares by question, since its records are read here.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    for stale in folder.glob("s[0-9]*-[0-9]*.js"):
-        stale.unlink()
-    jobs: list[tuple[Recorded, Result | None]] = []
+    for old in folder.glob("s[0-9]*-[0-9]*.js"):
+        old.unlink()
+    jobs: list[tuple[RecordedRun, Result | None]] = []  # None: the training
     for run in runs:
         ordered = sorted(run.results, key=lambda result: (result.policy == BASE, -result.rounds))
         jobs += [(run, result) for result in ordered if result.records]
         if (run.folder / "episodes.jsonl.gz").is_file():
             jobs.append((run, None))
 
-    def write(place: int) -> tuple[Source, Shares]:
-        run, result = jobs[place]
-        shares = Shares()
+    def write(number: int) -> tuple[Source, Shares]:
+        run, result = jobs[number]
+        id, shares = f"s{number:03}", Shares()
         if result is None:
-            title, records = "training", trained(run.folder / "episodes.jsonl.gz")
-        else:
-            assert result.records is not None
-            whose = "" if run.measured else f"{result.policy} "
-            title = f"{whose}on {result.dataset}, {decoded(result.rounds)} ({result.records.name})"
-            records = evaluated(result.records, shares)
-        unknown = ("disagree",) if result is None else ()  # in training one grader judges
-        return write_source(folder, f"s{place:03}", run.name, title, records, most, unknown), shares
+            records = training_trees(run.folder / "episodes.jsonl.gz")
+            known = [flag for flag in FLAGS if flag != "disagree"]  # in training one grader judges
+            return write_source(folder, id, run.name, "training", records, most, known), shares
+        assert result.records
+        policy = "" if run.measured else f"{result.policy} "
+        title = f"{policy}on {result.dataset}, {in_rounds(result.rounds)} ({result.records.name})"
+        return write_source(folder, id, run.name, title, evaluated(result.records, shares), most), shares
 
-    made = each(write, range(len(jobs)))
-    for (_, result), (_, shares) in zip(jobs, made, strict=True):
+    written = parallel_map(write, range(len(jobs)))
+    for (_, result), (_, shares) in zip(jobs, written, strict=True):
         if result is not None:
-            result.shares, result.shares_by_round = shares.whole, shares.by_round
-    return [source for source, _ in made if source.total]
-
-
-@dataclass
-class Shares:
-    """The share of right samples of each question, by its id: of the episodes, and had they been stopped after each
-    round."""
-
-    whole: dict[str, float] = field(default_factory=dict)
-    by_round: list[dict[str, float]] = field(default_factory=list)
+            result.shares = shares
+    return [source for source, _ in written if source.total]
 
 
 def write_source(
@@ -113,114 +112,115 @@ def write_source(
     id: str,
     run: str,
     title: str,
-    records: Iterator[dict[str, Any]],
+    questions: Iterator[dict[str, Any]],
     most: int,
-    unknown: Sequence[str] = (),
+    known_flags: Sequence[str] = FLAGS,
 ) -> Source:
-    """Write one source's scripts, `<id>-000.js` and on. Flags that its records say nothing of are `unknown`."""
-    kept, counts = Sample(most), Counter[str]()
-    for item in records:
-        counts.update(item.pop("flags", ()))
-        if kept.wants_next():
-            kept.keep(json.dumps(all_visible(item), separators=(",", ":")))
+    """Write the scripts of one source; `questions` have `flags`, of which only `known_flags` are counted."""
+    sample, counts = EvenSample(most), Counter[str]()
+    for question in questions:
+        counts.update(question.pop("flags", ()))
+        if sample.wants_next():
+            sample.keep(json.dumps(all_visible(question), separators=(",", ":")))
     chunks: list[list[str]] = []
     size = CHUNK_BYTES
-    for text in kept.items:
+    for text in sample.items:
         if size >= CHUNK_BYTES:
             chunks.append([])
             size = 0
         chunks[-1].append(text)
         size += len(text)
-    for place, texts in enumerate(chunks):
-        write_text(folder / f"{id}-{place:03}.js", script(id, place, texts))
-    known = {flag: counts[flag] for flag in FLAGS if flag not in unknown}
-    return Source(id, visible(run), visible(title), len(kept.items), kept.seen, len(chunks), known)
+    for number, texts in enumerate(chunks):
+        write_text(folder / f"{id}-{number:03}.js", script(id, number, texts))
+    return Source(
+        id=id,
+        run=visible(run),
+        title=visible(title),
+        kept=len(sample.items),
+        total=sample.seen,
+        chunks=len(chunks),
+        counts={flag: counts[flag] for flag in known_flags},
+    )
 
 
-def script(id: str, place: int, texts: Sequence[str]) -> str:
-    """`motifEpisodes(id, place, "<JSON>")`: ASCII without `<`, so that nothing takes it for markup or code."""
+def script(id: str, number: int, texts: Sequence[str]) -> str:
+    """`motifEpisodes(id, number, "<JSON>")`: ASCII without `<`, so that nothing takes it for markup or code."""
     literal = json.dumps(f"[{','.join(texts)}]").replace("<", "\\u003c")
-    return f"motifEpisodes({json.dumps(id)},{place},{literal});\n"
+    return f"motifEpisodes({json.dumps(id)},{number},{literal});\n"
 
 
 def evaluated(file: Path, shares: Shares) -> Iterator[dict[str, Any]]:
-    """The records of an evaluation as questions with nested replies; `shares` are filled in."""
-    for item in answered(file):
-        samples, id = item["samples"], str(item["id"])
-        shares.whole[id] = sum(bool(sample["correct"]) for sample in samples) / len(samples)
-        for place in range(max(len(sample.get("correct_by_round", ())) for sample in samples)):
-            if place == len(shares.by_round):
-                shares.by_round.append({})
-            right = [right_after(sample, place) for sample in samples if sample.get("correct_by_round")]
-            shares.by_round[place][id] = sum(right) / len(right)
+    """The records of an evaluation as questions with nested replies; each is added to `shares`."""
+    for record in question_records(file):
+        shares.add(record)
+        samples = record["samples"]
         yield {
-            **{key: item.get(key) for key in ("id", "question", "gold", "facts")},
-            "replies": [chain(sample) for sample in samples if sample.get("replies")],
-            "flags": {flag for sample in samples for flag in sample_flags(sample)},
+            **{key: record.get(key) for key in ("id", "question", "gold", "facts")},
+            "replies": [nested(sample) for sample in samples if sample.get("replies")],
+            "flags": {flag for sample in samples for flag in flags_of(sample)},
         }
-    for before, after in itertools.pairwise(shares.by_round):  # what ended before stays as it ended
-        after.update({id: share for id, share in before.items() if id not in after})
 
 
-def sample_flags(sample: Mapping[str, Any]) -> Iterator[str]:
-    if not sample["correct"]:
-        yield "wrong"
+def flags_of(sample: Mapping[str, Any]) -> list[str]:
+    flags = [] if sample["correct"] else ["wrong"]
     if sample.get("strict", sample["correct"]) != sample["correct"]:
-        yield "disagree"
-    for flag in ("truncated", "unparsable", "copied"):
-        if sample.get(flag):
-            yield flag
+        flags.append("disagree")
+    return flags + [flag for flag in ("truncated", "unparsable", "copied") if sample.get(flag)]
 
 
-def chain(sample: Mapping[str, Any]) -> dict[str, Any]:
-    """One evaluated episode as nested replies, its end flagged."""
+def nested(sample: Mapping[str, Any]) -> dict[str, Any]:
+    """One evaluated episode as nested replies; the last one has the prediction and the flags."""
     replies = sample["replies"]
-    rest: dict[str, Sequence[Any]] = {
-        key: [*(sample.get(key) or ()), *[None] * len(replies)]
-        for key in ("carried", "tokens_by_round", "correct_by_round")
-    }
+
+    def of_round(key: str, place: int) -> Any:
+        values = sample.get(key) or ()
+        return values[place] if place < len(values) else None
+
     node: dict[str, Any] = {}
     for place in reversed(range(len(replies))):
         last = place == len(replies) - 1
-        end = {
-            "prediction": sample.get("prediction"),
-            "strict": sample.get("strict"),
-            "flags": list(sample_flags(sample)),
-        }
+        children = [node] if node else []
         node = {
-            **{"round": place + 1, "text": replies[place], "tokens": rest["tokens_by_round"][place]},
-            **{"correct": rest["correct_by_round"][place], "carried": None if last else rest["carried"][place]},
-            **(end if last else {}),
-            "children": [node] if node else [],
+            "round": place + 1,
+            "text": replies[place],
+            "tokens": of_round("tokens_by_round", place),
+            "correct": of_round("correct_by_round", place),
+            "carried": None if last else of_round("carried", place),
         }
+        if last:
+            node |= {"prediction": sample.get("prediction"), "strict": sample.get("strict"), "flags": flags_of(sample)}
+        node["children"] = children
     return node
 
 
-def trained(file: Path) -> Iterator[dict[str, Any]]:
-    """The trees of a training, their ends flagged; what a kill tore is left out."""
+def training_trees(file: Path) -> Iterator[dict[str, Any]]:
+    """The trees of a training, whose last replies have flags; what a kill tore is left out."""
     try:
         with gzip.open(file) as stream:
             for line in stream:
-                item = parsed_line(line)
-                if item and isinstance(item.get("replies"), list):
+                tree = parsed_line(line)
+                if tree and isinstance(tree.get("replies"), list):
                     flags: set[str] = set()
-                    for root in item["replies"]:
-                        mark(root, (), flags)
-                    yield {**item, "flags": flags}
+                    for root in tree["replies"]:
+                        flag_ends(root, (), flags)
+                    yield {**tree, "flags": flags}
     except (EOFError, OSError, zlib.error):
         return
 
 
-def mark(node: dict[str, Any], before: tuple[Any, ...], found: set[str]) -> None:
-    """Flag the ends of the tree below `node`; `before` are the predictions of the rounds above it."""
+def flag_ends(node: dict[str, Any], before: tuple[Any, ...], flags: set[str]) -> None:
+    """Give flags to the last replies of the tree below `node`, and add them to `flags`; `before` are the predictions of
+    the rounds above it."""
     prediction = node.get("prediction")
     for child in node["children"]:
-        mark(child, (*before, prediction), found)
+        flag_ends(child, (*before, prediction), flags)
     if not node["children"]:
         sample = {
-            **{"correct": node["correct"], "strict": node.get("strict", node["correct"])},
-            **{"truncated": not node["finished"], "unparsable": prediction is None},
+            "correct": node["correct"],
+            "strict": node.get("strict", node["correct"]),
+            "truncated": not node["finished"],
+            "unparsable": prediction is None,
             "copied": prediction is not None and prediction in before,
         }
-        node["flags"] = list(sample_flags(sample))
-        found.update(node["flags"])
+        node["flags"] = flags_of(sample)
+        flags.update(node["flags"])

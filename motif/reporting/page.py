@@ -1,53 +1,89 @@
-"""The page and its two plain companions: index.html, report.md and tables.tex, of the same tables and pictures.
+"""The report as files: index.html, report.md and tables.tex, of the same tables and pictures.
 
-index.html needs nothing but itself, and the scripts in episodes/ once a person looks at episodes. All text is escaped
-by the template; scripts run only with the page's nonce.
+index.html needs no other file, but for the scripts in episodes/ once a person looks at episodes. The template escapes
+all text; scripts run only with the page's nonce.
 """
 
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from motif.reporting.episodes import Source
-from motif.reporting.style import Picture
-from motif.reporting.tables import Table
+from motif.reporting.markup import Table
+from motif.reporting.pictures.saving import Picture
 from motif.runs.folder import write_text
 from motif.system.safe_text import markdown, visible
 
 HERE = Path(__file__).parent
 TITLES = {
-    **{"verdicts": "Verdicts", "results": "Results", "training": "Training", "time": "Where time went"},
-    **{"configuration": "Configuration", "episodes": "Episodes"},
+    "verdicts": "Verdicts",
+    "results": "Results",
+    "training": "Training",
+    "time": "Where time went",
+    "configuration": "Configuration",
+    "episodes": "Episodes",
 }
-UNJUDGED = "Nothing to compare: a verdict needs finished runs of two arms, measured on the same questions."
+TABLES_OF = {"results": "results", "training": None, "time": "runs", "configuration": "configuration"}  # by section
+NO_VERDICT = "Nothing to compare: a verdict needs finished runs of two arms, measured on the same questions."
 
 
-def page(
-    title: str,
-    subtitle: str,
-    verdicts: Sequence[Any],
-    tables: Mapping[str, Sequence[Table]],
-    pictures: Sequence[Picture],
-    sources: Sequence[Source],
-    footer: str,
-) -> str:
-    """The text of index.html. `verdicts` have a `sentence` and an `outcome`."""
+class Said(Protocol):
+    """A verdict, or a line in place of one."""
+
+    @property
+    def sentence(self) -> str: ...
+
+    @property
+    def outcome(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the report shows.
+
+    Args:
+        title, subtitle, footer: texts.
+        verdicts: and lines on what was not compared.
+        tables: `results`, `runs` and `configuration`.
+        pictures: each in its section.
+        sources: of episodes.
+    """
+
+    title: str
+    subtitle: str
+    verdicts: Sequence[Said]
+    tables: Mapping[str, Sequence[Table]]
+    pictures: Sequence[Picture] = ()
+    sources: Sequence[Source] = ()
+    footer: str = ""
+
+
+def write_report(folder: Path, report: Report) -> Path:
+    """Write the three files to `folder`; returns index.html."""
+    write_text(folder / "index.html", page(report))
+    write_text(folder / "report.md", report_md(report))
+    write_text(folder / "tables.tex", tables_tex(report))
+    return folder / "index.html"
+
+
+def page(report: Report) -> str:
+    """The text of index.html."""
     from markupsafe import Markup
 
     return template().render(
-        title=title,
-        subtitle=subtitle,
-        verdicts=verdicts,
-        no_verdicts=UNJUDGED,
-        tables=tables,
-        pictures=[{**asdict(picture), "svg": Markup(picture.svg)} for picture in pictures],
-        sources=[asdict(source) for source in sources],
+        title=report.title,
+        subtitle=report.subtitle,
+        verdicts=report.verdicts,
+        no_verdicts=NO_VERDICT,
+        tables=report.tables,
+        pictures=[{**asdict(picture), "svg": Markup(picture.svg)} for picture in report.pictures],
+        sources=[asdict(source) for source in report.sources],
         sections=list(TITLES.items()),
-        footer=footer,
+        footer=report.footer,
         nonce=secrets.token_urlsafe(16),
         css=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         js=Markup((HERE / "page.js").read_text(encoding="utf-8")),
@@ -64,49 +100,35 @@ def template() -> Any:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=lambda value: visible(value) if type(value) is str else value,  # and then escaped
+        finalize=lambda value: visible(value) if type(value) is str else value,  # before it is escaped
     )
     return environment.from_string((HERE / "page.html.j2").read_text(encoding="utf-8"))
 
 
-def report_md(
-    title: str,
-    subtitle: str,
-    verdicts: Sequence[Any],
-    tables: Mapping[str, Sequence[Table]],
-    pictures: Sequence[Picture],
-) -> str:
+def report_md(report: Report) -> str:
     """The text of report.md."""
-    parts = [f"# {markdown(title)}", markdown(subtitle), "## Verdicts"]
-    parts.append("\n".join(f"- {markdown(verdict.sentence)}" for verdict in verdicts) or UNJUDGED)
-    sections = {"results": "results", "training": "", "time": "runs", "configuration": "configuration"}
-    for section, kind in sections.items():
+    parts = [f"# {markdown(report.title)}", markdown(report.subtitle), "## Verdicts"]
+    parts.append("\n".join(f"- {markdown(verdict.sentence)}" for verdict in report.verdicts) or NO_VERDICT)
+    for section, kind in TABLES_OF.items():
         parts.append(f"## {TITLES[section]}")
-        parts += [f"### {markdown(table.title)}\n\n{table.markdown()}" for table in tables.get(kind, [])]
-        parts += [
-            f"![{picture.name}](pictures/{picture.name}.png)\n\n{markdown(picture.caption)}"
-            for picture in pictures
-            if picture.section == section
-        ]
+        for table in report.tables.get(kind, []) if kind else []:
+            parts.append(f"### {markdown(table.title)}\n\n{table.markdown()}")
+        for picture in report.pictures:
+            if picture.section == section:
+                parts.append(f"![{picture.name}](pictures/{picture.name}.png)\n\n{markdown(picture.caption)}")
     return "\n\n".join(parts) + "\n"
 
 
-def clear(folder: Path) -> None:
-    """Take away the pictures of the report that lies in `folder`, by their names in its report.md, and nothing else."""
-    before = folder / "report.md"
-    names = re.findall(r"^!\[.*\]\(pictures/([\w-]+)\.png\)$", before.read_text(), re.M) if before.is_file() else []
+def tables_tex(report: Report) -> str:
+    """The text of tables.tex: every table, for a document that loads booktabs and graphicx."""
+    tables = "\n\n".join(table.latex() for kind in report.tables.values() for table in kind)
+    return f"% \\usepackage{{booktabs,graphicx}}\n\n{tables}\n"
+
+
+def remove_old_pictures(folder: Path) -> None:
+    """Remove the pictures of an older report in `folder`, by their names in its report.md, and nothing else."""
+    older = folder / "report.md"
+    names = re.findall(r"^!\[.*\]\(pictures/([\w-]+)\.png\)$", older.read_text(), re.M) if older.is_file() else []
     for name in names:
         for kind in ("png", "svg"):
             (folder / "pictures" / f"{name}.{kind}").unlink(missing_ok=True)
-
-
-def tables_tex(tables: Mapping[str, Sequence[Table]]) -> str:
-    """The text of tables.tex: every table, for a document that loads booktabs and graphicx."""
-    found = "\n\n".join(table.latex() for kind in tables.values() for table in kind)
-    return f"% \\usepackage{{booktabs,graphicx}}\n\n{found}\n"
-
-
-def write_page(folder: Path, index: str, plain: str, tex: str) -> None:
-    write_text(folder / "index.html", index)
-    write_text(folder / "report.md", plain)
-    write_text(folder / "tables.tex", tex)

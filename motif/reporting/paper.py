@@ -1,13 +1,15 @@
-"""Table 1 of the MOTIF paper (arXiv 2507.02851), as rows to stand beside runs of its setting.
+"""Table 1 of the MOTIF paper (arXiv 2507.02851), as rows beside runs of its setting.
 
-Its percentages are of 500 and of 30 questions, greedy; the counts are theirs, the intervals Wilson's of those counts.
-The tokens are the most that an episode of its evaluation may generate: it reports no mean and no truncation.
+Its percentages are of 500 and of 30 greedy answers. The counts are the paper's, the intervals are Wilson's of these
+counts. The tokens are the most that an episode of its evaluation may generate: the paper reports no mean and no
+truncation.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from motif.reporting.folders import Recorded, Result
+from motif.evaluation.statistics import Interval, wilson
+from motif.reporting.recorded import RecordedRun, Result
 
 MODEL, TRAINED_ON = "qwen2.5-3b-instruct", "gsm8k"
 QUESTIONS = {"math500": 500, "aime24": 30}
@@ -17,7 +19,7 @@ CORRECT = {  # 37.6, 44.8, 48.6 % and 0, 3.33, 6.67 %
     "MOTIF": {"math500": 243, "aime24": 2},
 }
 ROUNDS = {"Qwen2.5-3B-Instruct": 1, "vanilla GRPO": 1, "MOTIF": 3}
-BUDGET = {1: 1024, 3: 1024 + 2048 + 2048}
+BUDGET = {1: 1024, 3: 1024 + 2048 + 2048}  # by rounds, in tokens
 
 
 @dataclass(frozen=True)
@@ -29,28 +31,36 @@ class Reference:
     rounds: int
     n: int
     accuracy: float
-    interval: tuple[float, float]
+    interval: Interval
     budget: int
 
 
-def references(runs: Sequence[Recorded]) -> list[Reference]:
-    """Table 1 for the data sets that `runs` measured as the paper did; nothing of another setting."""
-    from motif.evaluation.statistics import wilson
-
+def references(runs: Sequence[RecordedRun]) -> list[Reference]:
+    """Table 1 for the data sets that `runs` measured as the paper did; nothing for another setting."""
     measured = {result.dataset for run in runs if is_papers(run) for result in run.results if is_measured_alike(result)}
     return [
-        Reference(arm, dataset, ROUNDS[arm], n, correct[dataset] / n, wilson(correct[dataset], n), BUDGET[ROUNDS[arm]])
+        Reference(
+            arm=arm,
+            dataset=dataset,
+            rounds=ROUNDS[arm],
+            n=n,
+            accuracy=correct[dataset] / n,
+            interval=wilson(correct[dataset], n),
+            budget=BUDGET[ROUNDS[arm]],
+        )
         for dataset, n in QUESTIONS.items()
         if dataset in measured
         for arm, correct in CORRECT.items()
     ]
 
 
-def is_papers(run: Recorded) -> bool:
+def is_papers(run: RecordedRun) -> bool:
     """Whether the model is Qwen2.5-3B-Instruct, as it is or trained on GSM8K."""
+    if run.measured:
+        return MODEL in run.folder.name.lower()
     model = run.config.get("model")
-    named = run.folder.name if run.measured else model.get("path") if isinstance(model, Mapping) else None
-    return MODEL in str(named).lower() and (run.measured or run.choice("dataset") == TRAINED_ON)
+    path = model.get("path") if isinstance(model, Mapping) else None
+    return MODEL in str(path).lower() and run.choice("dataset") == TRAINED_ON
 
 
 def is_measured_alike(result: Result) -> bool:

@@ -1,7 +1,7 @@
 """`python -m motif.report outputs/* [--against ARM] [--axis COUNT] [--to FOLDER] [--wandb]`: tables, pictures, a page.
 
-The report is written to report/ beside the runs unless told otherwise, never into a run's folder. `build` does the same
-without the terminal.
+The report is written to report/ beside the runs unless another place is given, never into a run's folder. `build` does
+the same without the terminal.
 """
 
 import argparse
@@ -10,19 +10,19 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from motif.reporting import tables
-from motif.reporting.arms import Arm, arms
+from motif.reporting.arms import Arm, arms_of
 from motif.reporting.attach import attach
-from motif.reporting.curves import AXES
 from motif.reporting.episodes import MOST, write_episodes
-from motif.reporting.folders import Recorded, read_runs
-from motif.reporting.groups import groups
-from motif.reporting.page import clear, page, report_md, tables_tex, write_page
+from motif.reporting.folders import read_runs
+from motif.reporting.page import Report, Said, remove_old_pictures, write_report
 from motif.reporting.paper import references
-from motif.reporting.pictures import draw_all
-from motif.reporting.probed import draw_probes
+from motif.reporting.pictures.curves import AXES
+from motif.reporting.pictures.draw import draw_all
+from motif.reporting.pooled import pool
+from motif.reporting.recorded import RecordedRun
+from motif.reporting.verdicts import not_compared, survey
 from motif.system import failures
 from motif.system.errors import UserError, whole
 from motif.system.files import explained, named, there
@@ -30,15 +30,15 @@ from motif.system.safe_text import visible
 
 
 @dataclass(frozen=True)
-class Said:
-    """A line where verdicts stand that is not one."""
+class NoVerdict:
+    """A line where verdicts stand, on what was not compared."""
 
     sentence: str
     outcome: str = "none"
 
 
 def build(
-    runs: Sequence[Recorded],
+    runs: Sequence[RecordedRun],
     to: Path,
     against: str = "grpo",
     episodes: int = MOST,
@@ -46,67 +46,83 @@ def build(
     wandb: bool = False,
     say: Callable[[str], object] = lambda line: None,
 ) -> Path:
-    """Write the report on `runs` into `to`; returns its page. Every verdict is said, too.
+    """Write the report on `runs`.
 
-    Pictures are drawn against steps, tokens and the `axes`, names of `motif.reporting.curves.AXES`. Of a file at most
-    `episodes` questions are kept for the browser. With `wandb` it is attached to the group's run. Raises `UserError`
-    where `to` lies in a run.
+    Args:
+        runs: finished or not, and policies that are no runs.
+        to: the folder that it is written to.
+        against: the baseline of the verdicts.
+        episodes: the most questions of a file that the browser of episodes has.
+        axes: other names of `curves.AXES` to draw against, besides steps and tokens.
+        wandb: attach it to the group's W&B run.
+        say: is called with every verdict.
+
+    Returns:
+        Its page.
+
+    Raises:
+        UserError: where `to` lies in a run, or is a file.
     """
-    for place in (to.absolute(), *to.absolute().parents):
-        if (place / "run.json").is_file() or (place / "summary.json").is_file():
-            raise UserError(f"--to={to} lies in the run {place}; a report belongs beside runs")
-    if to.exists() and not to.is_dir():
-        raise UserError(f"--to={to} is a file")
+    check_place(to)
     whole("--episodes", episodes)
     sources = write_episodes(runs, to / "episodes", episodes)
-    found = arms(runs)
-    measured = groups(found)
-    trained = [arm for arm in found if arm.trained]
-    judged = judge(found, against)
-    for verdict in judged:
+    known = arms_of(runs)
+    trained = [arm for arm in known if arm.trained]
+    pooled = pool(known)
+    verdicts = judge(known, against)
+    for verdict in verdicts:
         say(f"\n{verdict.sentence}")
-    kinds = {
-        "results": [tables.results(measured, references(runs)), *tables.trained_by_decoded(measured)],
+    all_tables = {
+        "results": [tables.results(pooled, references(runs)), *tables.trained_by_decoded(pooled)],
         "runs": [tables.runs_table(trained)],
         "configuration": [tables.differences(trained)],
     }
-    kinds = {kind: [table for table in found if table.rows] for kind, found in kinds.items()}
-    clear(to)
-    pictures = [*draw_all(to / "pictures", found, measured, axes), *draw_probes(to / "pictures", runs)]
-    title = f"Report on {', '.join(dict.fromkeys(run.folder.absolute().parent.name for run in runs))}"
-    footer = f"Written by python -m motif.report on {time.strftime('%Y-%m-%d %H:%M')}."
-    subtitle = counted_in_words(runs, len(trained))
-    index = page(title, subtitle, judged, kinds, pictures, sources, footer)
-    write_page(to, index, report_md(title, subtitle, judged, kinds, pictures), tables_tex(kinds))
+    remove_old_pictures(to)
+    report = Report(
+        title=f"Report on {', '.join(dict.fromkeys(run.folder.absolute().parent.name for run in runs))}",
+        subtitle=counts_in_words(runs, len(trained)),
+        verdicts=verdicts,
+        tables={kind: [table for table in of_kind if table.rows] for kind, of_kind in all_tables.items()},
+        pictures=draw_all(to / "pictures", known, pooled, runs, axes),
+        sources=sources,
+        footer=f"Written by python -m motif.report on {time.strftime('%Y-%m-%d %H:%M')}.",
+    )
+    index = write_report(to, report)
     if wandb:
-        attach(to, runs, judged, kinds["results"], pictures)
-    return to / "index.html"
+        attach(to, runs, report)
+    return index
 
 
-def counted_in_words(runs: Sequence[Recorded], arms: int) -> str:
-    """What the report is on: runs, arms, policies that are no run."""
+def check_place(to: Path) -> None:
+    for folder in (to.absolute(), *to.absolute().parents):
+        if (folder / "run.json").is_file() or (folder / "summary.json").is_file():
+            raise UserError(f"--to={to} lies in the run {folder}; a report belongs beside runs")
+    if to.exists() and not to.is_dir():
+        raise UserError(f"--to={to} is a file")
+
+
+def judge(known: Sequence[Arm], against: str) -> list[Said]:
+    """The verdicts on the finished runs, and lines on what was not compared."""
+    verdicts, refused = survey(known, against)
+    return [*verdicts, *map(NoVerdict, not_compared(refused))]
+
+
+def counts_in_words(runs: Sequence[RecordedRun], arms: int) -> str:
+    """What the report is on: runs, arms, policies that are no runs."""
     measured, unfinished = sum(run.measured for run in runs), sum(not run.finished for run in runs)
     trained = len(runs) - measured
-    said = [f"{trained} run{'s' * (trained > 1)} in {arms} arm{'s' * (arms > 1)}"] if trained else []
-    said += [f"{measured} polic{'ies' if measured > 1 else 'y'} measured without a run"] if measured else []
-    said += [f"{unfinished} unfinished: shown as far as they are"] if unfinished else []
-    return ", ".join(said)
+    parts = [f"{trained} run{'s' * (trained > 1)} in {arms} arm{'s' * (arms > 1)}"] if trained else []
+    parts += [f"{measured} polic{'ies' if measured > 1 else 'y'} measured without a run"] if measured else []
+    parts += [f"{unfinished} unfinished: shown as far as they are"] if unfinished else []
+    return ", ".join(parts)
 
 
-def judge(found: Sequence[Arm], against: str) -> list[Any]:
-    """The verdicts on the finished runs, and what was not compared."""
-    from motif.reporting.verdicts import survey
-
-    reached, refused = survey(found, against)
-    return [*reached, *(Said(f"Not compared: {line}.") for line in dict.fromkeys(refused))]
-
-
-def beside(run: Recorded) -> Path:
-    """Where the report lies unless told otherwise."""
+def beside(run: RecordedRun) -> Path:
+    """Where the report is written unless another place is given."""
     return (run.folder.parent.parent if run.measured else run.folder.parent) / "report"
 
 
-def place(text: str) -> Path:
+def folder_name(text: str) -> Path:
     """A folder as typed."""
     if not text:
         raise argparse.ArgumentTypeError("it must name a folder, got ''")
@@ -115,13 +131,13 @@ def place(text: str) -> Path:
 
 @failures.program
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = failures.Parser(prog="python -m motif.report", description=__doc__)
+    parser = failures.Parser(prog="python -m motif.report", description="Tables, pictures and a page on runs.")
     parser.add_argument("runs", nargs="+", type=Path, help="run folders, finished or not; others are counted")
     parser.add_argument("--against", default="grpo", help="the baseline of the verdicts (grpo)")
     axes = [name for name in AXES if name not in ("steps", "tokens")]
-    said = f"also draw against {', '.join(axes)}; may be given several times"
-    parser.add_argument("--axis", action="append", default=[], choices=axes, metavar="COUNT", help=said)
-    parser.add_argument("--to", type=place, help="where the report is written (report/ beside the runs)")
+    of_axis = f"also draw against {', '.join(axes)}; may be given several times"
+    parser.add_argument("--axis", action="append", default=[], choices=axes, metavar="COUNT", help=of_axis)
+    parser.add_argument("--to", type=folder_name, help="where the report is written (report/ beside the runs)")
     parser.add_argument("--episodes", type=int, default=MOST, help=f"most questions kept of one file ({MOST})")
     parser.add_argument("--wandb", action="store_true", help="attach verdicts and pictures to the group's W&B run")
     given = parser.parse_args(arguments)
@@ -131,10 +147,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not runs:
         raise UserError(f"no run (run.json) in {named(given.runs)}; try outputs/*")
     folder = given.to or beside(runs[0])
-    print(tables.markdown(tables.LINES, tables.lines(runs, arms(runs))))
+    print(tables.terminal_table(runs, arms_of(runs)))
     unfinished = sum(not run.finished for run in runs) + others
     if unfinished:
         print(f"\n{unfinished} of {len(runs) + others} folders hold no finished run.")
     with explained(folder, "or choose another --to="):
-        index = build(runs, folder, given.against, given.episodes, given.axis, given.wandb, print)
+        index = build(runs, folder, given.against, given.episodes, given.axis, given.wandb, say=print)
     print(visible(f"\nreport  {index}"))

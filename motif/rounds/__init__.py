@@ -1,0 +1,15 @@
+"""The room of rounds: episodes as trees, the words of their prompts, and what one round carries to the next.
+
+episode   a question's tree of replies, and how it is grown and graded
+prompts   the words of each round, and the parts of a reply
+carry     what a round carries to the next one: five choices
+replies   what a generator takes and gives: sampling and replies
+metrics   trees read as numbers
+records   trees as lines of JSON, and back
+"""
+
+from motif.rounds.episode import Episode, Tree, grow
+from motif.rounds.prompts import Prompts
+from motif.rounds.replies import Reply, Sampling
+
+__all__ = ["Episode", "Prompts", "Reply", "Sampling", "Tree", "grow"]

@@ -1,15 +1,17 @@
-"""What one round hands to the next. A carry-over is a small class: `carry(turn) -> Carried`, and a few facts of it.
+"""What one round carries to the next. A carry-over is a small class with `carry(turn) -> Carried`.
 
-`told` is how the policy is told of it in the prompt; `tagged` says whether it is what the policy puts in its answer
-tag, so that every round has to have one. `most(rooms)` is the number of tokens that it hands on at most, after rounds
-with room for so many each.
+Each carry-over also has these:
+  told         how the prompt describes to the policy what is carried
+  tagged       whether the policy writes what is carried into its answer tag, so that every round needs one
+  most(rooms)  the most tokens that it carries, after rounds with room for `rooms` tokens each
+It does not take tags out of the text: `Episode.node` does that.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from motif.rounds.prompts import TAGGED
+from motif.rounds.prompts import SUMMARY
 from motif.rounds.replies import Reply
 from motif.system.errors import one_of, whole
 from motif.system.safe_text import encodable
@@ -17,7 +19,7 @@ from motif.system.safe_text import encodable
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """The text for the next round (None: nothing) and whether a limit cut it."""
+    """The text for the next round (None: nothing), and whether a limit cut it."""
 
     text: str | None
     cut: bool = False
@@ -25,8 +27,11 @@ class Carried:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a carry-over may look at: a reply and the text of its answer tag, the replies before it, and the tokens that
-    its round had room for."""
+    """What a carry-over may look at.
+
+    `answer` is the text of the reply's answer tag (None: it has none), `before` the replies of the rounds before,
+    `room` the number of tokens that the round had room for.
+    """
 
     reply: Reply
     answer: str | None
@@ -35,7 +40,7 @@ class Turn:
     tokenizer: Any
 
     def last(self, tokens: int) -> Carried:
-        """The end of the reply."""
+        """The last `tokens` tokens of the reply."""
         ids = self.reply.token_ids
         return Carried(self.tokenizer.decode(ids[-tokens:]), cut=len(ids) > tokens)
 
@@ -44,14 +49,14 @@ class Turn:
 class Summary:
     """The text of the answer tag, at most `tokens` tokens of it (INFTYTHINK, arXiv 2503.06692; MOTIF).
 
-    A reply without a complete answer tag carries nothing (`missing=none`), or its last `tokens` tokens
-    (`missing=tail`). `missing=whole` hands on its whole text, however long, as the published code did.
+    A reply without a complete answer tag carries nothing (`missing=none`) or its last `tokens` tokens
+    (`missing=tail`). With `missing=whole` it carries its whole text, however long, as the published code did.
     """
 
     tokens: int = 512
     missing: str = "none"
     tagged: ClassVar[bool] = True
-    told: ClassVar[str] = TAGGED.told
+    told: ClassVar[str] = SUMMARY
 
     def __post_init__(self) -> None:
         whole("episode.carry.tokens", self.tokens)
@@ -75,8 +80,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Tail:
-    """The last `tokens` tokens of the reply (null: half of the round's room), whatever they are; no summary is asked
-    for."""
+    """The last `tokens` tokens of the reply; null means half of the round's room. No summary is asked for."""
 
     tokens: int | None = None
     tagged: ClassVar[bool] = False
@@ -95,8 +99,11 @@ class Tail:
 
 @dataclass(frozen=True)
 class HeadTail:
-    """The first `head` tokens of round 1 (at most a quarter of the room) and the last `tokens` of this one (null: half
-    of the room, less the head), as in the Markovian Thinker (Delethink, arXiv 2510.06557), whose head has 100."""
+    """The beginning of round 1 and the end of this round (Markovian Thinker, Delethink, arXiv 2510.06557).
+
+    `head` is the number of tokens from round 1, at most a quarter of the room; Delethink has 100. `tokens` is the
+    number of tokens from this round; null means half of the room less the head.
+    """
 
     head: int = 100
     tokens: int | None = None
@@ -109,23 +116,24 @@ class HeadTail:
             whole("episode.carry.tokens", self.tokens)
 
     def carry(self, turn: Turn) -> Carried:
-        first, (head, tail) = [*turn.before, turn.reply][0], self.parts(turn.room)
+        head, tail = self.parts(turn.room)
+        first = [*turn.before, turn.reply][0]
         if not turn.before and len(first.token_ids) <= head + tail:  # they would overlap
             return turn.last(head + tail)
         return Carried(f"{turn.tokenizer.decode(first.token_ids[:head])} … {turn.last(tail).text}", cut=True)
 
     def parts(self, room: int) -> tuple[int, int]:
-        """Tokens of the head and of the tail."""
+        """The numbers of tokens of the head and of the tail."""
         head = max(1, min(self.head, room // 4))
         return head, self.tokens or max(1, room // 2 - head)
 
     def most(self, rooms: Sequence[int]) -> int:
-        return sum(self.parts(rooms[-1])) + 3  # for the sign between them
+        return sum(self.parts(rooms[-1])) + 3  # tokens of the sign between them
 
 
 @dataclass(frozen=True)
 class Full:
-    """Everything that was written so far: the control whose context grows."""
+    """All text written so far: the control whose context grows."""
 
     tagged: ClassVar[bool] = False
     told: ClassVar[str] = "the next one sees everything that you have written so far"
@@ -139,7 +147,7 @@ class Full:
 
 @dataclass(frozen=True)
 class Nothing:
-    """Nothing: the control that shows whether carrying matters."""
+    """Nothing: the control that shows whether the carried text matters."""
 
     tagged: ClassVar[bool] = False
     told: ClassVar[str] = "nothing of it reaches the next one"

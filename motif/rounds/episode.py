@@ -1,7 +1,7 @@
-"""An episode is data: a tree. Question → first-round replies → continuations → … → last round.
+"""An episode is a tree: question → first-round replies → continuations → … → replies of the last round.
 
-`grow` makes trees, one batched call of the generator per round for all questions and branches together. `grade`
-marks which replies are right. Rewards, credit, metrics and tables are readings of the finished tree.
+`grow` makes trees with one batched call of the generator a round, for all questions and branches together. `grade`
+marks which replies are right. Nothing here gives a reward: rewards, advantages, metrics and tables read the tree.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,17 +15,22 @@ from motif.system.errors import UserError, of_kind, one_of, shown, whole
 from motif.tasks.grading import Verdict, final_answer, verdict
 from motif.tasks.questions import Question
 
-MOST = 100  # rounds of an episode: trees are read and written from the root down, one inside the other
+MOST = 100  # rounds of an episode: a tree is read and written by recursion
 
 
 @dataclass(slots=True)
 class Node:
-    """One reply in a tree, with the facts read off it.
+    """One reply in a tree, and what is read from it.
 
-    `carried` is what it hands to the next round (None: nothing). `events` name what went wrong in handing over:
-    no_answer, progress_cut, progress_cleaned; or in grading: grader_gave_up. `prediction` is the boxed result,
-    `correct` whether it is right; `rounds` and `round` count from 1. A node that ended its episode, in the last round
-    or before, has no children.
+    Attributes:
+        round: which round it is of, from 1, of how many `rounds`.
+        well_formed: whether it has the form that its round asks for.
+        answer: the text of its answer tag; None where it has none.
+        carried: the text that it carries to the next round; None where it carries nothing.
+        events: what went wrong: no_answer, progress_cut, progress_cleaned, or grader_gave_up.
+        prediction: its boxed result; `correct` says whether that is right. `grade` sets both.
+        ended: whether it ends its episode, in the last round or before. Then it has no children.
+        children: its continuations.
     """
 
     round: int
@@ -41,7 +46,7 @@ class Node:
     children: list["Node"] = field(default_factory=list)
 
 
-Path = tuple[Node, ...]  # from a first-round reply down to some node
+Path = tuple[Node, ...]  # a first-round reply and one continuation after another
 
 
 @dataclass(slots=True)
@@ -66,14 +71,13 @@ class Tree:
 
 
 def continuations(path: Path) -> list[Path]:
-    """The full trajectories that begin with `path`; `path` itself where it ends in the last round."""
+    """All trajectories that begin with `path`, to their ends; `path` itself where it has ended."""
     children = path[-1].children
-    return [each for child in children for each in continuations((*path, child))] if children else [path]
+    return [longer for child in children for longer in continuations((*path, child))] if children else [path]
 
 
 def main_line(root: Node) -> Path:
-    """The trajectory of a first-round reply and first continuations; other branches of a tree only say what it is
-    worth."""
+    """A first-round reply with its first continuation in each round. Other branches only estimate its return."""
     line = [root]
     while line[-1].children:
         line.append(line[-1].children[0])
@@ -81,7 +85,7 @@ def main_line(root: Node) -> Path:
 
 
 def copied(path: Path) -> bool:
-    """Whether the final answer was boxed in an earlier round of this trajectory already (collapse of the rounds)."""
+    """Whether an earlier round of this trajectory has boxed the final answer already (collapse of the rounds)."""
     return path[-1].prediction is not None and any(node.prediction == path[-1].prediction for node in path[:-1])
 
 
@@ -89,9 +93,15 @@ def copied(path: Path) -> bool:
 class Episode:
     """How a policy thinks in `rounds` rounds of at most `tokens` new tokens each.
 
-    `temperature`, `top_p`, `top_k` are for training, the same in all rounds; `later` may give other values of these
-    and of `tokens` for round 2 and on (null: the same). `carry` is what is handed over, `prompts` the wording. An
-    episode takes all its rounds (`stop=rounds`), or ends with the first complete final answer (`stop=answered`).
+    Args:
+        temperature, top_p, top_k: how tokens are drawn in training, the same in all rounds.
+        later: other values of these three and of `tokens` for round 2 and on; null means the same.
+        carry: what a round carries to the next one (`motif.rounds.carry`).
+        prompts: the words of the prompts.
+        stop: `rounds` takes all rounds, `answered` ends with the first complete final answer.
+
+    Raises:
+        UserError: a value that cannot be, by its key.
     """
 
     rounds: int
@@ -124,7 +134,7 @@ class Episode:
             raise UserError(f"episode: {error}") from None
 
     def sampling(self, round: int) -> Sampling:
-        """How replies of `round` are drawn in training."""
+        """How the replies of `round` are drawn in training."""
         first = Sampling(self.tokens, self.temperature, self.top_p, self.top_k)
         changes = {key: value for key, value in self.later.items() if value is not None}
         return first if round == 1 else replace(first, **changes)
@@ -133,29 +143,33 @@ class Episode:
         return replace(self, rounds=rounds)
 
     def budget(self) -> int:
-        """New tokens that an episode may take, all rounds together."""
+        """The most new tokens of an episode, all rounds together."""
         return sum(self.sampling(round).tokens for round in range(1, self.rounds + 1))
 
     def with_budget(self, tokens: int) -> "Episode":
-        """The same with `tokens` new tokens in all, shared out in proportion to the rounds' windows (rounded down)."""
+        """The same episode with `tokens` new tokens in all.
+
+        Each round gets a part in proportion to its window, rounded down. A round without any is a `UserError`.
+        """
         windows = [self.sampling(round).tokens * tokens // self.budget() for round in (1, 2)]
         if min(windows) < 1:
             raise UserError(f"a budget of {tokens} tokens leaves a round of {self.rounds} without any; raise it")
         return replace(self, tokens=windows[0], later={**self.later, "tokens": windows[1]})
 
     def conversation(self, question: Question, round: int, carried: str | None) -> Conversation:
-        early = self.stop == "answered"
-        return self.prompts.conversation(question.text, round, self.rounds, carried, self.carry, early)
+        """The messages of `round` about `question`, after a round that carried over the text `carried`."""
+        told, tagged, early = self.carry.told, self.carry.tagged, self.stop == "answered"
+        return self.prompts.conversation(question.text, round, self.rounds, carried, told, tagged, early)
 
     def talk(self, question: Question, path: Path) -> Conversation:
         """The conversation of the round that follows the replies `path`."""
         return self.conversation(question, len(path) + 1, path[-1].carried if path else None)
 
     def node(self, reply: Reply, before: Path, tokenizer: Any) -> Node:
-        """Read `reply` as what follows on the replies `before`: its parts, and what it carries over."""
+        """`reply` as a node after the replies `before`: its parts and the text that it carries."""
         node = self.read(reply, len(before) + 1)
         if not node.ended:
-            replies = [each.reply for each in before]
+            replies = [earlier.reply for earlier in before]
             carried = self.carry.carry(Turn(reply, node.answer, replies, self.sampling(node.round).tokens, tokenizer))
             node.events += ("progress_cut",) * carried.cut
             if carried.text is not None:
@@ -165,10 +179,10 @@ class Episode:
         return node
 
     def read(self, reply: Reply, round: int) -> Node:
-        """The parts of a reply of `round`, and whether it ends its episode; what it carries over is left open.
+        """The parts of a reply of `round`, and whether it ends its episode. It does not set what the reply carries.
 
-        Before the end of an episode an answer tag is asked for only where it is what is carried; where it is not, any
-        reply there is well formed.
+        Before the end of an episode only a tagged carry-over asks for an answer tag. With another one any reply there
+        is well formed.
         """
         answer = self.prompts.answer_of(reply.text)
         node = Node(round, self.rounds, reply, self.prompts.well_formed(reply.text), answer)
@@ -181,25 +195,23 @@ class Episode:
 
     @staticmethod
     def answered(reply: Reply, answer: str | None) -> bool:
-        """Whether `reply` gives a complete final answer: it came to its own end, and its answer tag holds a box."""
+        """Whether `reply` is a complete final answer: it came to its own end, and its answer tag holds a box."""
         return reply.finished and answer is not None and final_answer(answer, tag=None) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """Where a tree grows: replies to `path`, which may be a main line's beginning; `replies` is the list they go to."""
+    """Where a tree grows: after `path`, into the list `replies`. `main`: `path` is the beginning of a main line.
+    `places` are those of the path's nodes among their siblings."""
 
     question: Question
     path: Path
     replies: list[Node]
-    main: bool
-    places: tuple[int, ...] = ()  # of the nodes of `path` among their siblings
+    main: bool = True
+    places: tuple[int, ...] = ()
 
-    def width(self, branching: Sequence[int]) -> int:
-        return branching[len(self.path)] if self.main else 1
-
-    def further(self) -> Iterator["Branch"]:
-        """Where it grows from here: of the replies that did not end their episode."""
+    def longer(self) -> Iterator["Branch"]:
+        """The branches after its replies, without those that ended their episode."""
         for place, node in enumerate(self.replies):
             if not node.ended:
                 main = self.main and (place == 0 or not self.path)
@@ -216,42 +228,42 @@ def grow(
     talk: Callable[[Question, Path], Conversation] | None = None,
     draw: Callable[[str, tuple[int, ...]], int] = draw_key,
 ) -> list[Tree]:
-    """One tree per question, of at most `episode.rounds` rounds; a reply of round t that a main line passes through has
-    `branching[t]` continuations, of which the first carries the line on, and every other has one.
+    """Grow one tree a question, of at most `episode.rounds` rounds.
 
-    `branching[0]` is the number of first-round replies, each of which begins a main line. `sampling(round)` gives how a
-    round is drawn; the calls are one per round. Continuations of one reply are rows with one prompt. `talk` says how
-    the round that follows the replies `path` is spoken to, where that is not as the episode has it.
+    Args:
+        branching: `branching[0]` is the number of first-round replies; each begins a main line. `branching[t]` is the
+            number of continuations of a main line's reply of round t; the first of them carries the line on. A reply
+            beside the main lines has one continuation.
+        generate: called once a round. The continuations of one reply are neighbouring rows with equal prompts.
+        tokenizer: cuts what is carried; its special tokens are taken out of it.
+        sampling: how the replies of a round are drawn.
+        draw: the key of the random numbers of the first reply to a question's id and the places of what comes before
+            it. The replies beside that one have the keys that follow.
+        talk: the conversation of the round that follows some replies, where it is not `episode.talk`.
     """
     talk = talk or episode.talk
     trees = [Tree(question) for question in questions]
-    frontier = [Branch(tree.question, (), tree.roots, True) for tree in trees]
+    branches = [Branch(tree.question, (), tree.roots) for tree in trees]
     for round in range(1, episode.rounds + 1):
-        talks = [
-            conversation
-            for branch in frontier
-            for conversation in [talk(branch.question, branch.path)] * branch.width(branching)
-        ]
-        keys = [
-            draw(branch.question.id, branch.places) + place
-            for branch in frontier
-            for place in range(branch.width(branching))
-        ]
-        replies = iter(generate(talks, sampling(round).keyed(keys)) if talks else ())
-        for branch in frontier:
-            made = (episode.node(next(replies), branch.path, tokenizer) for _ in range(branch.width(branching)))
-            branch.replies.extend(made)
-        frontier = [further for branch in frontier for further in branch.further()]
+        widths = [branching[round - 1] if branch.main else 1 for branch in branches]
+        prompts = [talk(branch.question, branch.path) for branch in branches]
+        rows = [prompt for prompt, width in zip(prompts, widths, strict=True) for _ in range(width)]
+        firsts = [draw(branch.question.id, branch.places) for branch in branches]
+        keys = [first + place for first, width in zip(firsts, widths, strict=True) for place in range(width)]
+        replies = iter(generate(rows, sampling(round).keyed(keys)) if rows else ())
+        for branch, width in zip(branches, widths, strict=True):
+            branch.replies.extend(episode.node(next(replies), branch.path, tokenizer) for _ in range(width))
+        branches = [longer for branch in branches for longer in branch.longer()]
     return trees
 
 
 def grade(trees: Sequence[Tree]) -> None:
-    """Mark every node's prediction, and whether it is right."""
+    """Set the prediction of every node, and whether it is right."""
     for tree in trees:
         for node in tree.nodes():
             node.prediction = final_answer(node.reply.text, tag=None)
             if node.prediction is None and tree.question.unboxed:
                 node.prediction = node.answer or None
-            found = verdict(node.prediction, tree.question.gold) if node.prediction is not None else Verdict.WRONG
-            node.correct = found is Verdict.RIGHT
-            node.events += ("grader_gave_up",) * (found is Verdict.UNDECIDED)
+            graded = verdict(node.prediction, tree.question.gold) if node.prediction is not None else Verdict.WRONG
+            node.correct = graded is Verdict.RIGHT
+            node.events += ("grader_gave_up",) * (graded is Verdict.UNDECIDED)

@@ -1,4 +1,4 @@
-"""Readings of trees as numbers, the same for training and evaluation."""
+"""Trees read as numbers, the same for training and evaluation. No reward is read here."""
 
 from collections.abc import Callable, Sequence
 from statistics import fmean
@@ -7,10 +7,12 @@ from motif.rounds.episode import Node, Path, Tree, copied
 
 
 def by_round(trees: Sequence[Tree]) -> dict[str, float]:
-    """For each round: shares of replies that are right, truncated, well formed, hand something over, and mean tokens.
+    """For each round the mean number of tokens, and the shares of replies that are right, truncated, well formed, or
+    carry something.
 
-    Keys are `accuracy/round_1` and so on. A reply counts as right where its own box is, so before the last round a
-    high value means that the question was answered early. Events of handing over are shares of that round's replies.
+    Keys are `accuracy/round_1` and so on. A reply counts as right where its own box is right, so before the last round
+    a high value means that the question was answered early. `progress` is the share of the replies which carry
+    something, of those that did not end their episode; `progress_cut` and `progress_cleaned` are shares of the same.
     """
     rounds: dict[int, list[Node]] = {}
     for tree in trees:
@@ -31,10 +33,10 @@ def by_round(trees: Sequence[Tree]) -> dict[str, float]:
 
 
 def of_episodes(trees: Sequence[Tree]) -> dict[str, float]:
-    """Over episodes: accuracy of the final answer, the shares unparsable, truncated at the end, copied, and wrong
-    because the grader gave up, and the mean number of rounds used.
+    """Over episodes: accuracy of the final answer, shares of other ends, and the mean number of rounds used.
 
-    The continuations of a reply stand for it together: an episode that ended early, and so has none, counts no less.
+    Other ends are unparsable, truncated at the end, copied from an earlier round, and wrong because the grader gave up.
+    All continuations of a reply together count as one, so an episode that ended early counts no less.
     """
 
     def mean(of: Callable[[Path], float]) -> float:
@@ -51,6 +53,6 @@ def of_episodes(trees: Sequence[Tree]) -> dict[str, float]:
 
 
 def expected(path: Path, of: Callable[[Path], float]) -> float:
-    """The mean of `of` over how an episode that begins with `path` goes on, each continuation of a reply as likely."""
+    """The mean of `of` over the trajectories that begin with `path`; continuations of a reply are equally likely."""
     children = path[-1].children
     return fmean(expected((*path, child), of) for child in children) if children else of(path)

@@ -1,18 +1,19 @@
-"""What a policy is told in each round, and how its replies are taken apart. All wording of the suite stands here.
+"""The words of each round's prompt, and the parts of a reply. All wording of the suite is here.
 
-A round's conversation holds the question and the progress that the round before handed over, nothing else of the
-past. Two wordings: `full` for models that read prose, `terse` for models whose vocabulary is a task's symbols.
+A round's prompt holds the question and the text that the round before carried over. It holds nothing else of the past.
+There are two wordings: `full` for models that read prose, `terse` for models whose vocabulary is a task's symbols.
+This module knows no model: how a conversation becomes tokens is in `motif.policies.policy`.
 """
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Protocol
 
 from motif.system.errors import UserError, one_of
 
 Conversation = list[dict[str, str]]
 
+SUMMARY = "all that reaches the next one is what you write inside <{answer}></{answer}>"
 SINGLE = (
     "You solve problems by reasoning step by step. Write your reasoning inside <{reasoning}></{reasoning}>, "
     "then your final answer inside <{answer}></{answer}>, with the result itself in \\boxed{{}}."
@@ -40,34 +41,18 @@ FINISH = (
 )
 
 
-class Way(Protocol):
-    """Of carrying over: how the policy is told of it, and whether it is what stands in the answer tag."""
-
-    @property
-    def told(self) -> str: ...
-
-    @property
-    def tagged(self) -> bool: ...
-
-
-@dataclass(frozen=True)
-class Tagged:
-    """The text of the answer tag."""
-
-    told: str = "all that reaches the next one is what you write inside <{answer}></{answer}>"
-    tagged: bool = True
-
-
-TAGGED = Tagged()
-
-
 @dataclass(frozen=True)
 class Prompts:
     """The conversation of each round, and the parts of a reply.
 
-    `wording` is `full` or `terse`. The three tags name what encloses the reasoning of a reply, its answer (which is
-    progress in every round but the last), and carried progress in a prompt. `system` set to false sends the system
-    text within the user's message; `none` leaves it out.
+    Args:
+        wording: `full` or `terse`.
+        reasoning, answer, progress: names of the tags around the reasoning of a reply, around its answer (its progress
+            in every round but the last), and around carried text in a prompt.
+        system: true sends a system message, false puts its text before the user's message, `none` leaves it out.
+
+    Raises:
+        UserError: an unknown wording, a name that is no tag's, or two equal tags.
     """
 
     wording: str = "full"
@@ -89,34 +74,47 @@ class Prompts:
             raise UserError("episode.prompts: the tags reasoning, answer and progress must differ")
 
     def conversation(
-        self, question: str, round: int, rounds: int, carried: str | None, way: Way = TAGGED, early: bool = False
+        self,
+        question: str,
+        round: int,
+        rounds: int,
+        carried: str | None,
+        told: str = SUMMARY,
+        tagged: bool = True,
+        early: bool = False,
     ) -> Conversation:
-        """The messages of `round` (from 1) of `rounds`, given what the round before carried over (None: nothing) in
-        which way, and whether a final answer may come `early`."""
+        """The messages of one round.
+
+        Args:
+            question: the question's text.
+            round: which round, from 1, of how many `rounds`.
+            carried: the text that the round before carried over; None where it carried nothing.
+            told: how the prompt describes what is carried.
+            tagged: whether the policy writes what is carried into its answer tag.
+            early: whether a final answer before the last round ends the episode.
+        """
         if self.wording == "terse":
             text = f"{round}/{rounds} {question}"
             if carried is not None:
                 text += f"<{self.progress}>{carried}</{self.progress}>"
             return [{"role": "user", "content": text}]
         words = {
-            "reasoning": self.reasoning,
-            "answer": self.answer,
-            "progress": self.progress,
+            **vars(self),
             "round": round,
             "rounds": rounds,
             "before": rounds - 1,
             "previous": round - 1,
             "question": question,
             "carried": carried,
-            "told": way.told.format(answer=self.answer),
+            "told": told.format(answer=self.answer),
         }
-        multi = (MULTI if way.tagged else UNTAGGED) + EARLY * early
+        multi = (MULTI if tagged else UNTAGGED) + EARLY * early
         system = (SINGLE if rounds == 1 else multi).format(**words)
         parts = [PROBLEM]
         if round > 1:
-            parts.append(NO_PROGRESS if carried is None else PROGRESS if way.tagged else SEEN)
+            parts.append(NO_PROGRESS if carried is None else PROGRESS if tagged else SEEN)
         if rounds > 1:
-            parts.append(FINISH if round == rounds else GO_ON if way.tagged else WORK_ON)
+            parts.append(FINISH if round == rounds else GO_ON if tagged else WORK_ON)
         user = "\n\n".join(part.format(**words) for part in parts)
         if self.system == "none":
             return [{"role": "user", "content": user}]
@@ -131,20 +129,18 @@ class Prompts:
         return reply[start + len(self.answer) + 2 : end].strip() if start >= 0 else None
 
     def well_formed(self, reply: str) -> bool:
-        """Whether `reply` is one reasoning block, then one answer block that is not empty, and nothing around them."""
+        """Whether `reply` is one reasoning block, then one answer block with text in it, and nothing around them."""
         tags = [f"<{self.reasoning}>", f"</{self.reasoning}>", f"<{self.answer}>", f"</{self.answer}>"]
         if any(reply.count(tag) != 1 for tag in tags):
             return False
-        places = [reply.index(tag) for tag in tags]
-        between = reply[places[1] + len(tags[1]) : places[2]]
-        around = reply[: places[0]] + between + reply[places[3] + len(tags[3]) :]
-        return places == sorted(places) and not around.strip() and bool(self.answer_of(reply))
+        blocks = re.fullmatch(r"\s*{}.*{}\s*{}(.*){}\s*".format(*tags), reply, re.DOTALL)
+        return blocks is not None and bool(blocks[1].strip())
 
     def harmless(self, text: str, control: Iterable[str] = ()) -> str:
-        """`text` without this class's tags and the `control` strings of a chat template.
+        """`text` without these tags and without the `control` strings of a chat template.
 
-        Carried text must not be able to close its own delimiters or open another speaker's turn. Removal is repeated
-        until nothing is left to remove, because taking one tag out can join the halves of another.
+        Carried text must not close its own delimiters or open another speaker's turn. Tags are removed until none is
+        left, because the removal of one tag can join the halves of another.
         """
         names = "|".join(map(re.escape, (self.reasoning, self.answer, self.progress)))
         tags = re.compile(rf"<\s*/?\s*(?:{names})\b[^<>]*>", re.IGNORECASE)

@@ -1,7 +1,7 @@
-"""Trees as JSON, in episodes.jsonl.gz, and back.
+"""Trees as lines of JSON in episodes.jsonl.gz, and back.
 
-A record holds texts, not tokens: of token ids, those of the prompt too, only the number is kept. What is read off a
-reply's text, its parts and whether it ends its episode, is read again by the episode that it is of.
+A record holds texts and numbers of tokens, but no token ids. The parts of a reply, and whether it ends its episode, are
+not recorded: its episode reads them from the text again.
 """
 
 import gzip
@@ -17,11 +17,11 @@ from motif.system.errors import UserError
 from motif.system.files import parsed_line
 from motif.tasks.questions import Question
 
-UNKNOWN = -1  # a token of which only the place is known
+UNKNOWN = -1  # stands for a token in a tree that was read back
 
 
 def as_record(tree: Tree, extra: Mapping[int, Mapping[str, Any]] | None = None) -> dict[str, Any]:
-    """A tree as JSON: the question, and its nodes nested. `extra` adds keys to a node, by its `id()`."""
+    """A tree as JSON: the question and the nested nodes. `extra` has further keys of a node, by the node's `id()`."""
 
     def node(item: Node) -> dict[str, Any]:
         return {
@@ -49,9 +49,14 @@ def as_record(tree: Tree, extra: Mapping[int, Mapping[str, Any]] | None = None) 
 
 
 def tree_of_record(record: Mapping[str, Any], episode: Episode) -> Tree:
-    """The tree that `as_record` wrote, of `episode` as it was in training.
+    """The tree that `as_record` wrote.
 
-    Raises `UserError` where the record lacks something, or its branches end elsewhere than such an episode does.
+    Args:
+        record: a line of episodes.jsonl.gz.
+        episode: the episode as it was in training.
+
+    Raises:
+        UserError: the record lacks something, or its branches end where those of `episode` do not.
     """
 
     def node(item: Mapping[str, Any], round: int) -> Node:
@@ -78,7 +83,7 @@ def tree_of_record(record: Mapping[str, Any], episode: Episode) -> Tree:
 
 
 def steps_of(file: Path, torn: list[str]) -> Iterator[list[dict[str, Any]]]:
-    """The records of one training step after another; a line is added to `torn` where the file's end is missing."""
+    """The records of one training step after another. Where the end of `file` is torn, a line is added to `torn`."""
     for _, records in itertools.groupby(_records(file, torn), key=lambda record: record.get("step")):
         yield list(records)
 

@@ -1,8 +1,8 @@
-"""Replies to conversations. A generator is a function `generate(conversations, sampling) -> replies`, nothing more.
+"""What a generator takes and gives. It is a function `generate(conversations, sampling) -> replies`, nothing more.
 
-Each row of a call draws from random numbers of its own, by its key. A key is made of what is drawn for, the question,
-the reply and the round. So a reply depends on its prompt and its key, never on which rows shared a batch with it, how
-batches were cut to fit memory, in which process it was generated, or which other episodes had ended.
+Each row of a call has its own random numbers, by its key. A key is made of the purpose, the seed, the question, the
+reply and the round. So a reply depends on its prompt and its key. It does not depend on the other rows of its batch, on
+how batches were cut to fit memory, on the process that generates it, or on episodes that ended before.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,12 +18,13 @@ class Sampling:
     """How tokens are drawn.
 
     Args:
-        tokens: new ones a reply, at most.
+        tokens: the most new tokens of a reply.
         temperature: 0 takes the likeliest token (greedy).
-        top_p: 1 leaves the distribution whole.
-        top_k: 0 leaves the distribution whole.
-        keys: of the random numbers of each row of a call (`draw_key`), each below 2**63. Without them a row's key is
-            its place.
+        top_p, top_k: 1 and 0 leave the distribution as it is.
+        keys: of the random numbers of each row of a call (`draw_key`). Without them a row's key is its place.
+
+    Raises:
+        UserError: a value that cannot be.
     """
 
     tokens: int
@@ -49,16 +50,22 @@ class Sampling:
 def draw_key(*parts: object) -> int:
     """A key of random numbers, below 2**48, that these parts decide: a purpose, a seed, a question's id, places.
 
-    Rows with one prompt may have the keys that follow it, one each.
+    The rows of one prompt have this key and those that follow it, one each.
     """
     return int.from_bytes(blake2b(repr(parts).encode(), digest_size=6).digest(), "big")
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a policy wrote: its `text`, the engine's own `token_ids` (at least one, the end token included) and those
-    of the prompt, `logprobs` of the reply's tokens at the sampling temperature where the engine knows them, and
-    whether it `finished` or was cut off at the token limit."""
+    """What a policy wrote.
+
+    Attributes:
+        text: without the token that ended it.
+        token_ids: as the engine drew them, at least one, the end token included.
+        prompt_ids: the tokens of the prompt.
+        finished: false where the token limit cut it off.
+        logprobs: one a token at the sampling temperature; None where the engine does not know them.
+    """
 
     text: str
     token_ids: list[int]
@@ -71,4 +78,4 @@ Generate = Callable[[Sequence[Conversation], Sampling], list[Reply]]
 
 
 class EngineLost(UserError):
-    """What generates is gone and did not come back in time; the message says how to have it again."""
+    """The engine is gone and did not come back in time. The message says how to start it again."""

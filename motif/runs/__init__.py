@@ -1,0 +1,18 @@
+"""The room of runs: the folder of a run, what it has spent, and who watches it.
+
+folder        what is in the folder of a run
+identity      what a run is, and its name
+checkpoints   checkpoints: sealed with hashes, verified when read
+ledger        what a run has spent: tokens, seconds, memory, FLOPs
+flops         the estimate of FLOPs
+budget        limits at which training ends
+summary       the result of a run: summary.json
+tracking      Weights & Biases, TensorBoard, or nothing
+"""
+
+from motif.runs.budget import Budget
+from motif.runs.checkpoints import Checkpoints
+from motif.runs.folder import Run
+from motif.runs.ledger import Ledger
+
+__all__ = ["Budget", "Checkpoints", "Ledger", "Run"]

@@ -1,8 +1,9 @@
-"""Budgets: training ends at the first step that has spent so much. Evaluation and loading count for nothing.
+"""Budgets: training ends at the first step that reaches a limit. Evaluation and loading do not count.
 
-A limit is a number, or what another run spent. What was spent is read off the ledger alone, so that a run that is
-continued ends where it would have ended. The last steps have fewer questions where the budget has no room for all, so
-that a limit is passed by about one question's cost at most.
+A limit is a number, or what another run has spent. Only the ledger says what is spent, so a continued run ends where it
+would have ended. The last steps have fewer questions where the budget has no room for all, so a limit is passed by
+about one question's cost at most. `algo.steps` stays the upper bound. The learning rate's schedule ends with the first
+of both.
 """
 
 from collections.abc import Mapping
@@ -24,18 +25,19 @@ Limits = dict[str, float]  # by what is limited: tokens, responses, questions, f
 
 @dataclass(frozen=True)
 class Budget:
-    """Where training stops; each limit null for none. `algo.steps` stays the upper bound.
+    """The limits of a training. Null means no limit.
 
     Args:
-        tokens: generated, in all rounds.
-        responses: generated, first-round replies and continuations.
+        tokens, responses: generated in all rounds together.
         questions: drawn.
-        flops: of training steps, as the ledger estimates them.
-        seconds: in the phases of training steps.
+        flops: of its steps, as the ledger estimates them.
+        seconds: in the phases of its steps.
         steps: in which the budget is to be spent, in the place of `algo.steps`. Each step then has as many questions,
             `algo.questions` at most, as spend the same share. So arms have equal steps and an equal budget.
-        match: the folder of a finished run. This one gets what that one spent of what `on` names.
-        on: tokens, responses, questions, flops or seconds.
+        match: the folder of a finished run. This run gets what that run has spent of what `on` names.
+
+    Raises:
+        UserError: a value that cannot be, or two that set the same limit.
     """
 
     tokens: int | None = None
@@ -54,8 +56,8 @@ class Budget:
         for name in ("flops", "seconds"):
             if getattr(self, name) is not None:
                 number(f"budget.{name}", getattr(self, name), above=0)
-        if self.steps is not None and not any(getattr(self, name) for name in COUNTED) and self.match is None:
-            raise UserError(f"budget.steps={self.steps} divides another budget into steps: set budget.tokens too")
+        if self.steps is not None and self.match is None and not any(getattr(self, name) for name in COUNTED):
+            raise UserError(f"budget.steps={self.steps} is the steps of a budget: set another limit, such as tokens")
         one_of("budget.on", self.on, ON)
         if self.match is None and self.on != "tokens":
             raise UserError(f"budget.on={self.on} is of a run that is matched: name it as budget.match=outputs/RUN")
@@ -66,7 +68,7 @@ class Budget:
                 raise UserError(f"budget.{self.on} and budget.match with budget.on={self.on} both set the same limit")
 
     def limits(self) -> Limits:
-        """The limits as numbers. Reads the matched run; a `UserError` where it is not finished or does not say."""
+        """The limits as numbers. A matched run that is not finished, or does not say it, is a `UserError`."""
         limits = {name: value for name in ON if (value := getattr(self, name)) is not None}
         return {**limits, self.on: self._of_match()} if self.match is not None else limits
 
@@ -84,12 +86,12 @@ class Budget:
             raise UserError(f"budget.match={self.match}: {file} does not say how many {self.on} it took") from None
 
     def account(self, limits: Limits, ledger: Ledger) -> dict[str, Any]:
-        """For a summary: each limit, what was spent of it, and their ratio; and the run that was matched, if any."""
-        found: dict[str, Any] = {
+        """For a summary: each limit, what is spent of it, their ratio, and the matched run if there is one."""
+        account: dict[str, Any] = {
             name: {"limit": limit, "spent": spent(ledger, name), "ratio": spent(ledger, name) / limit}
             for name, limit in limits.items()
         }
-        return {**found, "match": self.match, "on": self.on} if self.match is not None else found
+        return {**account, "match": self.match, "on": self.on} if self.match is not None else account
 
 
 @dataclass(frozen=True)
@@ -126,22 +128,22 @@ class Pace:
 
 
 def spent(ledger: Ledger, name: str) -> float:
-    """What training has spent of what a limit is called after."""
+    """What training has spent of `name`: tokens, responses, questions or seconds."""
     return ledger.counts[COUNTED[name]] if name in COUNTED else ledger.training_seconds()
 
 
 def reached(limits: Limits, ledger: Ledger) -> str | None:
-    """The setting whose limit is reached, such as `budget.tokens`; None while none is."""
+    """The setting whose limit is reached, such as `budget.tokens`; None where none is."""
     return next((f"budget.{name}" for name, limit in limits.items() if spent(ledger, name) >= limit), None)
 
 
 def account_lines(account: Mapping[str, Any], stopped_by: str) -> list[str]:
-    """What a budget came to, one line a limit; nothing where there was none."""
+    """What is spent of a budget, one line a limit."""
     lines = []
     for name in ON:
-        if found := account.get(name):
+        if limit := account.get(name):
             whose = f" (what {account['match']} spent)" if account.get("on") == name else ""
             end = "; algo.steps ended training before that" if stopped_by == "algo.steps" else ""
-            numbers = f"{found['spent']:,.0f} of {found['limit']:,.0f}"
-            lines.append(f"budget.{name}: {numbers}{whose}, {found['ratio']:.1%}{end}")
+            numbers = f"{limit['spent']:,.0f} of {limit['limit']:,.0f}"
+            lines.append(f"budget.{name}: {numbers}{whose}, {limit['ratio']:.1%}{end}")
     return lines

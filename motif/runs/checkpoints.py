@@ -1,12 +1,12 @@
-"""Checkpoints of training: made beside and renamed, sealed with the hashes of their files, verified when read.
+"""Checkpoints of training: made in a draft and renamed, sealed with the hashes of their files, verified when read.
 
 checkpoints/
   checkpoint-<step>/  policy, optimiser, scheduler and random states as transformers saves them, and
     motif.json        the rest: ledger, lengths of the files that grow, W&B id, versions; the seal, written last
-  writing/            one that is being made
+  writing/            the draft of one
   damaged-<step>/     one that did not verify
 
-Nothing here knows what is in a checkpoint; whoever trains says when one is complete.
+This module does not know what is in a checkpoint. The trainer says when one is complete.
 """
 
 import hashlib
@@ -30,10 +30,13 @@ MADE_WITH = (*EXACT, "device", "processes")  # what a checkpoint is bound to
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """A checkpoint `every` so many steps and at a stop; the newest `keep` stay.
+    """When checkpoints are made, and which of them stay.
 
-    One continues exactly only under the versions and the kind of device it was made with. `accept` names those of
-    `MADE_WITH` that may differ all the same.
+    Args:
+        every: steps between checkpoints; one more is made at a stop.
+        keep: how many of the newest stay.
+        accept: what may differ when training continues, of `MADE_WITH`. A checkpoint continues exactly only under the
+            versions and the kind of device it was made with.
     """
 
     every: int = 20
@@ -50,7 +53,7 @@ class Checkpoints:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A whole one: its folder, and what was noted in it."""
+    """A checkpoint that verified: its folder and its note (motif.json)."""
 
     folder: Path
     note: Mapping[str, Any]
@@ -61,23 +64,23 @@ class Checkpoint:
 
 
 def drafts(folder: Path) -> Path:
-    """Where a checkpoint is made, below the `folder` of them all."""
+    """Where drafts are made, in the `folder` of all checkpoints."""
     return folder / "writing"
 
 
 def seal(folder: Path, note: Mapping[str, Any], keep: int) -> None:
     """Make the draft of step `note["step"]` a checkpoint, and remove all but the newest `keep`.
 
-    Before the rename there is none, after it there is a whole one, whenever the power goes.
+    It is there after the rename and not before, even where the power fails.
     """
     draft, place = (where / f"checkpoint-{note['step']}" for where in (drafts(folder), folder))
-    if place.exists():  # of the same step in the same process
+    if place.exists():  # this process has made it before
         shutil.rmtree(draft)
         return
     files = sync_all(draft)
     seals = {str(file.relative_to(draft)): {"size": file.stat().st_size, "sha256": digest(file)} for file in files}
-    whole_note = {**note, "format": FORMAT, "made_with": made_with(), "files": seals}
-    write_json(draft / SEAL, {**whole_note, "sha256": digest_of(whole_note)})
+    sealed = {**note, "format": FORMAT, "made_with": made_with(), "files": seals}
+    write_json(draft / SEAL, {**sealed, "sha256": digest_of(sealed)})
     sync(draft)
     draft.rename(place)
     sync(folder)
@@ -86,11 +89,16 @@ def seal(folder: Path, note: Mapping[str, Any], keep: int) -> None:
 
 
 def newest(folder: Path, fits: Callable[[Mapping[str, Any]], str | None] = lambda note: None) -> Checkpoint | None:
-    """The newest checkpoint that verifies, or None.
+    """The newest checkpoint that verifies, or None where there is no checkpoint.
 
-    `fits` says why a note does not go with the run as it lies there now. One that does not verify is set aside with a
-    line, and the one before it is taken; where there are some and none verifies, that is a `UserError`, and they stay.
-    Leftovers of a process that was killed are removed.
+    One that does not verify is set aside with a line, and the one before it is taken. What a killed process left is
+    removed.
+
+    Args:
+        fits: why a note does not fit the run's files as they are now; None where it does.
+
+    Raises:
+        UserError: there are checkpoints, but none verifies (they stay), or one has another format.
     """
     shutil.rmtree(drafts(folder), ignore_errors=True)
     for left in folder.glob(".removing-*"):
@@ -107,9 +115,9 @@ def newest(folder: Path, fits: Callable[[Mapping[str, Any]], str | None] = lambd
         if fault := damage(place, note) or fits(note):
             faults[place] = fault
             continue
-        said = [f"{bad} is damaged ({fault}) and set aside as {set_aside(bad)}" for bad, fault in faults.items()]
-        if said:
-            console.say(f"{'; '.join(said)}; going on from step {note['step']}", style="yellow")
+        damaged = [f"{bad} is damaged ({fault}) and set aside as {set_aside(bad)}" for bad, fault in faults.items()]
+        if damaged:
+            console.say(f"{'; '.join(damaged)}; going on from step {note['step']}", style="yellow")
         return Checkpoint(place, note)
     if faults:
         words = "; ".join(f"{bad} ({fault})" for bad, fault in faults.items())
@@ -118,7 +126,7 @@ def newest(folder: Path, fits: Callable[[Mapping[str, Any]], str | None] = lambd
 
 
 def set_aside(place: Path) -> str:
-    """Give a damaged checkpoint another name, which is returned, in place of an earlier one of the same step."""
+    """Rename a damaged checkpoint, in place of an earlier one of the same step; returns the new name."""
     aside = place.with_name(place.name.replace("checkpoint", "damaged"))
     if aside.exists():
         remove(aside)
@@ -126,7 +134,7 @@ def set_aside(place: Path) -> str:
 
 
 def damage(place: Path, note: Mapping[str, Any]) -> str | None:
-    """What is wrong with a checkpoint, in a few words; None where every file is as it was sealed."""
+    """What is wrong with a checkpoint, in a few words; None where every file has its sealed hash."""
     try:
         return _damage(place, note)
     except OSError as error:
@@ -149,20 +157,20 @@ def _damage(place: Path, note: Mapping[str, Any]) -> str | None:
     return None
 
 
-def check_made_with(found: Checkpoint, accept: Sequence[str]) -> None:
-    """Refuse to continue under other versions, another kind of device or another number of processes, by name."""
-    then, now = found.note["made_with"], made_with()
+def check_made_with(checkpoint: Checkpoint, accept: Sequence[str]) -> None:
+    """A `UserError` under other versions, another kind of device or another number of processes, unless in `accept`."""
+    then, now = checkpoint.note["made_with"], made_with()
     other = [name for name in MADE_WITH if then.get(name) != now[name] and name not in accept]
     if other:
         was = ", ".join(f"{name} {then.get(name)}, now {now[name]}" for name in other)
         raise UserError(
-            f"{found.folder} was made with {was}, and would not continue exactly; go back to what it was made with, or "
-            f"checkpoint.accept=[{','.join(other)}] continues all the same, or overwrite=true begins again"
+            f"{checkpoint.folder} was made with {was}, and would not continue exactly; go back to what it was made "
+            f"with, or checkpoint.accept=[{','.join(other)}] continues all the same, or overwrite=true begins again"
         )
 
 
 def made_with() -> dict[str, str]:
-    """What a step's result may depend on besides the configuration: versions up to the minor one, device, processes."""
+    """What a step may depend on besides the configuration: versions up to the minor one, device, processes."""
     import torch
 
     minor = {name: ".".join(version(name).split(".")[:2]) for name in EXACT}
@@ -174,7 +182,7 @@ def made_with() -> dict[str, str]:
 
 
 def steps(folder: Path) -> list[int]:
-    """Steps of which there are checkpoints, the newest first, unverified."""
+    """The steps that have checkpoints, the newest first. They are not verified."""
     return [int(place.name.split("-")[1]) for place in _numbered(folder, "checkpoint")]
 
 
@@ -188,14 +196,14 @@ def digest_of(note: Mapping[str, Any]) -> str:
 
 
 def _numbered(folder: Path, kind: str) -> list[Path]:
-    """Folders such as checkpoint-20, the highest first; by their number, for clocks jump."""
-    found = [path for path in folder.glob(f"{kind}-*") if path.name.split("-")[1].isdigit()]
-    return sorted(found, key=lambda path: int(path.name.split("-")[1]), reverse=True)
+    """Folders such as checkpoint-20, the highest number first. Their times are not asked, because clocks jump."""
+    numbered = [path for path in folder.glob(f"{kind}-*") if path.name.split("-")[1].isdigit()]
+    return sorted(numbered, key=lambda path: int(path.name.split("-")[1]), reverse=True)
 
 
 def _note(place: Path) -> dict[str, Any]:
     try:
-        found = json.loads((place / SEAL).read_text())
-        return found if isinstance(found, dict) else {}
+        note = json.loads((place / SEAL).read_text())
+        return note if isinstance(note, dict) else {}
     except (FileNotFoundError, ValueError):
         return {}

@@ -1,20 +1,20 @@
-"""A run is a folder, and whatever reports on runs reads folders, never a live process.
+"""A run is a folder. Reports read folders, never a live process.
 
 outputs/<name>/
   config.yaml        the resolved configuration
   run.json           its id and identity
   environment.json   versions, git commit, device, seed, command
-  preflight.json     what was checked before the first step
+  preflight.json     what was checked before the first step, and found
   metrics.jsonl      one line a training step
-  warnings.json      what the watchdogs said, where they did
+  warnings.json      warnings of the watchdogs, if any
   episodes.jsonl.gz  trees as they were grown, one line a question
   checkpoints/       of training, the newest two (motif.runs.checkpoints)
   evaluation/        one JSONL a policy, data set and number of rounds; one line a question
-  probes/            what `python -m motif.probe` found of what rounds contribute
+  probes/            results of `python -m motif.probe`: what rounds contribute
   policy/            the trained policy and tokenizer, loadable by transformers or peft
   summary.json       the result; a run that has it is finished
-  credit/            what `python -m motif.credit` found
-  wandb/             what Weights & Biases was told
+  credit/            results of `python -m motif.credit`
+  wandb/             Weights & Biases' own files
 """
 
 import gzip
@@ -42,7 +42,7 @@ from motif.system.locks import Lock
 
 @dataclass(frozen=True)
 class Record:
-    """How much of the rollouts is kept: the trees of the first `questions` questions of each step (null: of all)."""
+    """How many questions of each step have their trees recorded: the first `questions`, or with null all."""
 
     questions: int | None = 8
 
@@ -52,7 +52,7 @@ class Record:
 
 
 class AnotherRun(UserError):
-    """A run of another configuration lies where this one would."""
+    """The folder holds a run of another configuration."""
 
 
 class Run:
@@ -68,16 +68,18 @@ class Run:
 
     @classmethod
     def open(cls, folder: Path, config: Mapping[str, Any], overwrite: bool = False) -> "Run":
-        """The run at `folder`, to be begun, continued or shown with this resolved `config`. Nothing is written yet.
+        """The run at `folder`, to begin, continue or show with this resolved `config`. Nothing is written.
 
-        A folder that holds something else, or what a run of another configuration has recorded, is refused.
+        Raises:
+            AnotherRun: a run of another configuration has recorded something there.
+            UserError: the folder cannot be written, or holds something else.
         """
         run = cls(folder)
         ground = next(place for place in (folder, *folder.absolute().parents) if place.exists())
         if not ground.is_dir() or not os.access(ground, os.W_OK):
             raise UserError(f"{folder} cannot be written, because {ground} cannot; choose another outputs=")
         if run.is_run():
-            read_json(run.folder / "run.json")  # whose format may be a newer one
+            read_json(run.folder / "run.json")  # refuses a newer format
         elif folder.exists() and any(not left_of(path, "run.json") for path in folder.iterdir()):
             raise UserError(f"{folder} exists and is not a run; choose another name=")
         if not overwrite and run.metrics_file.exists() and not (folder / "config.yaml").is_file():
@@ -94,7 +96,7 @@ class Run:
         return run
 
     def differs(self, config: Mapping[str, Any]) -> list[str]:
-        """The keys in which the run that lies here is another than that of `config`; none where nothing lies here."""
+        """The keys in which the configuration of the run here differs from `config`; none where there is no run."""
         file = self.folder / "config.yaml"
         return differing(identity(read_yaml(file)), identity(config)) if file.is_file() else []
 
@@ -105,15 +107,20 @@ class Run:
         rows: str | None = None,
         limits: Mapping[str, float] | None = None,
     ) -> None:
-        """Make the folder, or take up what lies there; `overwrite` empties it first.
+        """Make the folder, or continue the run there.
 
-        `rows` is the fingerprint of the questions. A run that has recorded on others is refused: where its files lie
-        is no part of what a run is, what is in them is. The job of a queue that began it by `overwrite` is noted,
-        and its `limits`, which a run that is matched may have no more when it goes on.
+        Args:
+            overwrite: empties the folder first. The job of a queue that did so is noted.
+            rows: the fingerprint of the questions. What is in the files of questions is part of a run; where they are
+                is not.
+            limits: the budget in numbers. They are noted, because a matched run may be gone when this one continues.
+
+        Raises:
+            UserError: the run there has recorded on other questions.
         """
         if self.is_run() and (overwrite or self.differs(config) or (rows != self.rows and not self.has_recorded())):
             remove(self.folder)
-        if not self.is_run():  # first of all, for a folder without it is not a run and is left alone
+        if not self.is_run():  # before all else: a folder without run.json is no run, and nobody touches it
             meta = {"format": FORMAT, "id": uuid.uuid4().hex[:12], "identity": identity_hash(config), "rows": rows}
             meta |= {"limits": dict(limits)} if limits else {}
             meta |= {"overwritten_by": queued_job()} if overwrite else {}
@@ -127,55 +134,57 @@ class Run:
             write_text(self.folder / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
 
     def begun_by_this_job(self) -> bool:
-        """Whether this job of a queue began the run by overwriting another: then it was put into its queue again, and
-        goes on."""
+        """Whether this job of a queue has begun the run by overwriting another. It was requeued then, and continues."""
         return self.is_run() and None is not self.meta.get("overwritten_by") == queued_job()
 
     def is_run(self) -> bool:
         return (self.folder / "run.json").is_file()
 
     def has_recorded(self) -> bool:
-        """Whether anything would be lost with the folder."""
+        """Whether something would be lost with the folder."""
         return self.metrics_file.exists() or self.evaluation.exists()
 
     @property
     def meta(self) -> dict[str, Any]:
-        found = read_json(self.folder / "run.json")
-        if not isinstance(found.get("id"), str):
+        """run.json. A `UserError` where it names no run."""
+        meta = read_json(self.folder / "run.json")
+        if not isinstance(meta.get("id"), str):
             raise UserError(f"{self.folder / 'run.json'} names no id of a run; put a whole copy in its place")
-        return found
+        return meta
 
     @property
     def id(self) -> str:
-        """Stable over restarts of the run."""
+        """The run's own id, which restarts do not change."""
         return self.meta["id"]
 
     @property
     def rows(self) -> str | None:
-        """The fingerprint of the questions that the run was begun with; None where none was noted."""
+        """The fingerprint of the questions that the run began with; None where none is noted."""
         return self.meta.get("rows")
 
     @property
     def limits(self) -> dict[str, float] | None:
-        """The limits of its budget, as they were when it began; None where it has not begun or has none."""
+        """The limits of its budget when it began; None where it has not begun or has none."""
         return self.meta.get("limits") if self.is_run() else None
 
     @property
     def lock(self) -> Path:
-        """Where the lock of this run lies: beside its folder, which may be emptied under it."""
+        """The folder of this run's lock. It is beside the run's folder, which may be emptied under it."""
         return self.folder.parent / ".locks" / self.folder.name
 
     def held(self) -> AbstractContextManager[object]:
-        """A context in which this process alone works on the run. Raises `motif.system.locks.Busy` where another does.
+        """A context in which no other process works on the run. It raises `motif.system.locks.Busy` where one does.
 
-        Of the processes of one training the first holds it for all.
+        The first process of a training holds it for all of its processes.
         """
         return Lock(self.lock, str(self.folder), say=console.say) if processes.first() else nullcontext()
 
     @contextmanager
     def writing(self, command: str) -> Iterator[None]:
-        """Within it, a disk that cannot be written is a `UserError` that says with which `command` to go on. The draft
-        of a checkpoint is removed then, since it takes the room that has to be made."""
+        """Within it, a disk that cannot be written is a `UserError` that says with which `command` to continue.
+
+        The draft of a checkpoint is removed then, because it takes the room that is needed.
+        """
         try:
             yield
         except Exception as error:
@@ -186,7 +195,7 @@ class Run:
             raise
 
     def summary(self) -> dict[str, Any] | None:
-        """The result where the run is finished, else None."""
+        """The result of a finished run, else None."""
         file = self.folder / "summary.json"
         return read_json(file) if file.is_file() else None
 
@@ -206,44 +215,45 @@ class Run:
             raise UserError(f"{self.metrics_file} holds a line that is no JSON; overwrite=true begins again") from error
 
     def write_episodes(self, lines: Iterable[Mapping[str, Any]]) -> None:
-        """Append lines to the episodes, as one gzip member, so that the file can be cut at any call."""
+        """Append lines to the episodes, as one gzip member. So the file can be cut between calls."""
         append(self.episodes_file, gzip.compress("".join(json.dumps(line) + "\n" for line in lines).encode(), mtime=0))
 
     def positions(self) -> dict[str, int]:
-        """Lengths in bytes of the files that grow."""
+        """The lengths in bytes of the files that grow."""
         files = (self.metrics_file, self.episodes_file)
         return {file.name: file.stat().st_size if file.is_file() else 0 for file in files}
 
     def cut(self, positions: Mapping[str, int]) -> None:
-        """Take back what was appended since `positions` were read."""
+        """Remove what was appended after `positions` were read."""
         for file in (self.metrics_file, self.episodes_file):
             if file.is_file():
                 os.truncate(file, min(positions.get(file.name, 0), file.stat().st_size))
 
     def check_there(self) -> None:
-        """A `UserError` where the folder was taken away: what is written to it would be half a run."""
+        """A `UserError` where the folder was taken away, because what is written now would be half a run."""
         if not self.is_run():
             raise UserError(
                 f"{self.folder} was removed or moved while the run was writing to it; put it back, or begin again"
             )
 
     def seal(self, note: Mapping[str, Any], keep: int) -> None:
-        """Make what was saved of step `note["step"]` a checkpoint that goes with the files as they are now."""
+        """Make the draft of step `note["step"]` a checkpoint that fits the files as they are now."""
         for file in (self.metrics_file, self.episodes_file):
             if file.is_file():
                 sync(file)
         checkpoints.seal(self.checkpoints, {**note, "id": self.id, "positions": self.positions()}, keep)
 
     def checkpoint(self) -> checkpoints.Checkpoint | None:
-        """The newest checkpoint that is whole and goes with the files that grow, or None."""
+        """The newest checkpoint that verifies and fits the files that grow, or None."""
         return checkpoints.newest(self.checkpoints, self._unfit) if self.checkpoints.is_dir() else None
 
     def from_where(self) -> str:
         """` from step 40`, by the name of the newest checkpoint; nothing where there is none."""
-        found = checkpoints.steps(self.checkpoints)
-        return f" from step {found[0]}" if found else ""
+        steps = checkpoints.steps(self.checkpoints)
+        return f" from step {steps[0]}" if steps else ""
 
     def _unfit(self, note: Mapping[str, Any]) -> str | None:
+        """Why a checkpoint with this note does not fit the run; None where it does."""
         if note["id"] != self.id:
             return "it is of another run"
         here = self.positions()
@@ -252,5 +262,5 @@ class Run:
 
 
 def queued_job() -> str | None:
-    """Slurm's number of this job, the same after it was put into the queue again; None outside of Slurm."""
+    """Slurm's number of this job, which requeueing does not change; None outside of Slurm."""
     return os.environ.get("SLURM_JOB_ID")

@@ -1,7 +1,7 @@
-"""The ledger: what a run has spent, counted in one place; nothing else counts.
+"""The ledger: what a run has spent. Nothing else in the package counts.
 
-Tokens are those of replies and their prompts; padding, and what the guard reads again, is left out. Time and memory are
-measured, FLOPs estimated (`motif.runs.flops`). Budgets, records and charts read the ledger.
+Tokens are those of replies and their prompts, without padding and without what the guard reads again. Time and memory
+are measured, FLOPs are estimated (`motif.runs.flops`). Budgets, records and charts read the ledger.
 """
 
 import time
@@ -28,14 +28,18 @@ Share = dict[str, Any]  # what one process spent in a step
 
 @dataclass
 class Ledger:
-    """Counts, seconds by phase and the peak of memory, which only grow. Of the whole job where there are several
-    processes, but seconds, which are the first one's.
+    """Counts, seconds by phase, and the peak of memory.
 
-    `questions` counts groups, so a question of a second epoch again; `responses` are `first_round_replies` and
-    `continuations`; `tokens_round_t` are generated tokens of round t; `prompt_tokens` those of the prompts read for
-    them, one prompt for all continuations of a reply; `trained_tokens` the tokens that the objective ran over, once an
-    `optimiser_steps`; `flops` what `cost` makes of all that (nothing without one). `peak_memory` is in bytes.
-    `redone` is what a killed process had spent after its last checkpoint; the counts are without it.
+    They only grow, and are those of all processes together, except for seconds, which are the first one's.
+
+    Attributes:
+        counts: `questions` (groups, so a question counts again in a second epoch); `responses`, which are
+            `first_round_replies` and `continuations`; `generated_tokens`, and `tokens_round_t` those of round t;
+            `prompt_tokens` of the prompts read for them, one prompt for all continuations of a reply; `trained_tokens`
+            that the objective ran over, once in each of `optimiser_steps`; `flops` by `cost`, zero without one.
+        peak_memory: bytes.
+        redone: what a killed process has spent after its last checkpoint. The counts do not have it.
+        before: counts, seconds and the clock at the beginning of the step.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -55,7 +59,7 @@ class Ledger:
             self.seconds[name] += time.perf_counter() - started
 
     def count(self, trees: Sequence["Tree"]) -> None:
-        """Add what growing `trees` generated."""
+        """Add what was generated for `trees`."""
         self.counts["questions"] += len({tree.question.id for tree in trees})
         for tree in trees:
             for group in (tree.roots, *(node.children for node in tree.nodes() if node.children)):
@@ -63,7 +67,7 @@ class Ledger:
                 self._generated(group[0].round, len(group[0].reply.prompt_ids), replies)
 
     def count_records(self, records: Sequence[Mapping[str, Any]]) -> None:
-        """Add what an evaluation generated, from its records."""
+        """Add what was generated for the records of an evaluation."""
         self.counts["questions"] += len(records)
         for item in records:
             samples = item["samples"]
@@ -75,7 +79,7 @@ class Ledger:
                     self._generated(round, prompt, [reply])
 
     def _generated(self, round: int, prompt: int, replies: Sequence[int]) -> None:
-        """Add replies of so many tokens each, drawn from one prompt."""
+        """Add `replies` of so many tokens each, after one prompt of `prompt` tokens."""
         self.counts["prompt_tokens"] += prompt
         self.counts["responses"] += len(replies)
         self.counts["first_round_replies" if round == 1 else "continuations"] += len(replies)
@@ -85,15 +89,16 @@ class Ledger:
             self.counts["flops"] += self.cost.generation(prompt, replies)
 
     def begin_step(self) -> None:
-        """A training step begins: what is added until `end_step` is its."""
+        """Begin a training step: what is added until `end_step` is part of it."""
         self.before = self.counts.copy(), dict(self.seconds), time.perf_counter()
 
     def end_step(
         self, trained: Iterable["Reply"], together: Callable[[Share], list[Share]] = lambda share: [share]
     ) -> None:
-        """The step ends with an update on the replies `trained`; its time outside of the other phases was the update's.
+        """End the step with an update on the replies `trained`. Its time outside of the other phases is the update's.
 
-        `together` gives the shares of all processes for this one's, in the same order to each.
+        Args:
+            together: the shares of all processes, given this one's, in the same order to each.
         """
         for reply in trained:
             self.counts["trained_tokens"] += len(reply.token_ids)
@@ -110,8 +115,11 @@ class Ledger:
         self.peak_memory = max(self.peak_memory, *(share["peak"] for share in shares))
 
     def metrics(self) -> dict[str, float]:
-        """Of the step that ended last: `train/<count>` in all so far, `step/<count>` and `seconds/<phase>` of the step
-        alone, `seconds/training` of all steps so far, `memory/peak` in bytes."""
+        """The metrics of the last step.
+
+        `train/<count>` and `seconds/training` are of all steps so far, `step/<count>` and `seconds/<phase>` of this
+        step alone; `memory/peak` is in bytes.
+        """
         counts, seconds, _ = self.before
         times = {name: self.seconds[name] - seconds.get(name, 0.0) for name in PHASES if name in self.seconds}
         return {
@@ -127,11 +135,11 @@ class Ledger:
         return sum(self.seconds.get(name, 0.0) for name in PHASES)
 
     def names(self) -> list[str]:
-        """Of all counts, also of those at zero."""
+        """The names of all counts, those at zero included."""
         return list(dict.fromkeys((*COUNTS, *self.counts)))
 
     def beyond(self, last: Mapping[str, Any]) -> dict[str, float]:
-        """What the metrics of a later step, which was lost and will be done again, say was spent beyond this ledger."""
+        """What was spent beyond this ledger, by the metrics `last` of a later step that will be done again."""
         more = {name: last.get(f"train/{name}", 0) - self.counts[name] for name in COUNTS}
         more["seconds"] = round(last.get("seconds/training", 0.0) - self.training_seconds(), 3)
         return {name: value for name, value in more.items() if value > 0} if more["optimiser_steps"] > 0 else {}
@@ -160,8 +168,10 @@ class Ledger:
 
 
 def of_evaluation(records: Sequence[Mapping[str, Any]], model: Any, seconds: float) -> dict[str, Any]:
-    """What an evaluation of `model` that left these records spent, with counts at zero; peak memory is of this process,
-    so of what it measured itself where it took over records."""
+    """What an evaluation of `model` with these records has spent, counts at zero included.
+
+    The peak of memory is this process's. Records that it took over from a killed one are not in it.
+    """
     ledger = Ledger(cost=Cost.of(model))
     ledger.count_records(records)
     names = [name for name in ledger.names() if name not in ("trained_tokens", "optimiser_steps")]
@@ -170,7 +180,7 @@ def of_evaluation(records: Sequence[Mapping[str, Any]], model: Any, seconds: flo
 
 
 def altogether(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The sum of what evaluations spent; of their peaks of memory the highest."""
+    """The sum of what evaluations have spent, and the highest of their peaks of memory."""
     total: dict[str, Any] = {}
     for part in parts:
         for name, value in part.items():
@@ -179,20 +189,20 @@ def altogether(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def plain(value: int) -> int | float:
-    """A count as trackers and JSON readers can hold it: a whole number, or a float where it is beyond 2⁵³."""
+    """A count as trackers and JSON readers can hold it: a float where it is beyond 2⁵³."""
     return value if abs(value) < 2**53 else float(value)
 
 
 def memory_kind() -> str:
-    """What `peak_memory` is of: `gpu` (allocated by torch on the device) or `process` (resident)."""
+    """Whose `peak_memory` it is: `gpu` (allocated by torch on the device) or `process` (resident)."""
     import torch
 
     return "gpu" if torch.cuda.is_available() else "process"
 
 
 def measured_peak() -> int:
-    """Bytes: the most that torch had allocated on the GPU since `forget_peak`, or, without a GPU, the most that this
-    process has had resident since it began."""
+    """The peak of memory in bytes: of what torch has allocated on the GPU since `forget_peak`, or without a GPU of what
+    this process has had resident since it began."""
     import torch
 
     if torch.cuda.is_available():
@@ -204,7 +214,7 @@ def measured_peak() -> int:
 
 
 def forget_peak() -> None:
-    """Measure the peak of a GPU's memory from here on. That of a process cannot be forgotten."""
+    """Measure the peak of a GPU's memory from now on. That of a process cannot be reset."""
     import torch
 
     if torch.cuda.is_available():

@@ -1,0 +1,19 @@
+"""The room of the system: what any program needs, and nothing about language models.
+
+errors        `UserError`, and checks of what a person typed
+config        a composed configuration made into objects
+targets       classes that a configuration names, and which of them a folder may ask for
+console       what a person sees
+failures      how a program ends
+files         files that are complete or not there
+locks         who works on a run
+signals       how a program is asked to stop
+processes     several processes of one training
+memory        what a lack of memory looks like
+safe_text     secrets hidden, and signs that act made visible
+environment   where a run takes place
+"""
+
+from motif.system.errors import UserError
+
+__all__ = ["UserError"]

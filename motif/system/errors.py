@@ -1,7 +1,7 @@
-"""Checks of values that a person typed, each failing with one line: what is wrong, what is right, what it got.
+"""Checks of values that a person typed. Each fails with one line: what is wrong, what is right, what it got.
 
-A `UserError` is a mistake its reader can mend: entry points print its message and no traceback. Anything else
-that is raised is a fault of ours and keeps its traceback.
+A `UserError` is a mistake that its reader can mend: programs print its message and no traceback. Any other error is a
+fault of ours and keeps its traceback.
 """
 
 import difflib
@@ -12,14 +12,14 @@ from motif.system.safe_text import masked
 
 
 class UserError(ValueError):
-    """A mistake its reader can mend; the message says what, where and what would be right, and holds no secret."""
+    """A mistake that its reader can mend. The message says what is wrong and what is right, and has no secret."""
 
     def __init__(self, message: object = "") -> None:
         super().__init__(masked(str(message)))
 
 
 def whole(name: str, value: object, at_least: int = 1, at_most: int | None = None) -> int:
-    """`value` where it is a whole number within the bounds, else a `UserError`."""
+    """`value`, if it is a whole number within the bounds, else a `UserError`."""
     low = isinstance(value, int) and value < at_least
     high = isinstance(value, int) and at_most is not None and value > at_most
     if isinstance(value, bool) or not isinstance(value, int) or low or high:
@@ -31,7 +31,7 @@ def whole(name: str, value: object, at_least: int = 1, at_most: int | None = Non
 def number(
     name: str, value: object, at_least: float = -math.inf, at_most: float = math.inf, above: float = -math.inf
 ) -> float:
-    """`value` as a float where it is a finite number within the bounds, else a `UserError`."""
+    """`value` as a float, if it is a finite number within the bounds, else a `UserError`."""
     good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if not good or not at_least <= value <= at_most or value <= above:  # type: ignore[operator]
         words = [f"above {above:g}"] if above > -math.inf else []
@@ -42,7 +42,7 @@ def number(
 
 
 def one_of(name: str, value: object, options: Iterable[object]) -> object:
-    """`value` where it is among `options`, else a `UserError` that lists them."""
+    """`value`, if it is among `options`, else a `UserError` that lists them."""
     options = list(options)
     if value not in options:
         raise UserError(
@@ -52,26 +52,32 @@ def one_of(name: str, value: object, options: Iterable[object]) -> object:
 
 
 def text(name: str, value: object) -> str:
-    """`value` where it is text with something in it, else a `UserError`."""
+    """`value`, if it is text that is not blank, else a `UserError`."""
     if not isinstance(value, str) or not value.strip():
         raise UserError(f"{name} must be text, got {shown(value)}")
     return value
 
 
 def of_kind(name: str, value: object, kind: type) -> object:
-    """`value` where it is a `kind`, else a `UserError`: something else was put where a group of settings belongs."""
+    """`value`, if it is a `kind`, else a `UserError`: a group of settings belongs there."""
     if not isinstance(value, kind):
         raise UserError(f"{name} must be a group of settings ({kind.__name__}), got {shown(value)}")
     return value
 
 
 def hint(word: object, options: Iterable[object]) -> str:
-    """', did you mean …?' where one of `options` is close to `word`, else nothing."""
+    """', did you mean …?' with the option that is close to `word`; nothing where none is."""
     close = difflib.get_close_matches(str(word), [str(option) for option in options], n=1)
     return f", did you mean {close[0]}?" if close else ""
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, cut at 200 characters; its kind where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__)[:200]
+
+
 def shown(value: object) -> str:
-    """`value` as a message shows it: its repr, cut at 80 characters."""
+    """The repr of `value` as a message shows it, cut at 80 characters."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."

@@ -1,7 +1,7 @@
-"""How a program ends: a mistake is one line on stderr, so is a fault of ours, whose traceback is kept in a file.
+"""How a program ends: a mistake is one line on stderr. A fault of ours is one line too, and its traceback is in a file.
 
-Nothing here knows what a program does. The programs of Hydra's end in `motif.cli` and `motif.sweeps`, by these
-words.
+This module does not know what a program does. The programs that Hydra starts end in `motif.cli` and `motif.sweeps`,
+with these words.
 """
 
 import argparse
@@ -25,7 +25,7 @@ MISTAKE = 2  # exit status of the programs without Hydra, which is that of a mis
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong with a command line in one line."""
+    """A parser that says in one line what is wrong with a command line."""
 
     def error(self, message: str) -> NoReturn:
         options = [option for action in self._actions for option in action.option_strings]
@@ -35,28 +35,34 @@ class Parser(argparse.ArgumentParser):
 
 
 def words(error: BaseException, folder: Path | None = None) -> str:
-    """What a person is told of `error`, in one line. Of a fault of ours that is where its traceback lies: in error.log
-    of the run in `folder`, or where there is none in a file of its own."""
-    if told := mistake(error, folder):
-        return told
+    """What a person is told of `error`, in one line.
+
+    The line about a fault of ours names the file of its traceback: error.log of the run in `folder`, or a new file.
+    """
+    if line := mistake(error, folder):
+        return line
     what = one_line(f"{type(error).__name__}: {error}")[:300]
-    return f"{what} (a fault of motif's own; its traceback lies in {kept(error, folder)})"
+    return f"{what} (a fault of motif's own; its traceback lies in {traceback_file(error, folder)})"
 
 
 def mistake(error: BaseException, folder: Path | None = None) -> str | None:
-    """What is wrong, in one line, where its reader can mend it; None for a fault of ours. `folder` is where was
-    written to."""
+    """What is wrong, in one line, where its reader can mend it; None for a fault of ours.
+
+    `folder` is the one that was written to, if any.
+    """
     if isinstance(error, UserError):
         return one_line(str(error))
     return unusable(error) or (unwritable(error, folder) if folder else None)
 
 
 def one_line(text: str) -> str:
+    """`text` in one line, harmless on a terminal and without secrets."""
     return visible(masked(" ".join(text.split())))
 
 
-def kept(error: BaseException, folder: Path | None) -> str:
-    """The file that the traceback of `error` was appended to; itself where nothing can be written."""
+def traceback_file(error: BaseException, folder: Path | None) -> str:
+    """Append the traceback of `error` to a file and return the file's name. Where no file can be written, return the
+    traceback."""
     head = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {sys.argv}\n"
     trace = masked(head + "".join(traceback.format_exception(error))).encode(errors="backslashreplace")
     with suppress(OSError):  # a full disk, say
@@ -72,7 +78,7 @@ def kept(error: BaseException, folder: Path | None) -> str:
 
 
 def program(main: Callable[[Sequence[str] | None], int | None]) -> Callable[..., int]:
-    """`main(arguments)` as a program: it returns its exit status, and what went wrong is said on stderr."""
+    """`main(arguments)` as a program: it returns its exit status, and says on stderr what went wrong."""
 
     @wraps(main)
     def ended(arguments: Sequence[str] | None = None) -> int:
@@ -83,7 +89,7 @@ def program(main: Callable[[Sequence[str] | None], int | None]) -> Callable[...,
         except UserError as error:
             print(f"error: {words(error)}", file=sys.stderr)
             return MISTAKE
-        except BrokenPipeError:  # who reads the output has seen enough
+        except BrokenPipeError:  # whoever reads the output has closed it
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 128 + signal.SIGPIPE
         except KeyboardInterrupt:

@@ -1,7 +1,7 @@
-"""Files that are whole or not there: written beside and renamed, appended to whole lines, and a reason where it fails.
+"""Files that are complete or not there: they are written in a draft and renamed, or appended to by whole lines.
 
-The only module that knows what a full disk looks like; libraries that save weights each say it in their own words. What
-cannot be read, or was written by a newer suite, is a line that names the file.
+Only this module knows what a full disk looks like: libraries that save weights each say it in their own words. A file
+that cannot be read, or that a newer motif wrote, is one line that names the file.
 """
 
 import errno
@@ -18,8 +18,8 @@ import yaml
 
 from motif.system.errors import UserError, shown
 
-FORMAT = 1  # of a run's files; one with a higher number was written by a newer suite
-WRITING = {  # that a person can do something about, and what
+FORMAT = 1  # of a run's files; a newer motif writes a higher number
+WRITING = {  # errors that a person can do something about, and what
     errno.ENOSPC: "make room",
     errno.EDQUOT: "make room within your quota",
     errno.EFBIG: "allow larger files (ulimit -f)",
@@ -36,30 +36,31 @@ WRITING = {  # that a person can do something about, and what
 
 
 def write_text(file: Path, text: str, durable: bool = False) -> None:
-    """Write whole or not at all; `durable` also keeps it through a loss of power, at the price of waiting."""
+    """Write all of `text` or nothing. `durable` waits until it would survive a loss of power."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        beside.write_text(text, encoding="utf-8")
+        draft.write_text(text, encoding="utf-8")
         if durable:
-            sync(beside)
-        beside.replace(file)
+            sync(draft)
+        draft.replace(file)
     except BaseException:
-        beside.unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         raise
 
 
 def left_of(path: Path, name: str) -> bool:
-    """Whether `path` is what a kill left of writing a file called `name`."""
+    """Whether `path` is a draft of a file called `name`, which a kill left there."""
     return path.name.startswith(f".{name}.")
 
 
 def write_json(file: Path, value: Any) -> None:
+    """Write `value` as JSON, as `write_text` does, durably."""
     write_text(file, json.dumps(value, indent=2) + "\n", durable=True)
 
 
 def read_json(file: Path) -> dict[str, Any]:
-    """The mapping in `file`. A `UserError` where it cannot be read, is torn or something else, or of a newer format."""
+    """The mapping in `file`. A `UserError` where it cannot be read, holds something else, or has a newer format."""
     return _mapping(file, "JSON", json.loads)
 
 
@@ -69,34 +70,38 @@ def read_yaml(file: Path) -> dict[str, Any]:
 
 
 def parsed_yaml(text: str) -> Any:
-    """What `text` in YAML holds. libyaml reads it, six times faster than Python, unless it may be nested deeply: then
-    libyaml could overrun the stack, which ends the process, and Python's reader raises an error."""
+    """What `text` in YAML holds.
+
+    libyaml reads it six times faster than Python. But in deeply nested text it could overrun the stack and end the
+    process, where Python's reader raises an error. So Python's reader gets text that may be nested deeply.
+    """
     indents = re.findall("[ ?:-]+", text)
     depth = text.count("[") + text.count("{") + max(map(len, indents), default=0)  # or less
     return yaml.load(text, Loader=yaml.SafeLoader if depth > 100 else getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def _mapping(file: Path, kind: str, parse: Callable[[str], Any]) -> dict[str, Any]:
+    """What `parse` makes of `file`, which must be a mapping."""
     try:
-        found = parse(file.read_text(encoding="utf-8"))
+        content = parse(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise UserError(f"{file} is torn or no {kind}; put a whole copy in its place, or move it away") from error
-    if not isinstance(found, dict):
-        raise UserError(f"{file} must hold a mapping in {kind}, got {shown(found)}; put a whole copy in its place")
-    check_format(file, found)
-    return found
+    if not isinstance(content, dict):
+        raise UserError(f"{file} must hold a mapping in {kind}, got {shown(content)}; put a whole copy in its place")
+    check_format(file, content)
+    return content
 
 
-def check_format(file: Path, found: Mapping[str, Any]) -> None:
-    """A `UserError` where what was `found` in `file` says that a newer suite wrote it."""
-    if isinstance(number := found.get("format"), int) and number > FORMAT:
+def check_format(file: Path, content: Mapping[str, Any]) -> None:
+    """A `UserError` where the `content` of `file` says that a newer motif wrote it."""
+    if isinstance(number := content.get("format"), int) and number > FORMAT:
         raise UserError(f"{file} has format {number}, and this motif knows {FORMAT} at most: a newer motif is needed")
 
 
 def append(file: Path, content: bytes) -> None:
-    """Append all of `content`, or leave the file as it was: half a line is of no use to a reader."""
+    """Append all of `content`, or leave the file as it was, because nobody can read half a line."""
     with file.open("ab", buffering=0) as opened:
         before = opened.seek(0, os.SEEK_END)
         try:
@@ -110,19 +115,19 @@ def append(file: Path, content: bytes) -> None:
 
 
 def sync(path: Path) -> None:
-    """Have a file, or a folder's list of names, on disk before going on."""
+    """Wait until a file, or a folder's list of names, is on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # a file system that cannot, for folders say
+        if error.errno != errno.EINVAL:  # the file system cannot do it, for folders say
             raise
     finally:
         os.close(descriptor)
 
 
 def sync_all(folder: Path) -> list[Path]:
-    """Have all that is in a folder on disk before going on; its files, in order."""
+    """Wait until all that is in a folder is on disk. Returns its files, in order."""
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     for path in (*files, *(path for path in folder.rglob("*") if path.is_dir()), folder):
         sync(path)
@@ -130,21 +135,21 @@ def sync_all(folder: Path) -> list[Path]:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder; what a kill leaves of it, or a disk that refuses, has a name that nobody looks for."""
-    going = folder.with_name(f".removing-{folder.name}")
-    shutil.rmtree(going, ignore_errors=True)
-    folder.rename(going)
-    shutil.rmtree(going, ignore_errors=True)
+    """Remove a folder. It gets another name first, so that nobody finds what a kill or a faulty disk leaves of it."""
+    removing = folder.with_name(f".removing-{folder.name}")
+    shutil.rmtree(removing, ignore_errors=True)
+    folder.rename(removing)
+    shutil.rmtree(removing, ignore_errors=True)
 
 
 def size(folder: Path) -> int:
-    """Bytes of the files in a folder, or of a file."""
+    """The bytes of a file, or of all files in a folder."""
     files = folder.rglob("*") if folder.is_dir() else [folder]
     return sum(file.lstat().st_size for file in files if file.is_file() and not file.is_symlink())
 
 
 def as_size(amount: float) -> str:
-    """`12 MB`, `3.4 GB`."""
+    """`amount` bytes in words: `12 MB`, `3.4 GB`."""
     for unit, worth in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if amount >= worth:
             return f"{amount / worth:.{0 if amount >= 10 * worth else 1}f} {unit}"
@@ -152,16 +157,16 @@ def as_size(amount: float) -> str:
 
 
 def unwritable(error: BaseException, folder: Path) -> str | None:
-    """Why `folder` could not be written to, and what to do, in one line; None where `error` is of another kind.
+    """Why `folder` could not be written, and what to do, in one line; None where `error` says something else.
 
-    safetensors and torch raise errors of their own: the first names the number of the system's error, the second none.
+    safetensors and torch raise other errors than the system: the first name its number, the second do not.
     """
     if isinstance(error, OSError):
         number = error.errno
         if error.filename is not None and not _within(Path(os.fsdecode(error.filename)), folder):
             return None
-    elif found := re.search(r"os error (\d+)", str(error)):
-        number = int(found[1])
+    elif system := re.search(r"os error (\d+)", str(error)):
+        number = int(system[1])
     elif re.search(r"inline_container|PytorchStreamWriter|iostream error", str(error)):
         number = errno.ENOSPC if free(folder) < 1 << 20 else errno.EIO
     else:
@@ -169,14 +174,14 @@ def unwritable(error: BaseException, folder: Path) -> str | None:
     if number not in WRITING:
         return None
     if number == errno.ENOENT and folder.exists():
-        return None  # something in it is missing, and that is a fault of ours
-    there = f" ({as_size(free(folder))} free)" if number in (errno.ENOSPC, errno.EDQUOT) else ""
-    return f"{folder} cannot be written: {os.strerror(number)}{there}; {WRITING[number]}"
+        return None  # something in it is missing, which is a fault of ours
+    room = f" ({as_size(free(folder))} free)" if number in (errno.ENOSPC, errno.EDQUOT) else ""
+    return f"{folder} cannot be written: {os.strerror(number)}{room}; {WRITING[number]}"
 
 
 @contextmanager
 def explained(folder: Path, help: str) -> Iterator[None]:
-    """Within it, `folder` that cannot be written is a `UserError` that ends with `help`."""
+    """Within it, a `folder` that cannot be written is a `UserError` that ends with `help`."""
     try:
         yield
     except Exception as error:
@@ -186,8 +191,10 @@ def explained(folder: Path, help: str) -> Iterator[None]:
 
 
 def unusable(error: BaseException) -> str | None:
-    """Why the file that a system's error names cannot be used, and what to do, in one line; None where `error` is of
-    another kind, as where a file is missing, which may be a fault of ours."""
+    """Why a file cannot be used, and what to do, in one line; None where `error` says something else.
+
+    A file that is missing may be a fault of ours, so that is something else.
+    """
     ours = (errno.ENOENT, errno.ENOTDIR, errno.EEXIST)
     if not isinstance(error, OSError) or error.errno not in WRITING or error.errno in ours:
         return None
@@ -196,7 +203,7 @@ def unusable(error: BaseException) -> str | None:
 
 
 def shortened(text: str, most: int = 200) -> str:
-    """`text` as a message shows it, in the middle of a line."""
+    """`text`, cut at `most` characters."""
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
@@ -205,18 +212,18 @@ def _within(path: Path, folder: Path) -> bool:
 
 
 def free(folder: Path) -> int:
-    """Bytes that are free where `folder` lies, or will lie."""
+    """The free bytes of the disk where `folder` is or will be."""
     ground = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     return shutil.disk_usage(ground).free
 
 
 def parsed_line(line: str | bytes) -> dict[str, Any] | None:
-    """The mapping that a line of JSON holds, or None. NaN and infinities, which browsers' JSON lacks, become None."""
+    """The mapping in a line of JSON; None where it holds none. NaN and infinities, which browsers refuse, become None."""
     try:
-        found = json.loads(line, parse_constant=lambda _: None)
+        content = json.loads(line, parse_constant=lambda _: None)
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return content if isinstance(content, dict) else None
 
 
 def there(paths: Sequence[Path]) -> Sequence[Path]:

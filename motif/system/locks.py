@@ -1,12 +1,13 @@
-"""Who works on a run: a lock made of files, for processes of one or many machines that share a file system.
+"""Who works on a run: a lock made of files, for processes of one or of many machines that share a file system.
 
-A lock is a folder of numbered files; the highest number holds. To take it is to link the next number, which one process
-alone can do; nothing is ever taken away from under its holder, so there is no moment without an owner to race for. The
-holder touches its file now and then. On its own machine its process is seen to be there or gone, and no clock is
-asked. From another machine one that has not touched its file for `STALE` seconds looks dead, and whoever wants the lock
-watches the file for two beats, by a clock that nobody can set, before it is taken: a clock that jumps takes a lock from
-nobody. So `kill -9` blocks nobody for long. When a lock is released it keeps how the work ended. It is no queue: who
-does not get it is told who has it, and goes.
+A lock is a folder of numbered files; the highest number holds it. A process takes the lock when it links the next
+number, which only one process can do. Nothing is taken away from a holder, so there is never a moment without an owner.
+The holder touches its file now and then.
+
+On the holder's machine a process sees whether the holder's process is there, and asks no clock. From another machine, a
+holder that has not touched its file for `STALE` seconds looks dead. Who wants the lock then watches the file for two
+beats of a clock that nobody can set. So a clock that jumps takes a lock from nobody, and `kill -9` blocks nobody for
+long. A released lock keeps how the work ended. It is no queue: who does not get the lock is told who has it.
 """
 
 import json
@@ -35,10 +36,14 @@ class Busy(UserError):
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lock, or held it: `ended` says how that ended, and is None where it has not or was cut short.
+    """Who holds a lock, or has held it.
 
-    `alive` is what is seen at this moment; where it is False because of `silent` alone, the holder may be alive: it is
-    of another machine, and its last touch lies long ago, or ahead, by clocks that may have jumped.
+    Attributes:
+        machine: the machine and its boot; `process`: when the process began. Numbers of processes are used again.
+        ended: how the work ended; None where it has not ended, or was killed.
+        alive: whether the holder is seen to be there now.
+        silent: the holder is of another machine, and its last touch is long ago, or in the future, by clocks that may
+            have jumped. Then it may live although `alive` is False.
     """
 
     host: str
@@ -55,9 +60,15 @@ class Holder:
 
 
 class Lock:
-    """`with Lock(folder):` holds it, or raises `Busy`. `lost` is called, from a thread, where another took it over
-    because this process had not touched it for too long; its default ends the process, which must write no more.
-    `say` is told why taking it takes two beats."""
+    """`with Lock(folder):` holds the lock, or raises `Busy`.
+
+    Args:
+        folder: of the lock's files.
+        what: the name of what is locked, for messages.
+        lost: called from a thread where another process has taken the lock over, because this one did not touch it for
+            too long. The default ends this process, which must not write any more.
+        say: called with the reason where taking the lock takes two beats.
+    """
 
     def __init__(
         self,
@@ -73,23 +84,23 @@ class Lock:
     def __enter__(self) -> "Lock":
         self.folder.mkdir(parents=True, exist_ok=True)
         newest = _newest(self.folder)
-        found = holder(self.folder)
-        if found and found.silent:
-            self.say(f"{self.what} was left by a process not heard of any more ({found}); {2 * BEAT:.0f} s to be sure")
-        if found and (found.alive or (found.silent and _touched(self.folder / str(newest)))):
-            raise Busy(f"{self.what} is being worked on by another process ({found})")
+        other = holder(self.folder)
+        if other and other.silent:
+            self.say(f"{self.what} was left by a process not heard of any more ({other}); {2 * BEAT:.0f} s to be sure")
+        if other and (other.alive or (other.silent and _touched(self.folder / str(newest)))):
+            raise self._busy(other)
         mine = self.folder / str(newest + 1)
         draft = self.folder / f".{uuid.uuid4().hex}"
         draft.write_text(json.dumps(_me()))
         try:
             os.link(draft, mine)  # the one step that only one process can take
         except FileExistsError:
-            raise Busy(f"{self.what} is being worked on by another process ({holder(self.folder)})") from None
+            raise self._busy(holder(self.folder)) from None
         finally:
             draft.unlink()
         if _newest(self.folder) > newest + 1:  # others came and went while this process slept
             mine.unlink(missing_ok=True)
-            raise Busy(f"{self.what} is being worked on by another process ({holder(self.folder)})")
+            raise self._busy(holder(self.folder))
         for old in _numbers(self.folder):
             if old <= newest:
                 (self.folder / str(old)).unlink(missing_ok=True)
@@ -97,6 +108,9 @@ class Lock:
         self.stop.clear()
         threading.Thread(target=self._beat, args=(mine,), daemon=True).start()
         return self
+
+    def _busy(self, holder: Holder | None) -> Busy:
+        return Busy(f"{self.what} is being worked on by another process ({holder})")
 
     def _beat(self, mine: Path) -> None:
         while not self.stop.wait(BEAT):
@@ -106,7 +120,7 @@ class Lock:
                 if _newest(self.folder) > int(mine.name) and not self.stop.is_set():
                     self.lost()
                 return
-            except OSError:  # the file system is away for a moment; whether it was too long, the next touch tells
+            except OSError:  # the file system is away; the next touch tells whether for too long
                 continue
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
@@ -115,35 +129,34 @@ class Lock:
         if not self.file.exists():  # taken over
             return
         draft = self.folder / f".{uuid.uuid4().hex}"
-        with suppress(OSError):  # a full disk, say: the process is seen to be gone all the same
+        with suppress(OSError):  # a full disk, say; others see that the process is gone
             draft.write_text(json.dumps({**_me(), "ended": _outcome(error)}))
             draft.replace(self.file)
 
 
 def holder(folder: Path) -> Holder | None:
-    """Who holds the lock (`alive`), or held it last; None where nobody ever did."""
+    """Who holds the lock (`alive`), or has held it last; None where nobody has."""
     for _ in range(5):  # a taker may remove the file that is being read
         newest = _newest(folder)
         if not newest:
             return None
         file = folder / str(newest)
         try:
-            found, touched = Holder(**json.loads(file.read_text())), file.stat().st_mtime
+            last, touched = Holder(**json.loads(file.read_text())), file.stat().st_mtime
         except (OSError, ValueError, TypeError):
             continue
-        seen = False if found.ended is not None else _seen(found)
+        seen = False if last.ended is not None else _seen(last)
         silent = seen is None and abs(_now(folder) - touched) >= STALE
-        return replace(found, alive=not silent if seen is None else seen, silent=silent)
+        return replace(last, alive=not silent if seen is None else seen, silent=silent)
     return None
 
 
 def _touched(file: Path) -> bool:
-    """Whether the holder of the lock `file` shows itself within two beats, or another has come meanwhile. Waits for
-    that long."""
+    """Wait up to two beats. Whether the holder touches its `file`, or another process takes the lock, in that time."""
 
     def stamp() -> int | None:
         try:
-            with file.open() as opened:  # to open is what makes NFS ask its server
+            with file.open() as opened:  # NFS asks its server when a file is opened
                 return os.fstat(opened.fileno()).st_mtime_ns
         except OSError:
             return None
@@ -174,7 +187,7 @@ def _newest(folder: Path) -> int:
 
 
 def _now(folder: Path) -> float:
-    """The time by the clock that stamps the files there; where nothing can be written, by one's own."""
+    """The time by the clock of the file system; by this machine's clock where nothing can be written."""
     probe = folder / f".{uuid.uuid4().hex}"
     try:
         probe.touch()
@@ -196,7 +209,7 @@ def _me() -> dict[str, Any]:
 
 
 def _machine() -> str:
-    """This boot of this machine, and within it this space of process numbers; host names can be shared."""
+    """This boot of this machine, and the space of process numbers in it. Host names alone can be shared."""
     words = [platform.node()]
     with suppress(OSError):
         words += [Path("/proc/sys/kernel/random/boot_id").read_text().strip(), os.readlink("/proc/self/ns/pid")]
@@ -204,8 +217,10 @@ def _machine() -> str:
 
 
 def _process(pid: int) -> str | None:
-    """When process `pid` of this machine began, in ticks since boot: numbers come again. None where it is not there, a
-    zombie included, or cannot be asked."""
+    """When process `pid` of this machine began, in ticks since boot.
+
+    None where it is not there or a zombie, or where there is no /proc.
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -213,14 +228,14 @@ def _process(pid: int) -> str | None:
     return None if fields[0] == "Z" else fields[19]
 
 
-def _seen(found: Holder) -> bool | None:
-    """Whether the holder's process is there, where that can be seen from here; None where it cannot."""
-    if found.machine != _machine():
+def _seen(holder: Holder) -> bool | None:
+    """Whether the holder's process is there; None where that cannot be seen from here."""
+    if holder.machine != _machine():
         return None
-    if found.process is not None:
-        return _process(found.pid) == found.process
-    try:  # without /proc a number may be another process's by now, and a host's name another host's
-        os.kill(found.pid, 0)
+    if holder.process is not None:
+        return _process(holder.pid) == holder.process
+    try:  # without /proc the number may be another process's by now, and the host's name another host's
+        os.kill(holder.pid, 0)
     except ProcessLookupError:
         return False
     except OSError:

@@ -1,7 +1,7 @@
-"""Memory that runs out: how it is told from other errors, on a CPU and on a GPU, and how what is spare is given back.
+"""What a lack of memory looks like, on a CPU and on a GPU, and how spare memory is given back.
 
-What to make smaller is known where it ran out: `decoding` and `resuming` try again with less where the result stays
-the same, and else raise `OutOfMemory`. A process that the kernel kills for its memory cannot be helped here.
+What to make smaller is known where memory ran out: `generation.decoding` and `training.resume` try again with less
+where the result stays the same, else they raise `OutOfMemory`. A process that the kernel kills for its memory is lost.
 """
 
 import errno
@@ -18,11 +18,11 @@ T = TypeVar("T")
 
 
 class OutOfMemory(UserError):
-    """Memory ran out, and nothing smaller can be tried; the message names what to set lower, and to what."""
+    """Memory ran out, and nothing smaller can be tried. The message names the setting to lower, and a value."""
 
 
 def ran_out(error: BaseException) -> bool:
-    """Whether `error` says that memory ran out: Python's, the kernel's, or torch's words on either device."""
+    """Whether `error` says that memory ran out, in the words of Python, of the kernel, or of torch on either device."""
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     if isinstance(error, RuntimeError):  # torch.OutOfMemoryError is one
@@ -31,7 +31,7 @@ def ran_out(error: BaseException) -> bool:
 
 
 def unless_it_runs_out(work: Callable[..., T], *arguments: Any) -> T | None:
-    """What `work` returns for `arguments`; None where memory ran out: the error is let go, with all it holds."""
+    """What `work` returns for `arguments`; None where memory ran out. The error is dropped with all that it holds."""
     try:
         return work(*arguments)
     except Exception as error:
@@ -42,7 +42,7 @@ def unless_it_runs_out(work: Callable[..., T], *arguments: Any) -> T | None:
 
 
 def release() -> None:
-    """Give back what nothing refers to any more."""
+    """Give back the memory that nothing refers to."""
     import torch
 
     gc.collect()

@@ -1,10 +1,11 @@
-"""Several processes of one training, as torchrun starts them: all compute, the first alone writes."""
+"""Several processes of one training, as torchrun starts them. All of them compute, and only the first one writes."""
 
 import os
 from typing import Any
 
 
 def count() -> int:
+    """The number of processes."""
     return int(os.environ.get("WORLD_SIZE", 1))
 
 
@@ -14,12 +15,12 @@ def index() -> int:
 
 
 def first() -> bool:
-    """Whether this is the one that writes: folders, records, what a person sees."""
+    """Whether this process writes: folders, records, and what a person sees."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def wait() -> None:
-    """Wait until all have come here."""
+    """Wait until all processes are here."""
     if count() > 1:
         from accelerate import PartialState
 
@@ -27,7 +28,7 @@ def wait() -> None:
 
 
 def of_all(value: Any) -> list[Any]:
-    """The values of all processes for this one's, in their order."""
+    """The values of all processes, in their order, given this one's."""
     if count() == 1:
         return [value]
     from accelerate.utils import gather_object

@@ -1,11 +1,11 @@
-"""Text made safe: secrets hidden in what is written or shown, and signs that act or hide made visible.
+"""Text made safe: secrets are hidden in what is written or shown, and signs that act or hide are made visible.
 
-A secret is what the environment keeps under a name that says so (`HF_TOKEN`, `AWS_SECRET_ACCESS_KEY`), the value of a
-setting of such a name, what has the form of a key of a well-known service, and what stands before the @ of an address.
-A key of no known form, typed as the value of a setting with another name, cannot be told from a word.
+A secret is a value of the environment whose name says so (`HF_TOKEN`, `AWS_SECRET_ACCESS_KEY`), the value of a setting
+with such a name, a text with the form of a well-known service's key, and what is before the @ of an address. A key of
+no known form, typed as the value of a setting with another name, looks like any word and is not hidden.
 
-Text that others wrote, models above all, is stored as it is and shown harmless: a sign that would act, or hide, is
-shown by its number, as ‹U+202E›. Letters, combining marks, and joiners where a script or an emoji needs them, stay.
+Text that others wrote, models above all, is stored as it is and shown harmless: a sign that would act or hide is shown
+by its number, as ‹U+202E›. Letters, combining marks, and joiners where a script or an emoji needs them, stay.
 """
 
 import os
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 HIDDEN = "[hidden]"
-SHORTEST = 8  # signs of a secret of the environment; a shorter one would be found in ordinary words
+SHORTEST = 8  # signs of a secret of the environment; a shorter one would be part of ordinary words
 NAME = r"(?<=[_-])key|(?:api|access)key|token|secret|password|passwd|passphrase|credentials?"
 NAMED = re.compile(rf"(?:^|.*[._-])(?:{NAME})", re.IGNORECASE)
 FORMS = (
@@ -34,17 +34,17 @@ SETTING = re.compile(rf"(?i)((?:^|[?&\s,{{.])[\w.@/+~-]*?(?:\b|_)(?:{NAME})=)(?!
 
 
 def in_environment() -> list[str]:
-    """The secrets that the environment holds, longest first. A path is none, as of a file with a token in it."""
-    found = {
+    """The secrets of the environment, longest first. A path is no secret, as one of a file with a token in it."""
+    secrets = {
         value
         for name, value in os.environ.items()
         if NAMED.fullmatch(name) and len(value) >= SHORTEST and not value.startswith("/")
     }
-    return sorted(found, key=len, reverse=True)
+    return sorted(secrets, key=len, reverse=True)
 
 
 def masked(value: Any) -> Any:
-    """`value`, text or nested mappings and lists of it, with `[hidden]` in the place of every secret."""
+    """`value`, a text or nested mappings and lists of texts, with `[hidden]` in place of every secret."""
     return _masked(value, in_environment())
 
 
@@ -55,16 +55,16 @@ def _masked(value: Any, secrets: Iterable[str]) -> Any:
         return SETTING.sub(rf"\g<1>{HIDDEN}", KNOWN.sub(HIDDEN, value))
     if isinstance(value, Mapping):
         return {
-            key: HIDDEN if isinstance(each, str) and each and NAMED.fullmatch(str(key)) else _masked(each, secrets)
-            for key, each in value.items()
+            key: HIDDEN if isinstance(item, str) and item and NAMED.fullmatch(str(key)) else _masked(item, secrets)
+            for key, item in value.items()
         }
     if isinstance(value, list | tuple):
-        return [_masked(each, secrets) for each in value]
+        return [_masked(item, secrets) for item in value]
     return value
 
 
 MARKS = (
-    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls but for tab and line end: terminals obey them
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls that terminals obey; tab and line end are not among them
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # turn text
     "\u2028\u2029"  # line ends to some, nothing to others
     "\xad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2060-\u2065\u206a-\u206f\u3164\ufe00-\ufe0f\ufeff"
@@ -73,7 +73,7 @@ MARKS = (
 )
 MARK = re.compile(f"[{MARKS}]")
 JOINERS, SELECTORS, IDEOGRAPHIC = "\u200c\u200d", "\ufe00-\ufe0f", "\U000e0100-\U000e01ef"
-KEPT = re.compile(  # joiners between letters beyond ASCII or parts of an emoji, and one selector after a sign
+STAY = re.compile(  # joiners between letters beyond ASCII or parts of an emoji, and one selector after a sign
     rf"(?<=[^\x00-\xff{MARKS}])[{SELECTORS}]?[{JOINERS}](?=[^\x00-\xff{MARKS}])"
     rf"|(?<=[^\s{MARKS}])[{SELECTORS}]"
     rf"|(?<=[\u3400-\u9fff\U00020000-\U0003ffff])[{IDEOGRAPHIC}]"
@@ -86,8 +86,8 @@ def visible(text: str) -> str:
     """`text` for a terminal or a page: signs that act, turn or hide are shown by their numbers."""
     if MARK.search(text) is None:
         return text
-    kept = {place for found in KEPT.finditer(text) for place in range(*found.span())}
-    return MARK.sub(lambda found: found[0] if found.start() in kept else f"‹U+{ord(found[0]):04X}›", text)
+    stay = {place for match in STAY.finditer(text) for place in range(*match.span())}
+    return MARK.sub(lambda mark: mark[0] if mark.start() in stay else f"‹U+{ord(mark[0]):04X}›", text)
 
 
 def all_visible(value: Any) -> Any:
@@ -95,17 +95,17 @@ def all_visible(value: Any) -> Any:
     if isinstance(value, str):
         return visible(value)
     if isinstance(value, Mapping):
-        return {visible(key) if isinstance(key, str) else key: all_visible(each) for key, each in value.items()}
-    return [all_visible(each) for each in value] if isinstance(value, list | tuple) else value
+        return {visible(key) if isinstance(key, str) else key: all_visible(item) for key, item in value.items()}
+    return [all_visible(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def encodable(text: str) -> str:
-    """`text` with � for lone surrogates, which no file in UTF-8 holds and no tokenizer reads."""
+    """`text` with � for lone surrogates, which UTF-8 does not have and no tokenizer reads."""
     return text.encode("utf-8", "replace").decode() if re.search("[\ud800-\udfff]", text) else text
 
 
 def markdown(text: str) -> str:
-    """`text` within a line of Markdown, or a cell of a table: neither markup, link, image, formula nor HTML."""
+    """`text` for a line of Markdown or a cell of a table, in which it is no markup, link, image, formula or HTML."""
     text = " ".join(visible(text).split())
     text = re.sub(r"[\\`*\[\]|$~]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", text)
     text = re.sub(
@@ -115,7 +115,7 @@ def markdown(text: str) -> str:
 
 
 def cell(text: str, most: int) -> str:
-    """`text` for a table that ends up in a spreadsheet: no formula, and the first `most` signs, which it says."""
-    shown, left = visible(text[:most]), len(text) - most
-    shown = f"'{shown}" if FORMULA.match(text) and not NUMBER.fullmatch(shown.strip()) else shown
-    return shown if left <= 0 else f"{shown}… ({left:,} signs more)"
+    """`text` for a table that may go to a spreadsheet: it is no formula there, and it is cut at `most` signs."""
+    start, left = visible(text[:most]), len(text) - most
+    start = f"'{start}" if FORMULA.match(text) and not NUMBER.fullmatch(start.strip()) else start
+    return start if left <= 0 else f"{start}… ({left:,} signs more)"

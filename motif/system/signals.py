@@ -1,6 +1,7 @@
-"""Being asked to stop: Ctrl-C, SIGTERM as a scheduler sends it, SIGUSR2 as Slurm warns.
+"""How a program is asked to stop: Ctrl-C, SIGTERM from a scheduler, SIGUSR2 as Slurm's warning.
 
-Within a training step a stop waits for the step's end; elsewhere it is at once, for what is done is kept already.
+Within a training step a stop waits for the end of the step. Elsewhere it comes at once, because everything that is done
+is saved already.
 """
 
 import signal
@@ -12,9 +13,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
 
 
 class Stopped(BaseException):
-    """The work was asked to stop, and what is done so far is kept; `signal` is what asked.
+    """The program was asked to stop by `signal`, and what is done is saved.
 
-    As `KeyboardInterrupt` it is no `Exception`, so that nobody who goes on after a fault goes on after this.
+    Like `KeyboardInterrupt` it is no `Exception`, so that code that continues after errors does not continue after it.
     """
 
     def __init__(self, words: str, signal: int | None = None) -> None:
@@ -24,8 +25,10 @@ class Stopped(BaseException):
 
 @contextmanager
 def handled(handler: Callable[[int, Any], None]) -> Iterator[None]:
-    """Within the block `handler(number, frame)` is called for each of `SIGNALS`. Does nothing outside of the main
-    thread, which alone can have handlers."""
+    """Within the block, `handler(number, frame)` is called for each of `SIGNALS`.
+
+    Only the main thread can have handlers; in another thread this does nothing.
+    """
     try:
         before = {number: signal.signal(number, handler) for number in SIGNALS}
     except ValueError:
@@ -39,7 +42,7 @@ def handled(handler: Callable[[int, Any], None]) -> Iterator[None]:
 
 @contextmanager
 def at_once() -> Iterator[None]:
-    """Within the block the first signal raises `Stopped`, the second `KeyboardInterrupt`."""
+    """Within the block, the first signal raises `Stopped`, the second `KeyboardInterrupt`."""
     asked = False
 
     def stop(number: int, frame: Any) -> None:

@@ -3,7 +3,7 @@ import torch
 from transformers import Qwen2Config, Qwen2ForCausalLM
 from transformers.cache_utils import Cache
 
-from motif.generation.kv_cache import Room, Stepper, capturable, grouped_attention, grown, placed
+from motif.generation.kv_cache import Room, Stepper, capturable, grouped_attention, grown
 
 
 @pytest.fixture(scope="module")
@@ -32,14 +32,15 @@ def test_a_step_over_a_fixed_room_with_grouped_heads_is_a_plain_step(model):
     rooms = prefilled(model, ids, mask)
     for room in rooms:
         room.resize(16)
+        room.place = torch.tensor([7])
     seen = torch.zeros(3, 1, 1, 16, dtype=torch.bool)
     seen[:, 0, 0, :8] = wide[:, :8].bool()
-    with placed(rooms, torch.tensor([7])), grouped_attention(model):
+    with grouped_attention(model):
         fixed = model(
             input_ids=tokens[:, None], attention_mask=seen, position_ids=positions, past_key_values=Cache(layers=rooms)
         ).logits[:, -1]
     assert torch.allclose(plain, fixed, atol=1e-4)
-    assert model.config._attn_implementation == "sdpa" and rooms[0].place is None
+    assert model.config._attn_implementation == "sdpa"
 
 
 @torch.inference_mode()

@@ -11,9 +11,9 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from motif.generation.engines import Transformers
-from motif.policies import weights
 from motif.policies.pretrained import Pretrained, frozen_copy, load_policy, open_policy, policy_name, untrained
 from motif.policies.tiny import Tiny
+from motif.policies.weights import Weights
 from motif.rounds.replies import Sampling
 from motif.system import config as settings
 from motif.system.errors import UserError
@@ -110,7 +110,7 @@ def test_a_saved_adapter_gives_the_same_logits_by_peft_alone_and_by_open_policy(
 
 @pytest.mark.filterwarnings("ignore:Could not find a config file")
 def test_an_adapter_says_the_hub_id_and_the_commit_of_its_base(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(weights, "fetch", lambda *_: (Tiny().folder(), "c" * 40))
+    monkeypatch.setattr(Weights, "fetch", lambda *_: (Tiny().folder(), "c" * 40))
     policy = Pretrained(path="owner/name", peft=LORA).load()
     monkeypatch.setattr("peft.utils.save_and_load.check_file_exists_on_hf_hub", lambda *_: None)
     policy.model.save_pretrained(tmp_path)
@@ -243,7 +243,7 @@ def test_peft_settings_that_do_not_fit_are_refused(folder, peft, words):
 
 
 def test_four_bits_are_refused_before_anything_is_fetched(folder, monkeypatch):
-    monkeypatch.setattr(weights, "fetch", lambda *_: pytest.fail("fetched"))
+    monkeypatch.setattr(Weights, "fetch", lambda *_: pytest.fail("fetched"))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(
         UserError, match=r"model.quantization=4bit needs bitsandbytes: pip install 'motif-rounds\[quantization\]'"

@@ -12,6 +12,7 @@ from huggingface_hub import constants
 from motif.policies import weights
 from motif.policies.pretrained import Pretrained, load_policy, open_policy
 from motif.policies.tiny import Tiny
+from motif.policies.weights import Weights
 from motif.system.errors import UserError
 
 CPU = torch.device("cpu")
@@ -120,7 +121,7 @@ def test_a_pinned_model_in_the_cache_needs_no_hub_and_a_branch_none_that_answers
 
 
 def test_an_incomplete_snapshot_in_the_cache_is_completed(hub):
-    place, _ = weights.fetch("owner/name", "main")
+    place, _ = Weights("owner/name", "main").fetch()
     (place / "model.safetensors").unlink()
     assert load_policy("owner/name", COMMIT).commit == COMMIT
 
@@ -261,15 +262,8 @@ def test_four_bits_are_offered_on_a_gpu(monkeypatch, tmp_path):
     (tmp_path / "config.json").write_text("{}")
     monkeypatch.setattr(weights, "free_memory", lambda device: 8 * 2**30)
     with pytest.raises(UserError, match=r"14.2 GiB .* 8.0 GiB are free on the GPU; .*model.quantization=4bit"):
-        weights.check_room(
-            "Qwen/x",
-            "model.path",
-            {"BF16": 7_615_616_512},
-            tmp_path / "config.json",
-            "bfloat16",
-            None,
-            torch.device("cuda"),
-        )
+        large = Weights("Qwen/x", dtype="bfloat16", device=torch.device("cuda"))
+        large.check_room({"BF16": 7_615_616_512}, tmp_path / "config.json")
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory. Tried\nto"), MemoryError()])
@@ -294,7 +288,7 @@ def test_what_four_bits_are_made_of(monkeypatch):
     seen = {}
     monkeypatch.setattr("transformers.BitsAndBytesConfig", lambda **options: options)
     monkeypatch.setattr("transformers.AutoModelForCausalLM.from_pretrained", lambda *_, **options: seen.update(options))
-    weights.load_model(Tiny().folder(), "x", "model.path", "bfloat16", "sdpa", "4bit", CPU)
+    Weights("x", dtype="bfloat16", quantization="4bit", device=CPU).model(Tiny().folder())
     assert seen["quantization_config"] == {
         "load_in_4bit": True,
         "bnb_4bit_quant_type": "nf4",

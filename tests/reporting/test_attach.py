@@ -1,14 +1,14 @@
 """The report as a W&B run: what it holds, and that a second report updates it."""
 
 import pytest
-from motif.reporting.__main__ import main
-from motif.runs.tracking import upload
 
 from motif.reporting.attach import summary_run
 from motif.reporting.folders import read_runs
+from motif.reporting.program import main
+from motif.runs.tracking import upload
 from motif.system.errors import UserError
-from tests.reporting.test_report import make_run
 from tests.runs.tracking.test_wandb import server  # noqa: F401
+from tests.support.run_folders import make_run
 
 
 def study(home, *groups, project="p"):

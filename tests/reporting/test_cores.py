@@ -8,30 +8,30 @@ import time
 
 import pytest
 
-from motif.reporting.cores import each
+from motif.reporting.cores import parallel_map
 
 HERE = os.getpid()
 ASLEEP = """
 import os, sys, time
-from motif.reporting.cores import each
+from motif.reporting.cores import parallel_map
 def sleep(item):
     os.write(1, b"%d\\n" % os.getpid())
     time.sleep(100)
 os.cpu_count = lambda: 3
-each(sleep, range(3))
+parallel_map(sleep, range(3))
 """
 
 
 def test_what_is_found_stands_in_the_order_of_what_was_given(monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
-    assert each(lambda item: (item * item, os.getpid() == HERE), range(7)) == [(n * n, False) for n in range(7)]
-    assert each(str, [1]) == ["1"] and each(str, []) == []
+    assert parallel_map(lambda item: (item * item, os.getpid() == HERE), range(7)) == [(n * n, False) for n in range(7)]
+    assert parallel_map(str, [1]) == ["1"] and parallel_map(str, []) == []
 
 
 def test_an_error_of_one_is_that_of_all(monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     with pytest.raises(ZeroDivisionError):
-        each(lambda item: 1 // item, [1, 0, 2])
+        parallel_map(lambda item: 1 // item, [1, 0, 2])
 
 
 def test_workers_end_with_the_process_that_was_killed():

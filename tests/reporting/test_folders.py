@@ -52,10 +52,10 @@ def test_shares_are_of_a_questions_samples_and_results_without_records_have_none
     folder = run(tmp_path / "a")
     evaluation(folder / "evaluation/math500-r2-x2-abc", [[1, 0], [1, 1]], "run 1", "math500", 2)
     (found,) = read_run(folder).results
-    assert found.shares == {"math500-0": 0.5, "math500-1": 1.0} and found.tokens == 120
+    assert found.shares.whole == {"math500-0": 0.5, "math500-1": 1.0} and found.tokens == 120
     found.records.unlink()
     (found,) = read_run(folder).results
-    assert found.records is None and found.shares == {}
+    assert found.records is None and found.shares.whole == {}
 
 
 @pytest.mark.parametrize("summary", ["[]", "{}", '{"evaluation": [{"policy": "base"}, 3]}'])

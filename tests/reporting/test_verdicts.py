@@ -1,61 +1,19 @@
+"""Which arms are compared, in which order, and what the command prints."""
+
 import subprocess
 import sys
 
 import pytest
 
 from motif.evaluation.statistics import mcnemar
-from motif.reporting.verdicts import compare, survey
+from motif.reporting.comparison import compare
+from motif.reporting.verdicts import survey
 from motif.system.errors import UserError
-from tests.support.studies import arms, evaluation, run
+from tests.support.studies import answers, arms, evaluation, pair, run, seeds_of
 
 
 def verdicts(folders, against="grpo"):
     return survey(arms(folders), against)[0]
-
-
-def answers(right, n=100, of=1):
-    """The first `right` of `n` questions answered right."""
-    return [place < right if of == 1 else [place < right] * (of - 1) + [place % 2] for place in range(n)]
-
-
-def pair(tmp_path, motif, grpo, **changed):
-    folders = [run(tmp_path / "m", trained=motif, **changed), run(tmp_path / "g", "grpo", trained=grpo)]
-    return arms(folders)
-
-
-def test_a_verdict_says_everything_that_a_claim_needs(tmp_path):
-    folders = [
-        run(tmp_path / "m", trained=answers(70), training_tokens=3000, tokens=99.0),
-        run(tmp_path / "g", "grpo", trained=answers(55)),
-    ]
-    verdict = compare(*arms(folders), "chain", 3)
-    assert (verdict.outcome, verdict.n, verdict.seeds, verdict.p) == ("better", 100, (1, 1), mcnemar(15, 0))
-    assert verdict.budget_ratio == (pytest.approx(1.1), 3)
-    low, high = verdict.interval
-    assert verdict.sentence == (
-        "motif is better than grpo on chain, decoded in 3 rounds: "
-        f"+15.0 points (95 % interval {100 * low:+.1f} to {100 * high:+.1f}; 70.0% against 55.0%), "
-        "exact McNemar test, p < 0.0001, n = 100 questions, training seeds: 1 against 1. "
-        "It took 1.10 times the tokens per question and 3.00 times the training tokens. "
-        f"To see such a difference in 80 % of cases takes n = {verdict.needed_n}; "
-        f"this study would see {100 * verdict.detectable:.1f} points or more. "
-        "One training seed of motif and of grpo: this says nothing about other seeds."
-    )
-
-
-def test_a_worse_arm_and_one_that_cannot_be_told_are_called_so(tmp_path):
-    motif, grpo = pair(tmp_path, answers(50), answers(60))
-    assert compare(motif, grpo, "chain", 3).sentence.startswith("motif is worse than grpo on chain")
-    motif, grpo = pair(tmp_path / "other", answers(52), answers(50))
-    verdict = compare(motif, grpo, "chain", 3)
-    assert verdict.sentence.startswith("motif is not distinguishable from grpo on chain")
-    assert verdict.interval[0] < 0 < verdict.interval[1] and verdict.needed_n > verdict.n
-
-
-def test_equal_answers_leave_room_for_what_could_have_been_seen(tmp_path):
-    verdict = compare(*pair(tmp_path, answers(50), answers(50)), "chain", 3)
-    assert (verdict.outcome, verdict.p, verdict.needed_n) == ("not distinguishable", 1, None)
-    assert "In 80 % of cases this study would see" in verdict.sentence and verdict.detectable > 0.03
 
 
 @pytest.mark.parametrize(
@@ -87,26 +45,6 @@ def test_what_is_unknown_of_both_is_not_taken_to_be_alike(tmp_path, lacking, sai
     assert found == [] and len(refused) == 1 and refused[0].endswith(f"unknown: {said}")
 
 
-def test_records_that_lack_questions_are_named(tmp_path):
-    motif, grpo = pair(tmp_path, answers(60), answers(50))
-    file = tmp_path / "m/evaluation/trained-chain-r3.jsonl"
-    file.write_text("".join(file.read_text().splitlines(keepends=True)[:-1]) + '{"id": "chain-99", "samp')
-    with pytest.raises(UserError, match="trained-chain-r3.jsonl holds 99 of 100 questions"):
-        compare(motif, grpo, "chain", 3)
-
-
-def test_several_samples_are_not_held_against_one(tmp_path):
-    motif, grpo = pair(tmp_path, answers(60, of=4), answers(50))
-    with pytest.raises(UserError, match="they differ in samples"):
-        compare(motif, grpo, "chain", 3)
-
-
-def test_equal_fingerprints_of_different_questions_are_not_believed(tmp_path):
-    motif, grpo = pair(tmp_path, answers(60, n=90), answers(50), rows="chain-100")
-    with pytest.raises(UserError, match="different questions"):
-        compare(motif, grpo, "chain", 3)
-
-
 def test_one_round_is_held_against_three_at_an_equal_budget_only(tmp_path):
     folders = [run(tmp_path / "m", trained=answers(60)), run(tmp_path / "g", "grpo", trained=answers(50), rounds=1)]
     with pytest.raises(UserError, match="evaluation budget 132 against 44"):
@@ -123,41 +61,6 @@ def test_first_comes_what_is_decoded_as_it_was_trained(tmp_path):
         for rounds in (1, 6):
             evaluation(folder / f"evaluation/trained-chain-r{rounds}", answers(right), "trained", "chain", rounds)
     assert [verdict.rounds for verdict in verdicts(folders)] == [3, 6, 1]
-
-
-def seeds_of(tmp_path, algo, rights, **options):
-    return [run(tmp_path / f"{algo}{seed}", algo, seed, answers(right), **options) for seed, right in enumerate(rights)]
-
-
-def test_three_seeds_an_arm_make_a_claim_about_seeds(tmp_path):
-    folders = seeds_of(tmp_path, "motif", (80, 82, 84)) + seeds_of(tmp_path, "grpo", (50, 54, 52))
-    verdict = compare(*arms(folders), "chain", 3)
-    assert (verdict.outcome, verdict.seeds, verdict.warnings) == ("better", (3, 3), ())
-    assert "seeds and questions" in verdict.test and verdict.accuracy == (pytest.approx(0.82), pytest.approx(0.52))
-    assert "training seeds: 3 (spread 2.0 points) against 3 (spread 2.0 points)" in verdict.sentence
-
-
-def test_a_lead_that_hangs_on_one_seed_is_no_lead(tmp_path):
-    folders = seeds_of(tmp_path, "motif", (50, 51, 95)) + seeds_of(tmp_path, "grpo", (50, 51, 52))
-    verdict = compare(*arms(folders), "chain", 3)
-    assert verdict.outcome == "not distinguishable" and verdict.effect > 0.14
-    assert verdict.needed_n is None and f"it takes {verdict.needed_seeds} seeds an arm" in verdict.sentence
-
-
-def test_a_seed_measured_otherwise_is_left_out_and_named(tmp_path):
-    folders = seeds_of(tmp_path, "motif", (80, 82)) + seeds_of(tmp_path, "grpo", (50, 54, 52))
-    folders.append(run(tmp_path / "late", "motif", 2, answers(40, n=50)))
-    verdict = compare(*arms(folders), "chain", 3)
-    assert verdict.seeds == (2, 3)
-    assert "Seed 2 of motif is left out: they differ in dataset rows (dataset rows chain-50 against chain-100)" in (
-        verdict.sentence
-    )
-
-
-def test_one_seed_against_three_is_flagged(tmp_path):
-    folders = seeds_of(tmp_path, "motif", (80, 82, 84)) + seeds_of(tmp_path, "grpo", (50,))
-    (warning,) = compare(*arms(folders), "chain", 3).warnings
-    assert warning.startswith("one training seed of grpo")
 
 
 def test_p_values_are_corrected_over_the_arms_that_meet_one_baseline(tmp_path):
@@ -213,38 +116,6 @@ def test_an_arm_meets_the_baseline_that_is_most_like_it(tmp_path):
         ("motif model=big", "grpo model=big"),
         ("motif model=small", "grpo model=small"),
     }
-
-
-def test_what_differs_besides_the_algorithm_is_said(tmp_path):
-    settings = {"model.name": "big", "model.revision": "x", "algo.steps": 60, "algo.trainer.learning_rate": 1e-5}
-    folders = [
-        run(tmp_path / "m", trained=answers(70), settings=settings | {"algo.futures": "many"}),
-        run(tmp_path / "g", "grpo", trained=answers(5), settings={"algo.steps": 120, "algo._target_": "x"}),
-    ]
-    assert verdicts(folders)[0].warnings[1] == (
-        "the arms also differ in: algo.steps 60 against 120; algo.trainer.learning_rate 1e-05 against –; "
-        "model.name big against tiny"
-    )
-
-
-def test_of_one_algorithm_a_single_setting_is_what_the_comparison_is_about_and_several_are_told(tmp_path):
-    folders = [
-        run(tmp_path / "a", trained=answers(70)),
-        run(tmp_path / "b", trained=answers(60), settings={"algo.k": 4}),
-        run(tmp_path / "c", trained=answers(60), settings={"algo.k": 8, "algo.steps": 9}),
-        run(tmp_path / "g", "grpo", trained=answers(10)),
-    ]
-    found = {verdict.arm: verdict.warnings[1:] for verdict in verdicts(folders, "motif k=2")}
-    assert found == {
-        "grpo": (),
-        "motif k=4": (),
-        "motif k=8 steps=9": ("the arms differ in algo.k 8 against 2; algo.steps 9 against –",),
-    }
-
-
-def test_arms_that_differ_in_nothing_else_bear_no_warning_of_it(tmp_path):
-    folders = seeds_of(tmp_path, "motif", (80, 82)) + seeds_of(tmp_path, "grpo", (50, 54))
-    assert verdicts(folders)[0].warnings == ()
 
 
 def test_where_all_arms_are_of_one_algorithm_the_one_of_just_that_name_is_the_baseline_or_a_line_says_so(tmp_path):

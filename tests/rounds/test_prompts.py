@@ -112,10 +112,8 @@ def test_unusable_tags_are_refused(tags):
 
 
 def test_another_way_of_carrying_is_told_and_asks_for_no_summary():
-    class Way:
-        told, tagged = "the next one sees the last part of it", False
-
-    first, second = (text(Prompts().conversation("q", round, 2, "seen", Way())) for round in (1, 2))
+    tail = {"told": "the next one sees the last part of it", "tagged": False}
+    first, second = (text(Prompts().conversation("q", round, 2, "seen", **tail)) for round in (1, 2))
     assert "the next one sees the last part of it" in first and "progress made so far" not in first
     assert "write your progress" not in first and "What you see of your work so far:\n<progress>\nseen" in second
 

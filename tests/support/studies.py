@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from motif.reporting import arms as module
+from motif.reporting.arms import Arm, arms_of
 from motif.reporting.folders import read_runs
 from motif.runs.folder import write_json, write_text
 
@@ -32,9 +32,9 @@ def evaluation(file: Path, answers: Answers, policy: str, dataset: str, rounds: 
     write_json(file.with_suffix(".json"), result | changed)
 
 
-def arms(folders: Sequence[Path]) -> list[module.Arm]:
+def arms(folders: Sequence[Path]) -> list[Arm]:
     """The arms among what lies in `folders`."""
-    return module.arms(read_runs(folders)[0])
+    return arms_of(read_runs(folders)[0])
 
 
 def run(
@@ -77,3 +77,18 @@ def run(
         }
         write_json(folder / "summary.json", summary)
     return folder
+
+
+def answers(right: int, n: int = 100, of: int = 1) -> list[Any]:
+    """The first `right` of `n` questions answered right, with `of` samples each."""
+    return [place < right if of == 1 else [place < right] * (of - 1) + [bool(place % 2)] for place in range(n)]
+
+
+def pair(folder: Path, motif: Answers, grpo: Answers, **changed: Any) -> list[Arm]:
+    """An arm of motif and one of grpo, of one run each; `changed` are for the first."""
+    return arms([run(folder / "m", trained=motif, **changed), run(folder / "g", "grpo", trained=grpo)])
+
+
+def seeds_of(folder: Path, algo: str, rights: Sequence[int], **options: Any) -> list[Path]:
+    """Runs of one algorithm, one seed for each number of right answers."""
+    return [run(folder / f"{algo}{seed}", algo, seed, answers(right), **options) for seed, right in enumerate(rights)]

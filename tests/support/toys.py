@@ -57,7 +57,7 @@ def good(answer: str, reasoning: str = "so") -> str:
 
 def shared(name: str) -> Path:
     """A file of the real data that lies beside a development checkout; the test is skipped where it does not."""
-    root = Path(os.environ.get("MOTIF_SHARED_DATA", ROOT / "shared" / "data"))
+    root = Path(os.environ.get("MOTIF_SHARED_DATA", ROOT.parent / "shared" / "data"))
     if not (root / name).exists():
         pytest.skip(f"{name} of the shared data is not here")
     return root / name

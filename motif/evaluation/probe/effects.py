@@ -4,7 +4,7 @@ Differences are paired and have their 95 % intervals; p values are corrected (Ho
 is also said in a sentence. Reads plain records and knows no policy.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any, NamedTuple
 
@@ -120,6 +120,13 @@ def movement(found: Difference, verdict: str, family: int) -> str:
     among = f", as one of {family} compared," if family > 1 else ""
     numbers = f"{points(found.effect)} points, {points(low)} to {points(high)}; n = {found.n}"
     return f"is{among} not distinguishable from the untouched ({numbers})"
+
+
+def sentences(interventions: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The sentences on early answers and on changes after every round. Where an episode has two rounds there is one
+    round to change something after, and all sentences are given."""
+    main = [item["sentence"] for item in interventions if item["after"] is None or item["kind"] == "early"]
+    return main or [item["sentence"] for item in interventions]
 
 
 def state_values(outcomes: Sequence[Sequence[Sequence[bool]]], untouched: Sequence[float]) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import Any
 from rich.table import Table
 
 from motif.evaluation.evaluate import Records, kept
-from motif.evaluation.probe.effects import effects
+from motif.evaluation.probe.effects import effects, sentences
 from motif.evaluation.probe.interventions import Probing, interventions
 from motif.evaluation.program import check_asked, measured_once, policy_id
 from motif.evaluation.terminal import new_table
@@ -205,10 +205,3 @@ def lines(result: Mapping[str, Any]) -> list[str]:
     if not any(intervention["kind"] == "true" for intervention in result["interventions"]):
         lines.append("what progress would be true is not known for these questions")
     return lines
-
-
-def sentences(interventions: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The sentences on early answers and on changes after every round. Where an episode has two rounds there is one
-    round to change something after, and all sentences are given."""
-    main = [item["sentence"] for item in interventions if item["after"] is None or item["kind"] == "early"]
-    return main or [item["sentence"] for item in interventions]

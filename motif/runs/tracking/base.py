@@ -1,8 +1,8 @@
-"""Where a run is watched: Weights & Biases, TensorBoard, or nowhere but its own folder.
+"""The choices of the config group `tracking`: Weights & Biases, TensorBoard, or none.
 
-A tracker is an object with `log`, `table`, `alert`, `resume` and `finish`. It is told what the run folder holds
-anyway, never asks, and never stops a run or makes it wait (W&B's is in `wandb`). Where W&B cannot be reached it
-goes offline and says so in one line.
+A tracker is an object with `log`, `table`, `alert`, `resume` and `finish`. It gets only what the run's folder holds
+anyway. It never stops a run and never makes it wait (that of W&B is in `wandb`). Where W&B cannot be reached, it goes
+offline and says so in one line.
 """
 
 import os
@@ -13,27 +13,27 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, Protocol
 
-from motif.runs.tracking.wandb import FINISH, SYNC, Watched, first_line
+from motif.runs.tracking.wandb import FINISH, SYNC, Watched
 from motif.system import console
 from motif.system.environment import install
-from motif.system.errors import UserError, one_of, shown, text, whole
+from motif.system.errors import UserError, first_line, one_of, shown, text, whole
 from motif.system.safe_text import masked, visible
 
 ENVIRONMENT = {
-    "WANDB_HTTP_TIMEOUT": "5",  # seconds that a table may take to be announced; 19 unless it is said
-    "WANDB_ERROR_REPORTING": "false",  # nothing goes to anybody but W&B
-    "WANDB_SILENT": "true",  # what there is to say is said by us, in a line
+    "WANDB_HTTP_TIMEOUT": "5",  # seconds that a table may take to be announced; W&B's default is 19
+    "WANDB_ERROR_REPORTING": "false",  # no report of errors to a third party
+    "WANDB_SILENT": "true",  # we say in one line what there is to say
 }
 
 
 def prepare() -> None:
-    """Set what W&B reads from the environment, where nobody else has. To be called before it is imported."""
+    """Set what W&B reads from the environment, where it is not set. Call this before W&B is imported."""
     for variable, value in ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
 
 
 class Tracker(Protocol):
-    """What a run tells whoever watches it."""
+    """What a run calls."""
 
     url: str | None
 
@@ -42,16 +42,16 @@ class Tracker(Protocol):
     def table(self, key: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int) -> None: ...
 
     def alert(self, name: str, words: str, step: int) -> None:
-        """Something that a person should know at once."""
+        """Something that a person should know now."""
 
     def resume(self, lines: Iterable[Mapping[str, Any]]) -> None:
-        """Training goes on from where the folder's metrics end; `lines` are these, each with its `step`."""
+        """Training continues where the folder's metrics end; `lines` are these, each with its `step`."""
 
     def finish(self, summary: Mapping[str, Any], policy: Path | None) -> None: ...
 
 
 class Nowhere:
-    """Tells nobody."""
+    """A tracker that does nothing."""
 
     url: str | None = None
 
@@ -79,10 +79,19 @@ class Silent:
 
 @dataclass(frozen=True)
 class WandB:
-    """`tracking=wandb`: a run in `project` (of `entity`), in `group` where it belongs to a study.
+    """`tracking=wandb`: a run of Weights & Biases.
 
-    `mode` null honours WANDB_MODE, then goes online where a key is known and offline where none is. `episodes_every`
-    is the number of steps between tables of episodes (0: none), `artifact` sends the trained policy along.
+    Args:
+        project, entity: where the run is.
+        group: the study that the run is of.
+        job_type, tags: W&B's own labels.
+        mode: online, offline or disabled. Null takes WANDB_MODE, else online where a key is known, else offline.
+        episodes_every: steps between tables of episodes; 0 sends none.
+        artifact: whether the trained policy is sent too.
+        init_timeout: seconds to reach W&B at the start.
+
+    Raises:
+        UserError: a value that cannot be, by its key.
     """
 
     project: str = "motif"
@@ -106,12 +115,12 @@ class WandB:
         whole("tracking.init_timeout", self.init_timeout)
 
     def start(self, folder: Path, id: str, name: str, config: Mapping[str, Any]) -> Tracker:
-        """The run with this stable `id`, new or resumed, kept under `folder`/wandb."""
+        """The tracker of the run with this stable `id`, new or resumed. Its files are in `folder`/wandb."""
         prepare()
         import wandb
 
         wanted: Any = self.mode or os.environ.get("WANDB_MODE") or ("online" if self.has_key() else "offline")
-        told = {
+        labels = {
             "project": self.project,
             "entity": self.entity,
             "group": self.group,
@@ -120,14 +129,14 @@ class WandB:
             "name": name,
             "config": dict(config),
         }
-        options: dict[str, Any] = {**masked(told), "id": id, "resume": "allow", "dir": str(folder)}
+        options: dict[str, Any] = {**masked(labels), "id": id, "resume": "allow", "dir": str(folder)}
         settings = wandb.Settings(
             console="off",
             silent=True,
             init_timeout=self.init_timeout,
             finish_timeout=FINISH,
             finish_timeout_raises=True,
-            x_transaction_log_flush_interval=1.0,  # what a kill takes from wandb/; 15 s unless it is said
+            x_transaction_log_flush_interval=1.0,  # what a kill takes from wandb/; W&B's default is 15 s
         )
         reason = ""
         for mode in dict.fromkeys((wanted, "offline")):
@@ -152,7 +161,7 @@ class WandB:
 
     @staticmethod
     def has_key() -> bool:
-        """Whether W&B could go online, as far as can be told without asking anybody."""
+        """Whether W&B knows a key. Nobody is asked whether it is good."""
         prepare()
         import wandb
 

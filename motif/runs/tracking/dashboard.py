@@ -1,8 +1,8 @@
 """`python -m motif.dashboard --entity E --project P [--group G]` saves a W&B workspace for runs of this suite.
 
-Curves with bands over seeds against steps and tokens, accuracy by round and against tokens, parallel coordinates and a
-table of episodes. `--print` shows the specification as JSON and needs neither server nor key. It reads no run and logs
-nothing: it names what `motif.runs.tracking.wandb` tells W&B. wandb-workspaces makes the panels.
+It has curves with bands over seeds against steps and tokens, accuracy by round and against tokens, parallel coordinates
+and a table of episodes. `--print` shows the specification as JSON and needs neither server nor key. It reads no run and
+logs nothing: it names what `motif.runs.tracking.wandb` sends to W&B. wandb-workspaces makes the panels.
 """
 
 import json
@@ -12,10 +12,10 @@ from typing import Any
 
 from motif.rounds.episode import MOST
 from motif.runs.tracking.base import WandB, prepare
-from motif.runs.tracking.wandb import LATEST, STEP, evaluation_key, first_line
+from motif.runs.tracking.wandb import LATEST, STEP, evaluation_key
 from motif.system import failures
 from motif.system.environment import install
-from motif.system.errors import UserError
+from motif.system.errors import UserError, first_line
 
 TOKENS = "train/generated_tokens"
 AXES = {STEP: "training step", TOKENS: "tokens generated in training"}
@@ -38,8 +38,13 @@ LINES = 200  # runs in a plot
 
 @dataclass(frozen=True)
 class Dashboard:
-    """What is drawn: of the runs in `group` (None: all of the project), with a curve a value of the configuration's
-    `by`, as they were evaluated on `datasets` decoded in `rounds` rounds."""
+    """What is drawn.
+
+    Args:
+        group: the runs of this group of W&B; None takes all of the project.
+        by: a key of the configuration. There is one curve for each of its values.
+        datasets, rounds: of the evaluations that are drawn.
+    """
 
     group: str | None = None
     by: str = "algo.name"
@@ -47,7 +52,7 @@ class Dashboard:
     rounds: Sequence[int] = (1, 3)
 
     def workspace(self, entity: str, project: str) -> Any:
-        """A `wandb_workspaces` workspace, not saved. Raises `UserError` where that library is missing."""
+        """A workspace of `wandb_workspaces`, not saved. A `UserError` where that library is missing."""
         prepare()
         try:
             import wandb_workspaces.reports.v2 as wr
@@ -127,25 +132,27 @@ class Dashboard:
 
     def _parallel(self, wr: Any, dataset: str, rounds: int) -> Any:
         column = wr.ParallelCoordinatesPlotColumn
-        spent = [column(wr.SummaryMetric(TOKENS), display_name="training tokens")]
-        found = [column(wr.SummaryMetric(accuracy(dataset, rounds)), display_name="accuracy")]
-        keys = [column(wr.Config(key), display_name=key) for key in KEYS]
-        return wr.ParallelCoordinatesPlot(title=f"Sweep: accuracy on {dataset}", columns=[*keys, *spent, *found])
+        columns = [
+            *(column(wr.Config(key), display_name=key) for key in KEYS),
+            column(wr.SummaryMetric(TOKENS), display_name="training tokens"),
+            column(wr.SummaryMetric(accuracy(dataset, rounds)), display_name="accuracy"),
+        ]
+        return wr.ParallelCoordinatesPlot(title=f"Sweep: accuracy on {dataset}", columns=columns)
 
 
 def accuracy(dataset: str, rounds: int, policy: str = "trained", key: str = "accuracy") -> str:
-    """The name in W&B's summary of what a policy came to."""
+    """The name of an evaluation's value in W&B's summary."""
     return evaluation_key({"dataset": dataset, "rounds": rounds, "policy": policy}, key)
 
 
 def specification(workspace: Any) -> dict[str, Any]:
     """What would be sent for `workspace`."""
-    found: dict[str, Any] = workspace._to_model().model_dump(mode="json", by_alias=True, exclude_none=True)
-    return found
+    model: dict[str, Any] = workspace._to_model().model_dump(mode="json", by_alias=True, exclude_none=True)
+    return model
 
 
 def save(workspace: Any) -> str:
-    """Save `workspace` as a new view; returns its address. Raises `UserError` where W&B does not take it."""
+    """Save `workspace` as a new view and return its address. A `UserError` where W&B does not take it."""
     if not WandB.has_key():
         raise UserError("no W&B key: wandb login, or set WANDB_API_KEY; --print needs none")
     where = f"{workspace.entity}/{workspace.project}"

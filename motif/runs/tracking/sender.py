@@ -1,7 +1,7 @@
-"""A thread that runs errands, so that whoever sends one never waits for it.
+"""A thread that runs errands, so that nobody waits for one.
 
-Errands that are refused or slow are the sender's trouble alone: the first exception is reported, and nothing is raised
-to the sender. It knows nothing of what it carries.
+Errands that fail or are slow trouble nobody: the first exception is reported once, and none is raised. The thread does
+not know what its errands do.
 """
 
 import itertools
@@ -17,9 +17,9 @@ NOW, LATER, LAST, END = range(4)
 
 
 class Sender:
-    """Runs errands one after the other, in their order, but those that can wait after all others.
+    """Runs errands one after the other, in their order; those that can wait come after all others.
 
-    `failed` is called once, in the sender's thread or the sender's, with what went wrong first.
+    `failed` is called once with the first thing that went wrong, in this thread or in that of a caller.
     """
 
     def __init__(self, failed: Callable[[BaseException], None]) -> None:
@@ -30,16 +30,21 @@ class Sender:
         self._thread.start()
 
     def send(self, errand: Errand, can_wait: bool = False) -> None:
-        """Have `errand` run some time; returns at once."""
+        """Give `errand` to the thread, and return at once."""
         if self._errands.qsize() < MOST:
             self._errands.put((LATER if can_wait else NOW, next(self._order), errand))
         else:
             self._report(RuntimeError("it does not keep up"))
 
     def close(self, last: Errand, patience: float, grace: float) -> bool:
-        """Run what is waiting, then `last`; False where that has not come to its end in time.
+        """Run what waits, then `last`.
 
-        After `patience` seconds what could wait is dropped; `last` has `grace` seconds more.
+        Args:
+            patience: seconds after which errands that can wait are dropped.
+            grace: seconds more for `last`.
+
+        Returns:
+            Whether all has come to its end in time.
         """
         self._until = time.monotonic() + patience
         self._errands.put((LAST, next(self._order), last))

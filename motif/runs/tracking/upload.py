@@ -1,7 +1,7 @@
-"""`python -m motif.uploads outputs/*` sends to W&B what it has not got of runs; `make sync` calls it.
+"""`python -m motif.uploads outputs/*` sends to W&B the parts of runs that it has not got; `make sync` calls it.
 
-Runs go in the order in which they began, the parts of a run that was continued in theirs; `wandb sync` sends them.
-Nothing is removed, and what was sent is marked, so that the same command again sends what is left.
+`wandb sync` sends them. The oldest run goes first, and the parts of a continued run go in their order. Nothing is
+removed. What is sent is marked, so the same command again sends what is left.
 """
 
 import os
@@ -20,28 +20,28 @@ from motif.system.files import there
 from motif.system.locks import holder
 from motif.system.safe_text import visible
 
-HEADER = 7  # bytes of a file without a record, which would keep `wandb sync` from the run's other parts
+HEADER = 7  # bytes of a file without a record; with one `wandb sync` would not send the run's other parts
 PART = re.compile(r"(?:offline-)?run-(\d{8}_\d{6})-(.+)")
 
 
 def pending(folders: Iterable[Path]) -> list[list[Path]]:
-    """The parts that W&B has not got, by run: runs oldest first, and so their parts.
+    """The parts that W&B has not got, a list for each run: the oldest run first, and in it the oldest part.
 
-    That is those of offline runs without W&B's mark, and those of online runs with ours. What a kill left empty holds
-    nothing to send.
+    These are parts of offline runs without W&B's mark, and parts of online runs with ours. A part that a kill left
+    empty is not among them.
     """
     runs: dict[str, list[tuple[str, Path]]] = {}
     for part in (part for folder in folders for part in (folder / "wandb").glob("*run-*-*")):
-        found = PART.fullmatch(part.name)
-        if not found or not part.is_dir() or not any(file.stat().st_size > HEADER for file in part.glob("*.wandb")):
+        name = PART.fullmatch(part.name)
+        if not name or not part.is_dir() or not any(file.stat().st_size > HEADER for file in part.glob("*.wandb")):
             continue
         if (part / UNSENT).exists() or (part.name.startswith("offline-") and not list(part.glob("*.wandb.synced"))):
-            runs.setdefault(found[2], []).append((found[1], part))
+            runs.setdefault(name[2], []).append((name[1], part))
     return [[part for _, part in sorted(parts)] for parts in sorted(runs.values(), key=min)]
 
 
 def idle(folders: Sequence[Path]) -> list[Path]:
-    """Those of `folders` that no process works on; of the others a line, for their parts still grow."""
+    """The `folders` that no process works on. The others get a line, because their parts still grow."""
     working = {folder: found for folder in folders if (found := holder(Run(folder).lock)) and found.alive}
     for folder, found in working.items():
         print(visible(f"{folder}: left alone, it is being worked on by another process ({found})"), flush=True)
@@ -49,9 +49,9 @@ def idle(folders: Sequence[Path]) -> list[Path]:
 
 
 def send(parts: Sequence[Path]) -> str | None:
-    """Send one run's parts; what went wrong, if something did."""
+    """Send one run's parts. Returns what went wrong, or None."""
     for part in parts:
-        if (part / UNSENT).exists():  # a mark of an earlier, broken upload
+        if (part / UNSENT).exists():  # then W&B's mark is of a broken upload
             for mark in part.glob("*.wandb.synced"):
                 mark.unlink()
     call = [sys.executable, "-m", "wandb", "sync", "--include-online", *map(str, parts)]

@@ -5,9 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from motif.runs.tracking import dashboard
 
 from motif.runs.ledger import AXES
+from motif.runs.tracking import dashboard
 from motif.runs.tracking.dashboard import Dashboard, main, specification
 from motif.system.errors import UserError
 from tests.runs.tracking.test_wandb import server  # noqa: F401
@@ -131,7 +131,7 @@ def test_no_key_is_one_line(capsys, monkeypatch):
 
 def test_no_wandb_workspaces_is_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "wandb_workspaces.workspaces", None)
-    with pytest.raises(UserError, match="motif\\[dashboard\\]"):
+    with pytest.raises(UserError, match="motif-rounds\\[dashboard\\]"):
         spec()
 
 

@@ -8,8 +8,8 @@ import time
 
 import psutil
 import pytest
-from motif.runs.tracking import wandb
 
+from motif.runs.tracking import wandb
 from motif.runs.tracking.base import Nowhere, WandB
 from tests.support import ROOT
 from tests.support.wandb_server import Server
@@ -77,7 +77,7 @@ def test_an_alert_is_sent_once_online(tmp_path, server):
     (sent,) = alerts(server)
     assert (sent["title"], sent["text"], sent["severity"]) == ("entropy collapse", "step 3: it is low", "WARN")
     tracker = WandB(project="p").start(tmp_path, "id1", "name", CONFIG)
-    tracker.told = 3  # as after a kill, when the steps that W&B has are done again
+    tracker.last_step = 3  # as after a kill, when the steps that W&B has are done again
     tracker.alert("entropy collapse", "step 3: it is low", 3)
     tracker.alert("answers copied", "step 4: too", 4)
     tracker.finish(SUMMARY, None)

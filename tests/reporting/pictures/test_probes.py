@@ -2,11 +2,10 @@
 
 import json
 
-from motif.reporting.__main__ import build
-
 from motif.evaluation.probe.effects import effects
 from motif.reporting.folders import read_runs
-from motif.reporting.probed import draw_probes
+from motif.reporting.pictures.draw import draw_all
+from motif.reporting.program import build
 from motif.runs.folder import write_json, write_text
 from tests.evaluation.probe.test_effects import records
 from tests.support import studies
@@ -36,7 +35,7 @@ def test_two_rounds_have_one_place_to_intervene_and_values_can_be_left_out(tmp_p
     run = studies.run(tmp_path / "one")
     found = effects(records([1, 0] * 20, values=(), without_1=[0] * 40))
     write_json(run / "probes/chain-r2-abc.json", {"dataset": "chain", "rounds": 2, **found})
-    (picture,) = draw_probes(tmp_path, read_runs([run])[0])
+    (picture,) = draw_all(tmp_path, [], [], read_runs([run])[0])
     assert found["interventions"][0]["sentence"] in picture.caption and "value of the state" not in picture.svg
 
 

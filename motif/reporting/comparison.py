@@ -1,0 +1,239 @@
+"""One comparison: an arm against another on one data set, in numbers and in a sentence.
+
+What was not measured alike is not compared. The difference, its interval and its p value are those of
+`motif.evaluation.significance`; what another study would see is said by `motif.evaluation.power`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import NamedTuple
+
+from motif.evaluation import power
+from motif.evaluation.significance import difference
+from motif.evaluation.statistics import outcome as outcome_of
+from motif.evaluation.statistics import over_seeds
+from motif.evaluation.wording import in_rounds, p_value, percent, plural, points
+from motif.reporting.arms import Arm
+from motif.reporting.pairing import confounded, left_out, pairs, single_seeds, why_not_paired
+from motif.reporting.recorded import Result
+from motif.runs.identity import differing
+from motif.system.errors import UserError
+
+
+class BudgetRatio(NamedTuple):
+    """Tokens that the arm generated divided by those of the baseline: per question in evaluation, and in training."""
+
+    evaluation: float | None
+    training: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """One comparison. Accuracies, effect, interval (95 %) and `detectable` are shares, not points.
+
+    Args:
+        arm, baseline: their names.
+        dataset: on which both were measured.
+        rounds, baseline_rounds: in which each was decoded.
+        samples: a question.
+        n: questions.
+        seeds: training seeds of the arm and of the baseline; 0 for a policy that was not trained.
+        spread: standard deviation of accuracy over seeds, where there are several.
+        accuracy: of the arm and of the baseline.
+        effect: the difference of the accuracies.
+        interval: of the effect.
+        test, p: its test and its p value.
+        budget_ratio: of tokens.
+        needed_n, needed_seeds: with which such an effect would be seen in 80 % of cases.
+        detectable: the smallest effect that this study would see in 80 % of cases.
+        p_holm: p as one of the `family` of arms that meet one baseline on one data set; None for a comparison alone.
+        family: how many comparisons that are.
+        warnings: what else a reader must know.
+    """
+
+    arm: str
+    baseline: str
+    dataset: str
+    rounds: int
+    baseline_rounds: int
+    samples: int
+    n: int
+    seeds: tuple[int, int]
+    spread: tuple[float | None, float | None]
+    accuracy: tuple[float, float]
+    effect: float
+    interval: tuple[float, float]
+    test: str
+    p: float
+    budget_ratio: BudgetRatio
+    needed_n: int | None
+    needed_seeds: int | None
+    detectable: float | None
+    p_holm: float | None = None
+    family: int = 1
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def outcome(self) -> str:
+        """`better`, `worse` or `not distinguishable`: two-sided at 5 %, after Holm's correction."""
+        return outcome_of(self.effect, self.p if self.p_holm is None else self.p_holm)
+
+    @property
+    def sentence(self) -> str:
+        """The comparison in words: effect, interval, test, p, n, seeds, budgets, and what would be needed."""
+        than = "from" if self.outcome == "not distinguishable" else "than"
+        where = f"on {self.dataset}, decoded in {in_rounds(self.rounds)}"
+        if self.baseline_rounds != self.rounds:
+            where += f" against {in_rounds(self.baseline_rounds)}"
+        low, high = map(points, self.interval)
+        alone, corrected = "", ""
+        if self.family > 1:
+            alone = " of this comparison alone"
+        if self.family > 1 and self.p_holm is not None:
+            corrected = f", {p_value(self.p_holm)} as one of {self.family} (Holm)"
+        samples = f" × {self.samples} samples" if self.samples > 1 else ""
+        accuracies = " against ".join(map(percent, self.accuracy))
+        return " ".join(
+            [
+                f"{self.arm} is {self.outcome} {than} {self.baseline} {where}:",
+                f"{points(self.effect)} points (95 % interval{alone} {low} to {high}; {accuracies}),",
+                f"{self.test}, {p_value(self.p)}{corrected},",
+                f"n = {self.n:,} questions{samples}, training seeds: {self._seeds()}.",
+                self._budget(),
+                self._needed(),
+                *(f"{warning[0].upper()}{warning[1:]}." for warning in self.warnings),
+            ]
+        )
+
+    def _seeds(self) -> str:
+        sides = []
+        for count, spread in zip(self.seeds, self.spread, strict=True):
+            spread_words = "" if spread is None else f" (spread {100 * spread:.1f} points)"
+            sides.append((str(count) if count else "untrained") + spread_words)
+        return " against ".join(sides)
+
+    def _budget(self) -> str:
+        tokens = {"tokens per question": self.budget_ratio.evaluation, "training tokens": self.budget_ratio.training}
+        times = [f"{ratio:.2f} times the {of_what}" for of_what, ratio in tokens.items() if ratio is not None]
+        return f"It took {' and '.join(times)}." if times else "Token budgets are not known."
+
+    def _needed(self) -> str:
+        detectable = "no difference, however large"
+        if self.detectable is not None:
+            detectable = f"{100 * self.detectable:.1f} points or more"
+        sees = f"this study would see {detectable}" + ", before Holm's correction" * (self.family > 1)
+        if not self.effect:
+            return f"In 80 % of cases {sees}."
+        if self.needed_n is not None:
+            return f"To see such a difference in 80 % of cases takes n = {self.needed_n:,}; {sees}."
+        seeds = f"{self.needed_seeds} seeds an arm" if self.needed_seeds else "more seeds than are practical"
+        return f"No n would see such a difference in 80 % of cases with these seeds, it takes {seeds}; {sees}."
+
+
+def compare(
+    arm: Arm,
+    baseline: Arm,
+    dataset: str,
+    rounds: int,
+    baseline_rounds: int | None = None,
+    samples: int | None = None,
+) -> Verdict:
+    """`arm` against `baseline`.
+
+    Args:
+        arm, baseline: two arms.
+        dataset: on which they are compared.
+        rounds: in which both are decoded.
+        baseline_rounds: of the baseline, if it is another number.
+        samples: a question; any where it is None. Of several evaluations that both arms have, the one of most seeds,
+            questions and samples is taken.
+
+    Raises:
+        UserError: where the two have no evaluation in common. It says what differs: dataset rows, grader, evaluation
+            budget or sampling.
+    """
+    arms, rounds_of = (arm, baseline), (rounds, baseline_rounds or rounds)
+    measured = [side.at(dataset, count, samples) for side, count in zip(arms, rounds_of, strict=True)]
+    for side, results, count in zip(arms, measured, rounds_of, strict=True):
+        if not results:
+            with_samples = f" with {plural(samples, 'sample')} a question" if samples else ""
+            raise UserError(f"{side.name} was not measured on {dataset} in {in_rounds(count)}{with_samples}")
+    compared = best_pair(arms, measured, dataset)
+    one, other = tables_of(*compared)
+    found = difference(one, other, fixed=(not arm.trained, not baseline.trained))
+    seeds = (len(one) if arm.trained else 0, len(other) if baseline.trained else 0)
+    tokens = [fmean(result.tokens for result in results) for results in compared]
+    missing = [line for side in zip(arms, measured, compared, strict=True) for line in left_out(*side)]
+    return Verdict(
+        arm=arm.name,
+        baseline=baseline.name,
+        dataset=dataset,
+        rounds=rounds,
+        baseline_rounds=rounds_of[1],
+        samples=compared[0][0].samples,
+        n=found.n,
+        seeds=seeds,
+        spread=(seed_spread(one) if arm.trained else None, seed_spread(other) if baseline.trained else None),
+        accuracy=(fmean(map(fmean, one)), fmean(map(fmean, other))),
+        effect=found.effect,
+        interval=found.interval,
+        test=found.test,
+        p=found.p,
+        budget_ratio=BudgetRatio(
+            evaluation=ratio(tokens[0], tokens[1]), training=ratio(arm.training_tokens, baseline.training_tokens)
+        ),
+        needed_n=power.needed_n(found),
+        needed_seeds=power.needed_seeds(found),
+        detectable=power.detectable(found),
+        warnings=(*single_seeds(arms, seeds), *confounded(arm, baseline), *missing),
+    )
+
+
+def best_pair(
+    arms: tuple[Arm, Arm], measured: Sequence[Sequence[Result]], dataset: str
+) -> tuple[list[Result], list[Result]]:
+    """The results of both arms that share their settings: those of most seeds, questions and samples.
+
+    Raises:
+        UserError: where there are none. It names the two results that differ least.
+    """
+    one, other = measured
+    if choices := pairs(one, other):
+        return max(choices, key=lambda pair: (min(map(len, pair)), pair[0][0].n, pair[0][0].samples))
+    mine, theirs = min(
+        ((first, second) for first in one for second in other),
+        key=lambda pair: len(differing(pair[0].settings, pair[1].settings)),
+    )
+    raise UserError(
+        f"{arms[0].name} ({mine.folder}) and {arms[1].name} ({theirs.folder}) cannot be compared on {dataset}: "
+        f"{why_not_paired(mine, theirs)}"
+    )
+
+
+def tables_of(one: Sequence[Result], other: Sequence[Result]) -> tuple[list[list[float]], list[list[float]]]:
+    """The shares of right samples of both arms, (seeds, questions), the questions in the same order.
+
+    Raises:
+        UserError: where records lack questions, or hold different ones.
+    """
+    first = one[0].shares.whole
+    for result in (*one, *other):
+        shares = result.shares.whole
+        if len(shares) != result.n:
+            raise UserError(f"{result.records} holds {len(shares)} of {result.n} questions")
+        if shares.keys() != first.keys():
+            raise UserError(f"{result.records} and {one[0].records} hold different questions (dataset rows)")
+    one_table, other_table = (
+        [[result.shares.whole[id] for id in first] for result in results] for results in (one, other)
+    )
+    return one_table, other_table
+
+
+def seed_spread(table: Sequence[Sequence[float]]) -> float | None:
+    """The standard deviation of accuracy over seeds; None for one seed."""
+    return over_seeds([fmean(row) for row in table]).spread if len(table) > 1 else None
+
+
+def ratio(one: float | None, other: float | None) -> float | None:
+    return one / other if one is not None and other else None

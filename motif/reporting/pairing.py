@@ -1,0 +1,98 @@
+"""Which results of two arms may be compared, and what a comparison must say: what differs, what is left out.
+
+Results pair where all their settings are known and the same.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from motif.reporting.arm_names import independent, is_private, short
+from motif.reporting.arms import Arm, seed_order
+from motif.reporting.recorded import MISSING, Result
+from motif.runs.identity import differing
+
+NEEDED = ("dataset rows", "grader")  # settings of a result without which it can be compared with nothing
+MOST_DIFFERENCES = 4  # in a warning
+SUBJECT = ("algo.name", "rounds", "budget.match", "budget.on")  # what a comparison of two algorithms is about
+
+
+def pairs(one: Sequence[Result], other: Sequence[Result]) -> list[tuple[list[Result], list[Result]]]:
+    """The results of two arms with the same settings, one of each seed; a pair of lists for each settings."""
+    found = []
+    for settings in {json.dumps(result.settings): result.settings for result in one if not unknown(result)}.values():
+        first, second = one_per_seed(one, settings), one_per_seed(other, settings)
+        if first and second:
+            found.append((first, second))
+    return found
+
+
+def one_per_seed(results: Sequence[Result], settings: Mapping[str, Any]) -> list[Result]:
+    """The first result of each seed that has these `settings`."""
+    by_seed = {result.seed: result for result in reversed(results) if result.settings == settings}
+    return [by_seed[seed] for seed in sorted(by_seed, key=seed_order)]
+
+
+def why_not_paired(one: Result, other: Result) -> str:
+    """In which settings two results differ, and how; or which are not known."""
+    if lacking := [key for key in NEEDED if key in (*unknown(one), *unknown(other))]:
+        return f"unknown: {', '.join(lacking)}"
+    keys = differing(one.settings, other.settings)
+    values = "; ".join(f"{key} {one.settings[key]} against {other.settings[key]}" for key in keys)
+    return f"they differ in {' and '.join(keys)} ({values})"
+
+
+def unknown(result: Result) -> list[str]:
+    return [key for key in NEEDED if result.settings[key] is None]
+
+
+def left_out(arm: Arm, measured: Sequence[Result], compared: Sequence[Result]) -> list[str]:
+    """Lines on the runs of an arm that a comparison leaves out, and why.
+
+    Args:
+        arm: one side of the comparison.
+        measured: its results on the data set, in the number of rounds.
+        compared: those of them that are compared.
+    """
+    lines = arm.warnings
+    for seed in arm.seeds:
+        if seed not in [result.seed for result in compared]:
+            others = [result for result in measured if result.seed == seed]
+            why = why_not_paired(others[0], compared[0]) if others else "it was not measured"
+            lines.append(f"seed {seed} of {arm.name} is left out: {why}")
+    return lines
+
+
+def single_seeds(arms: tuple[Arm, Arm], seeds: tuple[int, int]) -> list[str]:
+    """What a single training seed leaves open, of arms that were compared on so many seeds each."""
+    single = [arm.name for arm, count in zip(arms, seeds, strict=True) if count == 1]
+    if not single:
+        return []
+    if max(seeds) > 1:
+        return [f"one training seed of {single[0]}, taken to vary from seed to seed as the other arm does"]
+    return [f"one training seed of {' and of '.join(single)}: this says nothing about other seeds"]
+
+
+def confounded(arm: Arm, baseline: Arm) -> list[str]:
+    """In what two trained arms differ besides the subject of their comparison.
+
+    Between two algorithms the subject is the algorithm, with the settings that only one of them has, its rounds and
+    its budget's match. Within one algorithm it is the one setting that differs. A pair of words that repeats another
+    setting's is left out.
+    """
+    if not (arm.trained and baseline.trained):
+        return []
+    one, other, same_algo = arm.settings, baseline.settings, arm.algo == baseline.algo
+    differences: dict[Any, str] = {}
+    for key in sorted(independent(differing(one, other), except_group="algo")):
+        of_algo = key.startswith("algo.") and not key.startswith("algo.trainer.") and (key in one) != (key in other)
+        if is_private(key) or (not same_algo and (of_algo or key in SUBJECT)):
+            continue
+        values = one.get(key, MISSING), other.get(key, MISSING)
+        words = all(isinstance(value, str) and value != MISSING for value in values)
+        differences.setdefault(values if words else key, f"{key} {short(values[0])} against {short(values[1])}")
+    if not differences or (same_algo and len(differences) == 1):
+        return []
+    more = len(differences) - MOST_DIFFERENCES
+    shown = "; ".join([*differences.values()][:MOST_DIFFERENCES]) + f" and {more} more" * (more > 0)
+    return [f"the arms {'differ in' if same_algo else 'also differ in:'} {shown}"]

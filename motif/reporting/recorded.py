@@ -1,0 +1,184 @@
+"""What a folder holds, as data: a run as far as it has come, and the results of its evaluations.
+
+`motif.reporting.folders` reads the files. Nothing here decides what may be compared.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from motif.evaluation.results import correct_after
+from motif.system.files import parsed_line
+
+BASE = "base"  # the policy before training, as results and arms name it
+MISSING = "–"
+PHASES = ("load", "rollout", "future_rollout", "guard", "reward", "update", "evaluation", "held_out")
+
+
+@dataclass
+class Shares:
+    """The share of right samples of each question, by its id: of `whole` episodes, and `by_round`, had they been
+    stopped after each round (for questions whose records say so)."""
+
+    whole: dict[str, float] = field(default_factory=dict)
+    by_round: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Add the record of one question."""
+        id, samples = str(record["id"]), record["samples"]
+        self.whole[id] = sum(bool(sample["correct"]) for sample in samples) / len(samples)
+        if known := [sample for sample in samples if sample.get("correct_by_round")]:
+            rounds = range(max(len(sample["correct_by_round"]) for sample in known))
+            self.by_round[id] = [sum(correct_after(sample, t) for sample in known) / len(known) for t in rounds]
+
+    def after(self, round: int) -> dict[str, float]:
+        """Had the episodes been stopped after a round, counted from 0; what ended before stays as it ended."""
+        return {id: shares[min(round, len(shares) - 1)] for id, shares in self.by_round.items()}
+
+
+@dataclass(eq=False)
+class Result:
+    """One evaluation of a policy.
+
+    Args:
+        folder: of the run, or of the policy that is no run.
+        policy: `base` or `trained`.
+        seed: of the training; of the draws where nothing was trained.
+        values: the result as its JSON file has it.
+        settings: what two results must share to be averaged or compared.
+        records: the JSONL file of its records, if there is one.
+    """
+
+    folder: Path
+    policy: str
+    seed: Any
+    values: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    records: Path | None = None
+
+    @property
+    def dataset(self) -> str:
+        return self.values["dataset"]
+
+    @property
+    def rounds(self) -> int:
+        return self.values["rounds"]
+
+    @property
+    def n(self) -> int:
+        return self.values["n"]
+
+    @property
+    def samples(self) -> int:
+        return self.values["samples"]
+
+    @property
+    def tokens(self) -> float:
+        """Tokens generated per question, in all rounds and samples; a mean."""
+        return self.values["tokens"] * self.samples
+
+    @cached_property
+    def shares(self) -> Shares:
+        """The shares by question, read from the records; `motif.reporting.episodes` sets them when it reads these."""
+        shares = Shares()
+        for record in question_records(self.records) if self.records else ():
+            shares.add(record)
+        return shares
+
+
+@dataclass(eq=False)
+class RecordedRun:
+    """What a run has left so far, or what was measured of a policy that is no run.
+
+    Args:
+        folder: where it lies.
+        config: the resolved configuration; empty where it is not known, or nothing was trained.
+        summary: empty until the run is finished.
+        metrics: a line a training step.
+        results: of its evaluations.
+        complaints: lines on files that cannot be read.
+        measured: whether it is a policy that is no run, which has results only.
+        name: of the folder, or its path where two folders have one name.
+        warnings: the names of what the watchdogs have warned of.
+        probes: what `motif.probe` has written, by the names of its files.
+    """
+
+    folder: Path
+    config: Mapping[str, Any]
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Sequence[Mapping[str, Any]] = ()
+    results: Sequence[Result] = ()
+    complaints: Sequence[str] = ()
+    measured: bool = False
+    name: str = ""
+    warnings: str = ""
+    probes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def finished(self) -> bool:
+        return self.measured or bool(self.summary)
+
+    @property
+    def seed(self) -> Any:
+        return self.choice("seed")
+
+    def choice(self, name: str) -> Any:
+        """`algo`, `model`, `dataset`, `rounds` or `seed`, by the summary or else the configuration."""
+        return choice(name, self.summary, self.config)
+
+    @property
+    def steps(self) -> tuple[int, int | None]:
+        """Steps taken, and steps asked for (None where the configuration does not say)."""
+        algo = self.config.get("algo")
+        asked = algo.get("steps") if isinstance(algo, Mapping) else None
+        return (int(self.metrics[-1]["step"]) if self.metrics else 0), asked
+
+    @cached_property
+    def seconds(self) -> dict[str, float]:
+        """Seconds by phase, by the summary or else the steps so far."""
+        if self.summary.get("seconds"):
+            return dict(self.summary["seconds"])
+        total: Counter[str] = Counter()
+        for line in self.metrics:
+            total.update({phase: line.get(f"seconds/{phase}", 0.0) for phase in PHASES})
+        return {phase: seconds for phase, seconds in total.items() if seconds}
+
+    @cached_property
+    def spent(self) -> Mapping[str, Any]:
+        """What training has cost, by the names of `motif.runs.ledger`, by the summary or else the steps so far."""
+        compute = self.summary.get("compute")
+        if isinstance(compute, Mapping) and isinstance(compute.get("training"), Mapping):
+            return compute["training"]
+        last = self.metrics[-1] if self.metrics else {}
+        counts = {key.removeprefix("train/"): value for key, value in last.items() if key.startswith("train/")}
+        return {**counts, "seconds": last.get("seconds/training"), "peak_memory": last.get("memory/peak")}
+
+
+def choice(name: str, summary: Mapping[str, Any], config: Mapping[str, Any]) -> Any:
+    """A choice of a run by its name, or the value where it is no group of settings."""
+    value = summary.get(name, config.get(name, MISSING))
+    return value.get("name", MISSING) if isinstance(value, Mapping) else value
+
+
+def json_lines(file: Path) -> Iterator[dict[str, Any]]:
+    """The mappings of a JSONL file; torn lines are left out."""
+    with file.open("rb") as stream:
+        for line in stream:
+            if (mapping := parsed_line(line)) is not None:
+                yield mapping
+
+
+def question_records(file: Path) -> Iterator[dict[str, Any]]:
+    """The records of an evaluation that hold samples of a question; other lines are left out."""
+    for record in json_lines(file):
+        samples = record.get("samples")
+        if (
+            "id" in record
+            and isinstance(samples, list)
+            and samples
+            and all(isinstance(sample, Mapping) and "correct" in sample for sample in samples)
+        ):
+            yield record

@@ -1,0 +1,125 @@
+"""The page and its plain companions; the page in a browser, where there is one."""
+
+from pathlib import Path
+
+import pytest
+
+from motif.reporting.page import remove_old_pictures
+from motif.runs.folder import write_text
+from motif.system.safe_text import visible
+from tests.support.browser import Browser, chromium
+from tests.support.run_folders import HOSTILE
+
+
+def test_the_page_is_self_contained_and_its_tables_are_in_the_other_files(written):
+    folder = written[0] / "report"
+    page, plain, tex = ((folder / name).read_text() for name in ("index.html", "report.md", "tables.tex"))
+    assert "http://" not in page.replace("http://www.w3.org", "") and "https://" not in page
+    assert page.index('id="verdicts"') < page.index('id="results"')
+    for text in (page, plain):
+        assert "motif is " in text and "unfinished" in text and "decoded in 3 rounds" in text
+    assert "decoded in 3 rounds & " not in tex and r"\toprule" in tex and tex.count(r"\begin{table}") == 4
+    for line in plain.splitlines():
+        if line.startswith("!["):
+            assert (folder / line.split("(")[1].rstrip(")")).is_file()
+
+
+def test_an_older_reports_pictures_are_taken_away_and_nobody_elses(tmp_path):
+    write_text(tmp_path / "report.md", "![old](pictures/old.png)\n\n![up](pictures/../../up.png)\n")
+    for name in ("old.png", "old.svg", "photo.png"):
+        write_text(tmp_path / "pictures" / name, "")
+    remove_old_pictures(tmp_path)
+    assert [file.name for file in (tmp_path / "pictures").iterdir()] == ["photo.png"]
+
+
+def browse(page, script, **settings):
+    """What the script returns, and the lines of the console."""
+    if chromium() is None:
+        pytest.skip("no chromium here")
+    with Browser(**settings) as browser:
+        browser.open(page)
+        return browser.run(script), browser.console
+
+
+LISTED = """
+    $("episodes").scrollIntoView();
+    await until(() => page.querySelectorAll("#list button").length > 0);
+    const listed = () => [...page.querySelectorAll("#list button")].map((item) => item.firstChild.textContent);
+    const tick = (flag) => { const box = page.querySelector(`#filters input[value=${flag}]`); box.click(); };
+    const found = {};
+"""
+
+
+@pytest.mark.slow
+def test_the_page_lists_filters_and_searches_in_a_browser(hostile):
+    script = """
+    found.all = listed();
+    for (const flag of ["right", "wrong", "truncated", "copied", "disagree"]) {
+      tick(flag); found[flag] = listed(); tick(flag);
+    }
+    tick("wrong"); tick("copied"); found.both = listed(); tick("wrong"); tick("copied");
+    $("search").value = "NEEDLE"; $("search").oninput();
+    await until(() => listed().length === 1);
+    found.searched = listed(); found.marked = page.querySelector("mark").textContent;
+    $("search").value = ""; $("search").oninput(); await until(() => listed().length === 4);
+    const training = [...$("source").options].find((option) => option.textContent.startsWith("training"));
+    $("source").value = training.value; $("source").onchange();
+    await until(() => listed().length === 1);
+    found.counted = ["wrong", "disagree"].map((flag) => $("filter-" + flag).textContent);
+    found.training = [...page.querySelectorAll(".tag")].map((tag) => tag.textContent);
+    found.rounds = [...page.querySelectorAll(".reply > summary")].map((title) => title.firstChild.textContent);
+    return found;"""
+    found, console = browse(hostile, LISTED + script)
+    q = [f"question {place}" for place in range(4)]
+    assert console == []
+    assert found["all"] == q and found["right"] == q[:2] and found["wrong"] == q[2:]
+    assert (found["truncated"], found["copied"], found["disagree"]) == ([q[2]], [q[3]], [q[1]])
+    assert found["both"] == [q[3]] and found["searched"] == [q[1]] and found["marked"] == "needle"
+    assert found["counted"][0].startswith("wrong (") and found["counted"][1] == "graders disagree (not known)"
+    assert {"reward 1.000", "advantage 0.700", "5 tokens", "answer 2"} <= set(found["training"])
+    assert found["rounds"] == ["round 1", "round 2"]
+
+
+@pytest.mark.slow
+def test_hostile_model_text_is_shown_as_it_is_and_does_nothing(hostile):
+    script = """
+    found.text = page.querySelector("pre.text").textContent; found.owned = typeof win.owned;
+    found.images = page.querySelectorAll("img").length; found.scripts = page.querySelectorAll("article script").length;
+    return found;"""
+    found, console = browse(hostile, LISTED + script)
+    assert console == []
+    assert found["text"] == visible(HOSTILE)  # marks that turn text, and lone surrogates, by their numbers
+    assert (found["owned"], found["images"], found["scripts"]) == ("undefined", 0, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_page_fits_a_phone_and_is_legible_in_light_and_dark(hostile, dark):
+    script = """
+    const light = (colour) => {
+      const linear = (v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+      const [r, g, b] = colour.match(/[\\d.]+/g).map((value) => linear(value / 255));
+      return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const paper = light(win.getComputedStyle(page.body).backgroundColor);
+    const contrast = (selector) => {
+      const ink = light(win.getComputedStyle(page.querySelector(selector)).color);
+      return (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+    };
+    found.contrasts = ["body", ".note", "a", "figure svg", "pre", ".right-answer", ".tag"].map(contrast);
+    found.paper = paper; found.width = page.documentElement.scrollWidth;
+    return found;"""
+    found, console = browse(hostile, LISTED + script, width=390, dark=dark)
+    assert console == [] and found["width"] <= 390
+    assert (found["paper"] < 0.1) == dark and min(found["contrasts"]) >= 4.5
+
+
+@pytest.mark.slow
+def test_a_missing_file_of_episodes_is_said(hostile, tmp_path):
+    alone = tmp_path / "index.html"
+    alone.write_text(Path(hostile).read_text())
+    script = """$("episodes").scrollIntoView();
+    await until(() => $("state").textContent.includes("missing"));
+    return $("state").textContent;"""
+    found, _ = browse(alone, script)
+    assert "1 of 1 files are missing: keep episodes/ beside this page" in found

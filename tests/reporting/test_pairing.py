@@ -1,0 +1,82 @@
+"""Which results are compared, and what a comparison must say besides."""
+
+from motif.reporting.comparison import compare
+from motif.reporting.pairing import left_out, pairs
+from motif.reporting.verdicts import survey
+from tests.support.studies import answers, arms, run, seeds_of
+
+RIGHT = [True, False, True, True]
+
+
+def verdicts(folders, against="grpo"):
+    return survey(arms(folders), against)[0]
+
+
+def test_measurements_pair_where_their_settings_are_alike_and_others_are_told_apart(tmp_path):
+    motif = [run(tmp_path / f"m{seed}", seed=seed, trained=RIGHT, budget=132 if seed < 2 else 64) for seed in range(3)]
+    grpo = [run(tmp_path / f"g{seed}", "grpo", seed=seed, trained=RIGHT) for seed in range(3)]
+    one, other = arms(motif + grpo)
+    ((first, second),) = pairs(one.results, other.results)
+    assert [item.seed for item in first] == [0, 1] and [item.seed for item in second] == [0, 1, 2]
+    (line,) = left_out(one, one.results, first)
+    assert line.startswith("seed 2 of motif") and "evaluation budget 64 against 132" in line
+
+
+def test_how_every_round_was_drawn_is_a_setting(tmp_path):
+    plain, warmer = {"temperature": 0.6, "top_p": 1.0}, {"temperature": 0.8, "top_p": 1.0}
+    folders = [
+        run(tmp_path / "a", trained=RIGHT, sampling=[plain, plain]),
+        run(tmp_path / "b", "grpo", trained=RIGHT, sampling=[plain, warmer]),
+        run(tmp_path / "c", trained=RIGHT, rounds=1, sampling=[plain, warmer], settings={"algo.k": 9}),
+    ]
+    one, other, short = (arm.results[0].settings for arm in sorted(arms(folders), key=lambda arm: arm.runs[0].name))
+    assert (one["temperature"], other["temperature"], short["temperature"]) == (0.6, "0.6, then 0.8", 0.6)
+    assert pairs(arms(folders[:1])[0].results, arms(folders[1:2])[0].results) == []
+
+
+def test_one_seed_against_three_is_flagged(tmp_path):
+    folders = seeds_of(tmp_path, "motif", (80, 82, 84)) + seeds_of(tmp_path, "grpo", (50,))
+    (warning,) = compare(*arms(folders), "chain", 3).warnings
+    assert warning.startswith("one training seed of grpo")
+
+
+def test_what_differs_besides_the_algorithm_is_said(tmp_path):
+    settings = {"model.name": "big", "model.revision": "x", "algo.steps": 60, "algo.trainer.learning_rate": 1e-5}
+    folders = [
+        run(tmp_path / "m", trained=answers(70), settings=settings | {"algo.futures": "many"}),
+        run(tmp_path / "g", "grpo", trained=answers(5), settings={"algo.steps": 120, "algo._target_": "x"}),
+    ]
+    assert verdicts(folders)[0].warnings[1] == (
+        "the arms also differ in: algo.steps 60 against 120; algo.trainer.learning_rate 1e-05 against –; "
+        "model.name big against tiny"
+    )
+
+
+def test_of_one_algorithm_a_single_setting_is_what_the_comparison_is_about_and_several_are_told(tmp_path):
+    folders = [
+        run(tmp_path / "a", trained=answers(70)),
+        run(tmp_path / "b", trained=answers(60), settings={"algo.k": 4}),
+        run(tmp_path / "c", trained=answers(60), settings={"algo.k": 8, "algo.steps": 9}),
+        run(tmp_path / "g", "grpo", trained=answers(10)),
+    ]
+    found = {verdict.arm: verdict.warnings[1:] for verdict in verdicts(folders, "motif k=2")}
+    assert found == {
+        "grpo": (),
+        "motif k=4": (),
+        "motif k=8 steps=9": ("the arms differ in algo.k 8 against 2; algo.steps 9 against –",),
+    }
+
+
+def test_arms_that_differ_in_nothing_else_bear_no_warning_of_it(tmp_path):
+    folders = seeds_of(tmp_path, "motif", (80, 82)) + seeds_of(tmp_path, "grpo", (50, 54))
+    assert verdicts(folders)[0].warnings == ()
+
+
+def test_a_seed_measured_otherwise_is_left_out_and_named(tmp_path):
+    folders = seeds_of(tmp_path, "motif", (80, 82)) + seeds_of(tmp_path, "grpo", (50, 54, 52))
+    folders.append(run(tmp_path / "late", "motif", 2, answers(40, n=50)))
+    verdict = compare(*arms(folders), "chain", 3)
+    assert verdict.seeds == (2, 3)
+    assert "Seed 2 of motif is left out: they differ in dataset rows (dataset rows chain-50 against chain-100)" in (
+        verdict.sentence
+    )
