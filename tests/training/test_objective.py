@@ -3,6 +3,8 @@ episodes end early and trajectories have different numbers of rows."""
 
 import pytest
 import torch
+from transformers import TrainerCallback
+from trl.trainer.utils import add_fused_lm_head
 
 from motif.rounds.episode import Episode
 from motif.rounds.prompts import Prompts
@@ -45,11 +47,21 @@ def scripted(policy):
     return generate
 
 
+def shifted():
+    """Another model of the same shape."""
+    other = random_qwen().model
+    with torch.no_grad():
+        for weights in other.parameters():
+            weights.add_(0.05 * torch.randn(weights.shape, generator=torch.Generator().manual_seed(len(weights))))
+    return other
+
+
 def trained_gradient(loss, weighting, beta, micro_batch, folder):
     """The gradient of one step of TRL's trainer, and the rows that it was made of."""
     policy = random_qwen()
     options = {"loss_type": loss, "beta": 0.0, "bf16": False, "gradient_checkpointing": False, "max_grad_norm": 1e9}
     options |= {"importance_sampling_level": "sequence"} if loss == "luspo" else {}
+    options |= {"epsilon_high": 5.0} if loss == "cispo" else {}  # above the ratio of 1
     algorithm = Broadcast(steps=1, questions=2, m=4, micro_batch=micro_batch, weighting=weighting, trainer=options)
     episode = Episode(2, WINDOW, stop="answered", prompts=Prompts(wording="terse"))
     generate = scripted(policy)
@@ -57,28 +69,20 @@ def trained_gradient(loss, weighting, beta, micro_batch, folder):
     arguments = trainer_arguments(algorithm, episode, REWARD, 0, folder, Checkpoints())
     trainer = make_trainer(policy, arguments, rollout)
     if beta:  # a reference that differs, or the KL term and its gradient would be 0
-        reference = random_qwen().model
-        with torch.no_grad():
-            for weights in reference.parameters():
-                weights.add_(0.05 * torch.randn(weights.shape, generator=torch.Generator().manual_seed(len(weights))))
-        trainer.beta, trainer.ref_model = beta, reference
+        trainer.beta, trainer.ref_model = beta, shifted()
+        add_fused_lm_head(trainer.ref_model, temperature=1.0)
     seen = {}
 
-    class Seen:
-        def __getattr__(self, name):
-            return lambda *_, **__: None
-
-        def on_pre_optimizer_step(self, *_, model=None, **__):
+    class Spy(TrainerCallback):
+        def on_pre_optimizer_step(self, *_, model, **__):
             seen.update({name: weights.grad.clone() for name, weights in model.named_parameters()})
 
-    from transformers import TrainerCallback
-
-    trainer.add_callback(type("Spy", (TrainerCallback,), {"on_pre_optimizer_step": Seen.on_pre_optimizer_step})())
+    trainer.add_callback(Spy())
     trainer.train()
-    return seen, rollout, trainer
+    return seen, rollout
 
 
-def by_hand(loss, weighting, beta, rollout, reference, micro_batch):
+def by_hand(loss, weighting, beta, rollout):
     """The same gradient, of a fresh copy of the policy: row by row, nothing of TRL."""
     policy, losses, counted = random_qwen(), [], []
     trajectories = sum(len(tree.roots) for tree in rollout.trees)
@@ -102,8 +106,10 @@ def by_hand(loss, weighting, beta, rollout, reference, micro_batch):
             pull = -advantage * own.mean().expand(n)
         if beta:
             with torch.no_grad():
-                other = scores(reference)
-            pull = pull + beta * (torch.exp(other - own) - (other - own) - 1)
+                other = scores(shifted())
+            kl = torch.exp(other - own) - (other - own) - 1
+            ratio = torch.exp(own - own.detach())  # of the KL's importance weights, a mean over a sequence in luspo
+            pull = pull + beta * kl * (ratio.log().mean().exp() if loss == "luspo" else ratio)
         weight = 1.0 if weighting == "round" else 1 / len(row.trajectory)
         per = {"grpo": pull.mean(), "sapo": pull.mean(), "dr_grpo": pull.sum() / WINDOW, "luspo": pull.sum()}
         losses.append(weight * per.get(loss, pull.sum()))
@@ -117,10 +123,10 @@ def by_hand(loss, weighting, beta, rollout, reference, micro_batch):
 @pytest.mark.parametrize("weighting", ["trajectory", "round"])
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_gradient_is_that_of_the_objective(loss, weighting, beta, tmp_path):
-    seen, rollout, trainer = trained_gradient(loss, weighting, beta, None, tmp_path)
+    seen, rollout = trained_gradient(loss, weighting, beta, None, tmp_path)
     lengths = {len(row.trajectory) for tree in rollout.trees for row in Broadcast(m=4).rows(tree)}
     assert lengths == {1, 2}  # or nothing would depend on the weights
-    right = by_hand(loss, weighting, beta, rollout, trainer.ref_model if beta else None, None)
+    right = by_hand(loss, weighting, beta, rollout)
     for name, gradient in right.items():
         scale = gradient.norm()
         assert scale > 0 and (seen[name] - gradient).norm() < 1e-3 * scale, name
@@ -129,6 +135,6 @@ def test_the_gradient_is_that_of_the_objective(loss, weighting, beta, tmp_path):
 @pytest.mark.parametrize("micro_batch", [4, 8])
 @pytest.mark.parametrize("loss", ["grpo", "dapo", "dr_grpo"])
 def test_a_step_cut_into_parts_has_the_same_gradient(loss, micro_batch, tmp_path):
-    whole, _, _ = trained_gradient(loss, "trajectory", 0.0, None, tmp_path / "whole")
-    parts, _, _ = trained_gradient(loss, "trajectory", 0.0, micro_batch, tmp_path / "parts")
+    whole, _ = trained_gradient(loss, "trajectory", 0.0, None, tmp_path / "whole")
+    parts, _ = trained_gradient(loss, "trajectory", 0.0, micro_batch, tmp_path / "parts")
     assert all(torch.allclose(whole[name], parts[name], rtol=1e-3, atol=1e-6) for name in whole)
