@@ -33,7 +33,7 @@ def compose_only(jobs: Sequence[Sequence[str]]) -> None:
     def compose(sweeper: Sweeper, batch: Sequence[Sequence[str]]) -> None:
         COMPOSE_ALL(sweeper, [job for job in batch if tuple(job) in wanted])
 
-    Sweeper.validate_batch_is_legal = compose  # type: ignore[method-assign]
+    Sweeper.validate_batch_is_legal = compose  # type: ignore[assignment, method-assign]
 
 
 def options() -> argparse.ArgumentParser:
