@@ -28,6 +28,7 @@ UNTAGGED = ROUNDS + (
     "Reason inside <{reasoning}></{reasoning}>. In round {rounds} write the final answer inside <{answer}></{answer}>, "
     "the result itself in \\boxed{{}}."
 )
+BOXED = "Put the result of the problem in \\boxed{{}}."
 EARLY = " As soon as you have the final answer, write it so, in whatever round: that ends the work."
 PROBLEM = "Problem:\n{question}"
 PROGRESS = "Progress handed over from round {previous}:\n<{progress}>\n{carried}\n</{progress}>"
@@ -49,7 +50,8 @@ class Prompts:
         wording: `full` or `terse`.
         reasoning, answer, progress: names of the tags around the reasoning of a reply, around its answer (its progress
             in every round but the last), and around carried text in a prompt.
-        system: true sends a system message, false puts its text before the user's message, `none` leaves it out.
+        system: true sends a system message, false puts its text before the user's message, `none` leaves it out, `boxed`
+            sends one that asks for a box and for no tag.
 
     Raises:
         UserError: an unknown wording, a name that is no tag's, or two equal tags.
@@ -62,7 +64,7 @@ class Prompts:
     system: bool | str = True
 
     def __post_init__(self) -> None:
-        one_of("episode.prompts.system", self.system, (True, False, "none"))
+        one_of("episode.prompts.system", self.system, (True, False, "none", "boxed"))
         one_of("episode.prompts.wording", self.wording, ("full", "terse"))
         for field in fields(self)[1:4]:
             tag = getattr(self, field.name)
@@ -109,7 +111,7 @@ class Prompts:
             "told": told.format(answer=self.answer),
         }
         multi = (MULTI if tagged else UNTAGGED) + EARLY * early
-        system = (SINGLE if rounds == 1 else multi).format(**words)
+        system = (BOXED if self.system == "boxed" else SINGLE if rounds == 1 else multi).format(**words)
         parts = [PROBLEM]
         if round > 1:
             parts.append(NO_PROGRESS if carried is None else PROGRESS if tagged else SEEN)

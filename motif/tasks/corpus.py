@@ -49,6 +49,12 @@ def gold_in_box(value: object) -> str | None:
     return final_answer(value) if isinstance(value, str) else None
 
 
+def as_written(value: object, gold: str) -> str | None:
+    """How the data write `gold` after the last `####`, where that differs; None elsewhere."""
+    text = value.rpartition("####")[2].strip() if isinstance(value, str) else gold
+    return text if text != gold and THOUSANDS.sub("", text) == gold else None
+
+
 GOLDS = {"field": gold_in_field, "hashes": gold_after_hashes, "boxed": gold_in_box}
 
 
@@ -192,7 +198,9 @@ class Corpus:
             else:
                 facts = {name: as_json(row[column]) for name, column in kept_columns.items()}
                 id = question_id(self.name, text.strip())
-                questions[key] = Question(id, text.strip(), gold, facts, self.unboxed)
+                questions[key] = Question(
+                    id, text.strip(), gold, facts, self.unboxed, as_written(row[self.answer], gold)
+                )
         if unreadable:
             self._tell_unreadable(split, unreadable, len(rows))
         if repeated:

@@ -23,6 +23,7 @@ class Question:
         gold: the right answer.
         facts: what splits results or feeds probes. Where a task knows what a round should carry over,
             `facts["progress"]` has it by round, the last one for all rounds that follow.
+        written: the gold as the data have it, where `gold` is written otherwise: with commas between thousands.
         unboxed: whether the text of the answer tag counts as the answer where a last reply holds no box.
     """
 
@@ -31,6 +32,7 @@ class Question:
     gold: str
     facts: dict[str, Any] = field(default_factory=dict)
     unboxed: bool = False
+    written: str | None = None
 
 
 @runtime_checkable

@@ -19,6 +19,8 @@ from motif.system.errors import UserError, one_of
 from motif.tasks.grading import final_answer, grader_id
 from motif.training.rewards import Reward, Term
 
+UNBOUNDED = 2**31  # tokens that are carried
+
 CHOICES = {  # first what is right, then what was published
     "futures": ("current", "base"),
     "format": ("any_line", "single_line"),
@@ -29,6 +31,7 @@ CHOICES = {  # first what is right, then what was published
     "system_prompt": ("kept", "dropped"),
     "sampling": ("equal", "unequal"),
     "evaluation_budget": ("equal", "unequal"),
+    "base_prompt": ("same", "boxed"),
 }
 
 
@@ -38,12 +41,15 @@ class Flaws:
     `format` (2): the published format patterns match across lines, or only within one.
     `tag_count` (3): the published tag count as it stands, or less 0.001 for each character after a missing line end.
     `accuracy` (4): 2 for a right answer in both arms, or in MOTIF's 2 in the answer tag and 1 elsewhere.
-    `carry` (5): a reply without an answer tag hands on what `episode.carry.missing` says, or its whole text.
+    `carry` (5): a reply hands on at most `episode.carry.tokens` tokens, and without an answer tag what
+    `episode.carry.missing` says; or all of its answer tag, and without one its whole text.
     `grading` (6): answers are compared as mathematics, or searched for in the reply's text.
     `system_prompt` (7): kept, or dropped where the trained policy is measured on AIME.
     `sampling` (10): all rounds alike, or rounds 2 and on at temperature 0.8 and top-p 0.95.
     `evaluation_budget`: the numbers of rounds and the budget of `evaluation`, or each arm in the rounds that it was
     trained in, with these rounds' own windows.
+    `base_prompt` (13): base and trained policies are measured with one prompt, or the base with one that asks for a
+    box and for no tag.
     """
 
     futures: str = "current"
@@ -55,6 +61,7 @@ class Flaws:
     system_prompt: str = "kept"
     sampling: str = "equal"
     evaluation_budget: str = "equal"
+    base_prompt: str = "same"
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():
@@ -69,16 +76,18 @@ class Flaws:
         if self.carry == "whole_text":
             if not isinstance(episode.carry, Summary):
                 raise UserError("flaws.carry=whole_text is a flaw of episode=summary")
-            episode = replace(episode, carry=replace(episode.carry, missing="whole"))
+            episode = replace(episode, carry=replace(episode.carry, missing="whole", tokens=UNBOUNDED))
         if self.sampling == "unequal":
             episode = replace(episode, later={**episode.later, "temperature": 0.8, "top_p": 0.95})
         return episode
 
     def measured_episode(self, episode: Episode, policy: str, dataset: str) -> Episode:
-        """`episode` as `policy` (base or trained) is measured on `dataset` (5, 7)."""
+        """`episode` as `policy` (base or trained) is measured on `dataset` (5, 7, 13)."""
         episode = self.training_episode(episode)
         if self.system_prompt == "dropped" and policy == "trained" and dataset.startswith("aime"):
             episode = replace(episode, prompts=replace(episode.prompts, system="none"))
+        if self.base_prompt == "boxed" and policy == "base":
+            episode = replace(episode, prompts=replace(episode.prompts, system="boxed"))
         return episode
 
     def mended(self, reward: Reward) -> Reward:
@@ -104,10 +113,10 @@ class Flaws:
         return "substring" if self.grading == "substring" else grader_id()
 
     def grade(self, trees: Sequence[Tree]) -> None:
-        """Flaw 6: a reply is right where its text holds the boxed gold letter by letter, on AIME where it holds the
+        """Flaw 6: a reply is right where its text holds the boxed gold letter by letter, with the commas that the data have; on AIME where it holds the
         gold's digits anywhere ("80" is in "1080")."""
         for tree in trees:
-            gold = tree.question.gold
+            gold = tree.question.written or tree.question.gold
             sought = gold if tree.question.id.startswith("aime") else f"\\boxed{{{gold}}}"
             for node in tree.nodes():
                 node.correct = sought in node.reply.text
