@@ -65,6 +65,18 @@ class Choices:
             raise UserError("flaws.futures=base needs generation=transformers, whose weights can go without adapters")
         if self.episode.rounds != self.rounds:
             raise UserError(f"episode.rounds is set by rounds={self.rounds}, got {self.episode.rounds}")
+        trained = [self.training_episode.sampling(round) for round in range(1, self.trained_rounds + 1)]
+        if len({each.temperature for each in trained}) > 1:
+            raise UserError(
+                f"episode.later.temperature={trained[1].temperature:g} is of rounds that algo={self.algo.name} trains, and "
+                f"their loss is computed at episode.temperature={trained[0].temperature:g}: leave it null, or train the "
+                "first round alone (algo=motif)"
+            )
+        if self.generation.cut and any(each.top_p < 1 or each.top_k for each in trained):
+            raise UserError(
+                f"generation={self.generation.name} reports log-probabilities of what top_p and top_k leave, which the "
+                "loss would take for the policy's own: set episode.top_p=1 episode.top_k=0, or generation=transformers"
+            )
         for name in ("overwrite", "preflight"):
             if not isinstance(getattr(self, name), bool):
                 raise UserError(f"{name} must be true or false, got {getattr(self, name)!r}")
@@ -93,6 +105,11 @@ class Choices:
             for dataset, test in tests.items()
             for rounds in self.evaluated_rounds(policy)
         ]
+
+    @property
+    def trained_rounds(self) -> int:
+        """Rounds whose replies are trained."""
+        return self.algo.trained_rounds(self.algo.rounds(self.rounds))
 
     @property
     def training_episode(self) -> Episode:

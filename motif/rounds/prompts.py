@@ -50,8 +50,8 @@ class Prompts:
         wording: `full` or `terse`.
         reasoning, answer, progress: names of the tags around the reasoning of a reply, around its answer (its progress
             in every round but the last), and around carried text in a prompt.
-        system: true sends a system message, false puts its text before the user's message, `none` leaves it out, `boxed`
-            sends one that asks for a box and for no tag.
+        system: true sends a system message, false puts its text before the user's message, `none` leaves it out,
+            `boxed` sends one that asks for a box and for no tag.
 
     Raises:
         UserError: an unknown wording, a name that is no tag's, or two equal tags.

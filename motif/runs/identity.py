@@ -1,8 +1,8 @@
 """What a run is, and what it is called.
 
-The identity of a run is its resolved configuration without plumbing: where things lie, who watches, what generates, how
-often a checkpoint is written and in how many parts an update is computed change no result. Where a name is not given it
-is derived, so that another identity has another name.
+The identity of a run is its resolved configuration without plumbing: where things lie, who watches, how often a
+checkpoint is written and in how many parts an update is computed change no result. Another engine is another run, for
+its numbers differ. Where a name is not given it is derived, so that another identity has another name.
 """
 
 import hashlib
@@ -18,6 +18,12 @@ PLUMBING = (  # can change no result
     *("name", "outputs", "overwrite", "preflight", "tracking", "generation", "guard", "watch", "record"),
     "checkpoint",
 )
+NEVER = object()
+SINCE = {  # settings that the first version had not, and the value at which they do what it did
+    "algo": {"weighting": "trajectory", "sampling": "fixed", "redraws": 2},
+    "budget": {"flops": None, "steps": None},
+    "flaws": {"base_prompt": "same"},
+}
 NAMED = ("algo", "dataset", "model")  # the choices that a derived name begins with
 
 
@@ -34,7 +40,12 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     evaluation = kept.get("evaluation")
     if isinstance(evaluation, Mapping) and evaluation.get("datasets"):
         kept["evaluation"] = {**evaluation, "datasets": [without_copy(each) for each in evaluation["datasets"]]}
-    return kept
+    for node, defaults in SINCE.items():
+        if isinstance(settings := kept.get(node), Mapping):
+            kept[node] = {key: value for key, value in settings.items() if defaults.get(key, NEVER) != value}
+    engine = config.get("generation")
+    name = engine.get("name", "transformers") if isinstance(engine, Mapping) else "transformers"
+    return kept if name == "transformers" else {**kept, "engine": name}
 
 
 def by_parts(trainer: Mapping[str, Any]) -> bool:

@@ -113,7 +113,8 @@ class Flaws:
         return "substring" if self.grading == "substring" else grader_id()
 
     def grade(self, trees: Sequence[Tree]) -> None:
-        """Flaw 6: a reply is right where its text holds the boxed gold letter by letter, with the commas that the data have; on AIME where it holds the
+        """Flaw 6: a reply is right where its text holds the boxed gold letter by letter, with the
+        commas that the data have; on AIME where it holds the
         gold's digits anywhere ("80" is in "1080")."""
         for tree in trees:
             gold = tree.question.written or tree.question.gold
