@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from motif.reporting.comparison import Verdict
 from motif.reporting.page import Report
 from motif.reporting.recorded import RecordedRun
 from motif.runs.tracking.base import WandB
@@ -58,17 +57,6 @@ def attach(to: Path, runs: Sequence[RecordedRun], report: Report) -> None:
 
 def verdict_row(verdict: Any) -> list[Any]:
     """A verdict, or a line in place of one, as a row of COLUMNS."""
-    if not isinstance(verdict, Verdict):
-        return [verdict.sentence, verdict.outcome] + [None] * (len(COLUMNS) - 2)
-    return [
-        verdict.sentence,
-        verdict.outcome,
-        verdict.arm,
-        verdict.baseline,
-        verdict.dataset,
-        verdict.rounds,
-        verdict.effect,
-        *verdict.interval,
-        verdict.p,
-        verdict.n,
-    ]
+    values = {**vars(verdict), "verdict": verdict.sentence, "outcome": verdict.outcome}
+    values["low"], values["high"] = values.get("interval", (None, None))
+    return [values.get(column) for column in COLUMNS]
