@@ -5,9 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from motif.runs.tracking import dashboard
 
 from motif.runs.ledger import AXES
+from motif.runs.tracking import dashboard
 from motif.runs.tracking.dashboard import Dashboard, main, specification
 from motif.system.errors import UserError
 from tests.runs.tracking.test_wandb import server  # noqa: F401

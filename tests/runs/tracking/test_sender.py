@@ -3,7 +3,6 @@
 import threading
 
 from motif.runs.tracking import sender
-
 from motif.runs.tracking.sender import Sender
 
 

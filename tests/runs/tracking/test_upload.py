@@ -4,9 +4,9 @@ import os
 import platform
 
 import pytest
-from motif.runs.tracking import upload
 
 from motif.runs.folder import Run
+from motif.runs.tracking import upload
 from motif.runs.tracking.base import WandB
 from motif.system.locks import Lock
 from tests.runs.tracking.test_wandb import CONFIG, SUMMARY, logs, server, steps  # noqa: F401
