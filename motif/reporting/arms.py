@@ -66,8 +66,8 @@ class Arm:
     @property
     def training_tokens(self) -> float | None:
         """Tokens that a run generated in training, a mean; None where a run does not say."""
-        tokens = [run.spent.get("generated_tokens") for run in self.runs]
-        return None if not self.trained or None in tokens else fmean(tokens)
+        tokens = [run.spent["generated_tokens"] for run in self.runs if run.spent.get("generated_tokens") is not None]
+        return fmean(tokens) if self.trained and len(tokens) == len(self.runs) else None
 
     @property
     def warnings(self) -> list[str]:

@@ -44,14 +44,16 @@ def attach(to: Path, runs: Sequence[RecordedRun], report: Report) -> None:
     id, settings = summary_run(runs)
     tracker = settings.start(to, id, f"report {settings.group}", {"runs": [run.name for run in runs]})
     if isinstance(tracker, Watched):
-        tables = {"report/verdicts": (COLUMNS, [verdict_row(verdict) for verdict in report.verdicts])}
-        for table in report.tables["results"]:
-            tables[f"report/{table.name}"] = (table.columns, [list(row.values()) for row in table.rows])
+        results = {
+            f"report/{table.name}": (table.columns, [list(row.values()) for row in table.rows])
+            for table in report.tables["results"]
+        }
+        verdicts = (list(COLUMNS), [verdict_row(verdict) for verdict in report.verdicts])
         images = {
             f"pictures/{picture.name}": (to / "pictures" / f"{picture.name}.png", picture.caption)
             for picture in report.pictures
         }
-        tracker.attach(tables, images)
+        tracker.attach({"report/verdicts": verdicts, **results}, images)
     tracker.finish({"evaluation": []}, None)
 
 

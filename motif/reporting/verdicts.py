@@ -64,7 +64,7 @@ def survey(arms: Sequence[Arm], against: str = "grpo") -> tuple[list[Verdict], l
             families[baseline, meeting].append(verdict)
             if arm.settings.get("rounds") == meeting.rounds:
                 as_trained.add((baseline, meeting))
-    ranked = sorted(families, key=lambda family: importance(*family, family in as_trained))
+    ranked = sorted(families, key=lambda family: importance(family[0], family[1], family in as_trained))
     return [verdict for family in ranked for verdict in corrected(families[family])], refused
 
 

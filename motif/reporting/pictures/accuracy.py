@@ -70,9 +70,9 @@ def against_cost(count: str, title: str, arms: Sequence[Arm], pooled: Sequence[P
     styles = styles_of(arms, by_arm)
     for place, (arm, costs) in enumerate(by_arm.items()):
         own = [one for _, one in costs]
-        y, bars = accuracy_bars(own)
+        accuracy, bars = accuracy_bars(own)
         looks = {**styles[arm], "linestyle": "none", "markersize": max(4, 9 - 2 * place)}
-        axes.errorbar([cost for cost, _ in costs], y, bars, capsize=3, label=label_of(own), **looks)
+        axes.errorbar([cost for cost, _ in costs], accuracy, bars, capsize=3, label=label_of(own), **looks)
     points = sorted((x, 100 * one.mean("accuracy"), one["rounds"]) for own in by_arm.values() for x, one in own)
     widest, labelled = points[-1][0], list[tuple[float, float, int]]()
     for x, y, rounds in points:  # one label for points that lie together

@@ -85,13 +85,13 @@ def curve(arm: Arm, metric: Metric, against: str) -> Curve | None:
     """A metric of an arm's runs against the key of an axis in their lines; None where no run has it."""
     steps, seeds = steps_per_point([arm]), []
     for run in arm.runs:
-        points = [
+        own = [
             (float(line[against]), metric.scale * float(value))
             for line in run.metrics
             if (value := metric.read(line)) is not None and line.get(against) is not None
         ]
-        if points:
-            seeds.append(averaged(np.array(points), steps))
+        if own:
+            seeds.append(averaged(np.array(own), steps))
     if not seeds:
         return None
     start, end = max(points[0, 0] for points in seeds), min(points[-1, 0] for points in seeds)
@@ -103,10 +103,10 @@ def curve(arm: Arm, metric: Metric, against: str) -> Curve | None:
         x = np.append(x, end)
     values = np.stack([np.interp(x, points[:, 0], points[:, 1]) for points in seeds])
     ends = []
-    for points, own in zip(seeds, values, strict=True):
+    for points, y in zip(seeds, values, strict=True):
         beyond = points[points[:, 0] > x[-1]]
         if len(beyond):
-            ends.append((np.append(x[-1], beyond[:, 0]), np.append(own[-1], beyond[:, 1])))
+            ends.append((np.append(x[-1], beyond[:, 0]), np.append(y[-1], beyond[:, 1])))
     return Curve(x, values.mean(0), values.min(0), values.max(0), len(seeds), ends)
 
 
