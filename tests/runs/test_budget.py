@@ -14,9 +14,9 @@ from motif.runs.budget import Budget, account_lines, reached
 from motif.runs.ledger import Ledger
 from motif.system import config as settings
 from motif.system.errors import UserError
-from tests.support import ROOT
+from tests.support import FEW, ROOT
 
-SMALL = ["experiment=smoke", "tracking=none", "evaluation.questions=2", "evaluation.before=false", "algo.m=2"]
+SMALL = ["experiment=smoke", "tracking=none", "evaluation.questions=2", "evaluation.before=false", "algo.m=2", *FEW]
 
 
 def ledger(**counts):
