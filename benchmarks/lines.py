@@ -23,9 +23,9 @@ def lines(source: str) -> Counter[str]:
     """The numbers of lines of `source`: `code`, `docstrings` and `whole`, which has blank lines and comments too."""
     docstrings: set[int] = set()
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            if ast.get_docstring(node, clean=False) is not None:
-                docstrings |= set(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
+        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        if documented and ast.get_docstring(node, clean=False) is not None:
+            docstrings |= set(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
     filled: set[int] = set()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type not in EMPTY:
@@ -45,16 +45,17 @@ def by_room(package: Path = PACKAGE) -> dict[str, Counter[str]]:
 
 def code_of(rooms: dict[str, Counter[str]]) -> tuple[int, int]:
     """Lines of code of all rooms, and of the core."""
-    return sum(found["code"] for found in rooms.values()), sum(rooms[name]["code"] for name in CORE)
+    return sum(room["code"] for room in rooms.values()), sum(rooms[name]["code"] for name in CORE)
 
 
 def main() -> int:
+    """Print the table. Returns 1 above a limit, else 0."""
     rooms = by_room()
     whole, core = code_of(rooms)
     total = sum(rooms.values(), Counter())
     print(f"{'':<16}{'code':>8}{'docstrings':>12}{'whole':>8}")
-    for name, found in [*rooms.items(), ("in all", total)]:
-        print(f"{name:<16}{found['code']:>8,}{found['docstrings']:>12,}{found['whole']:>8,}")
+    for name, room in [*rooms.items(), ("in all", total)]:
+        print(f"{name:<16}{room['code']:>8,}{room['docstrings']:>12,}{room['whole']:>8,}")
     print(f"\nin all   {whole:,} lines of code, at most {MOST:,}")
     print(f"the core {core:,} lines of code, at most {MOST_OF_CORE:,} ({', '.join(CORE)})")
     return int(whole > MOST or core > MOST_OF_CORE)
