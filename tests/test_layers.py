@@ -8,6 +8,7 @@ import tomllib
 
 import pytest
 
+from benchmarks import lines
 from tests.support import ROOT
 
 PACKAGE = ROOT / "motif"
@@ -173,3 +174,7 @@ def test_a_module_has_a_test_file_of_its_name_in_the_same_room(path):
     own = path.relative_to(PACKAGE)
     there = ROOT / "tests" / own.parent / f"test_{own.name}"
     assert there.is_file() or own.name == "__init__.py" or shown(path) in SHIMS
+
+
+def test_the_package_and_the_core_that_explains_a_training_keep_to_their_lines():
+    assert lines.main() == 0
