@@ -106,9 +106,15 @@ def preload() -> None:
     import torch
     from hydra import compose, initialize_config_dir
 
+    import motif.evaluation.probe.program
+    import motif.evaluation.program
+    import motif.evaluation.solve
     import motif.generation.decoding
+    import motif.policies.tiny
     import motif.programs
     import motif.reporting.program
+    import motif.tasks.chain
+    import motif.training.preflight.check
     import motif.training.trainer  # noqa: F401
     from motif.system.config import CONF
 

@@ -6,11 +6,11 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from motif.system import config as settings
-from tests.support import ROOT
+from tests.support import FEW, ROOT
 
 SMALL = [
     *("experiment=smoke", "tracking=none", "algo.questions=2", "algo.m=2", "algo.steps=2", "evaluation.questions=2"),
-    *("evaluation.before=false", "evaluation.rounds=[4]"),  # more rounds than it is trained in
+    *("evaluation.before=false", *FEW, "evaluation.rounds=[4]"),  # more rounds than it is trained in
 ]
 ROWS = {"grpo": 1, "motif": 1, "leave_one_out": 1, "broadcast": 3, "discounted": 3, "value": 3}  # of a trajectory
 REPLIES = {"grpo": 1, "motif": 5, "leave_one_out": 5, "broadcast": 3, "discounted": 3, "value": 9}  # of a trajectory

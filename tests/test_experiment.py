@@ -11,10 +11,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from motif.policies.tiny import Tiny
 from motif.reporting.folders import read_runs
-from tests.support import ROOT
+from tests.support import FEW, ROOT
 
 SIGNALS = [signal.SIGINT, *(pytest.param(each, marks=pytest.mark.slow) for each in (signal.SIGTERM, signal.SIGUSR2))]
-SMALL = ["experiment=smoke", "evaluation.questions=8", "algo.m=2", "checkpoint.every=1"]
+SMALL = ["experiment=smoke", *FEW, "evaluation.questions=8", "algo.m=2", "checkpoint.every=1"]
 
 
 @pytest.fixture(scope="session")
@@ -174,7 +174,8 @@ def until_steps_are_taken(folder):
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_ends_after_the_step_with_a_checkpoint_and_the_same_command_continues(tmp_path, forks, train, number):
-    run = forks.train(tmp_path, "name=two", "algo.steps=8", "checkpoint.every=100", "tracking=none", *SMALL[:-1])
+    words = ["name=two", "algo.steps=8", "tracking=none", "evaluation.before=false"]
+    run = forks.train(tmp_path, *words, "checkpoint.every=100", *SMALL[:-1])
     metrics = until_steps_are_taken(tmp_path)
     run.signal(number)
     status, said = run.wait()
@@ -183,13 +184,13 @@ def test_a_signal_ends_after_the_step_with_a_checkpoint_and_the_same_command_con
     done = len(metrics.read_text().splitlines())
     assert 1 <= done < 8 and f"stopped after step {done} of 8; a checkpoint is written" in said
     assert (tmp_path / f"outputs/two/checkpoints/checkpoint-{done}/motif.json").is_file()
-    status, said = train(tmp_path, "name=two", "algo.steps=8", "tracking=none")
+    status, said = train(tmp_path, *words)
     steps = [json.loads(line)["step"] for line in metrics.read_text().splitlines()]
     assert status == 0 and steps == list(range(1, 9))
 
 
 def test_a_second_ctrl_c_stops_at_once(tmp_path, forks):
-    words = ["name=two", "experiment=smoke", "evaluation.before=false", "algo.steps=1000", "algo.questions=24"]
+    words = ["name=two", *FEW, "experiment=smoke", "evaluation.before=false", "algo.steps=1000", "algo.questions=24"]
     run = forks.train(tmp_path, *words, "tracking=none")
     metrics = until_steps_are_taken(tmp_path)
     run.signal(signal.SIGINT)  # within a step, which takes most of a second
@@ -202,7 +203,7 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path, forks):
 
 
 def test_a_second_process_leaves_what_the_first_is_writing(tmp_path, forks):
-    words = ["name=two", "algo.steps=100", "tracking=none", *SMALL[:-1]]
+    words = ["name=two", "algo.steps=100", "tracking=none", "evaluation.before=false", *SMALL[:-1]]
     run = forks.train(tmp_path, *words)
     until_steps_are_taken(tmp_path)
     draft = tmp_path / "outputs/two/checkpoints/writing/checkpoint-9"
@@ -215,7 +216,7 @@ def test_a_second_process_leaves_what_the_first_is_writing(tmp_path, forks):
 
 def test_a_signal_during_an_evaluation_stops_at_once_and_what_is_measured_is_kept(tmp_path, forks):
     words = ["name=two", "evaluation.batch=2", *SMALL, "evaluation.questions=24", "evaluation.rounds=[3]"]
-    words += ["tracking=none", "algo.steps=1"]
+    words += ["tracking=none", "algo.steps=1", "algo=grpo"]
     run, records = forks.train(tmp_path, *words), tmp_path / "outputs/two/evaluation/base-chain-r3.jsonl"
     deadline = time.monotonic() + 100
     while time.monotonic() < deadline and not (records.exists() and records.read_text()):
@@ -274,7 +275,7 @@ def test_solving_that_is_stopped_says_that_nothing_is_kept(tmp_path, forks, numb
 
 
 def test_a_sweep_runs_every_combination_into_folders_of_their_own(tmp_path, train):
-    few = ["evaluation.before=false", "tracking=none", "algo.steps=1"]
+    few = ["evaluation.before=false", "evaluation.rounds=[1]", "tracking=none", "algo.steps=1"]
     status, said = train(tmp_path, "-m", "rounds=1,2", "algo=grpo,motif", *few)
     assert status == 0, said
     summaries = [json.loads(path.read_text()) for path in (tmp_path / "outputs").glob("*/summary.json")]

@@ -8,6 +8,7 @@ import tomllib
 
 import pytest
 
+from benchmarks import lines
 from tests.support import ROOT
 
 PACKAGE = ROOT / "motif"
@@ -163,3 +164,17 @@ sys.exit(", ".join({{"torch", "transformers", "trl", "wandb"}} & set(sys.modules
 def test_only_the_programs_take_the_whole_experiment():
     takers = {shown(path) for path in modules() if "experiment.Experiment" in inner(path)}
     assert takers <= {"cli", "programs", "sweeps", "experiment"}
+
+
+SHIMS = {"credit", "dashboard", "probe", "report", "study", "uploads", "verdicts"}  # of three lines, for `python -m`
+
+
+@pytest.mark.parametrize("path", modules(), ids=shown)
+def test_a_module_has_a_test_file_of_its_name_in_the_same_room(path):
+    own = path.relative_to(PACKAGE)
+    there = ROOT / "tests" / own.parent / f"test_{own.name}"
+    assert there.is_file() or own.name == "__init__.py" or shown(path) in SHIMS
+
+
+def test_the_package_and_the_core_that_explains_a_training_keep_to_their_lines():
+    assert lines.main() == 0

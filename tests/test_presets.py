@@ -11,7 +11,8 @@ from tests.support import ROOT
 from tests.support.experiments import PRESETS, composed, made
 
 SMALL = [
-    *("model=tiny", "dataset=chain", "dataset.test_size=4", "tracking=none", "evaluation.datasets=null"),
+    *("model=tiny", "dataset=chain", "dataset.test_size=4", "dataset.train_size=64"),
+    *("tracking=none", "evaluation.datasets=null"),
     *("algo.steps=1", "algo.m=2", "episode.tokens=22", "episode.later.tokens=44", "evaluation.budget=null"),
 ]
 

@@ -21,11 +21,11 @@ from motif.runs.folder import Run, write_json
 from motif.sweeps import Launched, cores, installed, start
 from motif.system.locks import Lock
 from tests.reporting.test_status import run_folder
-from tests.support import ROOT
+from tests.support import FEW, ROOT
 
 SMALL = [
     *("experiment=smoke", "rounds=1", "algo.m=2", "algo.steps=2", "algo.questions=1", "tracking=none"),
-    *("evaluation.questions=2", "evaluation.before=false"),
+    *("evaluation.questions=2", "evaluation.before=false", *FEW),
 ]
 BESIDE = ["joblib", "submitit_local"]
 

@@ -18,16 +18,7 @@ from motif.system.files import write_json, write_text
 
 
 def export(records_file: Path, result: Mapping[str, Any], folder: Path) -> Path:
-    """Write both files.
-
-    Args:
-        records_file: the records of the evaluation, a JSONL.
-        result: what they come to.
-        folder: the files are written to `folder`/lm_eval/<stem of the records>.
-
-    Returns:
-        The file of the samples.
-    """
+    """Write both files of an evaluation to `folder`/lm_eval/<stem of the records>; returns that of the samples."""
     stamp = time.strftime("%Y-%m-%dT%H-%M-%S", time.gmtime(records_file.stat().st_mtime))
     target = folder / "lm_eval" / records_file.stem
     records = read_whole(records_file)

@@ -21,14 +21,9 @@ MOST_SEEDS = 100  # a study of more is not practical
 def power(study: Difference, n: int, effect: float | None = None, seeds: int | None = None) -> float:
     """How often a study finds a true difference and its direction, as a share of STUDIES simulated ones.
 
-    For an effect smaller than the one found, some questions change sides; the arms then disagree as much as before. For
-    a larger one there are more questions that only the better arm answers right.
-
-    Args:
-        study: the one at hand, whose questions, seeds and test are taken.
-        n: questions of the simulated studies.
-        effect: the true difference, in [0, 1]; the one found where it is None.
-        seeds: training seeds an arm; those of `study` where it is None.
+    The simulated ones have `n` questions and so many `seeds` an arm (None: those of `study`). The true `effect` is a
+    difference in [0, 1] (None: the one found). For a smaller one, some questions change sides; the arms then disagree
+    as much as before. For a larger one, more questions are answered right by the better arm only.
     """
     import numpy as np
 

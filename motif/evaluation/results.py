@@ -23,13 +23,11 @@ def result_of(records: Records) -> dict[str, Any]:
     """The result of `records`, at least one, all of as many samples.
 
     Returns:
-        `n` (questions), `samples` (a question), `correct` (samples), `accuracy` (avg@k) with its `interval`;
-        `strict`, the accuracy under the strict grader; `disagreements`, the samples that the two graders judge
-        differently; `grader_gave_up`, those that are wrong because the grader gave up; the rates `truncated`,
-        `unparsable` and `copied`; `tokens` and `rounds_used`, means an episode; `tokens_by_round` and
-        `accuracy_by_round`, had each episode been stopped after that round (an episode has no tokens in a round after
-        its end); `pass_at` and `maj_at` by k, where there are several samples; and `by_<fact>`, the accuracy by each
-        fact of the questions that takes a few values.
+        `n` questions, `samples` of each, `correct` samples, `accuracy` (avg@k) with its `interval`; `strict`, the
+        accuracy under the strict grader; `disagreements`, samples that the two graders judge differently;
+        `grader_gave_up`, samples that are wrong for that reason; rates; `tokens` and `rounds_used`, means an episode,
+        which has no tokens after its end; `accuracy_by_round`, had it been stopped; `pass_at` and `maj_at` by k, of
+        several samples; `by_<fact>`, the accuracy by each fact of the questions that takes a few values.
     """
     samples = [sample for record in records for sample in record["samples"]]
     k = len(records[0]["samples"])
@@ -122,17 +120,10 @@ def majority(samples: Sequence[Record]) -> float:
 
 
 def disagreements(records: Records) -> list[dict[str, Any]]:
-    """The samples that the two graders judge differently, with `id`, `sample`, `gold`, `prediction`, and both verdicts
-    (`correct`, `strict`)."""
+    """The samples that the two graders judge differently, with both judgements (`correct`, `strict`)."""
     return [
-        {
-            "id": record["id"],
-            "sample": number,
-            "gold": record["gold"],
-            "prediction": sample["prediction"],
-            "correct": sample["correct"],
-            "strict": sample["strict"],
-        }
+        {"id": record["id"], "sample": number, "gold": record["gold"]}
+        | {key: sample[key] for key in ("prediction", "correct", "strict")}
         for record in records
         for number, sample in enumerate(record["samples"])
         if sample["correct"] != sample["strict"]

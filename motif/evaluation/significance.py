@@ -28,20 +28,11 @@ class SeedVariance(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """A mean difference of two arms' shares.
+    """A mean difference of two arms' shares, its 95 % interval, and its two-sided p by a `test`.
 
-    Args:
-        effect: the mean of the first arm less that of the second.
-        interval: its 95 % interval.
-        p: two-sided.
-        test: the name of the test that gave them.
-        n: questions.
-        seeds: rows of each arm.
-        values: the differences by question, each value once.
-        shares: the share of questions that have each of `values`.
-        variance: of the effect.
-        dof: degrees of freedom of the t distribution that the effect is compared with.
-        seed_variances: of each arm whose seeds are a sample of possible seeds.
+    `values` are the differences by question, each value once, and `shares` of the questions have them. `variance` is
+    that of the effect, `dof` are the degrees of freedom of the t distribution that it is compared with.
+    `seed_variances` are of each arm whose seeds are a sample of possible seeds.
     """
 
     effect: float
@@ -66,9 +57,6 @@ def difference(first: Shares, second: Shares, fixed: tuple[bool, bool] = (False,
     Args:
         first, second: (seeds, questions), the share of right samples; the same questions in the same order.
         fixed: whether the rows of each arm are one policy rather than training seeds; they are averaged then.
-
-    Raises:
-        UserError: where the tables have no question, or different numbers of them.
     """
     import numpy as np
 
@@ -87,18 +75,8 @@ def difference(first: Shares, second: Shares, fixed: tuple[bool, bool] = (False,
         p, interval = mcnemar(up, down), discordant_interval(up, down, len(d))
     else:
         (p, interval), test = sign_flip(d), "sign-flip test over questions"
-    values, shares = distribution(d)
-    return Difference(
-        effect=float(d.mean()),
-        interval=interval,
-        p=p,
-        test=test,
-        n=len(d),
-        seeds=(1, 1),
-        values=values,
-        shares=shares,
-        variance=float((d * d).mean()) / len(d),
-    )
+    numbers = {**distribution(d), "effect": float(d.mean()), "variance": float((d * d).mean()) / len(d)}
+    return Difference(**numbers, interval=interval, p=p, test=test, seeds=(1, 1))
 
 
 def nested(one: Any, other: Any, fixed: tuple[bool, bool] = (False, False)) -> Difference:
@@ -110,10 +88,6 @@ def nested(one: Any, other: Any, fixed: tuple[bool, bool] = (False, False)) -> D
     degrees of freedom follow Satterthwaite and Welch (Hillis 2007), so the arms may vary unequally. An arm of one seed
     is taken to vary as the other does. The effect must also stand out against the questions alone: seeds that agree by
     chance decide nothing.
-
-    Args:
-        one, other: arrays (seeds, questions).
-        fixed: as for `difference`.
     """
     n, tables = one.shape[1], (one, other)
     d = one.mean(0) - other.mean(0)
@@ -127,10 +101,7 @@ def nested(one: Any, other: Any, fixed: tuple[bool, bool] = (False, False)) -> D
             means, chance = by_source.get(source, (0.0, 0.0))
             by_source[source] = means + of_means / len(table), chance + of_chance / len(table)
             seed_variances.append(SeedVariance(len(table), max(0.0, of_means - of_chance), of_chance * n))
-    spreads = [
-        Spread(variance=means, counted_twice=chance, dof=len(tables[source]) - 1)
-        for source, (means, chance) in by_source.items()
-    ]
+    spreads = [Spread(means, chance, len(tables[source]) - 1) for source, (means, chance) in by_source.items()]
     p, variance, dof = (float(number) for number in mixed_p(effect, of_questions, spreads, n))
     half = t_quantile(dof) * sqrt(variance)
     if of_questions:
@@ -138,16 +109,13 @@ def nested(one: Any, other: Any, fixed: tuple[bool, bool] = (False, False)) -> D
         low, high = effect - of_questions_alone, effect + of_questions_alone
     else:
         low, high = sign_flip(d)[1]
-    values, shares = distribution(d)
     return Difference(
+        **distribution(d),
         effect=effect,
         interval=(max(-1.0, min(low, effect - half)), min(1.0, max(high, effect + half))),
         p=p,
         test="t test over seeds and questions" + (f" ({dof:.1f} degrees of freedom)" if variance else ""),
-        n=n,
         seeds=(len(one), len(other)),
-        values=values,
-        shares=shares,
         variance=variance,
         dof=dof,
         seed_variances=tuple(seed_variances),
@@ -164,14 +132,8 @@ class Spread(NamedTuple):
 
 
 def mixed_p(effect: Any, of_questions: Any, spreads: Sequence[Spread], n: int) -> tuple[Any, Any, Any]:
-    """Two-sided p of the mixed model, the variance of the effect, and its degrees of freedom.
-
-    Args:
-        effect: a number, or an array of studies; the results have its shape.
-        of_questions: the variance that the questions give to the effect.
-        spreads: the variances that seeds give to it.
-        n: questions.
-    """
+    """Two-sided p of the mixed model, the variance of the effect, and its degrees of freedom; of numbers or of arrays
+    of studies. `of_questions` is the variance that `n` questions give to the effect, `spreads` those of seeds."""
     import numpy as np
     from scipy.stats import t
 
@@ -186,20 +148,17 @@ def mixed_p(effect: Any, of_questions: Any, spreads: Sequence[Spread], n: int) -
     return np.maximum(p, np.where(of_questions > TINY / n, alone, alike)), total, dof
 
 
-def distribution(d: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """The values in `d`, each once, and their shares."""
+def distribution(d: Any) -> dict[str, Any]:
+    """The number of differences in `d`, the values that occur, and their shares."""
     import numpy as np
 
     values, counts = np.unique(d.round(9), return_counts=True)
-    return tuple(values.tolist()), tuple((counts / len(d)).tolist())
+    return {"n": len(d), "values": tuple(values.tolist()), "shares": tuple((counts / len(d)).tolist())}
 
 
 def variance_of_seeds(table: Any) -> tuple[float, float]:
-    """The variance between seeds of their means over questions, and the part of it that chance on each question gives.
-
-    Args:
-        table: (seeds, questions), of at least two seeds.
-    """
+    """The variance between seeds of their means over questions, and the part of it that chance on each question gives,
+    by a table (seeds, questions)."""
     seeds, n = table.shape
     means = table.mean(1, keepdims=True)
     rest = table - means - table.mean(0) + table.mean()

@@ -22,18 +22,8 @@ from motif.tasks.questions import Question
 class Solver:
     """A policy and a question.
 
-    Args:
-        policy: as for `evaluate.py`: a run's folder, a hub id, a model's folder or an adapter's.
-        question: its text.
-        episode: how a round is prompted and what is carried.
-        rounds: of the episode.
-        temperature: greedy at 0.
-        seed: of draws.
-        gold: the right answer, compared where it is given.
-        options: keywords of `open_policy`.
-
-    Raises:
-        UserError: where a value is impossible, or the question is empty.
+    `policy` and `options` are as for `evaluate.py`. The policy is greedy unless `temperature` is above 0. `gold`, the
+    right answer, is compared where it is given. Raises a `UserError` where a value is impossible.
     """
 
     policy: str

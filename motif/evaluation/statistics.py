@@ -1,7 +1,6 @@
-"""Intervals for proportions and for scores of several samples a question, and tests of paired ones.
+"""Intervals for proportions and for shares of several samples a question, and tests of paired ones.
 
-Each function takes plain numbers and names its source. `motif.evaluation.significance` decides which test a comparison
-needs; nothing here knows what was trained.
+Plain numbers; impossible counts raise a `UserError`. Which test a comparison needs is for `significance`.
 """
 
 from collections.abc import Sequence
@@ -18,18 +17,7 @@ Interval = tuple[float, float]
 
 
 def wilson(correct: int, n: int) -> Interval:
-    """Wilson's score interval, 95 % (Wilson 1927).
-
-    Args:
-        correct: the number of successes, from 0 to `n`.
-        n: the number of trials, at least 1.
-
-    Returns:
-        The lower and the upper bound, as proportions.
-
-    Raises:
-        UserError: where a count is impossible.
-    """
+    """Wilson's score interval, 95 %, for `correct` of `n`, as proportions (Wilson 1927)."""
     from scipy.stats import binomtest
 
     whole("n", n)
@@ -39,19 +27,12 @@ def wilson(correct: int, n: int) -> Interval:
 
 
 def clustered(shares: Sequence[float], samples: int = 1) -> Interval:
-    """95 % interval for the mean of `shares`, clustered by question.
+    """95 % interval for the mean of `shares`, in [0, 1], one of each question, of `samples` answers to it.
 
     Answers to one question resemble each other, so questions are counted, not answers. The interval is Wilson's at the
     effective sample size n* = p (1 - p) / (s² / Q), where s² is the variance of the Q shares (Dean & Pagano 2015). n*
     is at most Q · samples. It is Q where all shares are 0 or all are 1, so that no interval is empty. With one answer
     a question the result is Wilson's interval; the factor (Q - 1) / Q in n* is left out.
-
-    Args:
-        shares: the share of right answers of each question, in [0, 1].
-        samples: answers to each question.
-
-    Raises:
-        UserError: where `samples` is no whole number of at least 1.
     """
     from scipy.stats import norm
 
@@ -71,16 +52,8 @@ def clustered(shares: Sequence[float], samples: int = 1) -> Interval:
 
 
 def pass_at_k(samples: int, correct: int, k: int) -> float:
-    """The probability that one of k answers is right, unbiased: 1 - C(n - c, k) / C(n, k) (Chen et al. 2021, eq. 1).
-
-    Args:
-        samples: answers drawn, n.
-        correct: right ones among them, c.
-        k: from 1 to `samples`.
-
-    Raises:
-        UserError: where a count is impossible.
-    """
+    """The probability that one of k answers is right, unbiased: 1 - C(n - c, k) / C(n, k) (Chen et al. 2021, eq. 1), of
+    n samples of which c are right."""
     whole("samples", samples)
     whole("correct", correct, at_least=0, at_most=samples)
     whole("k", k, at_most=samples)
@@ -114,12 +87,7 @@ def t_quantile(dof: float) -> float:
 
 
 def mcnemar(first_only: int, second_only: int) -> float:
-    """Exact two-sided p of McNemar's test (McNemar 1947).
-
-    Args:
-        first_only: the number of questions that only the first policy answers right.
-        second_only: the same of the second policy.
-    """
+    """Exact two-sided p of McNemar's test (McNemar 1947), by the questions that only one policy answers right."""
     from scipy.stats import binomtest
 
     whole("first_only", first_only, at_least=0)
@@ -132,7 +100,7 @@ def discordant_interval(first_only: int, second_only: int, n: int) -> Interval:
     """95 % interval of the difference of two paired proportions. It holds 0 exactly where `mcnemar` gives p ≥ 0.05.
 
     It is the adjusted Wald interval of Bonett & Price (2012), widened to the exact (Clopper-Pearson) interval of the
-    share among the discordant pairs where that reaches further. Arguments are those of `mcnemar`, and `n` questions.
+    share among the discordant pairs where that reaches further.
     """
     from scipy.stats import binomtest, norm
 
@@ -148,17 +116,12 @@ def discordant_interval(first_only: int, second_only: int, n: int) -> Interval:
 
 
 def sign_flip(differences: Sequence[float], draws: int = 9999, seed: int = 0) -> tuple[float, Interval]:
-    """p and 95 % interval of the mean of paired differences.
+    """p and 95 % interval of the mean of paired differences in [-1, 1], one a question, all its samples together.
 
     The test is a cluster bootstrap over questions with the null imposed: each draw keeps or flips the sign of every
     question's difference (Rademacher weights; Cameron, Gelbach & Miller 2008). It is exact where the policies are
     equal. The interval inverts the test: a draw splits the questions at random into two sets and spans the sets' means
     (Hartigan 1969). It holds 0 exactly where p ≥ 0.05.
-
-    Args:
-        differences: one a question, in [-1, 1], all samples of a question together.
-        draws: the number of random draws.
-        seed: of the draws.
     """
     import numpy as np
 

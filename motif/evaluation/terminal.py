@@ -73,11 +73,7 @@ def by_round_lines(result: Mapping[str, Any]) -> list[str]:
 
 
 def show_result(summary: Mapping[str, Any], folder: Path) -> None:
-    """The last screen of a run: what happened, where it lies, what to type next.
-
-    Raises:
-        UserError: where the summary lacks what is shown of one.
-    """
+    """The last screen of a run: what happened, where it lies, what to type next."""
     check_summary(summary, folder / "summary.json")
     order = {result["dataset"]: place for place, result in enumerate(summary["evaluation"])}
     results = sorted(summary["evaluation"], key=lambda result: (order[result["dataset"]], result["rounds"]))
@@ -124,13 +120,8 @@ def cost_lines(summary: Mapping[str, Any]) -> list[str]:
 
 
 def next_commands(algo: str, typed: Sequence[str], outputs: Path = Path("outputs")) -> list[str]:
-    """What to type next: the other algorithm, both with three seeds, and the report.
-
-    Args:
-        algo: of the run that has ended.
-        typed: the arguments that started it.
-        outputs: where it lies.
-    """
+    """What to type next, after a run of `algo` that the arguments `typed` have started: the other algorithm, both with
+    three seeds, the report."""
     report = f"python -m motif.report {shlex.quote(str(outputs))}/*"
     if any(argument in ("-m", "--multirun") or argument.startswith("sweeps=") for argument in typed):
         return [report]

@@ -75,8 +75,8 @@ def decode(
                 f"a prompt of {longest} tokens and a reply of {sampling.tokens} do not fit the model's {limit} "
                 "positions; lower the tokens of a round (episode.tokens) or carry less over"
             )
-    greedy = sampling.temperature == 0
-    work = [(list(prompt), rows[:1] if greedy else rows) for prompt, rows in shared.items()]
+    copies = {rows[0]: rows for rows in shared.values()} if sampling.temperature == 0 else {}
+    work = [(list(prompt), rows[:1] if copies else rows) for prompt, rows in shared.items()]
     work.sort(key=lambda item: len(item[0]))
     written: list[Written | None] = [None] * len(prompts)
     stepper = Captured if capture and capturable(model) else Stepper
@@ -93,14 +93,11 @@ def decode(
                 left = _halved(left, sampling.tokens, row_tokens, allowance, token_bytes(model))
                 continue
             for row, reply in replies:
-                written[row] = reply
+                for same in copies.get(row, [row]):
+                    written[same] = reply
             left = left[1:]
     finally:
         model.train(was_training)
-    if greedy:
-        for rows in shared.values():
-            for row in rows[1:]:
-                written[row] = written[rows[0]]
     return written  # type: ignore[return-value]
 
 

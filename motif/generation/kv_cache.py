@@ -84,14 +84,13 @@ class Stepper:
 
     def step(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         """Logits (rows, vocabulary) of the next token after `tokens` (rows,) at `positions` (rows, 1)."""
-        length = self.rooms[0].length
-        return self.model(
-            input_ids=tokens[:, None],
-            attention_mask=self.mask[:, : length + 1] if self.padded else None,
-            position_ids=positions,
-            past_key_values=self.cache,
-            use_cache=True,
-        ).logits[:, -1]
+        mask = self.mask[:, : self.rooms[0].length + 1] if self.padded else None
+        return self.logits_of(tokens[:, None], mask, positions)
+
+    def logits_of(self, ids: torch.Tensor, mask: torch.Tensor | None, positions: torch.Tensor) -> torch.Tensor:
+        """The model's logits (rows, vocabulary) after `ids` (rows, 1), with the cache."""
+        cached: dict[str, Any] = {"past_key_values": self.cache, "use_cache": True}
+        return self.model(input_ids=ids, attention_mask=mask, position_ids=positions, **cached).logits[:, -1]
 
     def keep(self, rows: torch.Tensor) -> None:
         """Go on with these rows only."""
@@ -140,21 +139,12 @@ class Captured(Stepper):
             stream = torch.cuda.Stream()
             stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(stream):
-                self._forward()
+                self.logits_of(self.tokens, self.seen, self.positions)
             torch.cuda.current_stream().wait_stream(stream)
             self.graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(self.graph):
-                self.logits = self._forward()
+                self.logits = self.logits_of(self.tokens, self.seen, self.positions)
         self.graph.replay()
-
-    def _forward(self) -> torch.Tensor:
-        return self.model(
-            input_ids=self.tokens,
-            attention_mask=self.seen,
-            position_ids=self.positions,
-            past_key_values=self.cache,
-            use_cache=True,
-        ).logits[:, -1]
 
 
 @contextmanager

@@ -95,16 +95,13 @@ def ask_engine(engine: Any, asked: Sequence[Request], keywords: dict[str, Any]) 
                 "algo.micro_batch, or set generation.sleep=true"
             ) from error
         raise
-    return [
-        [
-            (
-                list(reply.token_ids),
-                [place[token].logprob for token, place in zip(reply.token_ids, reply.logprobs, strict=True)],
-            )
-            for reply in output.outputs
-        ]
-        for output in outputs
-    ]
+    return [[tokens_of(reply) for reply in output.outputs] for output in outputs]
+
+
+def tokens_of(reply: Any) -> Tokens:
+    """The tokens of one of vLLM's replies, each with its log-probability."""
+    drawn = zip(reply.token_ids, reply.logprobs, strict=True)
+    return list(reply.token_ids), [logprobs[token].logprob for token, logprobs in drawn]
 
 
 def ask_server(

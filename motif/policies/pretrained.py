@@ -78,15 +78,9 @@ class Pretrained:
     def load(self, report: Any = None) -> Policy:
         """Load weights and tokenizer, with fresh LoRA adapters where `peft` is set."""
         adapter = None if self.peft is None else self.adapter()
-        policy = load_policy(
-            self.path,
-            self.revision,
-            dict(self.template_options),
-            dtype=self.dtype,
-            attention=self.attention,
-            quantization=self.quantization,
-            training=adapter is None,
-        )
+        settings: dict[str, Any] = {name: getattr(self, name) for name in ("dtype", "attention", "quantization")}
+        options = dict(self.template_options)
+        policy = load_policy(self.path, self.revision, options, training=adapter is None, **settings)
         if hasattr(policy.model, "peft_config"):
             raise UserError(
                 f"model.path={self.path} is an adapter: to train on, merge it into its base (peft: merge_and_unload)"

@@ -18,15 +18,8 @@ Settings = Mapping[str, Any]
 
 
 def arm_names(kinds: Sequence[str], settings: Sequence[Settings | None]) -> list[str]:
-    """A name for each arm, no two alike.
-
-    Args:
-        kinds: the algorithm of each arm, or another word that its name begins with.
-        settings: of each arm; None where they are not known.
-
-    Returns:
-        The kind with at most MOST_LABELS settings, those whose value most arms do not share.
-    """
+    """A name for each arm, no two alike: its kind (the algorithm, say), with at most MOST_LABELS of its settings, those
+    whose value most arms do not share. `settings` are None where they are not known."""
     known = [(kind, own) for kind, own in zip(kinds, settings, strict=True) if own is not None]
     usual = {key: most_common(values_of(key, known)) for key in {key for _, own in known for key in own}}
     names: list[str] = []

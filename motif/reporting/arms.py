@@ -17,31 +17,18 @@ from motif.runs.identity import identity
 # the policy before training depends on settings that begin so
 BEFORE_TRAINING = ("model.", "episode.", "flaws.carry")
 # but not on these: evaluation sets them itself, or only training uses them (adapters begin as no change)
-ONLY_TRAINING = (
-    "model.learning_rate",
-    "model.bf16",
-    "model.gradient_checkpointing",
-    "model.peft",
-    "episode.rounds",
-    "episode.temperature",
-    "episode.top_p",
-    "episode.top_k",
-    "episode.later.temperature",
-    "episode.later.top_p",
-    "episode.later.top_k",
+ONLY_TRAINING = re.compile(
+    r"(model\.(learning_rate|bf16|gradient_checkpointing|peft)"
+    r"|episode\.(rounds|(later\.)?(temperature|top_p|top_k)))(\..+)?"
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Arm:
-    """Runs that differ in the seed only, one a seed, or one policy that was not trained here.
+    """Runs that differ in the seed only, one a seed; or one policy that was not trained here.
 
-    Args:
-        name: no two arms have the same.
-        trained: whether it is of runs.
-        settings: what can change a policy, by dotted keys; the same in all runs.
-        runs: one a seed.
-        repeated: runs of seeds that `runs` has already; they count for nothing.
+    `settings` are what can change a policy, by dotted keys, the same in all runs. `repeated` are runs of seeds that
+    `runs` has already; they count for nothing.
     """
 
     name: str
@@ -79,8 +66,8 @@ class Arm:
     @property
     def training_tokens(self) -> float | None:
         """Tokens that a run generated in training, a mean; None where a run does not say."""
-        tokens = [run.spent.get("generated_tokens") for run in self.runs]
-        return None if not self.trained or None in tokens else fmean(tokens)
+        tokens = [run.spent["generated_tokens"] for run in self.runs if run.spent.get("generated_tokens") is not None]
+        return fmean(tokens) if self.trained and len(tokens) == len(self.runs) else None
 
     @property
     def warnings(self) -> list[str]:
@@ -167,8 +154,7 @@ def settings_before_training(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: value
         for key, value in settings.items()
-        if key.startswith(BEFORE_TRAINING)
-        and not any(key == only or key.startswith(f"{only}.") for only in ONLY_TRAINING)
+        if key.startswith(BEFORE_TRAINING) and not ONLY_TRAINING.fullmatch(key)
     }
 
 

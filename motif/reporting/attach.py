@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from motif.reporting.comparison import Verdict
 from motif.reporting.page import Report
 from motif.reporting.recorded import RecordedRun
 from motif.runs.tracking.base import WandB
@@ -45,30 +44,21 @@ def attach(to: Path, runs: Sequence[RecordedRun], report: Report) -> None:
     id, settings = summary_run(runs)
     tracker = settings.start(to, id, f"report {settings.group}", {"runs": [run.name for run in runs]})
     if isinstance(tracker, Watched):
-        tables = {"report/verdicts": (COLUMNS, [verdict_row(verdict) for verdict in report.verdicts])}
-        for table in report.tables["results"]:
-            tables[f"report/{table.name}"] = (table.columns, [list(row.values()) for row in table.rows])
+        results = {
+            f"report/{table.name}": (table.columns, [list(row.values()) for row in table.rows])
+            for table in report.tables["results"]
+        }
+        verdicts = (list(COLUMNS), [verdict_row(verdict) for verdict in report.verdicts])
         images = {
             f"pictures/{picture.name}": (to / "pictures" / f"{picture.name}.png", picture.caption)
             for picture in report.pictures
         }
-        tracker.attach(tables, images)
+        tracker.attach({"report/verdicts": verdicts, **results}, images)
     tracker.finish({"evaluation": []}, None)
 
 
 def verdict_row(verdict: Any) -> list[Any]:
     """A verdict, or a line in place of one, as a row of COLUMNS."""
-    if not isinstance(verdict, Verdict):
-        return [verdict.sentence, verdict.outcome] + [None] * (len(COLUMNS) - 2)
-    return [
-        verdict.sentence,
-        verdict.outcome,
-        verdict.arm,
-        verdict.baseline,
-        verdict.dataset,
-        verdict.rounds,
-        verdict.effect,
-        *verdict.interval,
-        verdict.p,
-        verdict.n,
-    ]
+    values = {**vars(verdict), "verdict": verdict.sentence, "outcome": verdict.outcome}
+    values["low"], values["high"] = values.get("interval", (None, None))
+    return [values.get(column) for column in COLUMNS]

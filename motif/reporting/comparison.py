@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import NamedTuple
 
-from motif.evaluation import power
-from motif.evaluation.significance import difference
+from motif.evaluation import power, significance
 from motif.evaluation.statistics import outcome as outcome_of
 from motif.evaluation.statistics import over_seeds
 from motif.evaluation.wording import in_rounds, p_value, percent, plural, points
@@ -32,24 +31,10 @@ class BudgetRatio(NamedTuple):
 class Verdict:
     """One comparison. Accuracies, effect, interval (95 %) and `detectable` are shares, not points.
 
-    Args:
-        arm, baseline: their names.
-        dataset: on which both were measured.
-        rounds, baseline_rounds: in which each was decoded.
-        samples: a question.
-        n: questions.
-        seeds: training seeds of the arm and of the baseline; 0 for a policy that was not trained.
-        spread: standard deviation of accuracy over seeds, where there are several.
-        accuracy: of the arm and of the baseline.
-        effect: the difference of the accuracies.
-        interval: of the effect.
-        test, p: its test and its p value.
-        budget_ratio: of tokens.
-        needed_n, needed_seeds: with which such an effect would be seen in 80 % of cases.
-        detectable: the smallest effect that this study would see in 80 % of cases.
-        p_holm: p as one of the `family` of arms that meet one baseline on one data set; None for a comparison alone.
-        family: how many comparisons that are.
-        warnings: what else a reader must know.
+    Pairs are of the arm and of the baseline: `seeds` (0 where nothing was trained), `spread` (the standard deviation of
+    accuracy over several seeds), `accuracy`. `needed_n` questions or `needed_seeds` would see such an effect in 80 % of
+    cases; `detectable` is the smallest effect that this study would see. `p_holm` is p as one of the `family` of
+    comparisons with one baseline on one data set; None for a comparison alone.
     """
 
     arm: str
@@ -139,19 +124,14 @@ def compare(
     baseline_rounds: int | None = None,
     samples: int | None = None,
 ) -> Verdict:
-    """`arm` against `baseline`.
+    """`arm` against `baseline` on `dataset`, decoded in `rounds` (`baseline_rounds`, if it is another number).
 
-    Args:
-        arm, baseline: two arms.
-        dataset: on which they are compared.
-        rounds: in which both are decoded.
-        baseline_rounds: of the baseline, if it is another number.
-        samples: a question; any where it is None. Of several evaluations that both arms have, the one of most seeds,
-            questions and samples is taken.
+    Of several evaluations that both arms have, with `samples` a question (None: any), the one of most seeds, questions
+    and samples is taken.
 
     Raises:
-        UserError: where the two have no evaluation in common. It says what differs: dataset rows, grader, evaluation
-            budget or sampling.
+        UserError: where they have none in common. It says what differs: dataset rows, grader, evaluation budget or
+            sampling.
     """
     arms, rounds_of = (arm, baseline), (rounds, baseline_rounds or rounds)
     measured = [side.at(dataset, count, samples) for side, count in zip(arms, rounds_of, strict=True)]
@@ -161,7 +141,7 @@ def compare(
             raise UserError(f"{side.name} was not measured on {dataset} in {in_rounds(count)}{with_samples}")
     compared = best_pair(arms, measured, dataset)
     one, other = tables_of(*compared)
-    found = difference(one, other, fixed=(not arm.trained, not baseline.trained))
+    difference = significance.difference(one, other, fixed=(not arm.trained, not baseline.trained))
     seeds = (len(one) if arm.trained else 0, len(other) if baseline.trained else 0)
     tokens = [fmean(result.tokens for result in results) for results in compared]
     missing = [line for side in zip(arms, measured, compared, strict=True) for line in left_out(*side)]
@@ -172,20 +152,20 @@ def compare(
         rounds=rounds,
         baseline_rounds=rounds_of[1],
         samples=compared[0][0].samples,
-        n=found.n,
+        n=difference.n,
         seeds=seeds,
         spread=(seed_spread(one) if arm.trained else None, seed_spread(other) if baseline.trained else None),
         accuracy=(fmean(map(fmean, one)), fmean(map(fmean, other))),
-        effect=found.effect,
-        interval=found.interval,
-        test=found.test,
-        p=found.p,
+        effect=difference.effect,
+        interval=difference.interval,
+        test=difference.test,
+        p=difference.p,
         budget_ratio=BudgetRatio(
             evaluation=ratio(tokens[0], tokens[1]), training=ratio(arm.training_tokens, baseline.training_tokens)
         ),
-        needed_n=power.needed_n(found),
-        needed_seeds=power.needed_seeds(found),
-        detectable=power.detectable(found),
+        needed_n=power.needed_n(difference),
+        needed_seeds=power.needed_seeds(difference),
+        detectable=power.detectable(difference),
         warnings=(*single_seeds(arms, seeds), *confounded(arm, baseline), *missing),
     )
 
@@ -193,11 +173,8 @@ def compare(
 def best_pair(
     arms: tuple[Arm, Arm], measured: Sequence[Sequence[Result]], dataset: str
 ) -> tuple[list[Result], list[Result]]:
-    """The results of both arms that share their settings: those of most seeds, questions and samples.
-
-    Raises:
-        UserError: where there are none. It names the two results that differ least.
-    """
+    """The results of both arms that share their settings: those of most seeds, questions and samples. A `UserError`
+    names the two results that differ least where there are none."""
     one, other = measured
     if choices := pairs(one, other):
         return max(choices, key=lambda pair: (min(map(len, pair)), pair[0][0].n, pair[0][0].samples))
@@ -212,11 +189,8 @@ def best_pair(
 
 
 def tables_of(one: Sequence[Result], other: Sequence[Result]) -> tuple[list[list[float]], list[list[float]]]:
-    """The shares of right samples of both arms, (seeds, questions), the questions in the same order.
-
-    Raises:
-        UserError: where records lack questions, or hold different ones.
-    """
+    """The shares of right samples of both arms, (seeds, questions), the questions in the same order. A `UserError` says
+    where records lack questions, or hold different ones."""
     first = one[0].shares.whole
     for result in (*one, *other):
         shares = result.shares.whole

@@ -30,17 +30,8 @@ FLAGS = ("wrong", "truncated", "unparsable", "copied", "disagree")
 
 @dataclass(frozen=True)
 class Source:
-    """One evaluation, or the training of one run, as the page lists it.
-
-    Args:
-        id: of its scripts, `<id>-000.js` and on.
-        run: the name of the run.
-        title: what the episodes are of.
-        kept: questions in the scripts.
-        total: questions recorded.
-        chunks: scripts.
-        counts: questions by flag, for the flags that are known.
-    """
+    """One evaluation, or the training of one run, as the page lists it: of `total` questions so many are `kept` in so
+    many scripts (`chunks`). `counts` are of questions, by the flags that are known of them."""
 
     id: str
     run: str
@@ -132,15 +123,8 @@ def write_source(
         size += len(text)
     for number, texts in enumerate(chunks):
         write_text(folder / f"{id}-{number:03}.js", script(id, number, texts))
-    return Source(
-        id=id,
-        run=visible(run),
-        title=visible(title),
-        kept=len(sample.items),
-        total=sample.seen,
-        chunks=len(chunks),
-        counts={flag: counts[flag] for flag in known_flags},
-    )
+    known = {flag: counts[flag] for flag in known_flags}
+    return Source(id, visible(run), visible(title), len(sample.items), sample.seen, len(chunks), known)
 
 
 def script(id: str, number: int, texts: Sequence[str]) -> str:

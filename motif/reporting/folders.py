@@ -42,11 +42,7 @@ def read_runs(folders: Iterable[Path]) -> tuple[list[RecordedRun], int]:
 
 
 def read_run(folder: Path) -> RecordedRun:
-    """What the run in `folder` has left so far.
-
-    Raises:
-        UserError: where its files are of a newer format.
-    """
+    """What the run in `folder` has left so far; a `UserError` where its files are of a newer format."""
     complaints: list[str] = []
     summary = read_summary(folder / "summary.json", complaints)
     config = read_config(folder / "config.yaml", complaints)
@@ -115,14 +111,8 @@ def read_measured(folder: Path) -> list[RecordedRun]:
 def read_results(
     folder: Path, config: Mapping[str, Any] | None, summary: Mapping[str, Any], complaints: list[str]
 ) -> list[Result]:
-    """The results in `folder`, those that the run itself measured first.
-
-    Args:
-        folder: of JSON files and their records.
-        config: of the run; None for a policy that is no run.
-        summary: of the run; its results are taken where `folder` has none.
-        complaints: lines on what cannot be read are added.
-    """
+    """The results in `folder`, those that the run itself measured first; of its `summary` where the folder has none.
+    `config` is None for a policy that is no run."""
     files = sorted(folder.glob("*.json"), key=lambda file: (not file.name.startswith((f"{BASE}-", "trained-")), file))
     read = [(file, read_mapping(file, complaints, "its result is left out")) for file in files]
     complete = [(file, values) for file, values in read if is_result(values)]

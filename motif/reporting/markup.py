@@ -27,15 +27,8 @@ LATEX = {
 
 @dataclass(frozen=True)
 class Table:
-    """A table.
-
-    Args:
-        name: a word for labels and links.
-        title: above it.
-        rows: the cells of each row by column; all rows have the same columns.
-        note: what the cells are.
-        right: the columns that are set flush right.
-    """
+    """A table whose rows have the same columns. `name` is a word for labels and links, `note` says what the cells are,
+    columns in `right` are set flush right."""
 
     name: str
     title: str
@@ -56,21 +49,21 @@ class Table:
         """A `table` that needs the packages booktabs and graphicx, no wider than the text."""
         sides = ["r" if column in self.right else "l" for column in self.columns]
         heads = [stacked(column, side) for column, side in zip(self.columns, sides, strict=True)]
-        lines = [
-            r"\begin{table}",
-            r"\centering",
-            r"\small",
-            rf"\caption{{{latex(f'{self.title}. {self.note}')}}}",
-            rf"\label{{tab:{self.name}}}",
-            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-            rf"\begin{{tabular}}{{{''.join(sides)}}}",
-            r"\toprule",
-            " & ".join(heads) + r" \\",
-            r"\midrule",
-        ]
-        lines += [" & ".join(map(latex, row.values())) + r" \\" for row in self.rows]
-        lines += [r"\bottomrule", r"\end{tabular}}", r"\end{table}"]
-        return "\n".join(lines)
+        rows = "\n".join(" & ".join(cells) + r" \\" for cells in (map(latex, row.values()) for row in self.rows))
+        return rf"""\begin{{table}}
+\centering
+\small
+\caption{{{latex(f"{self.title}. {self.note}")}}}
+\label{{tab:{self.name}}}
+\resizebox{{\ifdim\width>\linewidth\linewidth\else\width\fi}}{{!}}{{%
+\begin{{tabular}}{{{"".join(sides)}}}
+\toprule
+{" & ".join(heads)} \\
+\midrule
+{rows}
+\bottomrule
+\end{{tabular}}}}
+\end{{table}}"""
 
 
 def latex(text: str) -> str:

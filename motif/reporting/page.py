@@ -43,15 +43,8 @@ class Said(Protocol):
 
 @dataclass(frozen=True)
 class Report:
-    """What the report shows.
-
-    Args:
-        title, subtitle, footer: texts.
-        verdicts: and lines on what was not compared.
-        tables: `results`, `runs` and `configuration`.
-        pictures: each in its section.
-        sources: of episodes.
-    """
+    """What the report shows: verdicts and lines on what was not compared; the tables of `results`, `runs` and
+    `configuration`; pictures, each in its section; the sources of episodes."""
 
     title: str
     subtitle: str

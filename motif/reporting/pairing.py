@@ -19,12 +19,12 @@ SUBJECT = ("algo.name", "rounds", "budget.match", "budget.on")  # what a compari
 
 def pairs(one: Sequence[Result], other: Sequence[Result]) -> list[tuple[list[Result], list[Result]]]:
     """The results of two arms with the same settings, one of each seed; a pair of lists for each settings."""
-    found = []
+    paired = []
     for settings in {json.dumps(result.settings): result.settings for result in one if not unknown(result)}.values():
         first, second = one_per_seed(one, settings), one_per_seed(other, settings)
         if first and second:
-            found.append((first, second))
-    return found
+            paired.append((first, second))
+    return paired
 
 
 def one_per_seed(results: Sequence[Result], settings: Mapping[str, Any]) -> list[Result]:
@@ -47,13 +47,8 @@ def unknown(result: Result) -> list[str]:
 
 
 def left_out(arm: Arm, measured: Sequence[Result], compared: Sequence[Result]) -> list[str]:
-    """Lines on the runs of an arm that a comparison leaves out, and why.
-
-    Args:
-        arm: one side of the comparison.
-        measured: its results on the data set, in the number of rounds.
-        compared: those of them that are compared.
-    """
+    """Lines on the runs of an arm that a comparison leaves out, and why; of the results that it was `measured` with,
+    some are `compared`."""
     lines = arm.warnings
     for seed in arm.seeds:
         if seed not in [result.seed for result in compared]:

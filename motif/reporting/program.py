@@ -18,8 +18,8 @@ from motif.reporting.episodes import MOST, write_episodes
 from motif.reporting.folders import read_runs
 from motif.reporting.page import Report, Said, remove_old_pictures, write_report
 from motif.reporting.paper import references
-from motif.reporting.pictures.curves import AXES
 from motif.reporting.pictures.draw import draw_all
+from motif.reporting.pictures.training import AXES
 from motif.reporting.pooled import pool
 from motif.reporting.recorded import RecordedRun
 from motif.reporting.verdicts import not_compared, survey
@@ -46,22 +46,16 @@ def build(
     wandb: bool = False,
     say: Callable[[str], object] = lambda line: None,
 ) -> Path:
-    """Write the report on `runs`.
+    """Write the report on `runs` to the folder `to`; returns its page.
 
     Args:
         runs: finished or not, and policies that are no runs.
-        to: the folder that it is written to.
+        to: a `UserError` says where it lies in a run, or is a file.
         against: the baseline of the verdicts.
         episodes: the most questions of a file that the browser of episodes has.
-        axes: other names of `curves.AXES` to draw against, besides steps and tokens.
+        axes: names of `training.AXES` to draw against, besides steps and tokens.
         wandb: attach it to the group's W&B run.
         say: is called with every verdict.
-
-    Returns:
-        Its page.
-
-    Raises:
-        UserError: where `to` lies in a run, or is a file.
     """
     check_place(to)
     whole("--episodes", episodes)

@@ -41,15 +41,10 @@ class Shares:
 
 @dataclass(eq=False)
 class Result:
-    """One evaluation of a policy.
+    """One evaluation of a policy, `base` or `trained`, with its `values` as its JSON file has them.
 
-    Args:
-        folder: of the run, or of the policy that is no run.
-        policy: `base` or `trained`.
-        seed: of the training; of the draws where nothing was trained.
-        values: the result as its JSON file has it.
-        settings: what two results must share to be averaged or compared.
-        records: the JSONL file of its records, if there is one.
+    `seed` is that of the training, or of the draws where nothing was trained. `settings` are what two results must
+    share to be averaged or compared. `records` is the JSONL file of its records, if there is one.
     """
 
     folder: Path
@@ -59,21 +54,11 @@ class Result:
     settings: Mapping[str, Any]
     records: Path | None = None
 
-    @property
-    def dataset(self) -> str:
-        return self.values["dataset"]
-
-    @property
-    def rounds(self) -> int:
-        return self.values["rounds"]
-
-    @property
-    def n(self) -> int:
-        return self.values["n"]
-
-    @property
-    def samples(self) -> int:
-        return self.values["samples"]
+    def __post_init__(self) -> None:
+        self.dataset: str = self.values["dataset"]
+        self.rounds: int = self.values["rounds"]
+        self.n: int = self.values["n"]
+        self.samples: int = self.values["samples"]
 
     @property
     def tokens(self) -> float:
@@ -91,19 +76,11 @@ class Result:
 
 @dataclass(eq=False)
 class RecordedRun:
-    """What a run has left so far, or what was measured of a policy that is no run.
+    """What a run has left so far; or, where it is `measured`, what is known of a policy that is no run.
 
-    Args:
-        folder: where it lies.
-        config: the resolved configuration; empty where it is not known, or nothing was trained.
-        summary: empty until the run is finished.
-        metrics: a line a training step.
-        results: of its evaluations.
-        complaints: lines on files that cannot be read.
-        measured: whether it is a policy that is no run, which has results only.
-        name: of the folder, or its path where two folders have one name.
-        warnings: the names of what the watchdogs have warned of.
-        probes: what `motif.probe` has written, by the names of its files.
+    `config` is empty where it cannot be read, `summary` until the run is finished. `complaints` are lines on files that
+    cannot be read, `warnings` names what the watchdogs have warned of, and `probes` are what `motif.probe` has written,
+    by the names of its files.
     """
 
     folder: Path

@@ -14,19 +14,8 @@ from motif.reporting.paper import Reference
 from motif.reporting.pooled import Pooled
 from motif.reporting.recorded import BASE, MISSING, RecordedRun, Result
 
-TERMINAL_COLUMNS = (
-    "arm",
-    "rounds",
-    "seed",
-    "policy",
-    "data set",
-    "decoded in",
-    "accuracy",
-    "95 % interval",
-    "n",
-    "truncated",
-    "tokens",
-)
+MEASURED = ("data set", "decoded in", "accuracy", "95 % interval", "n", "truncated", "tokens")
+TERMINAL = ("arm", "rounds", "seed", "policy", *MEASURED)  # columns
 SPENT = {  # columns of what a run has spent, by the names of the ledger
     "questions": "questions",
     "responses": "replies",
@@ -62,7 +51,7 @@ def terminal_table(runs: Iterable[RecordedRun], arms: Sequence[Arm]) -> str:
             if not untrained or row not in rows:
                 rows.append(row)
     rows.sort(key=lambda row: row["arm"] != "none")
-    return markdown(TERMINAL_COLUMNS, [[row[column] for column in TERMINAL_COLUMNS] for row in rows])
+    return markdown(TERMINAL, [[row[column] for column in TERMINAL] for row in rows])
 
 
 def measured(result: Result) -> Row:

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from motif.evaluation.statistics import holm
 from motif.reporting.arms import Arm, arms_of, finished, settings_before_training
@@ -24,34 +24,26 @@ from motif.system.safe_text import visible
 Pair = tuple[Arm, Arm]  # an arm and its baseline
 
 
-class Family(NamedTuple):
-    """Comparisons whose p values are corrected together: those of one baseline on one data set in one number of rounds.
-    Families of smaller fields are more important, those of the rounds that an arm was trained with aside."""
+class Meeting(NamedTuple):
+    """Where two arms are compared: the arguments of `compare`."""
 
-    baseline_untrained: bool
-    baseline: str
     dataset: str
-    unequal_rounds: bool
-    minus_rounds: int
+    rounds: int
     baseline_rounds: int
     samples: int
 
 
-def survey(found: Sequence[Arm], against: str = "grpo") -> tuple[list[Verdict], list[str]]:
+def survey(arms: Sequence[Arm], against: str = "grpo") -> tuple[list[Verdict], list[str]]:
     """All sensible comparisons of the finished runs of arms.
 
-    Every arm meets a baseline, and every trained arm the policy that it began from. They meet on every data set in
-    equal numbers of rounds, and in unequal ones where the evaluation budget is the same. p values are corrected (Holm)
-    over each `Family`.
-
-    Args:
-        found: arms of finished and unfinished runs.
-        against: what baselines are called; of several the one that is most similar to an arm is its baseline.
+    Every arm meets a baseline: of those that are called `against`, the most similar one. Then every trained arm meets
+    the policy that it began from. They meet on every data set in equal numbers of rounds, and in unequal ones where the
+    evaluation budget is the same. p values are corrected (Holm) over the arms that meet one baseline in one place.
 
     Returns:
         The verdicts, most important first, and a line on everything that was not compared.
     """
-    known = finished(found)
+    known = finished(arms)
     baselines, refused = choose_baselines(known, against)
     with_baseline = against_baselines(known, baselines)
     all_pairs = with_baseline + against_bases(known, with_baseline)
@@ -60,8 +52,8 @@ def survey(found: Sequence[Arm], against: str = "grpo") -> tuple[list[Verdict], 
         for baseline in baselines
         if baseline.trained and all_pairs and all(met is not baseline for _, met in all_pairs)
     ]
-    families: dict[Family, list[Verdict]] = defaultdict(list)
-    as_trained = set[Family]()
+    families: dict[tuple[Arm, Meeting], list[Verdict]] = defaultdict(list)
+    as_trained = set[tuple[Arm, Meeting]]()
     for arm, baseline in all_pairs:
         for meeting in meetings(arm, baseline):
             try:
@@ -69,11 +61,10 @@ def survey(found: Sequence[Arm], against: str = "grpo") -> tuple[list[Verdict], 
             except UserError as error:
                 refused.append(str(error))
                 continue
-            family = family_of(meeting, baseline)
-            families[family].append(verdict)
+            families[baseline, meeting].append(verdict)
             if arm.settings.get("rounds") == meeting.rounds:
-                as_trained.add(family)
-    ranked = sorted(families, key=lambda family: (*family[:4], family not in as_trained, family))
+                as_trained.add((baseline, meeting))
+    ranked = sorted(families, key=lambda family: importance(family[0], family[1], family in as_trained))
     return [verdict for family in ranked for verdict in corrected(families[family])], refused
 
 
@@ -111,15 +102,6 @@ def against_bases(known: Sequence[Arm], met: Sequence[Pair]) -> list[Pair]:
     ]
 
 
-class Meeting(NamedTuple):
-    """Where two arms are compared: the arguments of `compare`."""
-
-    dataset: str
-    rounds: int
-    baseline_rounds: int
-    samples: int
-
-
 def meetings(arm: Arm, baseline: Arm) -> list[Meeting]:
     """Where two arms are compared: wherever `arm` was measured, so that what the baseline lacks is said. With an
     untrained policy, wherever both were measured."""
@@ -139,16 +121,11 @@ def meetings(arm: Arm, baseline: Arm) -> list[Meeting]:
     return [*sorted(equal), *sorted(unequal)]
 
 
-def family_of(meeting: Meeting, baseline: Arm) -> Family:
-    return Family(
-        baseline_untrained=not baseline.trained,
-        baseline=baseline.name,
-        dataset=meeting.dataset,
-        unequal_rounds=meeting.rounds != meeting.baseline_rounds,
-        minus_rounds=-meeting.rounds,
-        baseline_rounds=meeting.baseline_rounds,
-        samples=meeting.samples,
-    )
+def importance(baseline: Arm, meeting: Meeting, as_trained: bool) -> tuple[Any, ...]:
+    """Sorts first what matters most: trained baselines, equal rounds, the rounds that an arm was trained with."""
+    dataset, rounds, baseline_rounds, samples = meeting
+    first = (not baseline.trained, baseline.name, dataset, rounds != baseline_rounds, not as_trained)
+    return (*first, -rounds, baseline_rounds, samples)
 
 
 def corrected(family: Sequence[Verdict]) -> list[Verdict]:

@@ -1,7 +1,7 @@
-"""From a composed configuration to built objects: every key checked, every mistake one line, old folders still read.
+"""A composed configuration made into objects: every key is checked, and every mistake is one line.
 
-A configuration names classes by `_target_`. What comes out of a folder is built only where `targets` allows it,
- and may name classes by the modules in which the first version kept them.
+A configuration names classes by `_target_`. What a folder names is built only where `targets` allows it. It may name
+classes by the modules of the first version.
 """
 
 import inspect
@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from motif.system.errors import UserError, hint, one_of
 from motif.system.targets import check_trusted, current_target, with_targets
 
-# conf/hydra/launcher has the plugins' own names, and is meant to be checked by their schemas
+# conf/hydra/launcher has the plugins' own names, so that their schemas check it
 warnings.filterwarnings("ignore", r"(?s).*is validated against ConfigStore schema with the same name")
 
 # Hydra copies its store of schemas at each composition, and 128 times for --help; what it reads there it copies anyway
@@ -33,7 +33,7 @@ CONF = next(folder for folder in (PACKAGE.parent / "conf", PACKAGE / "conf") if 
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:
-    """`config` as plain values; a missing value or a broken interpolation is a `UserError`."""
+    """`config` as plain values. A missing value or a broken interpolation is a `UserError`."""
     try:
         if missing := sorted(OmegaConf.missing_keys(config)):
             raise UserError(f"{missing[0]} has no value: give it as {missing[0]}=VALUE")
@@ -52,7 +52,7 @@ def resolved(config: DictConfig) -> dict[str, Any]:
 
 
 def dataset(name: Any, path: str | None = None) -> Any:
-    """The settings of the data set called `name` in the config group, with its files at `path` where one is given."""
+    """The settings of the option `name` of the config group `dataset`, with its files at `path` if that is given."""
     if not isinstance(name, str):
         return name
     options = GlobalHydra.instance().config_loader().get_group_options("dataset")
@@ -62,7 +62,7 @@ def dataset(name: Any, path: str | None = None) -> Any:
 
 
 def build(config: DictConfig) -> Any:
-    """The object that `config` describes. A key or value that its class refuses is a `UserError`."""
+    """The object that `config` describes. A key or a value that its class refuses is a `UserError`."""
     plain = resolved(config)
     check_keys(plain)
     try:
@@ -75,7 +75,7 @@ def build(config: DictConfig) -> Any:
 
 
 def rebuilt(config: Mapping[str, Any]) -> Any:
-    """The object that a run's config.yaml describes, as `build` makes it of a composed one."""
+    """The object that the config.yaml of a run describes. A `UserError` where it describes none, or is not trusted."""
     if not isinstance(config, Mapping) or "_target_" not in config:
         raise UserError("it holds no experiment")
     current = with_targets(config, current_target)
@@ -84,7 +84,7 @@ def rebuilt(config: Mapping[str, Any]) -> Any:
 
 
 def check_keys(node: Any, path: str = "") -> None:
-    """Refuse keys that the class of a node does not know, and name the place."""
+    """A `UserError` where a node has a key that its class does not know."""
     if isinstance(node, list):
         for place, item in enumerate(node):
             check_keys(item, f"{path}[{place}]")
@@ -104,5 +104,5 @@ def check_keys(node: Any, path: str = "") -> None:
 
 
 def one_line(error: BaseException) -> str:
-    """The message of an error of Hydra's or Python's, in one line."""
+    """The message of an error of Hydra or Python, in one line."""
     return re.sub(r"\s+", " ", str(error)).strip()[:500]

@@ -1,4 +1,4 @@
-"""What a person sees: one line at a time, progress bars on a terminal, plain lines in a log, quiet libraries."""
+"""What a person sees: single lines, progress bars on a terminal, plain lines in a log. Libraries are kept quiet."""
 
 import logging
 import math
@@ -53,36 +53,37 @@ CELL_EVERY = 0.5  # seconds between two states of a line in a notebook
 
 
 def say(text: str = "", style: str | None = None) -> None:
-    """One line, shown as it is, secrets aside: markup and terminal escapes in it have no effect."""
+    """Print one line as it is, without secrets. Markup and terminal escapes in it have no effect."""
     console.print(Text(visible(masked(text)), style=style or ""))
 
 
 def write(text: str) -> None:
-    """Text as it comes, no line end added."""
+    """Print text without a line end."""
     console.print(Text(visible(text)), end="")
 
 
 def add_row(table: Table, *cells: str) -> None:
-    """A row of a table, its cells shown as `say` shows a line."""
+    """Add a row to a table. Its cells are shown as `say` shows a line."""
     table.add_row(*(Text(visible(masked(cell))) for cell in cells))
 
 
 def show(table: Table) -> None:
-    """A table, its title shown as `say` shows a line."""
+    """Print a table. Its title is shown as `say` shows a line."""
     if isinstance(table.title, str):
         table.title = Text(visible(masked(table.title)), style="table.title")
     console.print(table)
 
 
 def metrics_line(metrics: Mapping[str, float]) -> str:
+    """Metrics in one line: `loss 0.12  reward 0.5`."""
     return "  ".join(f"{name} {value:.3g}" for name, value in metrics.items())
 
 
 @contextmanager
 def progress(title: str, total_known: int = 0) -> Iterator[Report]:
-    """Yields `report(done, total, metrics)`. On a terminal it moves a bar, in a notebook it renews a line of the cell;
-    elsewhere it prints a line now and then.
+    """Yield a function `report(done, total, metrics)`.
 
+    On a terminal it moves a bar, in a notebook it renews a line of the cell, elsewhere it prints a line now and then.
     The bar appears at once where the total is known already, else with the first report.
     """
     if in_notebook():
@@ -109,7 +110,7 @@ def progress(title: str, total_known: int = 0) -> Iterator[Report]:
         TextColumn("{task.fields[metrics]}", markup=False),
     )
     with Progress(*columns, console=console) as bars:
-        tasks: list[TaskID] = []  # made at the first report, so that what never reports shows no bar
+        tasks: list[TaskID] = []  # made at the first report: without one there is no bar
 
         def move(done: int, total: int, metrics: Mapping[str, float]) -> None:
             if not tasks:
@@ -146,7 +147,7 @@ def cell_line(title: str) -> Report:
 
 
 def quiet(verbose: bool = False) -> None:
-    """Keep libraries from speaking over us, unless `verbose`. To be called before they are imported."""
+    """Keep libraries quiet, unless `verbose`. Call this before they are imported."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
     if verbose:
@@ -157,12 +158,12 @@ def quiet(verbose: bool = False) -> None:
     os.environ.setdefault("WANDB_SILENT", "true")
     warnings.filterwarnings("ignore")
     for library in LIBRARIES:
-        told_by_us = library in ("wandb", "opentelemetry", "hydra")
-        logging.getLogger(library).setLevel(logging.CRITICAL if told_by_us else logging.ERROR)
+        said_by_us = library in ("wandb", "opentelemetry", "hydra")
+        logging.getLogger(library).setLevel(logging.CRITICAL if said_by_us else logging.ERROR)
 
 
 def quiet_bars(verbose: bool = False) -> None:
-    """Switch off transformers' own progress bars; it has to be imported for that, which is not silent either."""
+    """Switch off the progress bars of transformers. That imports it, which is not silent by itself."""
     if not verbose:
         with redirect_stdout(StringIO()):  # it says so where WANDB_MODE is offline
             import_module("transformers.integrations.integration_utils")

@@ -218,7 +218,7 @@ def free(folder: Path) -> int:
 
 
 def parsed_line(line: str | bytes) -> dict[str, Any] | None:
-    """The mapping in a line of JSON; None where it holds none. NaN and infinities, which browsers refuse, become None."""
+    """The mapping in a line of JSON; None where it has none. NaN and infinities, which browsers refuse, become None."""
     try:
         content = json.loads(line, parse_constant=lambda _: None)
     except ValueError:

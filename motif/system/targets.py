@@ -1,11 +1,8 @@
 """Classes that a configuration names by `_target_`: where they are now, and which of them a folder may ask for.
 
-What a folder of anybody's may ask to be built: choices that lie in a run or beside a policy name classes, and to
-build one is to run it.
-
-What is typed or chosen from configuration files is the user's own, and may be anything. What comes out of a folder may
-be motif's, or of a module of the user's own: not of Python's nor of an installed package, some of which would read a
-pickle, or write where they are told.
+What a user types, or takes from configuration files, may name anything. The choices in the folder of a run or a policy
+can be a stranger's, and to build a class is to run it. So they may name only classes of motif, or of a module of the
+user's own. Classes of Python and of installed packages are refused: some read a pickle, or write files.
 """
 
 import inspect
@@ -34,13 +31,13 @@ FIRST = {now: before for before, now in MOVED.items()}
 
 
 def current_target(target: str) -> str:
-    """The name of a class today, by what a configuration of the first version calls it."""
+    """Today's name of a class that a configuration of the first version names."""
     found = re.fullmatch(r"motif\.(\w+)\.(\w+)", target)
     return f"motif.{MOVED[found[1]]}.{found[2]}" if found and found[1] in MOVED else target
 
 
 def first_target(target: str) -> str:
-    """What the first version called a class, by its name today: moving a class makes no other run."""
+    """The first version's name of a class, by today's. So a class that moves makes no other run."""
     module, _, name = target.removeprefix("motif.").rpartition(".")
     return f"motif.{FIRST[module]}.{name}" if target.startswith("motif.") and module in FIRST else target
 
@@ -58,7 +55,7 @@ def with_targets(node: Any, rename: Callable[[str], str]) -> Any:
 
 
 def check_trusted(node: Any, place: str, where: str = "") -> None:
-    """A `UserError` where `node`, read at `place`, asks for what is neither motif's nor of a module of one's own."""
+    """A `UserError` where `node`, read at `place`, names what is neither motif's nor of a module of the user's own."""
     if isinstance(node, str) and "${" in node:
         raise UserError(
             f"{where} of {place} is {shown(node)}, which is not looked up: what a run keeps is plain values"
@@ -79,8 +76,10 @@ def check_trusted(node: Any, place: str, where: str = "") -> None:
 
 
 def trusted(target: Any, partial: bool) -> bool:
-    """Whether `target` names a class, or where it is only to be kept (`partial`) a function, that is defined in motif
-    or in a module of the user's own."""
+    """Whether `target` names a class that is defined in motif or in a module of the user's own.
+
+    With `partial`, which calls nothing, it may name a function too.
+    """
     root = str(target).split(".")[0]
     if root != "motif" and not own(root):
         return False
@@ -93,7 +92,7 @@ def trusted(target: Any, partial: bool) -> bool:
 
 
 def own(module: str) -> bool:
-    """Whether a module of this name lies neither with Python's own nor with what was installed."""
+    """Whether a module of this name is the user's own: neither Python's nor installed."""
     try:
         found = find_spec(module)
     except (ImportError, ValueError):

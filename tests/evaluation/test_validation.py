@@ -8,9 +8,13 @@ import pytest
 
 from motif.evaluation.validation import validation_questions
 from motif.system.errors import UserError
+from tests.support import FEW
 from tests.support.training import untimed
 
-SMALL = ["experiment=smoke", "algo.m=4", "evaluation.questions=4", "evaluation.before=false", "tracking=none"]
+SMALL = [
+    *("experiment=smoke", "algo.m=4", "tracking=none", *FEW),
+    *("evaluation.questions=4", "evaluation.before=false", "evaluation.rounds=[3]"),
+]
 WATCHED = [*SMALL, "watch.every=2", "watch.questions=12", "episode.temperature=1.5", "checkpoint.keep=5"]
 
 
@@ -42,7 +46,7 @@ def test_it_is_measured_every_so_many_steps_in_as_many_rounds_as_are_trained(wat
 def test_none_of_its_questions_is_trained_on_or_tested(watched):
     from motif.tasks.chain import Chain
 
-    chain = Chain()
+    chain = Chain(train_size=64, validation_size=32, test_size=32)
     records = (watched / "held_out/step-000002-n12.jsonl").read_text().splitlines()
     asked = {json.loads(line)["id"] for line in records}
     assert len(asked) == 12 and asked <= {question.id for question in chain.validation()}

@@ -10,9 +10,11 @@ import time
 
 import pytest
 
+from tests.support import FEW
+
 SMALL = [
     *("experiment=smoke", "name=run", "algo=grpo", "rounds=1", "algo.m=2", "checkpoint.every=2", "tracking=none"),
-    *("evaluation.questions=4", "evaluation.batch=2"),
+    *("evaluation.questions=4", "evaluation.batch=2", *FEW),
 ]
 
 
@@ -65,16 +67,16 @@ def test_a_checkpoint_that_does_not_fit_leaves_the_one_before_and_the_same_comma
 
 @pytest.mark.parametrize("file", ["metrics.jsonl", pytest.param("episodes.jsonl.gz", marks=pytest.mark.slow)])
 def test_records_on_a_full_device_are_a_line_and_the_same_command_continues(tmp_path, train, file):
-    process, run = train("algo.steps=20"), tmp_path / "outputs/run"
-    until_step(run, 3)
+    process, run = train("algo.steps=12"), tmp_path / "outputs/run"
+    until_step(run, 2)
     (run / "full").symlink_to("/dev/full")
     os.link(run / file, run / "kept")
     os.replace(run / "full", run / file)
     line = refused(process)
     assert re.search(r"outputs/run cannot be written: No space left on device \(.* free\); make room", line)
     os.replace(run / "kept", run / file)
-    status, said = train("algo.steps=20").wait()
-    assert status == 0 and steps(run) == list(range(1, 21)), said
+    status, said = train("algo.steps=12").wait()
+    assert status == 0 and steps(run) == list(range(1, 13)), said
 
 
 @pytest.mark.slow

@@ -10,10 +10,11 @@ import time
 import pytest
 
 from benchmarks.kills import ROOT, result
+from tests.support import FEW
 
 N = 2
 SHORT = ["name=run", "tracking=none", f"algo.steps={2 * N}", "algo.questions=2", "algo.m=4", f"checkpoint.every={N}"]
-SHORT += ["evaluation.questions=4"]
+SHORT += ["evaluation.questions=4", "evaluation.rounds=[3]", *FEW]
 
 
 @pytest.mark.parametrize("algo", ["grpo", "motif"])

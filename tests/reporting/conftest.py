@@ -1,12 +1,13 @@
 """Reports that are built once: they take seconds."""
 
-import subprocess
-import sys
+from contextlib import redirect_stdout
+from io import StringIO
 
 import pytest
 
 from motif.reporting.folders import read_runs
-from motif.reporting.program import build
+from motif.reporting.pictures import training
+from motif.reporting.program import build, main
 from motif.runs.folder import write_json
 from tests.support.run_folders import HOSTILE, evaluated, make_run, records, sample
 
@@ -22,10 +23,9 @@ def written(tmp_path_factory):
     write_json(home / "motif-1" / "warnings.json", [{"step": 2, "name": "answers copied", "words": "step 2: ..."}])
     for name in ("evaluations", ".studies", "something"):
         (home / name).mkdir()
-    call = [sys.executable, "-m", "motif.report", *map(str, sorted(home.iterdir()))]
-    done = subprocess.run(call, capture_output=True, text=True, timeout=250)
-    assert done.returncode == 0, done.stderr
-    return home, done.stdout
+    with redirect_stdout(StringIO()) as printed:
+        assert main([str(folder) for folder in sorted(home.iterdir())]) == 0
+    return home, printed.getvalue()
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +42,15 @@ def hostile(tmp_path_factory):
     evaluated(run, "trained-sums-r3", "trained", records(*samples))
     runs, _ = read_runs([run])
     return build(runs, home / "report")
+
+
+@pytest.fixture
+def without_pictures(monkeypatch):
+    """No picture is drawn: for what a report says."""
+    monkeypatch.setattr("motif.reporting.program.draw_all", lambda *_: [])
+
+
+@pytest.fixture
+def one_metric(monkeypatch):
+    """Of training the reward alone is drawn."""
+    monkeypatch.setattr(training, "METRICS", {"reward": training.METRICS["reward"]})

@@ -36,7 +36,7 @@ def test_a_report_is_never_written_into_a_run(tmp_path):
         build(runs, run / "evaluation" / "report")
 
 
-def test_a_file_that_cannot_be_read_is_one_line_and_the_others_are_reported(tmp_path, capsys):
+def test_a_file_that_cannot_be_read_is_one_line_and_the_others_are_reported(tmp_path, capsys, without_pictures):
     for seed in (0, 1):
         make_run(tmp_path / str(seed), seed=seed)
     (tmp_path / "1" / "summary.json").write_text('{"name": "a"')
@@ -47,7 +47,7 @@ def test_a_file_that_cannot_be_read_is_one_line_and_the_others_are_reported(tmp_
     assert "| 1 | motif | 1 | unreadable in part | 3 of 3 |" in plain and "| 0 | motif | 0 | finished |" in plain
 
 
-def test_what_is_not_in_a_file_is_one_line_and_the_others_are_reported(tmp_path, capsys):
+def test_what_is_not_in_a_file_is_one_line_and_the_others_are_reported(tmp_path, capsys, without_pictures):
     for seed in (0, 1, 2):
         make_run(tmp_path / str(seed), seed=seed)
     summary = json.loads((tmp_path / "1/summary.json").read_text())
@@ -63,7 +63,7 @@ def test_what_is_not_in_a_file_is_one_line_and_the_others_are_reported(tmp_path,
     assert "| 1 | motif | 1 | unreadable in part |" in plain and "| 0 | motif | 0 | finished |" in plain
 
 
-def test_records_that_say_no_more_than_what_was_right_are_shown_as_far_as_they_go(tmp_path):
+def test_records_that_say_no_more_than_what_was_right_are_shown_as_far_as_they_go(tmp_path, one_metric):
     make_run(tmp_path / "a")
     file = tmp_path / "a/evaluation/trained-sums-r3.jsonl"
     bare = [
@@ -74,10 +74,10 @@ def test_records_that_say_no_more_than_what_was_right_are_shown_as_far_as_they_g
     runs, _ = read_runs([tmp_path / "a"])
     assert build(runs, tmp_path / "report").is_file()
     (result,) = (found for found in runs[0].results if found.rounds == 3)
-    assert result.shares == {"q0": 1.0, "q1": 0.0} and result.shares_by_round == []
+    assert result.shares.whole == {"q0": 1.0, "q1": 0.0} and result.shares.by_round == {}
 
 
-def test_policies_measured_without_a_run_are_reported_alone_and_beside_runs(tmp_path, capsys):
+def test_policies_measured_without_a_run_are_reported_alone_and_beside_runs(tmp_path, capsys, without_pictures):
     evaluated(tmp_path / "evaluations" / "Qwen", "x", "Qwen", records(sample(), sample(correct=False)))
     moved = tmp_path / "evaluations" / "Qwen"
     for file in (moved / "evaluation").iterdir():
@@ -93,7 +93,7 @@ def test_policies_measured_without_a_run_are_reported_alone_and_beside_runs(tmp_
     assert "Not compared: " in plain and "hold different questions (dataset rows)." in plain
 
 
-def test_an_arm_with_a_name_that_is_markup_draws(tmp_path):
+def test_an_arm_with_a_name_that_is_markup_draws(tmp_path, one_metric):
     make_run(tmp_path / "a", algo="$x_{<b>&")
     runs, _ = read_runs([tmp_path / "a"])
     page = build(runs, tmp_path / "report").read_text()

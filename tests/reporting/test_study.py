@@ -14,7 +14,7 @@ from motif.reporting.study import Job, jobs_of, last_screen, launch, main, study
 from motif.runs.folder import AnotherRun, write_json
 from motif.system.errors import UserError
 from tests.reporting.test_status import run_folder
-from tests.support import ROOT
+from tests.support import FEW, ROOT
 
 
 def test_the_survey_holds_jobs_without_a_folder_and_of_a_study_the_newest_launch(tmp_path):
@@ -173,7 +173,7 @@ sys.exit(", ".join({"torch", "numpy", "pandas", "hydra", "omegaconf"} & set(sys.
 
 SMALL = [
     *("experiment=smoke", "algo.m=2", "evaluation.questions=4", "evaluation.rounds=[3]", "tracking=none"),
-    "checkpoint.every=1",
+    *("checkpoint.every=1", *FEW),
 ]
 
 

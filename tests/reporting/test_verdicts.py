@@ -7,7 +7,7 @@ import pytest
 
 from motif.evaluation.statistics import mcnemar
 from motif.reporting.comparison import compare
-from motif.reporting.verdicts import survey
+from motif.reporting.verdicts import main, survey
 from motif.system.errors import UserError
 from tests.support.studies import answers, arms, evaluation, pair, run, seeds_of
 
@@ -150,14 +150,18 @@ def test_what_the_baseline_was_not_measured_on_is_told(tmp_path):
     assert refused == ["grpo was not measured on math500 in 1 round with 1 sample a question"]
 
 
-def printed(*arguments):
-    call = [sys.executable, "-m", "motif.verdicts", *map(str, arguments)]
-    done = subprocess.run(call, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+@pytest.fixture
+def printed(capsys):
+    """What the command prints."""
+
+    def run_command(*arguments):
+        assert main(list(map(str, arguments))) == 0
+        return capsys.readouterr().out
+
+    return run_command
 
 
-def test_the_command_prints_a_sentence_a_comparison_and_what_was_refused(tmp_path):
+def test_the_command_prints_a_sentence_a_comparison_and_what_was_refused(tmp_path, printed):
     folders = [run(tmp_path / "m", trained=answers(70)), run(tmp_path / "g", "grpo", trained=answers(55))]
     evaluation(folders[0] / "evaluation/math500-r1-abc", answers(5), "run 1", "math500", 1)
     said = printed(*folders)
@@ -166,7 +170,7 @@ def test_the_command_prints_a_sentence_a_comparison_and_what_was_refused(tmp_pat
     assert printed(*folders, "--against", "motif").startswith("grpo is worse than motif")
 
 
-def test_the_command_says_in_one_line_that_there_is_nothing_to_compare(tmp_path):
+def test_the_command_says_in_one_line_that_there_is_nothing_to_compare(tmp_path, printed):
     motif, grpo = run(tmp_path / "m", trained=answers(70)), run(tmp_path / "g", "grpo", trained=answers(55))
     assert printed(grpo) == "Nothing to compare: grpo alone.\n"
     (tmp_path / "begun").mkdir()

@@ -1,8 +1,11 @@
 """Budgets on ledgers made by hand, and whole runs that are matched. That training stops by them: tests of training."""
 
+import io
 import json
 import subprocess
 import sys
+from contextlib import redirect_stdout
+from types import SimpleNamespace
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -11,9 +14,9 @@ from motif.runs.budget import Budget, account_lines, reached
 from motif.runs.ledger import Ledger
 from motif.system import config as settings
 from motif.system.errors import UserError
-from tests.support import ROOT
+from tests.support import FEW, ROOT
 
-SMALL = ["experiment=smoke", "tracking=none", "evaluation.questions=2", "evaluation.before=false", "algo.m=2"]
+SMALL = ["experiment=smoke", "tracking=none", "evaluation.questions=2", "evaluation.before=false", "algo.m=2", *FEW]
 
 
 def ledger(**counts):
@@ -102,16 +105,29 @@ def run(folder, name, *overrides):
         return settings.build(config).run(settings.resolved(config))
 
 
-def test_a_baseline_gets_what_another_run_spent_within_a_step(tmp_path, capsys):
-    other = run(tmp_path, "other", "algo=motif", "algo.steps=1")["compute"]["training"]
-    summary = run(tmp_path, "same", "algo=grpo", "algo.steps=30", f"budget.match={tmp_path}/other")
-    steps = [json.loads(line) for line in (tmp_path / "same/metrics.jsonl").read_text().splitlines()]
+@pytest.fixture(scope="module")
+def matched(tmp_path_factory):
+    """A run, and one that gets what it spent: the folder of both, their summaries, and what the second said."""
+    folder, said = tmp_path_factory.mktemp("matched"), io.StringIO()
+    other = run(folder, "other", "algo=motif", "algo.steps=1")
+    with redirect_stdout(said):
+        same = run(folder, "same", *same_as_other(folder))
+    return SimpleNamespace(folder=folder, other=other, same=same, said=" ".join(said.getvalue().split()))
+
+
+def same_as_other(folder):
+    return "algo=grpo", "algo.steps=30", f"budget.match={folder}/other"
+
+
+def test_a_baseline_gets_what_another_run_spent_within_a_step(matched):
+    summary, limit = matched.same, matched.other["compute"]["training"]["generated_tokens"]
+    steps = [json.loads(line) for line in (matched.folder / "same/metrics.jsonl").read_text().splitlines()]
     assert summary["stopped_by"] == "budget.tokens" and len(steps) < 30
-    last, limit = steps[-1], other["generated_tokens"]
+    last = steps[-1]
     assert last["train/generated_tokens"] - last["step/generated_tokens"] < limit <= last["train/generated_tokens"]
     assert summary["budget"]["tokens"]["limit"] == limit
     assert summary["budget"]["tokens"]["spent"] == summary["compute"]["training"]["generated_tokens"]
-    assert f"(what {tmp_path}/other spent)" in " ".join(capsys.readouterr().out.split())
+    assert f"(what {matched.folder}/other spent)" in matched.said
 
 
 def test_a_run_whose_steps_end_before_its_budget_says_so(tmp_path, capsys):
@@ -133,10 +149,8 @@ def test_two_processes_count_the_whole_job_and_stop_at_the_same_step(tmp_path):
     assert records and all(len(kept) == 2 for kept in records)  # all measure, one writes
 
 
-def test_a_run_goes_on_with_the_limit_it_began_with_whatever_became_of_the_one_it_matches(tmp_path):
-    run(tmp_path, "other", "algo=motif", "algo.steps=1")
-    first = run(tmp_path, "same", "algo=grpo", "algo.steps=30", f"budget.match={tmp_path}/other")
-    (tmp_path / "same/summary.json").unlink()  # as if it had been killed after its last step
-    (tmp_path / "other/summary.json").unlink()
-    again = run(tmp_path, "same", "algo=grpo", "algo.steps=30", f"budget.match={tmp_path}/other")
-    assert again["budget"] == first["budget"] and again["stopped_by"] == "budget.tokens"
+def test_a_run_goes_on_with_the_limit_it_began_with_whatever_became_of_the_one_it_matches(matched):
+    (matched.folder / "same/summary.json").unlink()  # as if it had been killed after its last step
+    (matched.folder / "other/summary.json").unlink()
+    again = run(matched.folder, "same", *same_as_other(matched.folder))
+    assert again["budget"] == matched.same["budget"] and again["stopped_by"] == "budget.tokens"

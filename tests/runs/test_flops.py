@@ -76,8 +76,14 @@ def test_reading_and_writing_cost_what_torch_counts(policy):
     assert cost.generation(tokens, [8]) == pytest.approx(counted(write), rel=0.15)
 
 
-@pytest.mark.parametrize("adapters", [False, True], ids=["all weights", "adapters"])
-@pytest.mark.parametrize("recomputed", [False, True], ids=["kept", "recomputed"])
+@pytest.mark.parametrize(
+    ("adapters", "recomputed"),
+    [
+        (False, False),
+        *(pytest.param(*each, marks=pytest.mark.slow) for each in ((False, True), (True, False), (True, True))),
+    ],
+    ids=["all weights", "recomputed", "adapters", "adapters, recomputed"],
+)
 def test_an_update_of_half_a_billion_weights_costs_what_torch_counts(adapters, recomputed):
     """On tensors without data, in the shape of Qwen2.5-0.5B."""
     import torch

@@ -3,3 +3,4 @@
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+FEW = ("dataset.train_size=64", "dataset.validation_size=32", "dataset.test_size=32")  # chains are soon made

@@ -1,6 +1,6 @@
 import pytest
 
-from motif.system.errors import UserError, number, one_of, whole
+from motif.system.errors import UserError, first_line, number, one_of, whole
 
 
 @pytest.mark.parametrize("value", ["abc", 0, -1, 1.5, True, None])
@@ -29,3 +29,8 @@ def test_messages_stay_short():
     with pytest.raises(UserError) as error:
         whole("n", "x" * 10_000)
     assert len(str(error.value)) < 200
+
+
+def test_a_librarys_error_is_its_first_line_or_its_kind():
+    assert first_line(ValueError("  no such file\nand a long story")) == "no such file"
+    assert first_line(KeyError()) == "KeyError" and len(first_line(ValueError("x" * 1000))) == 200

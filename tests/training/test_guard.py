@@ -115,7 +115,7 @@ def test_replies_of_stale_weights_stop_the_training(base):
     assert check(base, writes(stale), guard=Guard(tolerance=9.0))["guard/difference"] > 0.1
 
 
-@pytest.mark.parametrize("size", [0.0, 0.001, 0.003, 0.02])
+@pytest.mark.parametrize("size", [0.0, *(pytest.param(size, marks=pytest.mark.slow) for size in (0.001, 0.003)), 0.02])
 def test_noise_of_an_engine_in_half_precision_passes(base, size):
     policy = adapted(base, size)
     half = Policy(copy.deepcopy(policy.model).to(torch.bfloat16), policy.tokenizer)

@@ -9,9 +9,10 @@ import torch
 
 from motif.runs.folder import Run
 from motif.training.nonfinite import NotFinite, check_finite
+from tests.support import FEW
 
 ARGUMENTS = SimpleNamespace(learning_rate=0.1, max_grad_norm=0.5)
-SMALL = ["experiment=smoke", "name=run", "algo.m=4", "evaluation.questions=4", "evaluation.before=false"]
+SMALL = ["experiment=smoke", *FEW, "name=run", "algo.m=4", "evaluation.questions=4", "evaluation.before=false"]
 
 
 def check(*tensors):

@@ -16,7 +16,7 @@ from motif.system.errors import UserError
 from motif.training.algorithms import GRPO
 from motif.training.nonfinite import NotFinite
 from motif.training.watchdogs import Alarm, Watch, Watchdogs, place, said
-from tests.support import ROOT
+from tests.support import FEW, ROOT
 from tests.support.training import TRAINER, Killed, dies_at, motif, run_training, small
 
 STEPS = 5
@@ -241,13 +241,13 @@ def test_what_was_said_before_is_not_said_again_and_what_was_cut_off_is_forgotte
 @pytest.mark.program
 def test_a_run_that_is_killed_and_continued_warns_as_one_that_is_not(tmp_path):
     """The tiny policy's rewards seldom differ at this temperature; a checkpoint lies a step before the kill."""
-    algorithm, watch = motif(steps=5), Watch(steps=2, truncated=0.0, spread=0.0)
+    algorithm, watch = motif(steps=4), Watch(steps=2, truncated=0.0, spread=0.0)
     whole = run_training(Tiny().load(), algorithm, tmp_path / "whole", watch=watch)
     assert {each["step"] for each in said(whole.folder)} >= {2}
     first, second = Told(), Told()
     with pytest.raises(Killed):
-        run_training(Tiny().load(), algorithm, tmp_path / "run", every=3, report=dies_at(4), watch=watch, tracker=first)
-    part = run_training(Tiny().load(), algorithm, tmp_path / "run", every=3, watch=watch, tracker=second)
+        run_training(Tiny().load(), algorithm, tmp_path / "run", every=2, report=dies_at(3), watch=watch, tracker=first)
+    part = run_training(Tiny().load(), algorithm, tmp_path / "run", every=2, watch=watch, tracker=second)
     assert said(part.folder) == said(whole.folder)
     told = [(step, name) for step, name, _ in first.alerts + second.alerts]
     assert told == [(each["step"], each["name"]) for each in said(whole.folder)]
@@ -263,7 +263,7 @@ def test_a_training_that_stops_on_an_error_is_told_too(tmp_path):
 
 def test_a_reward_that_is_constant_and_a_window_that_is_too_small_are_warned_of(tmp_path, forks):
     flat = ["reward.weights.accuracy=0", "reward.weights.format=0", "episode.tokens=6", "preflight=false"]
-    few = ["experiment=smoke", "name=run", "algo.m=2", "evaluation.questions=4", "evaluation.before=false"]
+    few = [*FEW, "experiment=smoke", "name=run", "algo.m=2", "evaluation.questions=4", "evaluation.before=false"]
     status, shown = forks.train(tmp_path, *few, *flat, "watch.steps=2", "tracking=none").wait()
     assert status == 0, shown
     found = json.loads((tmp_path / "outputs/run/summary.json").read_text())["warnings"]

@@ -67,14 +67,7 @@ class Agreement:
 def agree(
     file: Path, own: Algorithm, episode: Episode, reward: Reward, report: Callable[[int, int, Any], None]
 ) -> tuple[dict[str, Any], list[str]]:
-    """What every scheme makes of a run's recorded trees.
-
-    Args:
-        file: of the trees, a gzipped JSONL, in which `own` grew them.
-        own: the algorithm of the run.
-        episode: as it was in training.
-        reward: of the run.
-        report: is called with the steps read, the steps in all, and no metrics.
+    """What every scheme makes of the trees in `file`, which the run's `own` algorithm grew of `episode` in training.
 
     Returns:
         The result: counts, the schemes, why the others are `undefined`, the largest difference of `own`'s advantages
@@ -124,11 +117,7 @@ def agree(
 
 
 def difference_from_record(replies: Sequence[Credited], tree: Tree, record: Mapping[str, Any]) -> float:
-    """The largest difference between the advantages of `replies` and those in the `record` of their tree.
-
-    Raises:
-        UserError: where a reward term reads otherwise on the record than it did in training.
-    """
+    """The largest difference between the advantages of `replies` and those in the `record` of their tree."""
     nodes, waiting = [], list(record["replies"])
     while waiting:  # in the order of `Tree.nodes`
         nodes.append(waiting.pop(0))

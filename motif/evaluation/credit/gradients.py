@@ -39,15 +39,8 @@ Key = str | tuple[int, ...]  # a scheme by its name, or the reference by the rou
 
 @dataclass(frozen=True)
 class Setting:
-    """What is measured.
-
-    Args:
-        questions: the number of questions, the same in all draws.
-        draws: of each scheme.
-        ks: continuations, of each scheme that has such a setting.
-        reference_k: continuations of the reference.
-        reference_draws: draws of the reference.
-    """
+    """`draws` of each scheme on the same `questions`, with each of `ks` continuations where it has such a setting; a
+    reference of `reference_draws` draws with `reference_k`."""
 
     questions: int = 64
     draws: int = 4
@@ -79,17 +72,8 @@ class Sketch:
 
 
 class Lab:
-    """A policy, and what a run trains it with.
-
-    Args:
-        policy: whose gradients are measured.
-        episode: as in training.
-        reward: of the run.
-        algorithm: the run's own, of which m, the loss and the scaling are taken.
-        marks: grades trees in place.
-        seed: of trees and sketches.
-        size: of a sketch.
-    """
+    """A policy, and what a run trains it with: the `episode` as in training, the reward, the run's own `algorithm`, of
+    which m, the loss and the scaling are taken, and `marks`, which grades trees in place. `size` is of a sketch."""
 
     def __init__(
         self,
@@ -126,13 +110,8 @@ class Lab:
         return trees
 
     def draw(self, trees: Sequence[Tree], schemes: Mapping[Any, Algorithm], scale: str) -> dict[Any, Draw]:
-        """The draw of each scheme that `trees`, of one question each, make.
-
-        Args:
-            trees: graded.
-            schemes: by key. Where the key is a tuple of rounds, only replies of these rounds count.
-            scale: TRL's scale_rewards.
-        """
+        """The draw of each scheme that graded `trees`, of one question each, make. Where the key of a scheme is a tuple
+        of rounds, only replies of these rounds count. `scale` is TRL's scale_rewards."""
         reward, draws = remembering(self.reward), {}
         weights: dict[Any, list[dict[int, float]]] = {}  # of replies by their id(), for each tree
         for key, scheme in schemes.items():
@@ -206,14 +185,7 @@ def schemes_of(own: Algorithm, rounds: int, ks: Sequence[int]) -> dict[str, Algo
 def measure(
     lab: Lab, questions: Sequence[Question], setting: Setting, report: Callable[[int, int, Any], None]
 ) -> list[dict[str, Any]]:
-    """The estimates of every scheme (`noise.estimates`), one entry each.
-
-    Args:
-        lab: the policy and the run's settings.
-        questions: the same in all draws.
-        setting: how many draws of what.
-        report: is called with the draws done, the draws in all, and the seconds.
-    """
+    """The estimates of every scheme (`noise.estimates`), one entry each."""
     rounds = lab.episode.rounds
     schemes = schemes_of(lab.algorithm, rounds, setting.ks)
     reference, all_rounds = Value(m=lab.algorithm.m, k=setting.reference_k), tuple(range(1, rounds + 1))

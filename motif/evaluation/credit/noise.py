@@ -57,19 +57,11 @@ class GradientSums:
 def estimates(
     scheme: GradientSums, own: GradientSums, reference: GradientSums, reference_of_its_rounds: GradientSums
 ) -> dict[str, Any]:
-    """Signal, noise and direction of a scheme's gradients.
+    """Signal, noise and direction of a scheme's gradients, against those of the run's `own` scheme and of the
+    reference, in all rounds and in those that the scheme trains.
 
-    Args:
-        scheme: its gradients.
-        own: those of the run's own scheme.
-        reference: the reference in all rounds.
-        reference_of_its_rounds: the reference in the rounds that the scheme trains.
-
-    Returns:
-        `tokens`, `signal` and `noise` of a group, and five estimates, each with its 95 % interval: `snr`,
-        `snr_per_1000_tokens`, `against_own` (its ratio to the own scheme's), `cosine`, `cosine_of_its_rounds`. The
-        intervals are jackknifed over questions: a bootstrap would draw a question twice and take what it shares with
-        itself for signal. Those of ratios are of their logarithms.
+    Intervals are jackknifed over questions: a bootstrap would draw a question twice and take what it shares with itself
+    for signal. Those of ratios are of their logarithms.
     """
     n = len(scheme.square)
     weights = np.concatenate([np.full((1, n), 1 / n), (1 - np.eye(n)) / (n - 1)])  # all questions; all but one

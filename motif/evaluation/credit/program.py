@@ -34,9 +34,7 @@ def agreement(run: Run, experiment: Any) -> None:
     with console.progress(f"trees of {name}") as report:
         episode = training_episode(experiment)
         result, torn = agree(run.episodes_file, experiment.algo, episode, experiment.reward, report)
-    write(run, "agreement.json", result)
-    write_csv(run, "agreement.csv", result["agreement"])
-    write_csv(run, "signal.csv", result["signal"])
+    write(run, "agreement", result, {"agreement": result["agreement"], "signal": result["signal"]})
     for line in torn:
         console.say(line, style="yellow")
     if result["agreement"]:
@@ -87,18 +85,16 @@ def gradients(run: Run, experiment: Any, given: argparse.Namespace) -> None:
         "scale": lab.scale,
         "schemes": schemes,
     }
-    write(run, f"gradients-{policy_name}.json", result)
-    write_csv(run, f"gradients-{policy_name}.csv", schemes)
+    write(run, f"gradients-{policy_name}", result, {f"gradients-{policy_name}": schemes})
     console.show(tables.gradients_table(name, result))
     console.say(f"folder  {run.folder / FOLDER}")
 
 
-def write(run: Run, name: str, result: Mapping[str, Any]) -> None:
-    write_json(run.folder / FOLDER / name, result)
-
-
-def write_csv(run: Run, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    write_text(run.folder / FOLDER / name, tables.as_csv(rows))
+def write(run: Run, name: str, result: Mapping[str, Any], rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Write the result as JSON, and its `rows` as CSV, by the names of the files."""
+    write_json(run.folder / FOLDER / f"{name}.json", result)
+    for csv_name, of_csv in rows.items():
+        write_text(run.folder / FOLDER / f"{csv_name}.csv", tables.as_csv(of_csv))
 
 
 def training_episode(experiment: Any) -> Any:
@@ -108,18 +104,8 @@ def training_episode(experiment: Any) -> Any:
 
 
 def load_policy(run: Run, experiment: Any, which: str, report: Any) -> tuple[Any, str]:
-    """A policy of the run and its name.
-
-    Args:
-        run: whose policy is loaded.
-        experiment: its settings.
-        which: `base`, the policy before training, or `trained`: the run's result, or its newest checkpoint while it is
-            unfinished.
-        report: moves a bar.
-
-    Raises:
-        UserError: where there is no trained policy yet.
-    """
+    """The policy before training (`base`), or as trained (`trained`), and its name. Of an unfinished run it is that of
+    the newest checkpoint."""
     from transformers import set_seed
 
     from motif.policies.pretrained import open_policy

@@ -83,8 +83,7 @@ def reason_against(scheme: Algorithm, grown: Sequence[int]) -> str | None:
 
 
 def cut(tree: Tree, branching: Sequence[int]) -> Tree:
-    """The part of `tree` that an algorithm with this `branching` would have grown. It shares replies with `tree`, and
-    some nodes.
+    """The part of `tree` that an algorithm with this `branching` would have grown; it shares replies with `tree`.
 
     Raises:
         UserError: where a reply has fewer continuations.
@@ -106,14 +105,8 @@ def first(nodes: Sequence[Node], count: int) -> Sequence[Node]:
 
 
 def credit(scheme: Algorithm, trees: Sequence[Tree], reward: Reward, scale: Any = "group") -> list[list[Credited]]:
-    """The replies that `scheme` trains of each tree, with their advantages before the weight of a reply in the loss.
-
-    Args:
-        scheme: which can read the trees.
-        trees: graded; those of one step where `scale` is `batch`.
-        reward: whose terms give the returns.
-        scale: TRL's scale_rewards.
-    """
+    """The replies that `scheme` trains of each graded tree, with their advantages before the weight of a reply in the
+    loss. `scale` is TRL's scale_rewards; for `batch` the trees are those of one step."""
     if not trees:
         return []
     rounds = trees[0].roots[0].rounds

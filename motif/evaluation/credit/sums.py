@@ -93,12 +93,8 @@ def share(part: Any, whole: Any) -> dict[str, Any]:
 
 
 def agreement(sums: SumsByQuestion) -> dict[str, Any]:
-    """How two schemes agree, by their `PairSums`.
-
-    Returns:
-        Pearson's `correlation` over `n` replies with its `interval`, None where a scheme has given the same to all of
-        them; and, of the replies with a signal in `both`, the share `opposed` whose signs differ, with its interval.
-    """
+    """How two schemes agree, by their `PairSums`: Pearson's `correlation` over replies (None where a scheme has given
+    the same to all of them), and the share `opposed` of those with a signal in `both` whose signs differ."""
     by_question, total = sums.by_question(), float(correlation(sums.total()))
     opposed = share(by_question.opposed, by_question.both)
     return {

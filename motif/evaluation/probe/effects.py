@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any, NamedTuple
 
+from motif.evaluation import significance
 from motif.evaluation.results import Records, share
-from motif.evaluation.significance import Difference, difference
+from motif.evaluation.significance import Difference
 from motif.evaluation.statistics import holm, outcome
 from motif.evaluation.wording import points
 
@@ -59,26 +60,22 @@ KINDS = {
 
 
 def effects(records: Records) -> dict[str, Any]:
-    """What at least one record of `interventions.Probing` comes to.
-
-    Returns:
-        `n`, questions; `untouched`, the accuracy of the unchanged episode; `interventions`, one entry each; `values`,
-        one entry a state (see `state_values`); `copied`, the share of answers that an earlier round gave already;
-        `carried`, one entry a round (see `carried_lengths`). Shares have a `value` and a 95 % `interval`.
-    """
+    """What at least one record of `interventions.Probing` comes to: the accuracy of the `untouched` episode, an entry
+    for each of `interventions`, for the value of each state (`values`) and for what each round has `carried`, and the
+    share of answers that are `copied` from an earlier round. Shares have a `value` and a 95 % `interval`."""
     untouched = [float(record["samples"][0]["correct"]) for record in records]
     changed = {
         name: [float(record["interventions"][name]["correct"]) for record in records]
         for name in records[0]["interventions"]
     }
-    differences = [difference([shares], [untouched]) for shares in changed.values()]
-    corrected = holm([found.p for found in differences])
+    differences = [significance.difference([shares], [untouched]) for shares in changed.values()]
+    corrected = holm([difference.p for difference in differences])
     return {
         "n": len(records),
         "untouched": share(untouched),
         "interventions": [
-            {**effect(name, found, p_holm, family=len(changed)), "accuracy": share(changed[name])}
-            for name, found, p_holm in zip(changed, differences, corrected, strict=True)
+            {**effect(name, difference, p_holm, family=len(changed)), "accuracy": share(changed[name])}
+            for name, difference, p_holm in zip(changed, differences, corrected, strict=True)
         ],
         "values": state_values([record["values"] for record in records], untouched),
         "copied": share([float(record["samples"][0]["copied"]) for record in records]),
@@ -86,40 +83,32 @@ def effects(records: Records) -> dict[str, Any]:
     }
 
 
-def effect(name: str, found: Difference, p_holm: float, family: int) -> dict[str, Any]:
+def effect(name: str, difference: Difference, p_holm: float, family: int) -> dict[str, Any]:
     """The effect of the intervention called `name`, in numbers and in a sentence; one of a `family` of so many."""
     kind, place = name.split("-")
     after = None if place == "every" else int(place)
     place = {None: "after every round", 0: "in a single round"}.get(after, f"after round {after}")
     label = f"{KINDS[kind].done} {place}"
-    verdict = outcome(found.effect, p_holm)
+    verdict = outcome(difference.effect, p_holm)
     meaning = {"worse": KINDS[kind].falls, "better": KINDS[kind].rises}.get(verdict, KINDS[kind].unclear)
     meaning = meaning.format(what="what rounds hand over" if after is None else f"what round {after} hands over")
-    return {
-        "name": name,
-        "kind": kind,
-        "after": after,
-        "label": label,
-        "effect": found.effect,
-        "interval": list(found.interval),
-        "p": found.p,
-        "p_holm": p_holm,
-        "test": found.test,
-        "outcome": verdict,
-        "sentence": f"{label[0].upper()}{label[1:]}, accuracy {movement(found, verdict, family)}: {meaning}.",
-    }
+    sentence = f"{label[0].upper()}{label[1:]}, accuracy {movement(difference, verdict, family)}: {meaning}."
+    named = {"name": name, "kind": kind, "after": after, "label": label}
+    numbers = {"effect": difference.effect, "interval": list(difference.interval), "p": difference.p, "p_holm": p_holm}
+    return {**named, **numbers, "test": difference.test, "outcome": verdict, "sentence": sentence}
 
 
-def movement(found: Difference, verdict: str, family: int) -> str:
+def movement(difference: Difference, verdict: str, family: int) -> str:
     """`falls by 63.1 points (58.2 to 67.7; n = 512)`, or that it cannot be told from no change."""
-    low, high = found.interval
+    effect, (low, high), n = 100 * difference.effect, difference.interval, f"n = {difference.n}"
     if verdict == "worse":
-        return f"falls by {-100 * found.effect:.1f} points ({-100 * high:.1f} to {-100 * low:.1f}; n = {found.n})"
+        return f"falls by {-effect:.1f} points ({-100 * high:.1f} to {-100 * low:.1f}; {n})"
     if verdict == "better":
-        return f"rises by {100 * found.effect:.1f} points ({100 * low:.1f} to {100 * high:.1f}; n = {found.n})"
+        return f"rises by {effect:.1f} points ({100 * low:.1f} to {100 * high:.1f}; {n})"
     among = f", as one of {family} compared," if family > 1 else ""
-    numbers = f"{points(found.effect)} points, {points(low)} to {points(high)}; n = {found.n}"
-    return f"is{among} not distinguishable from the untouched ({numbers})"
+    return (
+        f"is{among} not distinguishable from the untouched ({effect:+.1f} points, {points(low)} to {points(high)}; {n})"
+    )
 
 
 def sentences(interventions: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -132,21 +121,15 @@ def sentences(interventions: Sequence[Mapping[str, Any]]) -> list[str]:
 def state_values(outcomes: Sequence[Sequence[Sequence[bool]]], untouched: Sequence[float]) -> list[dict[str, Any]]:
     """The value of the state before round 1 and after each round but the last.
 
-    Over all draws the mean value is the same after every round. Where it rises or falls, greedy rounds are better or
-    worse than drawn ones. What rounds contribute shows in how many questions they settle.
-
-    Args:
-        outcomes: (questions, states, continuations), whether each continuation ends right.
-        untouched: (questions,), the outcome of the untouched episode.
-
-    Returns:
-        For each state: its `value`, the mean outcome of its `k` continuations, with the `interval`; `against`, the
-        difference from the untouched episode; `settled`, the share of questions whose continuations all end alike.
+    It is the mean outcome of the state's `k` continuations; `against` is its difference from the untouched episode, and
+    `settled` the share of questions whose continuations all end alike. Over all draws the mean value is the same after
+    every round. Where it rises or falls, greedy rounds are better or worse than drawn ones. What rounds contribute
+    shows in how many questions they settle. `outcomes` are (questions, states, continuations).
     """
     values = []
     for after, state in enumerate(zip(*outcomes, strict=True)):
         shares, k = [fmean(continuations) for continuations in state], max(map(len, state))
-        against = difference([shares], [untouched])
+        against = significance.difference([shares], [untouched])
         values.append(
             {
                 "after": after,
@@ -160,15 +143,8 @@ def state_values(outcomes: Sequence[Sequence[Sequence[bool]]], untouched: Sequen
 
 
 def carried_lengths(lengths: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
-    """How much each round carries over, of the episodes that go on after it.
-
-    Args:
-        lengths: the tokens carried after each round, a list a question.
-
-    Returns:
-        For each round: `n` episodes, the share of them that carry something as `value` with its `interval`, and the
-        mean length in `tokens` of what is carried.
-    """
+    """After each round: the share of the `n` episodes that go on which carry something, and its mean length in tokens.
+    `lengths` are the tokens carried after each round, a list a question."""
     rounds = []
     for round in range(1, max(map(len, lengths)) + 1):
         own = [by_round[round - 1] for by_round in lengths if len(by_round) >= round]

@@ -46,17 +46,8 @@ def interventions(rounds: int, true: bool) -> list[Intervention]:
 
 @dataclass(frozen=True)
 class Probing:
-    """Episodes of one policy, untouched and changed.
-
-    Args:
-        episode: as it is measured; its sampling is that of training.
-        generate: the policy's generator.
-        tokenizer: its tokenizer.
-        grade: marks the nodes of trees.
-        k: continuations of each state; 0 for no values.
-        seed: of the draws.
-        true: whether questions know the true progress (`facts["progress"]`).
-    """
+    """Episodes of one policy, untouched and changed. `k` continuations of each state are drawn by `seed`, 0 for no
+    values; `true` says whether the questions know the true progress (`facts["progress"]`)."""
 
     episode: Episode
     generate: Generate

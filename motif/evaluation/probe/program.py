@@ -33,22 +33,11 @@ RESULT_KEYS = ("dataset", "rounds", "n", "untouched", "interventions", "values",
 
 @dataclass(frozen=True)
 class Prober:
-    """A probe of one policy on one data set.
+    """A probe of one policy on one data set. `policy`, `episode`, `generation`, `options`, `flaws` and `outputs` are as
+    for `evaluate.py`.
 
-    Args:
-        policy: as for `evaluate.py`.
-        dataset: whose test questions are asked.
-        episode, generation, options, flaws: as for `evaluate.py`.
-        rounds: of an episode, at least 2.
-        seed: of the continuations.
-        k: continuations of each state; 0 for no values.
-        questions: how many are asked; all where it is None.
-        batch: questions that share a call of the generator, and are recorded together.
-        outputs: where results lie if the policy is no run.
-        overwrite: measure again what was measured.
-
-    Raises:
-        UserError: where a value is impossible.
+    `questions` is how many test questions are asked (None: all), `k` how many continuations of each state are drawn
+    (0: no values), `batch` how many questions share a call of the generator and are recorded together.
     """
 
     policy: str
@@ -76,14 +65,8 @@ class Prober:
             whole("questions", self.questions, at_least=2)
 
     def run(self) -> dict[str, Any]:
-        """Measure, or read what was measured, and show it.
-
-        Returns:
-            The result (`effects`) with what identifies it; it lies beside the records as JSON.
-
-        Raises:
-            UserError: where the data set has one test question only, or the policy cannot be opened.
-        """
+        """Measure, or read what was measured, and show it. Returns the result (`effects`), which lies beside the
+        records as JSON, with what identifies it."""
         questions = self.dataset.test()[: self.questions]
         if len(questions) < 2:
             raise UserError(f"dataset={self.dataset.name} has one test question; progress is swapped between two")

@@ -7,20 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from motif.reporting.arms import Arm
+from motif.reporting.pictures import style
 from motif.reporting.pictures.saving import Drawing
-from motif.reporting.pictures.style import (
-    INK,
-    UNTRAINED,
-    counts_axis,
-    error_bars,
-    file_word,
-    legend,
-    look,
-    new_figure,
-    pages,
-    percent_axis,
-    rounds_axis,
-)
 from motif.reporting.pooled import Pooled
 from motif.runs.budget import COUNTED
 
@@ -31,19 +19,14 @@ INTERVALS = "Bars are 95 % intervals (Wilson's, clustered by question over sampl
 
 
 def accuracies(arms: Sequence[Arm], pooled: Sequence[Pooled], counts: Sequence[str]) -> Iterator[Drawing]:
-    """For each data set: accuracy against rounds, against each of `counts`, and by the round stopped after.
-
-    Args:
-        arms: the trained ones, which have a colour each.
-        pooled: the results of all arms.
-        counts: of the ledger, such as `tokens`.
-    """
+    """For each data set: accuracy against rounds, against each of `counts` of the ledger, and by the round stopped
+    after. `arms` are the trained ones, `pooled` the results of all."""
     for dataset in dict.fromkeys(one["dataset"] for one in pooled):
-        for suffix, title_suffix, page in pages(arms):
+        for suffix, title_suffix, page in style.pages(arms):
             shown = [one for one in pooled if one["dataset"] == dataset and (not one.arm.trained or one.arm in page)]
             if suffix and not any(one.arm.trained for one in shown):
                 continue
-            name, title = f"{file_word(dataset)}{suffix}", dataset + title_suffix
+            name, title = f"{style.file_word(dataset)}{suffix}", dataset + title_suffix
             caption = f"{INTERVALS} A dotted line marks the number of rounds that an arm was trained with."
             yield Drawing(f"rounds-{name}", "results", caption, against_rounds(title, arms, shown))
             for count in counts:
@@ -58,7 +41,7 @@ def accuracies(arms: Sequence[Arm], pooled: Sequence[Pooled], counts: Sequence[s
 
 
 def against_rounds(title: str, arms: Sequence[Arm], pooled: Sequence[Pooled]) -> "Figure":
-    figure, axes = new_figure(f"Accuracy against rounds, {title}", "rounds decoded in", "accuracy (%)")
+    figure, axes = style.new_figure(f"Accuracy against rounds, {title}", "rounds decoded in", "accuracy (%)")
     lines = lines_by_arm(pooled)
     styles = styles_of(arms, lines)
     for place, (arm, line) in enumerate(lines.items()):
@@ -66,10 +49,10 @@ def against_rounds(title: str, arms: Sequence[Arm], pooled: Sequence[Pooled]) ->
         x = [one["rounds"] + beside(place, len(lines)) for one in line]
         axes.errorbar(x, y, bars, capsize=3, label=label_of(line), **styles[arm])
     for rounds in sorted({int(arm.settings["rounds"]) for arm in arms if str(arm.settings.get("rounds")).isdigit()}):
-        axes.axvline(rounds, color=INK, linewidth=0.8, linestyle=":", alpha=0.6)
-    rounds_axis(axes)
-    percent_axis(axes)
-    legend(figure, axes)
+        axes.axvline(rounds, color=style.INK, linewidth=0.8, linestyle=":", alpha=0.6)
+    style.rounds_axis(axes)
+    style.percent_axis(axes)
+    style.legend(figure, axes)
     return figure
 
 
@@ -77,7 +60,7 @@ def against_cost(count: str, title: str, arms: Sequence[Arm], pooled: Sequence[P
     """Accuracy against what a question took; None where no result says. Markers shrink from arm to arm, so that those
     in one place are seen."""
     x_label = f"{unit(count)}{' generated' * (count == 'tokens')} / question (mean)"
-    figure, axes = new_figure(f"Accuracy against {unit(count)}, {title}", x_label, "accuracy (%)")
+    figure, axes = style.new_figure(f"Accuracy against {unit(count)}, {title}", x_label, "accuracy (%)")
     by_arm: dict[Arm, list[tuple[float, Pooled]]] = {}
     for one in pooled:
         if (cost := one.cost(COUNTED.get(count, count))) is not None:
@@ -87,9 +70,9 @@ def against_cost(count: str, title: str, arms: Sequence[Arm], pooled: Sequence[P
     styles = styles_of(arms, by_arm)
     for place, (arm, costs) in enumerate(by_arm.items()):
         own = [one for _, one in costs]
-        y, bars = accuracy_bars(own)
-        style = {**styles[arm], "linestyle": "none", "markersize": max(4, 9 - 2 * place)}
-        axes.errorbar([cost for cost, _ in costs], y, bars, capsize=3, label=label_of(own), **style)
+        accuracy, bars = accuracy_bars(own)
+        looks = {**styles[arm], "linestyle": "none", "markersize": max(4, 9 - 2 * place)}
+        axes.errorbar([cost for cost, _ in costs], accuracy, bars, capsize=3, label=label_of(own), **looks)
     points = sorted((x, 100 * one.mean("accuracy"), one["rounds"]) for own in by_arm.values() for x, one in own)
     widest, labelled = points[-1][0], list[tuple[float, float, int]]()
     for x, y, rounds in points:  # one label for points that lie together
@@ -98,26 +81,26 @@ def against_cost(count: str, title: str, arms: Sequence[Arm], pooled: Sequence[P
         labelled.append((x, y, rounds))
         axes.annotate(f"r{rounds}", (x, y), (7, -10), textcoords="offset points", fontsize=7)
     best = frontier([(x, y) for x, y, _ in points])
-    axes.plot(*best, color=INK, linewidth=1, drawstyle="steps-post", alpha=0.6, label="frontier", zorder=0)
+    axes.plot(*best, color=style.INK, linewidth=1, drawstyle="steps-post", alpha=0.6, label="frontier", zorder=0)
     axes.set_xlim(0, 1.08 * widest or 1)
-    counts_axis(axes)
-    percent_axis(axes)
-    legend(figure, axes)
+    style.counts_axis(axes)
+    style.percent_axis(axes)
+    style.legend(figure, axes)
     return figure
 
 
 def by_round(title: str, arms: Sequence[Arm], pooled: Sequence[Pooled]) -> "Figure":
-    figure, axes = new_figure(f"Accuracy by round, {title}", "stopped after round", "accuracy (%)")
+    figure, axes = style.new_figure(f"Accuracy by round, {title}", "stopped after round", "accuracy (%)")
     most_rounds = {arm: line[-1] for arm, line in lines_by_arm(pooled).items() if len(line[-1].by_round) > 1}
     styles = styles_of(arms, most_rounds)
     for place, (arm, one) in enumerate(most_rounds.items()):
         values, intervals = zip(*one.by_round, strict=True)
-        y, bars = error_bars(values, intervals, scale=100)
+        y, bars = style.error_bars(values, intervals, scale=100)
         x = [round + beside(place, len(most_rounds)) for round in range(1, len(y) + 1)]
         axes.errorbar(x, y, bars, capsize=3, label=f"{label_of([one])}, {one['rounds']} rounds", **styles[arm])
-    rounds_axis(axes)
-    percent_axis(axes)
-    legend(figure, axes)
+    style.rounds_axis(axes)
+    style.percent_axis(axes)
+    style.legend(figure, axes)
     return figure
 
 
@@ -136,10 +119,10 @@ def styles_of(arms: Sequence[Arm], shown: Iterable[Arm]) -> dict[Arm, dict[str, 
     """Of trained arms as in their curves; untrained policies are grey, with markers that trained arms seldom have."""
     untrained = [arm for arm in shown if not arm.trained]
     grey = {
-        arm: {"color": UNTRAINED, "marker": "x+1234"[place % 6], "linestyle": ":"}
+        arm: {"color": style.UNTRAINED, "marker": "x+1234"[place % 6], "linestyle": ":"}
         for place, arm in enumerate(untrained)
     }
-    return grey | {arm: look(place) for place, arm in enumerate(arms)}
+    return grey | {arm: style.look(place) for place, arm in enumerate(arms)}
 
 
 def label_of(line: Sequence[Pooled]) -> str:
@@ -156,7 +139,7 @@ def label_of(line: Sequence[Pooled]) -> str:
 
 def accuracy_bars(pooled: Sequence[Pooled]) -> tuple[list[float], list[list[float]]]:
     """Accuracies in % and the lengths of their bars."""
-    return error_bars([one.mean("accuracy") for one in pooled], [one.interval for one in pooled], scale=100)
+    return style.error_bars([one.mean("accuracy") for one in pooled], [one.interval for one in pooled], scale=100)
 
 
 def beside(place: int, count: int) -> float:

@@ -8,8 +8,8 @@ from typing import Any
 
 from motif.reporting.arms import Arm
 from motif.reporting.folders import read_mapping
+from motif.reporting.pictures import style
 from motif.reporting.pictures.saving import Drawing, unless_unreadable
-from motif.reporting.pictures.style import INK, error_bars, legend, look, new_figure
 from motif.reporting.recorded import RecordedRun
 
 Results = list[tuple[RecordedRun, dict[str, Any]]]  # of the lab, one a run
@@ -39,22 +39,22 @@ def agreement(name: str, arm: Arm, results: Results) -> Drawing:
     pairs = list(dict.fromkeys((row["one"], row["other"]) for row in rows))
     rounds = sorted({row["round"] for row in rows})
     title = textwrap.fill(f"Agreement on rollouts of {arm.name}", 38)
-    figure, axes = new_figure(title, "correlation of advantages", "")
+    figure, axes = style.new_figure(title, "correlation of advantages", "")
     figure.set_size_inches(6.4, 1.6 + 0.42 * max(3, len(pairs)))
     for place, round in enumerate(rounds):
         own = [row for row in rows if row["round"] == round]
         y = [pairs.index((row["one"], row["other"])) + 0.22 * (place - (len(rounds) - 1) / 2) for row in own]
         intervals = [bounds(row, "correlation", "interval") for row in own]
-        x, bars = error_bars([row["correlation"] for row in own], intervals)
+        x, bars = style.error_bars([row["correlation"] for row in own], intervals)
         n = f"{min(row['n'] for row in own):,} replies of {min(row['questions'] for row in own):,} questions a seed"
-        style = {**look(place), "linestyle": "none"}
-        axes.errorbar(x, y, xerr=bars, capsize=3, label=f"round {round} (n = {n})", **style)
+        looks = {**style.look(place), "linestyle": "none"}
+        axes.errorbar(x, y, xerr=bars, capsize=3, label=f"round {round} (n = {n})", **looks)
     axes.set_yticks(range(len(pairs)), [f"{one} and {other}" for one, other in pairs], fontsize=8)
     axes.invert_yaxis()
-    axes.axvline(0, color=INK, linewidth=0.8, linestyle=":", alpha=0.6)
+    axes.axvline(0, color=style.INK, linewidth=0.8, linestyle=":", alpha=0.6)
     lows = [(row["interval"] or [0.0])[0] for row in rows]
     axes.set_xlim(min(-0.05, *(low - 0.05 for low in lows)), 1.05)
-    legend(figure, axes)
+    style.legend(figure, axes)
     caption = (
         "Pearson's correlation of the advantages that two schemes give to the same replies, where both train them; "
         f"bars are 95 % intervals, a bootstrap over questions; {seeds_in_words(results)}."
@@ -66,7 +66,7 @@ def gradients(name: str, arm: Arm, results: Results) -> Drawing:
     first = results[0][1]
     of = f"{first['policy']} policy of {arm.name}, n = {first['questions']} questions"
     title = textwrap.fill(f"Signal to noise of the gradient, {of}", 44)
-    figure, axes = new_figure(title, "tokens generated / group (mean)", "signal / noise of one group")
+    figure, axes = style.new_figure(title, "tokens generated / group (mean)", "signal / noise of one group")
     by_seed = [[row for row in result["schemes"] if row["snr"] is not None] for _, result in results]
     kinds = dict.fromkeys(row["kind"] for rows in by_seed for row in rows)
     for place, kind in enumerate(kinds):
@@ -75,15 +75,15 @@ def gradients(name: str, arm: Arm, results: Results) -> Drawing:
             if not own:
                 continue
             x = [row["tokens"] * 1.02 ** (place - 2) for row in own]  # schemes of the same cost, side by side
-            y, bars = error_bars([row["snr"] for row in own], [bounds(row, "snr", "snr_interval") for row in own])
+            y, bars = style.error_bars([row["snr"] for row in own], [bounds(row, "snr", "snr_interval") for row in own])
             ks = ", ".join(str(row["k"]) for row in own if row["k"])
             label = kind + (f" (k = {ks})" if ks else "")
             # only the labels of the first seed stand in the legend
-            axes.errorbar(x, y, bars, capsize=3, label=f"_{label}" if seed else label, **look(place))
+            axes.errorbar(x, y, bars, capsize=3, label=f"_{label}" if seed else label, **style.look(place))
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set_xlim(left=0)
-    legend(figure, axes)
+    style.legend(figure, axes)
     caption = (
         f"One group of m = {first['m']} on each of n = {first['questions']} questions, {first['draws']} draws; bars "
         "are 95 % intervals, jackknifed over questions, which all schemes share; "

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from motif.evaluation.probe.effects import sentences
 from motif.evaluation.wording import percent, percent_interval
+from motif.reporting.pictures import style
 from motif.reporting.pictures.saving import Drawing, unless_unreadable
-from motif.reporting.pictures.style import INK, error_bars, file_word, legend, look, percent_axis, rounds_axis
 from motif.reporting.recorded import RecordedRun
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def probes(runs: Sequence[RecordedRun]) -> Iterator[Drawing]:
         for name, result in run.probes.items():
             with unless_unreadable(f"probes/{name}.json of {run.name}"):
                 caption = " ".join([CAPTION, *sentences(result["interventions"])])
-                file = f"probes-{file_word(run.name)}-{file_word(name)}"
+                file = f"probes-{style.file_word(run.name)}-{style.file_word(name)}"
                 yield Drawing(file, "results", caption, probe(run.name, result))
 
 
@@ -47,7 +47,7 @@ def probe(name: str, result: Mapping[str, Any]) -> "Figure":
         xlabel=f"points from the untouched {percent(untouched['value'])} ({percent_interval(untouched['interval'])})"
     )
     by_round(right, result)
-    legend(figure, right)
+    style.legend(figure, right)
     return figure
 
 
@@ -55,10 +55,10 @@ def differences(axes: "Axes", interventions: Sequence[Mapping[str, Any]]) -> Non
     """The effect of each intervention, one below the other."""
     kinds = list(dict.fromkeys(intervention["kind"] for intervention in interventions))
     for place, intervention in enumerate(interventions):
-        x, bars = error_bars([intervention["effect"]], [intervention["interval"]], scale=100)
-        style = {**look(kinds.index(intervention["kind"])), "linestyle": "none"}
-        axes.errorbar(x, [place], xerr=bars, capsize=3, **style)
-    axes.axvline(0, color=INK, linewidth=1)
+        x, bars = style.error_bars([intervention["effect"]], [intervention["interval"]], scale=100)
+        looks = {**style.look(kinds.index(intervention["kind"])), "linestyle": "none"}
+        axes.errorbar(x, [place], xerr=bars, capsize=3, **looks)
+    axes.axvline(0, color=style.INK, linewidth=1)
     labels = [intervention["label"] for intervention in interventions]
     axes.set_yticks(range(len(interventions)), labels, fontsize=8)
     axes.invert_yaxis()
@@ -73,10 +73,10 @@ def by_round(axes: "Axes", result: Mapping[str, Any]) -> None:
     values_label = f"value of the state ({result['values'][0]['k']} continuations)" if values else ""
     for place, (label, points) in enumerate({"answer asked for": asked, values_label: values}.items()):
         if points:
-            shares = [share for _, share in points]
-            y, bars = error_bars([share["value"] for share in shares], [share["interval"] for share in shares], 100)
-            x = [after + 0.04 * place for after, _ in points]
-            axes.errorbar(x, y, bars, capsize=3, label=label, **look(place))
+            x, shares = [after + 0.04 * place for after, _ in points], [share for _, share in points]
+            intervals = [share["interval"] for share in shares]
+            y, bars = style.error_bars([share["value"] for share in shares], intervals, scale=100)
+            axes.errorbar(x, y, bars, capsize=3, label=label, **style.look(place))
     axes.set(xlabel="after round", ylabel="right (%)")
-    rounds_axis(axes)
-    percent_axis(axes)
+    style.rounds_axis(axes)
+    style.percent_axis(axes)

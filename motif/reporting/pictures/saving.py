@@ -18,14 +18,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure that is not saved yet.
-
-    Args:
-        name: of its files.
-        section: of the page, in which it stands.
-        caption: says what intervals and bands are.
-        figure: what is drawn.
-    """
+    """A figure that is not saved yet: the name of its files, its section of the page, and a caption that says what
+    intervals and bands are."""
 
     name: str
     section: str

@@ -83,45 +83,29 @@ class Dashboard:
             ("Episodes", [wr.WeavePanelSummaryTable(table_name=LATEST, layout=wr.Layout(w=24, h=12))]),
         ]
 
-    def _banded(self, wr: Any, title: str, x: str, y: list[str]) -> Any:
-        """Mean over the runs of a curve, and a band from their lowest to their highest."""
-        return wr.LinePlot(
-            title=title,
-            x=x,
-            y=y,
-            title_x=AXES[x],
-            groupby=wr.Config(self.by),
-            groupby_aggfunc="mean",
-            groupby_rangefunc="minmax",
-            max_runs_to_show=LINES,
-        )
+    def _bands(self, wr: Any) -> dict[str, Any]:
+        """How runs become one curve or bar: their mean, and a band from the lowest to the highest."""
+        means = {"groupby_aggfunc": "mean", "groupby_rangefunc": "minmax"}
+        return {"groupby": wr.Config(self.by), **means, "max_runs_to_show": LINES}
+
+    def _lines(self, wr: Any, title: str, x: str, y: list[str]) -> Any:
+        return wr.LinePlot(title=title, x=x, y=y, title_x=AXES[x], **self._bands(wr))
 
     def _curves(self, wr: Any, axis: str) -> list[Any]:
-        return [self._banded(wr, title, axis, [metric]) for metric, title in CURVES.items()]
+        return [self._lines(wr, title, axis, [metric]) for metric, title in CURVES.items()]
 
     def _rounds(self, wr: Any, metric: str, title: str) -> Any:
-        return self._banded(wr, title, STEP, [f"{metric}/round_{t}" for t in range(1, max(self.rounds) + 1)])
+        return self._lines(wr, title, STEP, [f"{metric}/round_{t}" for t in range(1, max(self.rounds) + 1)])
 
     def _bars(self, wr: Any, dataset: str) -> Any:
-        return self._grouped_bars(
-            wr,
-            f"Accuracy on {dataset} by rounds decoded in",
-            [accuracy(dataset, rounds, policy) for rounds in self.rounds for policy in ("base", "trained")],
-        )
+        keys = [accuracy(dataset, rounds, policy) for rounds in self.rounds for policy in ("base", "trained")]
+        title = f"Accuracy on {dataset} by rounds decoded in"
+        return wr.BarPlot(title=title, metrics=keys, **self._bands(wr))
 
     def _after_rounds(self, wr: Any, dataset: str, rounds: int) -> Any:
         keys = [accuracy(dataset, rounds, "trained", f"accuracy_after_round_{t}") for t in range(1, rounds + 1)]
-        return self._grouped_bars(wr, f"Accuracy on {dataset}, stopped after round 1 to {rounds}", keys)
-
-    def _grouped_bars(self, wr: Any, title: str, metrics: list[str]) -> Any:
-        return wr.BarPlot(
-            title=title,
-            metrics=metrics,
-            groupby=wr.Config(self.by),
-            groupby_aggfunc="mean",
-            groupby_rangefunc="minmax",
-            max_runs_to_show=LINES,
-        )
+        title = f"Accuracy on {dataset}, stopped after round 1 to {rounds}"
+        return wr.BarPlot(title=title, metrics=keys, **self._bands(wr))
 
     def _against_tokens(self, wr: Any, dataset: str, rounds: int) -> Any:
         return wr.ScatterPlot(

@@ -7,13 +7,14 @@ import pytest
 import yaml
 
 from motif.evaluation.credit.program import main
+from tests.support import FEW
 
 
 @pytest.fixture(scope="module")
 def run(forks, tmp_path_factory):
     """A finished run of `value` on the embedded default: two steps."""
     folder = tmp_path_factory.mktemp("credit")
-    words = ["experiment=smoke", "algo=value", "algo.k=1", "algo.m=4", "algo.steps=2", "evaluation.before=false"]
+    words = ["experiment=smoke", "algo=value", "algo.k=1", "algo.m=4", "algo.steps=2", "evaluation.before=false", *FEW]
     status, said = forks.train(folder, *words, "evaluation.questions=4", "name=run", "tracking=none").wait()
     assert status == 0, said
     return folder / "outputs" / "run"

@@ -1,7 +1,51 @@
 from motif.reporting.arms import arms_of
 from motif.reporting.folders import read_runs
-from motif.reporting.pictures.training import times, training_curves
+from motif.reporting.pictures.training import (
+    AXES,
+    METRICS,
+    MOST_POINTS,
+    curve,
+    episode_tokens,
+    steps_per_point,
+    times,
+    training_curves,
+)
+from motif.runs.ledger import AXES as LEDGER
 from tests.support.run_folders import make_run
+
+
+def arm_of(*folders):
+    return arms_of(read_runs(folders)[0])[0]
+
+
+def test_a_curve_is_a_mean_and_a_band_over_seeds_and_goes_on_as_single_seeds(tmp_path):
+    make_run(tmp_path / "a", seed=0, steps=4)
+    make_run(tmp_path / "b", seed=1, steps=2, finished=False)
+    arm = arm_of(tmp_path / "a", tmp_path / "b")
+    for line in arm.runs[1].metrics:
+        line["train/reward"] = 1.0
+    found = curve(arm, METRICS["reward"], "train/generated_tokens")
+    assert list(found.x) == [100, 200] and list(found.mean) == [0.75, 0.75]
+    assert (list(found.low), list(found.high)) == ([0.5, 0.5], [1.0, 1.0])
+    assert [list(x) for x, _ in found.ends] == [[200, 300, 400]]  # from where the seeds part
+
+
+def test_a_long_run_has_few_points_that_are_means_of_steps(tmp_path):
+    arm = arm_of(make_run(tmp_path / "a", steps=2 * MOST_POINTS))
+    found = curve(arm, METRICS["accuracy"], "step")
+    assert len(found.x) == MOST_POINTS and steps_per_point([arm]) == 2
+    assert list(found.x[:2]) == [1.5, 3.5] and set(found.mean) == {25.0}  # in percent
+    assert curve(arm, METRICS["accuracy"], "train/flops") is None
+
+
+def test_the_tokens_of_an_episode_are_those_of_its_rounds():
+    assert episode_tokens({"train/tokens/round_1": 9.0, "train/tokens/round_2": 5.0, "step": 1}) == 14
+    assert episode_tokens({"step": 1}) is None
+
+
+def test_every_count_of_the_ledger_can_be_an_axis():
+    counts = {key for key, _ in AXES.values()}
+    assert {axis for axis in LEDGER if "*" not in axis} - {"train/step"} <= counts
 
 
 def trained(folder):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -256,18 +257,21 @@ def test_online_a_kill_and_a_continuation_are_one_run_with_every_step_once(tmp_p
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["offline", "online"])
-def test_the_command_killed_and_given_again_is_one_wandb_run_with_every_step_once(tmp_path, server, mode):
-    small = ["experiment=smoke", "algo.steps=6", "evaluation.questions=8", "evaluation.before=false", "algo.m=2"]
-    call = [sys.executable, "train.py", *small, "checkpoint.every=2", f"outputs={tmp_path}", "name=one"]
-    env = {**os.environ, "WANDB_MODE": mode}
+def test_the_command_killed_and_given_again_is_one_wandb_run_with_every_step_once(tmp_path, server, forks, mode):
+    words = ["experiment=smoke", "algo.steps=6", "evaluation.questions=8", "evaluation.before=false", "algo.m=2"]
+    words += ["checkpoint.every=2", f"outputs={tmp_path}", "name=one"]
+    names = ("WANDB_BASE_URL", "WANDB_API_KEY")
+    environment = {"WANDB_MODE": mode, **{name: os.environ[name] for name in names}}
     metrics_file = tmp_path / "one" / "metrics.jsonl"
-    process = subprocess.Popen(call, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
-    while process.poll() is None and (not metrics_file.is_file() or metrics_file.read_text().count("\n") < 3):
+    killed = forks.train(tmp_path, *words, environment=environment)
+    until = time.monotonic() + 200
+    while not metrics_file.is_file() or metrics_file.read_text().count("\n") < 3:
+        assert time.monotonic() < until, killed.said
         time.sleep(0.02)
-    process.kill()
-    process.wait()
-    done = subprocess.run(call, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr
+    killed.signal(signal.SIGKILL)
+    assert killed.wait()[0] == -signal.SIGKILL
+    status, said = forks.train(tmp_path, *words, environment=environment).wait()
+    assert status == 0, said
     if mode == "offline":
         upload = [sys.executable, "-m", "motif.uploads", str(tmp_path / "one")]
         assert subprocess.run(upload, cwd=ROOT, timeout=200).returncode == 0

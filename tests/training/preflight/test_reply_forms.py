@@ -94,7 +94,7 @@ def test_a_term_that_raises_or_gives_no_number_is_named_with_its_place():
         return float(path[-1].reply.text[0] == "<")
 
     found = paid(Reward({"accuracy": accuracy}, {"first": first}, {"accuracy": 1.0, "first": 1.0}))
-    assert "an empty reply" in found.wrong and "IndexError" in found.wrong and "test_probes.py:" in found.wrong
+    assert "an empty reply" in found.wrong and "IndexError" in found.wrong and "test_reply_forms.py:" in found.wrong
     found = paid(Reward({"accuracy": accuracy}, {"x": lambda path: float("nan")}, {"accuracy": 1.0, "x": 1.0}))
     assert "reward term x gives nan" in found.wrong
 
