@@ -68,9 +68,9 @@ class Choices:
         trained = [self.training_episode.sampling(round) for round in range(1, self.trained_rounds + 1)]
         if len({each.temperature for each in trained}) > 1:
             raise UserError(
-                f"episode.later.temperature={trained[1].temperature:g} is of rounds that algo={self.algo.name} trains, and "
-                f"their loss is computed at episode.temperature={trained[0].temperature:g}: leave it null, or train the "
-                "first round alone (algo=motif)"
+                f"episode.later.temperature={trained[1].temperature:g} is of rounds that algo={self.algo.name} trains, "
+                f"and their loss is computed at episode.temperature={trained[0].temperature:g}: leave it null, or "
+                "train the first round alone (algo=motif)"
             )
         if self.generation.cut and any(each.top_p < 1 or each.top_k for each in trained):
             raise UserError(

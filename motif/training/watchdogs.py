@@ -120,7 +120,8 @@ class Watchdogs:
             yield "entropy collapse", f"the entropy is {entropy:.3g} nats a token {over}, {share}"
         alike = self._mean("train/zero_spread")
         if watch.spread is not None and alike >= watch.spread:
-            yield "groups without spread", f"in {alike:.0%} of groups all rewards are alike {over}, and teach nothing"
+            words = f"in {alike:.0%} of groups all rewards are alike {over}, and teach nothing"
+            yield "groups without spread", f"{words}; algo.sampling=dynamic replaces them"
         copied = self._mean("train/copied")
         if watch.copied is not None and copied > watch.copied:
             yield "answers copied", f"{copied:.0%} of episodes repeat the answer of an earlier round {over}"

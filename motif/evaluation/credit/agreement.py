@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from motif.evaluation.credit.schemes import Credited, credit, name, readable, remembering
-from motif.evaluation.credit.sums import PairSums, SignalSums, SumsByQuestion, agreement, share
+from motif.evaluation.credit.sums import FLAT, PairSums, SignalSums, SumsByQuestion, agreement, share
 from motif.rounds.episode import Episode, Tree
 from motif.rounds.records import steps_of, tree_of_record
 from motif.system.errors import UserError
-from motif.training.advantages import FLAT
 from motif.training.algorithms import Algorithm
 from motif.training.rewards import Reward
 
