@@ -36,7 +36,8 @@ class Ledger:
         counts: `questions` (groups, so a question counts again in a second epoch); `responses`, which are
             `first_round_replies` and `continuations`; `generated_tokens`, and `tokens_round_t` those of round t;
             `prompt_tokens` of the prompts read for them, one prompt for all continuations of a reply; `trained_tokens`
-            that the objective ran over, once in each of `optimiser_steps`; `flops` by `cost`, zero without one.
+            that the objective ran over, once in each of `optimiser_steps`; `trained_questions`, those that dynamic
+            sampling has not replaced; `idle_steps` without any advantage; `flops` by `cost`, zero without one.
         peak_memory: bytes.
         redone: what a killed process has spent after its last checkpoint. The counts do not have it.
         before: counts, seconds and the clock at the beginning of the step.
