@@ -69,3 +69,23 @@ def test_test_questions_are_held_back_from_training():
     assert not {question.text for question in training} & {question.text for question in experiment.dataset.test()}
     with pytest.raises(UserError, match="evaluation set"):
         made("dataset=math500", "dataset.path=nowhere").questions()
+
+
+@pytest.mark.parametrize("algo", ["broadcast", "discounted", "value"])
+def test_another_temperature_of_later_rounds_is_refused_where_they_are_trained(algo):
+    hotter = "episode.later.temperature=1.5"
+    with pytest.raises(UserError, match=f"later.temperature=1.5 is of rounds that algo={algo} trains"):
+        made(f"algo={algo}", "rounds=3", hotter)
+    assert made(f"algo={algo}", "rounds=1", hotter) and made("algo=motif", "rounds=3", hotter)
+    assert made(f"algo={algo}", "rounds=3", "episode.later.temperature=1.0")
+
+
+@pytest.mark.parametrize("cut", ["episode.top_p=0.9", "episode.top_k=20"])
+def test_vllm_that_cuts_the_distribution_is_refused_in_trained_rounds(cut):
+    with pytest.raises(UserError, match="log-probabilities of what top_p and top_k leave"):
+        made("generation=vllm", cut)
+    assert made(cut)  # generation=transformers has the policy's own
+    later = cut.replace("episode.", "episode.later.")
+    assert made("generation=vllm", later, "algo=motif")  # its later rounds are not trained
+    with pytest.raises(UserError, match="set episode.top_p=1 episode.top_k=0"):
+        made("generation=vllm", later, "algo=broadcast")

@@ -67,3 +67,22 @@ def test_the_parts_in_which_an_update_is_computed_are_no_part_of_a_run_where_the
     assert derived_name(fields, ["algo.k=4", "algo.micro_batch=4"], "abcdef") == derived_name(
         fields, ["algo.k=4"], "abcdef"
     )
+
+
+def test_the_engine_that_writes_replies_is_part_of_a_run_and_how_it_is_served_is_not():
+    config = {"rounds": 3, "generation": {"name": "vllm", "mode": "server", "memory": 0.3}}
+    assert identity(config) == identity({"rounds": 3, "generation": {"name": "vllm", "mode": "colocate"}})
+    assert identity(config) != identity({"rounds": 3, "generation": {"name": "transformers"}})
+    assert identity({"rounds": 3}) == identity({"rounds": 3, "generation": {"name": "transformers", "cache_gib": 2}})
+
+
+def test_a_setting_that_came_later_makes_no_other_run_at_the_value_that_does_what_was_done_before():
+    before = {"algo": {"m": 8}, "budget": {"tokens": 100}, "flaws": {"futures": "current"}}
+    now = {
+        "algo": {"m": 8, "weighting": "trajectory", "sampling": "fixed", "redraws": 2},
+        "budget": {"tokens": 100, "flops": None, "steps": None},
+        "flaws": {"futures": "current", "base_prompt": "same"},
+    }
+    assert identity_hash(before) == identity_hash(now)
+    for node, key, value in [("algo", "weighting", "round"), ("algo", "sampling", "dynamic"), ("budget", "steps", 9)]:
+        assert identity_hash({**now, node: {**now[node], key: value}}) != identity_hash(now)

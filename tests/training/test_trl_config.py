@@ -48,6 +48,23 @@ def test_bad_trainer_arguments_are_refused_in_a_line(tmp_path, settings, words):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("min_p", 0.1),
+        ("repetition_penalty", 1.2),
+        ("generation_kwargs", {"min_p": 0.1}),
+        ("chat_template_kwargs", {"enable_thinking": False}),
+        ("cache_implementation", "static"),
+        ("multi_objective_aggregation", "normalize_then_sum"),
+    ],
+)
+def test_a_setting_that_would_have_no_effect_is_refused_by_name(tmp_path, key, value):
+    with pytest.raises(UserError, match=f"algo.trainer.{key} has no effect here") as error:
+        told(small(GRPO, trainer={key: value}), tmp_path)
+    assert "; see " in str(error.value)
+
+
 def test_greedy_training_is_refused(tmp_path):
     with pytest.raises(UserError, match="temperature must be above 0"):
         trainer_arguments(small(GRPO), Episode(rounds=1, tokens=9, temperature=0.0), REWARD, 0, tmp_path, Checkpoints())
