@@ -7,15 +7,14 @@ from functools import partial
 from typing import Any
 
 from motif.choices import Choices
-from motif.evaluation import Validation, measure_all
+from motif.evaluation import Measurer, Validation
 from motif.evaluation.terminal import show_result
 from motif.policies.model_card import write_card
 from motif.policies.policy import Policy
 from motif.policies.saving import save_policy
 from motif.rounds.replies import Generate
+from motif.runs import Ledger, Run
 from motif.runs.budget import Limits, Pace
-from motif.runs.folder import Run
-from motif.runs.ledger import Ledger
 from motif.runs.summary import summary_of
 from motif.runs.tracking.base import Silent, Tracker
 from motif.system import console, processes
@@ -145,22 +144,16 @@ class Experiment(Choices):
     def measure(self, which: str, training: Training, run: Run) -> list[dict[str, Any]]:
         """Evaluate the policy as it is now, base or trained, on each data set in each number of rounds."""
         run.check_there()
-        return measure_all(
-            self.measurements(which, training.tests),
-            training.policy,
-            training.generate,
-            self.evaluation,
-            run.evaluation,
-            seed=self.seed,
-            marks=self.flaws.marks(),
-            grader=self.flaws.grader(),
-            ledger=training.ledger,
-        )
+        how = (self.evaluation, self.seed, self.flaws.marks(), training.ledger)
+        measurements = self.measurements(which, training.tests)
+        measurer = Measurer(training.policy, training.generate, *how)
+        return measurer.measure_all(measurements, run.evaluation, self.flaws.grader())
 
     def train(self, training: Training, run: Run, tracker: Tracker, tables: int) -> None:
         """Train the policy in place, from the newest checkpoint of `run` where there is one."""
         from motif.training.trainer import train
 
+        measured = (training.policy, training.generate, training.ledger)
         with console.progress("training", training.trainer.args.max_steps) as report:
             train(
                 training.trainer,
@@ -173,12 +166,7 @@ class Experiment(Choices):
                 limits=training.limits,
                 checkpoints=self.checkpoint,
                 watch=self.watch,
-                held_out=partial(
-                    training.validation.accuracy,
-                    policy=training.policy,
-                    generate=training.generate,
-                    ledger=training.ledger,
-                ),
+                held_out=partial(training.validation.accuracy, *measured),
             )
 
     def save(

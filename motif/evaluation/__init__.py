@@ -20,7 +20,7 @@ what records come to. A *summary* is what a whole run comes to (summary.json).
 """
 
 from motif.evaluation.evaluate import Evaluation
-from motif.evaluation.measure import measure, measure_all
+from motif.evaluation.measure import Measurer
 from motif.evaluation.validation import Validation, validation_questions
 
-__all__ = ["Evaluation", "Validation", "measure", "measure_all", "validation_questions"]
+__all__ = ["Evaluation", "Measurer", "Validation", "validation_questions"]

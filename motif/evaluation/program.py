@@ -6,7 +6,7 @@ table holds all of its jobs.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -14,13 +14,13 @@ from typing import Any
 
 from motif.evaluation.evaluate import Evaluation
 from motif.evaluation.lm_eval import export
-from motif.evaluation.measure import measure, title_of
+from motif.evaluation.measure import Measurer, title_of
 from motif.evaluation.results import RESULT_KEYS
 from motif.evaluation.terminal import RATES, by_round_lines, results_table, sample_lines
 from motif.policies import weights
 from motif.policies.pretrained import Policy, check_policy, open_policy, policy_name
 from motif.rounds.episode import Episode
-from motif.rounds.replies import Generate
+from motif.rounds.replies import Generate, Sampling
 from motif.runs.folder import Run
 from motif.runs.ledger import Ledger, forget_peak
 from motif.system import console
@@ -28,18 +28,19 @@ from motif.system.errors import UserError, of_kind, one_of, text, whole
 from motif.system.files import read_json, write_json
 from motif.system.locks import Lock
 from motif.system.safe_text import masked
-from motif.tasks.questions import Dataset, fingerprint
+from motif.tasks.questions import Dataset, Question, fingerprint
 from motif.training.published import Flaws
 
 Measure = Callable[[Policy, Generate, Path], Mapping[str, Any]]  # of a policy, keeping records in the file
 
 
 @dataclass(frozen=True)
-class Evaluator:
-    """`policy` is a run folder, a hub id, a model's folder or an adapter's (whose base model `base` may override).
+class Asked:
+    """What a program that measures one policy on one data set is asked.
 
-    `samples`, `temperature`, `top_p`, `questions`, `budget` and `batch` are those of `Evaluation`; `format` is jsonl,
-    or lm_eval for a copy in the shape of lm-evaluation-harness; `options` are keywords of `open_policy`.
+    `policy` is a run folder, a hub id, a model's folder or an adapter's (whose base model `base` may override).
+    `questions` is how many test questions are asked (None: all), `batch` how many are recorded together, and `options`
+    are keywords of `open_policy`. Raises a `UserError` where a value is impossible.
     """
 
     policy: str
@@ -48,23 +49,82 @@ class Evaluator:
     generation: Any
     rounds: int = 3
     seed: int = 0
-    samples: int = 1
-    temperature: float | None = None
-    top_p: float = 1.0
     questions: int | None = None
-    budget: int | None = None
     batch: int = 64
-    format: str = "jsonl"
     options: Mapping[str, Any] = field(default_factory=dict)
     flaws: Flaws = field(default_factory=Flaws)
     outputs: str = "outputs"
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        check_asked(self.policy, self.dataset, self.episode, self.flaws, self.options)
-        whole("rounds", self.rounds)
+        check_policy(self.policy)
+        of_kind("episode", self.episode, Episode)
+        of_kind("flaws", self.flaws, Flaws)
+        of_kind("options", self.options, Mapping)
+        if not isinstance(self.dataset, Dataset):
+            raise UserError("dataset must be chosen, as in dataset=math500")
         whole("seed", self.seed, at_least=0, at_most=2**31 - 1)
         text("outputs", self.outputs)
+
+    def measured_episode(self) -> Episode:
+        return self.flaws.measured_episode(self.episode, "trained", self.dataset.name).with_rounds(self.rounds)
+
+    def what_all_depend_on(
+        self, questions: Sequence[Question], episode: Episode, drawn: Callable[[int], Sampling]
+    ) -> dict[str, Any]:
+        """What any measurement depends on; another value of any key is another measurement."""
+        return {
+            "policy": policy_id(self.policy),
+            "dataset": self.dataset.name,
+            "rows": fingerprint(questions),
+            "rounds": self.rounds,
+            "episode": asdict(episode),
+            "sampling": [asdict(drawn(round)) for round in (1, 2)],
+            "seed": self.seed,
+            "options": dict(self.options),
+            "grader": self.flaws.grader(),
+        }
+
+    def folder(self) -> Path:
+        """Where results lie: in the run's folder, or for other policies in one of their own under `outputs`."""
+        run = Run(Path(self.policy))
+        return run.evaluation if run.is_run() else Path(self.outputs) / "evaluations" / policy_name(self.policy)
+
+    def once(self, name: str, identity: Mapping[str, Any], measure: Measure) -> tuple[Path, Path]:
+        """The files of records and result of the measurement with this `identity`, their names begun with `name`. Where
+        there is no result `measure` makes it, in one process at a time.
+
+        `overwrite` measures again, once the policy is loaded: nothing is thrown away for one that cannot be.
+        """
+        key = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:8]
+        records_file, result_file = (self.folder() / f"{name}-{key}{suffix}" for suffix in (".jsonl", ".json"))
+        if result_file.is_file() and not self.overwrite:
+            console.say(f"measured before, in {records_file}; overwrite=true measures again", style="yellow")
+            return records_file, result_file
+        console.quiet_bars()
+        policy, generate = opened(self.policy, json.dumps(dict(self.options)), self.generation)
+        with Lock(result_file.parent / ".locks" / result_file.stem, str(records_file), say=console.say):
+            if self.overwrite:
+                records_file.unlink(missing_ok=True)
+                result_file.unlink(missing_ok=True)
+            write_json(result_file, masked({**identity, **measure(policy, generate, records_file)}))
+        return records_file, result_file
+
+
+@dataclass(frozen=True)
+class Evaluator(Asked):
+    """An evaluation. `samples`, `temperature`, `top_p`, `questions`, `budget` and `batch` are those of `Evaluation`;
+    `format` is jsonl, or lm_eval for a copy in the shape of lm-evaluation-harness."""
+
+    samples: int = 1
+    temperature: float | None = None
+    top_p: float = 1.0
+    budget: int | None = None
+    format: str = "jsonl"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whole("rounds", self.rounds)
         one_of("format", self.format, ("jsonl", "lm_eval"))
         try:
             self.settings()
@@ -87,90 +147,28 @@ class Evaluator:
         """Measure, or read what was measured. Returns the result, which lies beside the records as JSON, and `records`,
         their file."""
         settings = self.settings()
-        episode = settings.episode(self.flaws.measured_episode(self.episode, "trained", self.dataset.name), self.rounds)
+        episode = settings.episode(self.measured_episode(), self.rounds)
         questions = self.dataset.test()[: self.questions]
-        identity = {
-            "policy": policy_id(self.policy),
-            "dataset": self.dataset.name,
-            "rows": fingerprint(questions),
-            "rounds": self.rounds,
-            "episode": asdict(episode),
-            "sampling": [asdict(settings.sampling(episode)(round)) for round in (1, 2)],
-            "samples": self.samples,
-            "seed": self.seed,
-            "options": dict(self.options),
-            "grader": self.flaws.grader(),
-        }
-        key = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:8]
-        several = f"-x{self.samples}" if self.samples > 1 else ""
-        stem = self.folder() / f"{self.dataset.name}-r{self.rounds}{several}-{key}"
 
         def made(policy: Policy, generate: Generate, file: Path) -> Mapping[str, Any]:
             forget_peak()
-            return identity | measure(
-                questions,
-                episode,
-                policy,
-                generate,
-                settings,
-                file,
-                seed=self.seed,
-                marks=self.flaws.marks(),
-                ledger=Ledger(),
-                title=title_of(self.dataset.name, self.rounds),
-            )
+            measurer = Measurer(policy, generate, settings, self.seed, self.flaws.marks(), Ledger())
+            return measurer.measure(questions, episode, file, title_of(self.dataset.name, self.rounds))
 
-        records_file, result_file = measured_once(
-            stem, self.overwrite, self.policy, self.options, self.generation, made
-        )
-        result = measured(result_file)
-        copies = [export(records_file, result, stem.parent)] if self.format == "lm_eval" else []
+        identity = self.what_all_depend_on(questions, episode, settings.sampling(episode))
+        several = f"-x{self.samples}" if self.samples > 1 else ""
+        name = f"{self.dataset.name}-r{self.rounds}{several}"
+        records_file, result_file = self.once(name, {**identity, "samples": self.samples}, made)
+        result = read_result(result_file, (*RESULT_KEYS, *RATES, "accuracy_by_round", "tokens_by_round"))
+        copies = [export(records_file, result, records_file.parent)] if self.format == "lm_eval" else []
         show({**result, "policy": policy_name(self.policy)}, [records_file, *copies])
         return {**result, "records": str(records_file)}
 
-    def folder(self) -> Path:
-        """Where results lie: in the run's folder, or for other policies in one of their own under `outputs`."""
-        run = Run(Path(self.policy))
-        if run.is_run():
-            return run.evaluation
-        return Path(self.outputs) / "evaluations" / policy_name(self.policy)
 
-
-def check_asked(policy: Any, dataset: Any, episode: Any, flaws: Any, options: Any) -> None:
-    """Refuse what a program that measures a policy cannot be asked with."""
-    check_policy(policy)
-    of_kind("episode", episode, Episode)
-    of_kind("flaws", flaws, Flaws)
-    of_kind("options", options, Mapping)
-    if not isinstance(dataset, Dataset):
-        raise UserError("dataset must be chosen, as in dataset=math500")
-
-
-def measured_once(
-    stem: Path, overwrite: bool, policy: str, options: Mapping[str, Any], engine: Any, measure: Measure
-) -> tuple[Path, Path]:
-    """The files of records and result at `stem`, made by `measure` where there is no result, by one process at a time.
-
-    `overwrite` measures again, once the policy is loaded: nothing is thrown away for one that cannot be.
-    """
-    records_file, result_file = stem.with_suffix(".jsonl"), stem.with_suffix(".json")
-    if result_file.is_file() and not overwrite:
-        console.say(f"measured before, in {records_file}; overwrite=true measures again", style="yellow")
-        return records_file, result_file
-    console.quiet_bars()
-    loaded = opened(policy, json.dumps(dict(options)), engine)
-    with Lock(stem.parent / ".locks" / stem.name, str(records_file), say=console.say):
-        if overwrite:
-            records_file.unlink(missing_ok=True)
-            result_file.unlink(missing_ok=True)
-        write_json(result_file, masked(measure(*loaded, records_file)))
-    return records_file, result_file
-
-
-def measured(file: Path) -> dict[str, Any]:
-    """The result that lies in `file`; a `UserError` where it lacks what is shown of one."""
+def read_result(file: Path, keys: Sequence[str]) -> dict[str, Any]:
+    """The result in `file`; a `UserError` where it lacks one of `keys`, which are shown of it."""
     found = read_json(file)
-    if missing := [key for key in (*RESULT_KEYS, *RATES, "accuracy_by_round", "tokens_by_round") if key not in found]:
+    if missing := [key for key in keys if key not in found]:
         raise UserError(f"{file} does not say {', '.join(missing)}; overwrite=true measures again")
     return found
 

@@ -39,9 +39,7 @@ def result_of(records: Records) -> dict[str, Any]:
         **accuracy(records),
         "strict": fmean(sample["strict"] for sample in samples),
         "disagreements": sum(sample["strict"] != sample["correct"] for sample in samples),
-        "truncated": fmean(sample["truncated"] for sample in samples),
-        "unparsable": fmean(sample["unparsable"] for sample in samples),
-        "copied": fmean(sample["copied"] for sample in samples),
+        **{rate: fmean(sample[rate] for sample in samples) for rate in ("truncated", "unparsable", "copied")},
         "grader_gave_up": sum(sample.get("grader_gave_up", False) for sample in samples),
         "tokens": fmean(sum(sample["tokens_by_round"]) for sample in samples),
         "rounds_used": fmean(len(sample["tokens_by_round"]) for sample in samples),
@@ -66,12 +64,8 @@ def result_of(records: Records) -> dict[str, Any]:
                 by_value[value].append(record)
         if 1 < len(by_value) <= min(MOST_VALUES, len(records) // 2):
             result[f"by_{fact}"] = {
-                str(value): {
-                    "n": len(by_value[value]),
-                    "correct": sum(sum(correct(record)) for record in by_value[value]),
-                    **accuracy(by_value[value]),
-                }
-                for value in sorted(by_value, key=lambda value: (isinstance(value, str), value))
+                str(value): {"n": len(own), "correct": sum(sum(correct(record)) for record in own), **accuracy(own)}
+                for value, own in sorted(by_value.items(), key=lambda item: (isinstance(item[0], str), item[0]))
             }
     return result
 

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from motif.evaluation.evaluate import Evaluation, Grade
-from motif.evaluation.measure import measure
+from motif.evaluation.measure import Measurer
 from motif.policies.policy import Policy
 from motif.rounds.episode import Episode
 from motif.rounds.replies import Generate
 from motif.runs.ledger import Ledger
-from motif.system import processes
-from motif.system.errors import UserError
+from motif.system import UserError, processes
 from motif.system.files import read_json, write_json
 from motif.tasks.questions import Dataset, Question
 
@@ -35,7 +34,7 @@ class Validation:
     seed: int
     marks: Grade
 
-    def accuracy(self, step: int, policy: Policy, generate: Generate, ledger: Ledger) -> dict[str, float]:
+    def accuracy(self, policy: Policy, generate: Generate, ledger: Ledger, step: int) -> dict[str, float]:
         """`held_out/accuracy` of the policy after `step`, in every `every`-th step; else nothing."""
         if not self.every or step % self.every:
             return {}
@@ -43,18 +42,8 @@ class Validation:
         lies = file.with_suffix(".json")
         result = processes.of_first(read_json(lies) if processes.first() and lies.is_file() else None)
         if result is None:
-            result = {"step": step} | measure(
-                self.questions,
-                self.episode,
-                policy,
-                generate,
-                self.settings,
-                file,
-                seed=self.seed,
-                marks=self.marks,
-                ledger=ledger,
-                phase="held_out",
-            )
+            measurer = Measurer(policy, generate, self.settings, self.seed, self.marks, ledger)
+            result = {"step": step} | measurer.measure(self.questions, self.episode, file, phase="held_out")
             if processes.first():
                 write_json(lies, result)
         return {"held_out/accuracy": result["accuracy"]}

@@ -19,7 +19,7 @@ PLUMBING = (  # can change no result
     "checkpoint",
 )
 NEVER = object()
-SINCE: dict[str, dict[str, Any]] = {  # settings that the first version had not, and the value at which they do what it did
+SINCE: dict[str, dict[str, Any]] = {  # settings that came later, with the value at which they change nothing
     "algo": {"weighting": "trajectory", "sampling": "fixed", "redraws": 2},
     "budget": {"flops": None, "steps": None},
     "flaws": {"base_prompt": "same"},

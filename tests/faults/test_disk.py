@@ -68,7 +68,7 @@ def test_a_checkpoint_that_does_not_fit_leaves_the_one_before_and_the_same_comma
 @pytest.mark.parametrize("file", ["metrics.jsonl", pytest.param("episodes.jsonl.gz", marks=pytest.mark.slow)])
 def test_records_on_a_full_device_are_a_line_and_the_same_command_continues(tmp_path, train, file):
     process, run = train("algo.steps=12"), tmp_path / "outputs/run"
-    until_step(run, 2)
+    until_step(run, 3)  # so that a checkpoint knows how long the records were
     (run / "full").symlink_to("/dev/full")
     os.link(run / file, run / "kept")
     os.replace(run / "full", run / file)
