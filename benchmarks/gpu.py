@@ -19,6 +19,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from motif.generation.kv_cache import capturable
 from motif.policies.pretrained import Policy
 from motif.rounds.episode import Episode, grow
 from motif.rounds.prompts import Conversation
-from motif.rounds.replies import Generate, Reply, Sampling
+from motif.rounds.replies import Generate, Reply, Sampling, draw_key
 from motif.runs.ledger import Ledger
 from motif.system import console
 from motif.tasks.questions import Question
@@ -118,7 +119,7 @@ def decoding(policy: Policy, device: str, rows: Sequence[int], prompt: int, toke
         prompts = torch.randint(2, config.vocab_size, (count, prompt), generator=source).tolist()
 
         def ours(capture: bool, prompts: list[list[int]] = prompts) -> None:
-            decode(model, prompts, Sampling(tokens, seed=1), [], policy.pad_id, capture=capture)
+            decode(model, prompts, Sampling(tokens), [], policy.pad_id, capture=capture)
 
         def theirs(prompts: list[list[int]] = prompts) -> None:
             ids = torch.tensor(prompts, device=device)
@@ -139,17 +140,14 @@ def decoding(policy: Policy, device: str, rows: Sequence[int], prompt: int, toke
 
 
 def tree_of(policy: Policy, generate: Generate, windows: tuple[int, int], seed: int) -> None:
-    grow([QUESTION], episode_of(windows), [8, 4, 1], generate, policy.tokenizer, lambda t: sampling(windows, t, seed))
+    episode = episode_of(windows)
+    grow([QUESTION], episode, [8, 4, 1], generate, policy.tokenizer, episode.sampling, draw=partial(draw_key, seed))
 
 
 def episode_of(windows: tuple[int, int]) -> Episode:
     from motif.rounds.carry import Summary
 
     return Episode(rounds=3, tokens=windows[0], later={"tokens": windows[1]}, carry=Summary(tokens=512, missing="tail"))
-
-
-def sampling(windows: tuple[int, int], round: int, seed: int) -> Sampling:
-    return episode_of(windows).sampling(round).seeded(seed * 10 + round)
 
 
 QUESTION = Question("q", " ".join(f"t{id}" for id in range(100, 200)), "1")

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -26,7 +27,7 @@ from motif.policies.pretrained import Policy
 from motif.policies.tiny import Tiny
 from motif.rounds.episode import Episode, Tree, grow
 from motif.rounds.prompts import Conversation, Prompts
-from motif.rounds.replies import Generate, Reply, Sampling
+from motif.rounds.replies import Generate, Reply, Sampling, draw_key
 from motif.system import console
 from motif.tasks.chain import Chain
 
@@ -111,11 +112,12 @@ def compare(arguments: argparse.Namespace) -> None:
     over_published, over_engine = [], []
     for turn in range(arguments.turns):
 
-        def sampled(round: int, turn: int = turn) -> Sampling:
-            return Sampling(44, seed=turn * 100 + round)
+        def sampled(round: int) -> Sampling:
+            return Sampling(44)
 
-        seconds_b, trees = timed(lambda: grow(questions, episode, branching, ours, policy.tokenizer, sampled))
-        seconds_c, bare_trees = timed(lambda: grow(questions, episode, branching, engine, policy.tokenizer, sampled))
+        grown = partial(grow, questions, episode, branching, draw=partial(draw_key, turn))
+        seconds_b, trees = timed(partial(grown, ours, policy.tokenizer, sampled))
+        seconds_c, bare_trees = timed(partial(grown, engine, policy.tokenizer, sampled))
         seconds_a, published_trees = timed(
             lambda: published(engine, policy.tokenizer, sampled, questions, episode, m, k)
         )
@@ -135,7 +137,7 @@ def long_rollout(policy: Policy, rounds: int) -> Any:
     questions = Chain(shortest=12, test_size=8).test()
     episode = Episode(rounds=rounds, tokens=35, prompts=Prompts(wording="terse"))
     ours, branching = Transformers().generator(policy), [32, *[1] * rounds]
-    return lambda: grow(questions, episode, branching, ours, policy.tokenizer, lambda r: Sampling(35, seed=r))
+    return lambda: grow(questions, episode, branching, ours, policy.tokenizer, lambda _: Sampling(35))
 
 
 def peak_of(rounds: int) -> None:

@@ -52,12 +52,12 @@ def test_base_futures_are_those_of_the_weights_before_training():
     policy, talks = experiment.model.load(), [[{"role": "user", "content": "1/3 5a+2b*3c+4"}]] * 8
     generate = experiment.generation.generator(policy)
     from_base = base_generator(policy, experiment.generation)
-    before = generate(talks, Sampling(20, seed=1))
+    before = generate(talks, Sampling(20))
     with torch.no_grad():
         for weight in policy.model.parameters():
             weight.add_(0.3 * torch.randn_like(weight))
-    assert [reply.text for reply in from_base(talks, Sampling(20, seed=1))] == [reply.text for reply in before]
-    assert [reply.text for reply in generate(talks, Sampling(20, seed=1))] != [reply.text for reply in before]
+    assert [reply.text for reply in from_base(talks, Sampling(20))] == [reply.text for reply in before]
+    assert [reply.text for reply in generate(talks, Sampling(20))] != [reply.text for reply in before]
 
 
 def test_base_futures_need_the_engine_whose_weights_can_go_without_adapters():

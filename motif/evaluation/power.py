@@ -4,11 +4,11 @@ The answers come from simulated studies, whose questions are drawn from those at
 simulations use fixed seeds, so the same study always gets the same answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from math import ceil, sqrt
 from typing import Any
 
-from motif.evaluation.significance import MCNEMAR, Difference, SeedVariance, Spread, mixed_p
+from motif.evaluation.significance import MCNEMAR, Difference, mixed_p, permutations
 from motif.evaluation.statistics import LEVEL, TINY
 
 POWER = 0.8  # of the differences that are called detectable
@@ -16,6 +16,7 @@ LEAST_QUESTIONS = 6  # with fewer no exact paired test comes below LEVEL
 STUDIES = 2000  # simulated ones
 ENDLESS = 10**9  # questions
 MOST_SEEDS = 100  # a study of more is not practical
+PERMUTATIONS = 400  # of the seeds of a simulated study
 
 
 def power(study: Difference, n: int, effect: float | None = None, seeds: int | None = None) -> float:
@@ -33,13 +34,17 @@ def power(study: Difference, n: int, effect: float | None = None, seeds: int | N
     found, square = counts @ values / n, counts @ values**2 / n
     if study.test == MCNEMAR:
         p = mcnemar_p(counts[:, values > 0].sum(1), counts[:, values < 0].sum(1))
-    elif not study.seed_variances:
+    elif not study.samples:
         p = sign_flip_p(found, square, n, counts[:, values != 0].sum(1))
     else:
-        arms = [arm._replace(seeds=seeds or arm.seeds) for arm in study.seed_variances]
-        found = found + generator.normal(0, sqrt(sum(arm.lasting / arm.seeds for arm in arms)), STUDIES)
-        of_questions = np.maximum(0, square - (counts @ values / n) ** 2) / max(1, n - 1)
-        p = mixed_p(found, of_questions, simulated_spreads(arms, n, generator), n)[0]
+        samples = [sample._replace(seeds=seeds or sample.seeds) for sample in study.samples]
+        of_questions = np.maximum(0, square - found**2) / max(1, n - 1)
+        found = found + generator.normal(0, sqrt(sum(sample.lasting / sample.seeds for sample in samples)), STUDIES)
+        spreads = [(sqrt(sample.lasting + sample.chance / n), (STUDIES, sample.seeds)) for sample in samples]
+        means = [drawn - drawn.mean(1, keepdims=True) for drawn in (generator.normal(0, *spread) for spread in spreads)]
+        means[0] += found[:, None]
+        ways = permutations(tuple(sample.seeds for sample in samples), PERMUTATIONS)
+        p = mixed_p(means, [sample.chance / n for sample in samples], of_questions, n, ways)[0]
     return float(((p < LEVEL) & (found > 0)).mean())
 
 
@@ -57,25 +62,33 @@ def detectable(study: Difference) -> float | None:
 
 def needed_n(study: Difference) -> int | None:
     """Questions with which a true difference of this effect's size is seen in 80 % of cases, to two digits from 100 on;
-    None where the effect is zero, or the spread between so few seeds hides it on any number of questions."""
-    if not study.effect or power(study, ENDLESS) < POWER:
+    None where the effect is zero, or so few seeds cannot show it on any number of questions."""
+    if not study.effect:
         return None
-    low, high = LEAST_QUESTIONS - 1, LEAST_QUESTIONS
-    while power(study, high) < POWER:
-        low, high = high, 2 * high
-    while high - low > max(1, high // 100):
-        middle = (low + high) // 2
-        low, high = (low, middle) if power(study, middle) >= POWER else (middle, high)
-    unit = 10 ** max(0, len(str(high)) - 2) if high >= 100 else 1
-    return ceil(high / unit) * unit
+    n = fewest(lambda n: power(study, n) >= POWER, LEAST_QUESTIONS, ENDLESS)
+    unit = 10 ** max(0, len(str(n)) - 2) if n and n >= 100 else 1
+    return n and ceil(n / unit) * unit
 
 
 def needed_seeds(study: Difference) -> int | None:
     """Training seeds an arm with which a true difference of this effect's size is seen on these questions in 80 % of
     cases; None where the spread between seeds is not known, or MOST_SEEDS are too few."""
-    if not study.seed_variances or not study.effect:
+    if not study.samples or not study.effect:
         return None
-    return next((seeds for seeds in range(2, MOST_SEEDS + 1) if power(study, study.n, seeds=seeds) >= POWER), None)
+    return fewest(lambda seeds: power(study, study.n, seeds=seeds) >= POWER, 2, MOST_SEEDS)
+
+
+def fewest(enough: Callable[[int], bool], least: int, most: int) -> int | None:
+    """The smallest number from `least` to `most` that is `enough`, to 1 %; None where `most` is not."""
+    if not enough(most):
+        return None
+    low, high = least - 1, least
+    while not enough(high):
+        low, high = high, min(2 * high, most)
+    while high - low > max(1, high // 100):
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
 
 
 def distribution_at(study: Difference, effect: float) -> tuple[Any, Any]:
@@ -90,18 +103,6 @@ def distribution_at(study: Difference, effect: float) -> tuple[Any, Any]:
         return np.append(values, -values), np.append((1 - changed) * shares, changed * shares)
     more = (effect - size) / (1 - size)
     return np.append(values, 1.0), np.append((1 - more) * shares, more)
-
-
-def simulated_spreads(arms: Sequence[SeedVariance], n: int, generator: Any) -> list[Spread]:
-    """The spreads between seeds that simulated studies of `n` questions find. An arm of one seed has the other's."""
-    of_single_seeds = sum(1 / arm.seeds for arm in arms if arm.seeds == 1)
-    spreads = []
-    for arm in arms:
-        if arm.seeds > 1:
-            weight, dof = 1 / arm.seeds + of_single_seeds, arm.seeds - 1
-            variance = (arm.lasting + arm.chance / n) * generator.chisquare(dof, STUDIES) / dof
-            spreads.append(Spread(weight * variance, weight * arm.chance / n, dof))
-    return spreads
 
 
 def mcnemar_p(first_only: Any, second_only: Any) -> Any:

@@ -1,25 +1,38 @@
 """The difference of two arms: its interval, its p value, and the test that gives both.
 
 An arm's answers are a table of shares, one row a training seed, one column a question. `difference` chooses the test by
-the shape of the two tables alone; it never looks at several tests. `benchmarks.calibration` measures the error rates.
-What a larger or smaller study would see is in `motif.evaluation.power`. Nothing here knows what was trained.
+the shape of the two tables alone; it never looks at several tests. No p of trained arms is below what the permutations
+of their few seeds allow. `benchmarks.calibration` measures the error rates. What a larger or smaller study would see is
+in `motif.evaluation.power`. Nothing here knows what was trained.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, sqrt
+from functools import cache
+from itertools import combinations, count, product
+from math import comb, sqrt
 from typing import Any, NamedTuple
 
-from motif.evaluation.statistics import TINY, Interval, discordant_interval, mcnemar, sign_flip, t_quantile
+from motif.evaluation.statistics import (
+    LEVEL,
+    TINY,
+    Interval,
+    discordant_interval,
+    mcnemar,
+    sign_flip,
+    t_quantile,
+    wilson,
+)
 from motif.system.errors import UserError
 
 MCNEMAR = "exact McNemar test"
+MOST_PERMUTATIONS = 20_000  # of seeds: of more, so many are drawn
 Shares = Sequence[Sequence[float]]
 
 
 class SeedVariance(NamedTuple):
-    """How an arm of `seeds` training seeds varies: `lasting` is the variance between seeds that endless questions would
-    leave, `chance` is what chance on one question adds to that of a seed's answer to it."""
+    """How a sample of `seeds` training seeds varies: `lasting` is the variance between seeds that endless questions
+    would leave, `chance` is what chance on one question adds to that of a seed's answer to it."""
 
     seeds: int
     lasting: float
@@ -30,9 +43,9 @@ class SeedVariance(NamedTuple):
 class Difference:
     """A mean difference of two arms' shares, its 95 % interval, and its two-sided p by a `test`.
 
-    `values` are the differences by question, each value once, and `shares` of the questions have them. `variance` is
-    that of the effect, `dof` are the degrees of freedom of the t distribution that it is compared with.
-    `seed_variances` are of each arm whose seeds are a sample of possible seeds.
+    `values` are the differences by question, each value once, and `shares` of the questions have them. `samples` are
+    those of seeds that were drawn: one of each arm, or one of differences between an arm's seeds and what each of them
+    is compared with; none where two policies are compared.
     """
 
     effect: float
@@ -40,23 +53,23 @@ class Difference:
     p: float
     test: str
     n: int
-    seeds: tuple[int, int]
     values: tuple[float, ...]
     shares: tuple[float, ...]
-    variance: float
-    dof: float = inf
-    seed_variances: tuple[SeedVariance, ...] = ()
+    samples: tuple[SeedVariance, ...] = ()
 
 
-def difference(first: Shares, second: Shares, fixed: tuple[bool, bool] = (False, False)) -> Difference:
+def difference(
+    first: Shares, second: Shares, fixed: tuple[bool, bool] = (False, False), paired: bool = False
+) -> Difference:
     """`first` less `second`.
 
-    The test for one row each is exact McNemar where all shares are 0 or 1, else the sign-flip test over questions. For
-    several rows see `nested`.
+    The test for one row each is exact McNemar where all shares are 0 or 1, else the sign-flip test over questions: it
+    compares two policies, not two ways of training. For several rows see `over_seeds_and_questions`.
 
     Args:
         first, second: (seeds, questions), the share of right samples; the same questions in the same order.
         fixed: whether the rows of each arm are one policy rather than training seeds; they are averaged then.
+        paired: whether the same row of both tables is of one seed that both arms share.
     """
     import numpy as np
 
@@ -68,84 +81,120 @@ def difference(first: Shares, second: Shares, fixed: tuple[bool, bool] = (False,
         for table, one_policy in zip((one, other), fixed, strict=True)
     )
     if len(one) > 1 or len(other) > 1:
-        return nested(one, other, fixed)
+        return over_seeds_and_questions([one - other] if paired or any(fixed) else [one, other])
     d = one[0] - other[0]
     if np.isin(one, (0, 1)).all() and np.isin(other, (0, 1)).all():
         up, down, test = int((d > 0).sum()), int((d < 0).sum()), MCNEMAR
         p, interval = mcnemar(up, down), discordant_interval(up, down, len(d))
     else:
         (p, interval), test = sign_flip(d), "sign-flip test over questions"
-    numbers = {**distribution(d), "effect": float(d.mean()), "variance": float((d * d).mean()) / len(d)}
-    return Difference(**numbers, interval=interval, p=p, test=test, seeds=(1, 1))
+    return Difference(**distribution(d), effect=float(d.mean()), interval=interval, p=p, test=test)
 
 
-def nested(one: Any, other: Any, fixed: tuple[bool, bool] = (False, False)) -> Difference:
+def over_seeds_and_questions(tables: Sequence[Any]) -> Difference:
     """The difference of two arms of which at least one has several training seeds, for other seeds and questions.
 
-    In this mixed model seeds are nested in arms and cross questions, as readers and cases do in the studies of
-    Obuchowski & Rockette (1995). The variance of the effect is that between seeds (which holds what each seed adds on
-    each question by chance) plus that of the arms' difference between questions, less the part that both count. The
-    degrees of freedom follow Satterthwaite and Welch (Hillis 2007), so the arms may vary unequally. An arm of one seed
-    is taken to vary as the other does. The effect must also stand out against the questions alone: seeds that agree by
-    chance decide nothing.
+    p is the larger of two. One is that of a t test on a mixed model in which seeds are nested in arms and cross
+    questions (Obuchowski & Rockette 1995), see `mixed_p`. The other is that of a permutation test over seeds: it needs
+    no spread, so that seeds that agree by chance decide nothing. The interval is that of t, with a standard error that
+    is large enough to give this p.
+
+    Args:
+        tables: (seeds, questions) of both arms; or one table of differences between an arm's seeds and what each is
+            compared with.
     """
-    n, tables = one.shape[1], (one, other)
-    d = one.mean(0) - other.mean(0)
+    from scipy.stats import t
+
+    n, sizes = tables[0].shape[1], tuple(map(len, tables))
+    d = tables[0].mean(0) - sum(table.mean(0) for table in tables[1:])
     effect, of_questions = float(d.mean()), float(d.var(ddof=1)) / n if d.max() - d.min() > TINY else 0.0
-    by_source: dict[int, tuple[float, float]] = {}  # variance of means and by chance, by the arm that shows it
-    seed_variances = []
-    for arm, table in enumerate(tables):
-        if not fixed[arm]:
-            source = arm if len(table) > 1 else 1 - arm
-            of_means, of_chance = variance_of_seeds(tables[source])
-            means, chance = by_source.get(source, (0.0, 0.0))
-            by_source[source] = means + of_means / len(table), chance + of_chance / len(table)
-            seed_variances.append(SeedVariance(len(table), max(0.0, of_means - of_chance), of_chance * n))
-    spreads = [Spread(means, chance, len(tables[source]) - 1) for source, (means, chance) in by_source.items()]
-    p, variance, dof = (float(number) for number in mixed_p(effect, of_questions, spreads, n))
-    half = t_quantile(dof) * sqrt(variance)
-    if of_questions:
-        of_questions_alone = t_quantile(n - 1) * sqrt(of_questions)
-        low, high = effect - of_questions_alone, effect + of_questions_alone
-    else:
-        low, high = sign_flip(d)[1]
+    several = next(table for table in tables if len(table) > 1)
+    spreads = [variance_of_seeds(table if len(table) > 1 else several) for table in tables]
+    means, of_chance = [table.mean(1) for table in tables], [chance for _, chance in spreads]
+    p, variance, dof = map(float, mixed_p(means, of_chance, of_questions, n, permutations(sizes)))
+    floor = abs(effect) / t.isf(min(p, 0.5) / 2, dof)
+    room = 0.0 if effect or of_questions else wilson(0, n)[1]  # that n alike questions leave for others
+    half = float(max(t_quantile(dof) * max(sqrt(variance), floor), room))
+    kind = "permutations of seeds" if len(tables) > 1 else "sign flips of seeds"
     return Difference(
         **distribution(d),
         effect=effect,
-        interval=(max(-1.0, min(low, effect - half)), min(1.0, max(high, effect + half))),
+        interval=(max(-1.0, effect - half), min(1.0, effect + half)),
         p=p,
-        test="t test over seeds and questions" + (f" ({dof:.1f} degrees of freedom)" if variance else ""),
-        seeds=(len(one), len(other)),
-        variance=variance,
-        dof=dof,
-        seed_variances=tuple(seed_variances),
+        test=f"t test over seeds and questions ({dof:.1f} degrees of freedom) and {kind}",
+        samples=tuple(
+            SeedVariance(size, max(0.0, of_means - chance), chance * n)
+            for size, (of_means, chance) in zip(sizes, spreads, strict=True)
+        ),
     )
 
 
-class Spread(NamedTuple):
-    """One independent estimate of how seeds vary: the variance that it gives the effect, the part of it that the
-    questions' variance holds too, and its degrees of freedom. Numbers, or arrays of studies."""
+def mixed_p(
+    means: Sequence[Any], of_chance: Sequence[Any], of_questions: Any, n: int, ways: Any
+) -> tuple[Any, Any, Any]:
+    """Two-sided p of the difference of `means`, its variance, and the degrees of freedom; of one study or of arrays.
 
-    variance: Any
-    counted_twice: Any
-    dof: int
+    The variance is that between seeds plus that between questions, less the part that both count; it is never below
+    either of them. The variance between seeds is the larger of Welch's and the pooled one. A single seed is taken to
+    vary as those of the other arm do. The degrees of freedom are Satterthwaite's (Hillis 2007), and never more than
+    seeds have.
 
-
-def mixed_p(effect: Any, of_questions: Any, spreads: Sequence[Spread], n: int) -> tuple[Any, Any, Any]:
-    """Two-sided p of the mixed model, the variance of the effect, and its degrees of freedom; of numbers or of arrays
-    of studies. `of_questions` is the variance that `n` questions give to the effect, `spreads` those of seeds."""
+    Args:
+        means: one array (..., seeds) a sample.
+        of_chance: for each sample, the part of a seed's variance that chance on each question gives.
+        of_questions: the variance that `n` questions give to the difference.
+        ways: `permutations` of the seeds.
+    """
     import numpy as np
     from scipy.stats import t
 
-    rest = np.maximum(0.0, of_questions - sum(spread.counted_twice for spread in spreads))
-    parts = [*((spread.variance, spread.dof) for spread in spreads), (rest, max(1, n - 1))]
-    total = sum(variance for variance, _ in parts)
+    sizes = [sample.shape[-1] for sample in means]
+    free, shares = sum(sizes) - len(sizes), [1 / size for size in sizes]
+    variances = [
+        (sample if sample.shape[-1] > 1 else means[1 - place]).var(-1, ddof=1) for place, sample in enumerate(means)
+    ]
+    parts = [variance * share for variance, share in zip(variances, shares, strict=True)]
+    pooled = sum(variance * (size - 1) for variance, size in zip(variances, sizes, strict=True)) / free * sum(shares)
+    welch, chance = sum(parts), sum(chance * share for chance, share in zip(of_chance, shares, strict=True))
+    of_seeds = np.maximum(welch, pooled)
+    total = of_seeds + of_questions - np.minimum(chance, np.minimum(of_seeds, of_questions))
+    permuted = np.concatenate(means, -1) @ ways.T
+    effect = permuted[..., 0]
     with np.errstate(invalid="ignore", divide="ignore"):
-        dof = np.where(total > 0, total**2 / sum(variance**2 / free for variance, free in parts), 1.0)
-        p = np.where(total > 0, 2 * t.sf(np.abs(effect) / np.sqrt(total), dof), effect == 0)
-        alone = 2 * t.sf(np.abs(effect) / np.sqrt(of_questions), max(1, n - 1))
+        spread = sum(part**2 / (size - 1) for part, size in zip(parts, sizes, strict=True)) if min(sizes) > 1 else 0
+        dof = np.minimum(np.where(welch > 0, welch**2 / spread, free), max(1, n - 1))
+        p = np.where(total > 0, 2 * t.sf(np.abs(effect) / np.sqrt(total), dof), np.abs(effect) <= TINY)
+    of_permutations = (np.abs(permuted) >= np.abs(effect)[..., None] - TINY).mean(-1)
     alike = np.where(np.abs(effect) > TINY, 2.0 ** (1 - n), 1.0)  # of questions that all differ by as much
-    return np.maximum(p, np.where(of_questions > TINY / n, alone, alike)), total, dof
+    return np.maximum.reduce([p, of_permutations, np.where(of_questions > TINY / n, 0.0, alike)]), total, dof
+
+
+@cache
+def permutations(sizes: tuple[int, ...], most: int = MOST_PERMUTATIONS) -> Any:
+    """The ways to divide seeds between two arms, or to turn the signs of one sample, as weights (ways, seeds) of the
+    difference of means. The way at hand comes first. Where there are more than `most`, so many are drawn."""
+    import numpy as np
+
+    seeds, first, draw = sum(sizes), sizes[0], np.random.default_rng(0).random
+    if len(sizes) == 1:
+        every = 2**seeds <= most
+        chosen = np.array([*product((True, False), repeat=seeds)]) if every else draw((most, seeds)) < 0.5
+    elif comb(seeds, first) <= most:
+        chosen = (np.array([*combinations(range(seeds), first)])[..., None] == np.arange(seeds)).any(1)
+    else:
+        chosen = draw((most, seeds)).argsort(1) < first
+    chosen[0] = np.arange(seeds) < first
+    return np.where(chosen, 1 / first, -1 / sizes[-1])
+
+
+def least_p(sizes: Sequence[int]) -> float:
+    """The smallest p that permutations of samples of so many seeds can give."""
+    return 2.0 ** (1 - sizes[0]) if len(sizes) == 1 else (1 + (sizes[0] == sizes[1])) / comb(sum(sizes), sizes[0])
+
+
+def fewest_seeds(samples: int, family: int = 1) -> int:
+    """Seeds in each of one or two samples with which p can be below LEVEL, as the smallest of a `family` (Holm)."""
+    return next(seeds for seeds in count(2) if least_p([seeds] * samples) * family < LEVEL)
 
 
 def distribution(d: Any) -> dict[str, Any]:

@@ -69,13 +69,15 @@ class OverSeeds(NamedTuple):
 
 
 def over_seeds(values: Sequence[float]) -> OverSeeds:
-    """What the `values` of at least one training seed come to."""
+    """What the `values` of at least one training seed come to. The interval reaches at least to the seed that is
+    nearest to the mean: of many seeds that end in one of two states, the t interval alone would hold none."""
     whole("seeds", len(values))
     mean = fmean(values)
     if len(values) == 1:
         return OverSeeds(mean, float("nan"), (float("nan"), float("nan")))
     spread = stdev(values)
-    half = t_quantile(len(values) - 1) * spread / sqrt(len(values))
+    nearest = min(abs(value - mean) for value in values)
+    half = max(t_quantile(len(values) - 1) * spread / sqrt(len(values)), nearest)
     return OverSeeds(mean, spread, (mean - half, mean + half))
 
 

@@ -28,7 +28,7 @@ class Arm:
     """Runs that differ in the seed only, one a seed; or one policy that was not trained here.
 
     `settings` are what can change a policy, by dotted keys, the same in all runs. `repeated` are runs of seeds that
-    `runs` has already; they count for nothing.
+    `runs` has already; of them only such results count as the run that is among `runs` lacks.
     """
 
     name: str
@@ -51,7 +51,12 @@ class Arm:
 
     @property
     def results(self) -> list[Result]:
-        return [result for run in self.runs for result in run.results if (result.policy != BASE) == self.trained]
+        return [
+            result
+            for run in (*self.runs, *self.repeated)
+            for result in run.results
+            if (result.policy != BASE) == self.trained
+        ]
 
     @property
     def comparable(self) -> list[Result]:
@@ -71,7 +76,12 @@ class Arm:
 
     @property
     def warnings(self) -> list[str]:
-        return [f"{run.folder} repeats seed {run.seed} and is left out" for run in self.repeated]
+        return [
+            f"{run.folder} repeats seed {run.seed}: where {kept.folder} was measured alike, that one counts"
+            for run in self.repeated
+            for kept in self.runs
+            if kept.seed == run.seed
+        ]
 
     def at(self, dataset: str, rounds: int, samples: int | None = None) -> list[Result]:
         """Its comparable results on `dataset` in `rounds` rounds, with `samples` episodes a question (None: any)."""
@@ -87,7 +97,7 @@ def seed_order(seed: Any) -> tuple[bool, Any]:
 def arms_of(runs: Sequence[RecordedRun]) -> list[Arm]:
     """The arms of `runs`: the trained ones, then the policies that they began from, then policies that are no runs.
 
-    Of two runs of one seed the finished one counts, or else the first.
+    Of two runs of one seed the finished one counts, or else the first by its folder.
     """
     by_settings: dict[str, list[RecordedRun]] = {}
     by_base: dict[str, list[RecordedRun]] = {}
@@ -109,7 +119,7 @@ def arms_of(runs: Sequence[RecordedRun]) -> list[Arm]:
 def trained_arm(members: Sequence[RecordedRun]) -> Arm:
     """The arm of runs with the same settings, called by its algorithm."""
     by_seed: dict[Any, RecordedRun] = {}
-    for run in sorted(members, key=lambda run: (not run.finished, bool(run.complaints))):
+    for run in sorted(members, key=lambda run: (not run.finished, bool(run.complaints), str(run.folder))):
         by_seed.setdefault(run.seed, run)
     return Arm(
         name=str(members[0].choice("algo")),

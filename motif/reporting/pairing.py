@@ -14,6 +14,7 @@ from motif.runs.identity import differing
 
 NEEDED = ("dataset rows", "grader")  # settings of a result without which it can be compared with nothing
 MOST_DIFFERENCES = 4  # in a warning
+PAIRED_SEEDS = 10  # with fewer, sign flips of pairs can decide less than permutations of seeds (Holm, up to 25 arms)
 SUBJECT = ("algo.name", "rounds", "budget.match", "budget.on")  # what a comparison of two algorithms is about
 
 
@@ -58,14 +59,18 @@ def left_out(arm: Arm, measured: Sequence[Result], compared: Sequence[Result]) -
     return lines
 
 
+def share_seeds(arms: tuple[Arm, Arm], compared: Sequence[Sequence[Result]]) -> bool:
+    """Whether two arms are compared seed by seed: they have the same PAIRED_SEEDS or more, and each seed means the same
+    policy at the start and the same training questions in the same order."""
+    one, other = ([result.seed for result in results] for results in compared)
+    differ = any(key.startswith(("model.", "dataset.")) for key in differing(arms[0].settings, arms[1].settings))
+    return all(arm.trained for arm in arms) and not differ and one == other and len(one) >= PAIRED_SEEDS
+
+
 def single_seeds(arms: tuple[Arm, Arm], seeds: tuple[int, int]) -> list[str]:
-    """What a single training seed leaves open, of arms that were compared on so many seeds each."""
-    single = [arm.name for arm, count in zip(arms, seeds, strict=True) if count == 1]
-    if not single:
-        return []
-    if max(seeds) > 1:
-        return [f"one training seed of {single[0]}, taken to vary from seed to seed as the other arm does"]
-    return [f"one training seed of {' and of '.join(single)}: this says nothing about other seeds"]
+    """That a single training seed is compared with several, of arms that were compared on so many seeds each."""
+    single = [arm.name for arm, count in zip(arms, seeds, strict=True) if count == 1 and max(seeds) > 1]
+    return [f"one training seed of {name}, taken to vary from seed to seed as the other arm does" for name in single]
 
 
 def confounded(arm: Arm, baseline: Arm) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from motif.evaluation.statistics import Interval, clustered
+from motif.evaluation.statistics import Interval, clustered, over_seeds
 from motif.evaluation.wording import plural
 from motif.reporting.arms import Arm
 from motif.reporting.recorded import Result
@@ -37,10 +37,20 @@ class Pooled:
         return None if None in counts else sum(counts) / len(counts) / self["n"]
 
     @property
+    def accuracies(self) -> list[float]:
+        """One of each seed."""
+        return [result.values["accuracy"] for result in self.results]
+
+    @property
     def interval(self) -> Interval:
-        """95 %. Of one result it is its own. Of several it is clustered by question over the seeds' mean shares: that
-        of these seeds on other questions. Where records are missing it is the widest of the seeds' intervals."""
-        return self._pooled(
+        """95 %: of one result its own, over questions. Of several the t interval over seeds, nowhere inside the one
+        over questions."""
+        return with_seeds(self.accuracies, self.over_questions)
+
+    @property
+    def over_questions(self) -> Interval:
+        """95 %: what these seeds would score on other questions."""
+        return self._over_questions(
             [result.shares.whole for result in self.results], [result.values["interval"] for result in self.results]
         )
 
@@ -51,19 +61,29 @@ class Pooled:
         pooled = []
         for t in range(min(map(len, by_seed))):
             stopped = [of_rounds[t] for of_rounds in by_seed]
-            interval = self._pooled(
-                [result.shares.after(t) for result in self.results], [accuracy["interval"] for accuracy in stopped]
-            )
-            pooled.append((sum(accuracy["value"] for accuracy in stopped) / len(stopped), interval))
+            values = [accuracy["value"] for accuracy in stopped]
+            shares = [result.shares.after(t) for result in self.results]
+            over_questions = self._over_questions(shares, [accuracy["interval"] for accuracy in stopped])
+            pooled.append((sum(values) / len(values), with_seeds(values, over_questions)))
         return pooled
 
-    def _pooled(self, shares: Sequence[Mapping[str, float]], intervals: Sequence[Sequence[float]]) -> Interval:
-        """The interval over seeds, of the shares by question and of the interval of each seed."""
+    def _over_questions(self, shares: Sequence[Mapping[str, float]], intervals: Sequence[Sequence[float]]) -> Interval:
+        """Of one result its own interval; of several that of the mean shares by question; where records are missing
+        the widest of the seeds' intervals."""
         first = shares[0]
         if len(intervals) == 1 or not all(of_seed and of_seed.keys() == first.keys() for of_seed in shares):
             return min(low for low, _ in intervals), max(high for _, high in intervals)
         means = [sum(of_seed[id] for of_seed in shares) / len(shares) for id in first]
         return clustered(means, len(shares) * self["samples"])
+
+
+def with_seeds(values: Sequence[float], over_questions: Interval) -> Interval:
+    """The interval of the mean of one value a seed, where there are several: over seeds, and at least that over
+    questions."""
+    if len(values) == 1:
+        return over_questions
+    (low, high), (least, most) = over_seeds(values).interval, over_questions
+    return max(0.0, min(low, least)), min(1.0, max(high, most))
 
 
 def pool(arms: Sequence[Arm]) -> list[Pooled]:

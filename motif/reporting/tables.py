@@ -5,7 +5,7 @@ A row is a mapping from columns to texts; `motif.reporting.markup` writes it.
 
 from collections.abc import Iterable, Sequence
 
-from motif.evaluation.statistics import TINY, over_seeds
+from motif.evaluation.statistics import over_seeds
 from motif.evaluation.wording import in_rounds, percent, percent_interval
 from motif.reporting.arm_names import differing_keys
 from motif.reporting.arms import Arm
@@ -71,10 +71,9 @@ def results(pooled: Sequence[Pooled], references: Sequence[Reference]) -> Table:
     """Arms × data sets × rounds, averaged over seeds, and the paper's Table 1 where the setting is the paper's."""
     rows = [result_row(one) for one in pooled] + [reference_row(reference) for reference in references]
     note = (
-        "Accuracy is the mean over seeds. The interval is Wilson's, clustered by question where there are several "
-        "samples or seeds: what these policies would score on other such questions. Over seeds stand the standard "
-        "deviation and the 95 % t interval of the mean: what other seeds would score on these questions; none where "
-        "all seeds score alike, for a few that agree do not say that others would. "
+        "Accuracy is the mean over seeds. The 95 % interval is over seeds where there are several: the t interval of "
+        "their mean, or that over questions where it is wider. A few seeds that agree do not say that others would. Of "
+        "one seed it is over questions alone: Wilson's, clustered by question. Spread is a standard deviation. "
         "Tokens are generated ones, all rounds and samples of a question together."
     )
     numbers = frozenset(column for row in rows[:1] for column in row) - {"data set", "arm"}
@@ -83,16 +82,17 @@ def results(pooled: Sequence[Pooled], references: Sequence[Reference]) -> Table:
 
 def result_row(one: Pooled) -> Row:
     k = one["samples"]
-    accuracies = [result.values["accuracy"] for result in one.results]
+    several = len(one.results) > 1
     return {
         "data set": one["dataset"],
         "arm": one.arm.name,
         "decoded rounds": str(one["rounds"]),
         "accuracy": percent(one.mean("accuracy")),
         "95 % interval": percent_interval(one.interval),
-        **of_seeds(accuracies),
+        "over questions alone": percent_interval(one.over_questions) if several else MISSING,
+        "spread of seeds": f"{100 * over_seeds(one.accuracies).spread:.1f} points" if several else MISSING,
         "n questions": f"{one['n']}" + f" × {k}" * (k > 1),
-        "seeds": str(len(accuracies)) if one.arm.trained else MISSING,
+        "seeds": str(len(one.results)) if one.arm.trained else MISSING,
         "tokens / question": f"{one.cost('generated_tokens'):.0f}",
         "budget / question": str((one["budget"] or 0) * k or MISSING),
         "truncated": percent(one.mean("truncated")),
@@ -109,7 +109,8 @@ def reference_row(reference: Reference) -> Row:
         "decoded rounds": str(reference.rounds),
         "accuracy": percent(reference.accuracy),
         "95 % interval": percent_interval(reference.interval),
-        **of_seeds([reference.accuracy]),
+        "over questions alone": MISSING,
+        "spread of seeds": MISSING,
         "n questions": str(reference.n),
         "seeds": "1",
         "tokens / question": MISSING,
@@ -120,24 +121,16 @@ def reference_row(reference: Reference) -> Row:
     }
 
 
-def of_seeds(accuracies: Sequence[float]) -> Row:
-    """Spread and t interval over seeds. Of one seed neither is known, and of seeds that agree no interval."""
-    spread_words, interval_words = MISSING, MISSING
-    if len(accuracies) > 1:
-        _, spread, (low, high) = over_seeds(accuracies)
-        spread_words = f"{100 * spread:.1f} points"
-        if spread > TINY:
-            interval_words = percent_interval((max(0.0, low), min(1.0, high)))
-    return {"spread of seeds": spread_words, "interval over seeds": interval_words}
-
-
 def optional_percent(one: Pooled, key: str) -> str:
     return MISSING if any(key not in result.values for result in one.results) else percent(one.mean(key))
 
 
 def trained_by_decoded(pooled: Sequence[Pooled]) -> list[Table]:
     """For each data set: an arm a row, against the number of rounds decoded in."""
-    note = "Accuracy, mean over seeds, with its 95 % interval; n is the number of questions; base is untrained."
+    note = (
+        "Accuracy, mean over seeds, with its 95 % interval (over seeds where there are several, else over questions), "
+        "and n of the cell: questions × samples × seeds. base is untrained."
+    )
     tables: list[Table] = []
     for dataset in dict.fromkeys(one["dataset"] for one in pooled):
         of_dataset = [one for one in pooled if one["dataset"] == dataset]
@@ -145,15 +138,21 @@ def trained_by_decoded(pooled: Sequence[Pooled]) -> list[Table]:
         rows = []
         for arm in dict.fromkeys(one.arm for one in of_dataset):
             of_arm = [one for one in of_dataset if one.arm is arm]
-            row = {"trained": arm.name, "n": str(max(one["n"] for one in of_arm))}
+            row = {"trained": arm.name}
             for t in rounds:
                 best = most_questions([one for one in of_arm if one["rounds"] == t])
-                cell = f"{percent(best.mean('accuracy'))} ({percent_interval(best.interval)})" if best else MISSING
-                row[f"decoded in {in_rounds(t)}"] = cell
+                row[f"decoded in {in_rounds(t)}"] = cell(best) if best else MISSING
             rows.append(row)
         name, title = f"trained-decoded-{len(tables) + 1}", f"{{Trained}} × {{decoded}} on {dataset}"
-        tables.append(Table(name, title, rows, note, right=frozenset({"n"})))
+        tables.append(Table(name, title, rows, note))
     return tables
+
+
+def cell(one: Pooled) -> str:
+    """`75.0% (30.1% – 95.4%; n = 4 × 2 samples × 3 seeds)`."""
+    k, seeds = one["samples"], len(one.results)
+    n = f"{one['n']}" + f" × {k} samples" * (k > 1) + f" × {seeds} seeds" * (seeds > 1)
+    return f"{percent(one.mean('accuracy'))} ({percent_interval(one.interval)}; n = {n})"
 
 
 def most_questions(pooled: Sequence[Pooled]) -> Pooled | None:

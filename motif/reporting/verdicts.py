@@ -9,9 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import Any, NamedTuple
 
-from motif.evaluation.statistics import holm
+from motif.evaluation.statistics import LEVEL, holm
 from motif.reporting.arms import Arm, arms_of, finished, settings_before_training
 from motif.reporting.comparison import Verdict, compare
 from motif.reporting.folders import read_runs
@@ -72,12 +73,13 @@ def choose_baselines(known: Sequence[Arm], against: str) -> tuple[list[Arm], lis
     """The arms that are called `against`; where all trained arms are, the one of just that name. And a line where there
     is none."""
     baselines = [arm for arm in known if arm.is_called(against)]
+    choose = "give one of these with --against ARM: "
     if known and not baselines:
-        return [], [f"no arm is called {against}; arms: {', '.join(arm.name for arm in known)}"]
+        return [], [f"no arm is called {against}; {choose}{', '.join(quote(arm.name) for arm in known)}"]
     if len(baselines) > 1 and all(arm in baselines for arm in known if arm.trained):
         exact = [arm for arm in baselines if arm.name == against]
-        names = ", ".join(arm.name for arm in baselines)
-        return exact, [] if exact else [f"all trained arms are {against}; hold them --against one of {names}"]
+        names = ", ".join(quote(arm.name) for arm in baselines)
+        return exact, [] if exact else [f"all trained arms are {against}; {choose}{names}"]
     return baselines, []
 
 
@@ -129,10 +131,13 @@ def importance(baseline: Arm, meeting: Meeting, as_trained: bool) -> tuple[Any, 
 
 
 def corrected(family: Sequence[Verdict]) -> list[Verdict]:
-    """The verdicts of a family with their corrected p values, the smallest first."""
-    ps = holm([verdict.p for verdict in family])
-    verdicts = [replace(one, p_holm=p, family=len(family)) for one, p in zip(family, ps, strict=True)]
-    return sorted(verdicts, key=lambda verdict: (verdict.p_holm, -abs(verdict.effect)))
+    """The verdicts of a family with their corrected p values, the smallest first. Comparisons that so few seeds could
+    not decide count for none of the others (Tarone 1990), and come last."""
+    decided = [one for one in family if one.least_p < LEVEL]
+    ps = holm([one.p for one in decided])
+    verdicts = [replace(one, p_holm=p, family=len(decided)) for one, p in zip(decided, ps, strict=True)]
+    verdicts += [replace(one, family=len(family)) for one in family if one.least_p >= LEVEL]
+    return sorted(verdicts, key=lambda one: (one.p_holm is None, one.p_holm or 0.0, -abs(one.effect)))
 
 
 def not_compared(refused: Iterable[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Budgets: training ends at the first step that reaches a limit. Evaluation and loading do not count.
+"""Budgets: training ends when a limit is reached. Evaluation and loading do not count.
 
 A limit is a number, or what another run has spent. Only the ledger says what is spent, so a continued run ends where it
 would have ended. The last steps have fewer questions where the budget has no room for all, so a limit is passed by

@@ -97,7 +97,7 @@ def train(
         report: moves the progress bar.
         episodes: questions a step whose trees are kept; None for all.
         tables: steps between tables of episodes for the tracker; 0 for none.
-        limits: of the budget; training ends at the first step that reaches one, or at `algo.steps`.
+        limits: of the budget; training ends when one is reached, or after `algo.steps`.
         checkpoints: how many are kept, and which differences of a machine are accepted.
         watch: says when there is a warning.
         held_out: measures the policy after a step.

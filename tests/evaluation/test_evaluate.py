@@ -60,19 +60,20 @@ def test_records_of_other_questions_are_not_taken_for_these(tmp_path):
         measured(tmp_path, questions=QUESTIONS[::-1])
 
 
-def test_draws_depend_on_the_place_of_a_question_and_not_on_the_batches(tmp_path):
-    def drawn(batch, folder):
+def test_draws_depend_on_question_and_sample_and_not_on_the_batches_or_the_other_questions(tmp_path):
+    def drawn(batch, folder, questions=QUESTIONS):
         rows = []
 
         def generate(talks, sampling):
-            rows.extend((sampling.seed, sampling.first + place) for place in range(len(talks)))
+            rows.extend(map(sampling.key, range(len(talks))))
             return says(Words(), answer)(talks, sampling)
 
-        measured(folder, generate, batch=batch, samples=4, temperature=1.0)
+        measured(folder, generate, batch=batch, samples=4, temperature=1.0, questions=questions)
         return sorted(rows)
 
     together, apart = drawn(10, tmp_path / "a"), drawn(3, tmp_path / "b")
     assert together == apart and len(set(together)) == 80
+    assert set(drawn(10, tmp_path / "c", QUESTIONS[5:])) < set(together)
 
 
 def test_several_samples_of_a_question_lie_in_one_record(tmp_path):
@@ -81,9 +82,9 @@ def test_several_samples_of_a_question_lie_in_one_record(tmp_path):
 
 
 def test_evaluation_is_greedy_and_keeps_the_windows_of_the_episode():
-    sampling = Evaluation().sampling(Episode(rounds=2, tokens=9, top_p=0.5, later={"tokens": 20}), seed=3)
+    sampling = Evaluation().sampling(Episode(rounds=2, tokens=9, top_p=0.5, later={"tokens": 20}))
     assert (sampling(1).tokens, sampling(2).tokens) == (9, 20)
-    assert sampling(1).temperature == 0 and sampling(1).top_p == 1.0 and sampling(1).seed != sampling(2).seed
+    assert sampling(1).temperature == 0 and sampling(1).top_p == 1.0
 
 
 @pytest.mark.parametrize(("rounds", "windows"), [(1, (500,)), (3, (100, 200, 200)), (5, (55, 111, 111))])

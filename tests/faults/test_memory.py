@@ -70,7 +70,7 @@ def talks(number=12):
 def test_another_error_of_generation_is_let_through(policy, monkeypatch):
     Narrow(monkeypatch, policy.model, 2, RuntimeError("a bug"))
     with pytest.raises(RuntimeError, match="a bug"):
-        Transformers().generator(policy)(talks(), Sampling(9, seed=1))
+        Transformers().generator(policy)(talks(), Sampling(9))
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_another_error_of_generation_is_let_through(policy, monkeypatch):
     ids=lambda each: type(each).__name__,
 )
 def test_generation_goes_on_in_halves_and_writes_the_same(policy, monkeypatch, said, error, temperature):
-    sampling = Sampling(12, temperature=temperature, seed=7)
+    sampling = Sampling(12, temperature=temperature)
     whole = Transformers().generator(policy)(talks(), sampling)
     generate = Transformers().generator(policy)
     narrow = Narrow(monkeypatch, policy.model, 3, error)
@@ -94,10 +94,10 @@ def test_generation_goes_on_in_halves_and_writes_the_same(policy, monkeypatch, s
 
 def test_the_cache_that_is_named_spares_the_attempts(policy, monkeypatch, said):
     narrow = Narrow(monkeypatch, policy.model, 5)
-    Transformers().generator(policy)(talks(), Sampling(30, seed=7))
+    Transformers().generator(policy)(talks(), Sampling(30))
     named = float(said[-1].split("generation.cache_gib=")[1].split(" ")[0])
     said.clear(), narrow.seen.clear()
-    Transformers(cache_gib=named).generator(policy)(talks(), Sampling(30, seed=7))
+    Transformers(cache_gib=named).generator(policy)(talks(), Sampling(30))
     assert not said and max(narrow.seen) <= 5
 
 
@@ -107,7 +107,7 @@ def test_a_single_reply_without_memory_is_one_line(policy, monkeypatch, said):
     with pytest.raises(
         OutOfMemory, match=r"a single reply .* up to 30 new ones\); lower episode.tokens, to 15 say"
     ) as error:
-        Transformers().generator(policy)(talks(), Sampling(30, seed=7))
+        Transformers().generator(policy)(talks(), Sampling(30))
     assert isinstance(error.value, UserError) and "\n" not in str(error.value)
     assert policy.model.training
 
@@ -283,13 +283,13 @@ from motif.policies.tiny import Tiny
 
 policy = Tiny().load()
 generate = Transformers(cache_gib=64.0).generator(policy)
-generate([[{"role": "user", "content": "1/1 9a-5"}]], Sampling(2, seed=1))
+generate([[{"role": "user", "content": "1/1 9a-5"}]], Sampling(2))
 pages = int(open("/proc/self/statm").read().split()[0])
 talks = [[{"role": "user", "content": f"1/1 {n}a-5b*8"}] for n in range(512)]
-alone = generate(talks[:4], Sampling(400, temperature=1.5, seed=1))
+alone = generate(talks[:4], Sampling(400, temperature=1.5))
 room = int(sys.argv[1]) * 2**20
 resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + room,) * 2)
-found = generate(talks, Sampling(400, temperature=1.5, seed=1))
+found = generate(talks, Sampling(400, temperature=1.5))
 assert [one.token_ids for one in found[:4]] == [one.token_ids for one in alone] and len(found) == 512
 """
 

@@ -33,7 +33,7 @@ def test_greedy_replies_are_those_of_the_library_one_prompt_at_a_time(policy, ta
 
 
 def test_sampled_replies_do_not_depend_on_the_micro_batches_or_on_the_other_rows(policy, talks):
-    sampling = Sampling(44, temperature=1.3, seed=7)
+    sampling = Sampling(44, temperature=1.3)
     together = Transformers().generator(policy)(talks, sampling)
     apart = Transformers(cache_gib=1e-6).generator(policy)(talks, sampling)
     fewer = Transformers().generator(policy)(talks[:5], sampling)
@@ -41,17 +41,19 @@ def test_sampled_replies_do_not_depend_on_the_micro_batches_or_on_the_other_rows
     assert [reply.token_ids for reply in together[:5]] == [reply.token_ids for reply in fewer]
 
 
-def test_replies_to_one_prompt_differ_and_come_again_with_the_same_seed(policy, talks):
+def test_replies_to_one_prompt_differ_and_come_again_with_the_same_keys(policy, talks):
     generate = Transformers().generator(policy)
-    replies = generate([talks[5]] * 16, Sampling(44, temperature=1.5, seed=1))
+    sampling = Sampling(44, temperature=1.5).keyed(range(100, 116))
+    replies = generate([talks[5]] * 16, sampling)
     assert len({reply.text for reply in replies}) > 4
-    assert replies == generate([talks[5]] * 16, Sampling(44, temperature=1.5, seed=1))
-    assert replies != generate([talks[5]] * 16, Sampling(44, temperature=1.5, seed=2))
+    assert replies == generate([talks[5]] * 16, sampling)
+    assert replies[4:] == generate([talks[5]] * 12, sampling.keyed(range(104, 116)))
+    assert replies != generate([talks[5]] * 16, sampling.keyed(range(16)))
 
 
 def test_a_reply_ends_at_its_end_token_or_is_cut_off(policy, talks):
     for tokens in (3, 44):
-        for reply in Transformers().generator(policy)(talks, Sampling(tokens, seed=0)):
+        for reply in Transformers().generator(policy)(talks, Sampling(tokens)):
             ends = [place for place, id in enumerate(reply.token_ids) if id in policy.end_ids]
             assert ends == ([len(reply.token_ids) - 1] if reply.finished else [])
             assert reply.finished or len(reply.token_ids) == tokens
@@ -59,7 +61,7 @@ def test_a_reply_ends_at_its_end_token_or_is_cut_off(policy, talks):
 
 
 def test_logprobs_are_those_of_the_model_at_the_sampling_temperature(policy, talks):
-    (reply,) = Transformers().generator(policy)(talks[:1], Sampling(20, temperature=0.7, seed=3))
+    (reply,) = Transformers().generator(policy)(talks[:1], Sampling(20, temperature=0.7))
     ids = torch.tensor([reply.prompt_ids + reply.token_ids], device=policy.model.device)
     with torch.no_grad():
         logprobs = torch.log_softmax(policy.model(ids).logits[0] / 0.7, -1)
@@ -68,7 +70,7 @@ def test_logprobs_are_those_of_the_model_at_the_sampling_temperature(policy, tal
 
 
 def test_tokens_are_drawn_with_their_probabilities():
-    sampling = Sampling(1, seed=5)
+    sampling = Sampling(1)
     chances = torch.tensor([0.5, 0.3, 0.2, 0.0])
     logits = chances.log().expand(20_000, -1)
     chosen, _ = pick(logits, sampling, random_numbers(sampling, range(20_000))[:, 0])
@@ -80,7 +82,7 @@ def test_tokens_are_drawn_with_their_probabilities():
     ("settings", "allowed"), [({"top_p": 0.6}, {0, 1}), ({"top_k": 1}, {0}), ({"top_p": 0.4}, {0})]
 )
 def test_top_p_and_top_k_cut_the_tail(settings, allowed):
-    sampling = Sampling(1, seed=5, **settings)
+    sampling = Sampling(1, **settings)
     logits = torch.tensor([0.5, 0.3, 0.2]).log().expand(500, -1)
     chosen, _ = pick(logits, sampling, random_numbers(sampling, range(500))[:, 0])
     assert set(chosen.tolist()) == allowed

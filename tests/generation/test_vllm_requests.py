@@ -7,13 +7,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from motif.generation.vllm_requests import Request, ask_engine, ask_server, exact, grouped, pooled, requests, settings
+from motif.generation.vllm_requests import Request, ask_engine, ask_server, exact, pooled, requests, settings
 from motif.rounds.replies import EngineLost, Sampling
 from motif.system.memory import OutOfMemory
 from tests.support.toys import random_qwen
 
 A, B = [1, 2], [3]
-SAMPLING = Sampling(5, temperature=0.8, top_p=0.9, top_k=7, seed=3)
+SAMPLING = Sampling(5, temperature=0.8, top_p=0.9, top_k=7)
 
 
 class Server:
@@ -29,24 +29,23 @@ class Server:
         return {"prompt_ids": prompts, "completion_ids": [[seed, 9] for seed in seeds], "logprobs": scores}
 
 
-def test_equal_prompts_in_a_row_are_one_request():
-    assert grouped([A, A, B, A]) == [(A, 2), (B, 1), (A, 1)]
-    assert [request.n for request in requests(grouped([A, A, B, A]), SAMPLING)] == [2, 1, 1]
+def test_equal_prompts_in_a_row_with_keys_that_follow_each_other_are_one_request():
+    asked, widths = requests([A, A, B, A], SAMPLING.keyed([40, 41, 42, 43]))
+    assert asked == [Request(A, 2, 40), Request(B, 1, 42), Request(A, 1, 43)] and widths == [2, 1, 1]
+    asked, widths = requests([A, A, A], SAMPLING.keyed([40, 41, 7]))  # the second A is another question's
+    assert asked == [Request(A, 2, 40), Request(A, 1, 7)] and widths == [2, 1]
 
 
 def test_a_row_has_the_seed_that_it_would_have_alone():
-    together = requests([(A, 3), (B, 1)], SAMPLING)
-    apart = requests([(A, 1), (A, 1), (A, 1), (B, 1)], SAMPLING)
-    assert [request.seed + place for request in together for place in range(request.n)] == [r.seed for r in apart]
-
-
-def test_neighbouring_seeds_share_no_row():
-    rows = [{request.seed for request in requests([(A, 1)] * 1000, SAMPLING.seeded(seed))} for seed in range(5)]
-    assert len(set.union(*rows)) == 5000
+    keys = [40, 41, 42, 9]
+    asked, _ = requests([A, A, A, B], SAMPLING.keyed(keys))
+    assert [request.seed + place for request in asked for place in range(request.n)] == keys
+    assert [requests([A], SAMPLING.keyed([key]))[0][0].seed for key in keys] == keys
 
 
 def test_a_greedy_reply_is_asked_for_once():
-    assert [request.n for request in requests([(A, 3), (B, 1)], Sampling(5, temperature=0.0))] == [1, 1]
+    asked, widths = requests([A, A, A, B], Sampling(5, temperature=0.0).keyed([5, 1, 8, 2]))
+    assert [request.n for request in asked] == [1, 1] and widths == [3, 1]
 
 
 def test_a_server_is_asked_with_the_settings_of_the_call_and_the_seed_of_the_request():

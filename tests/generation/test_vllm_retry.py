@@ -14,7 +14,7 @@ from motif.system import console
 from motif.system.errors import UserError
 
 TALKS = [[{"role": "user", "content": f"1/1 {n}a-5b*8"}] for n in (1, 1, 2, 3, 4)]
-SAMPLING = Sampling(12, seed=5)
+SAMPLING = Sampling(12)
 
 
 @pytest.fixture(scope="module")

@@ -86,7 +86,7 @@ def test_decoding_with_adapters_in_bfloat16_follows_the_models_own_logits(folder
     perturb(policy)
     policy.model.gradient_checkpointing_enable()
     policy.model.train()
-    replies = Transformers().generator(policy)([TALK] * 3, Sampling(8, temperature=1.0, seed=1))
+    replies = Transformers().generator(policy)([TALK] * 3, Sampling(8, temperature=1.0))
     policy.model.eval()
     for reply in replies:
         with torch.no_grad():

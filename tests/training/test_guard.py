@@ -18,7 +18,7 @@ from motif.training.guard import Guard, differences, kept, logprobs
 from tests.support.toys import question, random_qwen
 from tests.support.training import run_training, small, weights, without_times
 
-SAMPLING = Sampling(30, temperature=1.3, seed=1)
+SAMPLING = Sampling(30, temperature=1.3)
 TALKS = [[{"role": "user", "content": f"1/1 {n}a-5b*8"}] for n in range(4)]
 
 

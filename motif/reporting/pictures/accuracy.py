@@ -15,7 +15,7 @@ from motif.runs.budget import COUNTED
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-INTERVALS = "Bars are 95 % intervals (Wilson's, clustered by question over samples and seeds)."
+INTERVALS = "Bars are 95 % intervals: over seeds where there are several, else over questions."
 
 
 def accuracies(arms: Sequence[Arm], pooled: Sequence[Pooled], counts: Sequence[str]) -> Iterator[Drawing]:

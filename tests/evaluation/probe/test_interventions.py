@@ -100,7 +100,7 @@ def by_draw(questions):
         for place, talk in enumerate(talks):
             text = talk[-1]["content"]
             right = next(each for each in questions if each.text in text).gold
-            odd = sampling.temperature == 0 or (sampling.first + place) % 2
+            odd = sampling.temperature == 0 or sampling.key(place) % 2
             yield from says(words, lambda _, right=right, odd=odd: good(f"\\boxed{{{right if odd else 0}}}"))(
                 [talk], sampling
             )
