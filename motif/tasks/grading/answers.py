@@ -9,6 +9,8 @@ import re
 from itertools import pairwise
 from typing import NamedTuple
 
+from motif.tasks.grading.words import CHANGING
+
 BRACES = re.compile(
     r"(?P<box>\\{1,2}(?:boxed|fbox)(?![A-Za-z])\s*(?:(?P<brace>\{)|(?P<bare>[+-]?(?:\d[\d.,/]*|[A-Za-z](?![A-Za-z])))?))"
     r"|\\[\\{}]|(?P<open>\{)|(?P<close>\})"
@@ -47,6 +49,14 @@ def boxes(text: str) -> list[Box]:
     ]
 
 
+THOUGHTS = re.compile(r"(?s:.*)</think(?:ing)?>|<think(?:ing)?>(?s:.*)")
+
+
+def without_thoughts(reply: str) -> str:
+    """What a reply says after its thoughts: after the last `</think>`, and before a `<think>` that was left open."""
+    return THOUGHTS.sub("", reply) if "<think" in reply or "</think" in reply else reply
+
+
 def final_answer(reply: str, tag: str | None = "answer") -> str | None:
     r"""The answer that a reply marks as its final one.
 
@@ -57,8 +67,10 @@ def final_answer(reply: str, tag: str | None = "answer") -> str | None:
     Returns:
         The content of the last complete `\boxed{}` or `\fbox{}`, without space at its ends. Where there is no complete
         box, the text of the last complete `<tag>…</tag>`, unless a box was left open in it. None where there is neither
-        or the content is empty. Never a part of an unclosed box.
+        or the content is empty. Never a part of an unclosed box, and nothing of a `<think>…</think>`, which may be
+        left open.
     """
+    reply = without_thoughts(reply)
     if found := boxes(reply):
         return found[-1].content or None
     if tag is None:
@@ -69,14 +81,18 @@ def final_answer(reply: str, tag: str | None = "answer") -> str | None:
     return None if "\\boxed" in text or "\\fbox" in text else text or None
 
 
-BETWEEN_ANSWERS = re.compile(r"[\s$,;.\\()\[\]]*(?:\\text\s*\{\s*)?(?:,|;|and|or)(?:\s*\})?[\s$\\()\[\]]*")
+GAP = r"(?:[\s$,;.\\()\[\]~]|\\q?quad)*"
+BETWEEN_ANSWERS = re.compile(rf"{GAP}(?:\\(?:text|mbox|mathrm|textrm)\s*\{{\s*)?(?P<link>,|;|and|or)(?:\s*\}})?{GAP}")
 ANSWER_IS = re.compile(r"(?:answer|solution|result)s?(?:\s+(?:is|are)\b:?|\s*[:=])\s*|####\s*", re.IGNORECASE)
+SECOND_THOUGHTS = re.compile(r"\d|\b(?:no|not|wait|actually|but|or|alternatively|instead|wrong)\b", re.IGNORECASE)
+NUMBER = re.compile(r"-?\$?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?%?")
 SENTENCE_END = re.compile(r"\.(?=\s+[A-Z])|\n|\.?\s*I hope", re.MULTILINE)
 FORMULA = re.compile(
     r"\$\$([^$]+)\$\$|(?<![\\$])\$((?:\\\$|[^$])+)\$"
     r"|\\\(((?:[^\\]|\\(?!\))){1,300})\\\)|(?<!\\)\\\[((?:[^\\]|\\(?!\])){1,300})\\\]"
 )
 PROSE = re.compile(r"[A-Za-z]{2,}[,:]?\s+[A-Za-z]|^(?:so|thus|hence|therefore)\b", re.IGNORECASE)
+LONGEST_STATED = 100  # characters of a statement in a reply that is read as an answer
 LONGEST_STATEMENT = 8000  # characters; a longer text without a box is not searched
 
 
@@ -90,7 +106,7 @@ def stated_answer(text: str) -> str:
     Returns:
         The answer, '' where the text states none, as in a box that was left open.
     """
-    text = text.strip()
+    text = without_thoughts(text).strip()
     if found := boxes(text):
         return _joined(text, found)
     if "\\boxed" in text or "\\fbox" in text:
@@ -99,8 +115,28 @@ def stated_answer(text: str) -> str:
         return text
     if statements := list(ANSWER_IS.finditer(text)):
         rest = text[statements[-1].end() :]
-        return SENTENCE_END.split(rest)[0].strip().strip("*").removesuffix(".").strip()
+        first = SENTENCE_END.split(rest)[0]
+        first = rest if SECOND_THOUGHTS.search(rest[len(first) :]) else first
+        return first.strip().strip("*").removesuffix(".").strip()
     return _formulas(text) or text
+
+
+def flexible_answer(reply: str) -> str | None:
+    """The last plausible answer of a reply that need not mark one: more is found than by `final_answer`, and less surely.
+
+    Returns:
+        The final answer; else what the last 'the answer is …', `Answer: …` or `#### …` states; else the last number.
+        None where a reply has none of these after its thoughts.
+    """
+    if (marked := final_answer(reply)) is not None:
+        return marked
+    text = without_thoughts(reply)
+    if statements := list(ANSWER_IS.finditer(text)):
+        stated = SENTENCE_END.split(text[statements[-1].end() :])[0].strip().strip("*").removesuffix(".").strip()
+        if stated and len(stated) < LONGEST_STATED:
+            return stated
+    numbers = NUMBER.findall(text)
+    return numbers[-1] if numbers else None
 
 
 def _joined(text: str, found: list[Box]) -> str:
@@ -117,7 +153,10 @@ def _formulas(text: str) -> str:
     """The formula of a sentence, or its listed formulas, with the unit that follows; '' where words say more."""
     formulas = list(FORMULA.finditer(text))
     words = FORMULA.sub(" ", text)
-    if not formulas or not PROSE.search(words) or re.search(r"\d|\bnot\b", words):
+    if not formulas or not PROSE.search(words) or re.search(r"\d", words):
+        return ""
+    between = set(re.findall(r"[a-z]+", words.lower()))
+    if between & CHANGING - ({"and", "or"} if len(formulas) > 1 else set()):
         return ""
     between = [text[one.end() : next_one.start()] for one, next_one in pairwise(formulas)]
     if not all(BETWEEN_ANSWERS.fullmatch(part) for part in between):

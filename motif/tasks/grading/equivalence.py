@@ -11,13 +11,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from motif.tasks.grading.latex import plain_text, trimmed
-from motif.tasks.grading.numbers import digits_and_base, number, same_number
-from motif.tasks.grading.structure import RELATION, SYMBOL, Kind, Structure, structure
+from motif.tasks.grading.numbers import PERCENT, digits_and_base, number, same_number
+from motif.tasks.grading.structure import DOTS, EQUAL, RELATION, SYMBOL, Kind, Structure, list_items, structure
 from motif.tasks.grading.units import clash, without_unit
-from motif.tasks.grading.verdicts import Compare, Verdict, ordered, unordered
+from motif.tasks.grading.verdicts import Compare, Verdict, ordered, paired, unordered
 from motif.tasks.grading.words import choice, words
 
-MODULO = re.compile(r"\s*\(?\\(?:pmod|bmod|mod)(?![a-z])\s*(?:\{[^{}]*\}|\d+)\)?$")
+REALS = re.compile(
+    r"(?:the set of |[a-z] (?:is|can be) )?(?:all|any|every)(?: the)? ?(?P<sign>positive|negative|non-?negative|non-?zero)? ?"
+    r"reals?(?: numbers?)?(?: [a-z](?![a-z]))?(?:,? *(?:(?P<out>except(?: for)?|but|other than|excluding|besides|not equal to|"
+    r"(?:such that|where|with) (?P<name>[a-z]) *\\ne(?![a-z]))|(?P<size>greater|less|larger|smaller) than) *(?P<rest>.+))?"
+)
+SIGNED = {"positive": "(0,\\infty)", "negative": "(-\\infty,0)", "nonnegative": "[0,\\infty)", "nonzero": "\\mathbb{R}\\setminus\\{0\\}"}
+OF_SETS = re.compile(r"\\(?:cup|cap|setminus|mathbb|emptyset|ne|le|ge)(?![A-Za-z])|<|>")
+LETTERS = re.compile(r"[A-Z]{2,}|(?=[A-Za-z]*([A-Za-z])[A-Za-z]*\1)[A-Za-z]+")  # whose order and case matter, as in TTH
+NAME = re.compile(  # of a value: a letter with arguments, letters of points, words
+    rf"{SYMBOL}(?:\(.*\))?|[A-Za-z](?:_\{{\w+\}})?'*\(.*\)|m?\\(?:angle|triangle|Delta|overline|vec|hat|bar)\s*\{{?\s*[A-Za-z]+\s*\}}?|"
+    r"[A-Z]{2,}|\[[A-Z]{3,}\]|\|[A-Z]{2}\||[a-z]\^\{-1\}\([a-z]\)|\\frac\{d[a-z]?\}\{d[a-z]\}|"
+    r"(?:\\text\s*\{[^{}]*\}|[A-Za-z]{3,})(?:[ _](?:\\text\s*\{[^{}]*\}|[A-Za-z]+))*|\(" + SYMBOL + r"(?:,\s*" + SYMBOL + r")+\)"
+)
+LABEL = re.compile(r"(?:\\text\s*\{\s*([A-Za-z][A-Za-z ]{2,}):?\s*\}\s*:?|([A-Za-z][A-Za-z ]{2,}):)\s*(?P<value>\S.*)")
+MODULO = re.compile(r"\s*\(?\\(?:pmod|bmod|mod)(?![a-z])\s*(?:\{([^{}]*)\}|(\d+))\)?$")
 MOST_PARTS = 64
 DEEPEST = 6  # parts within parts, and units or words that were set aside
 
@@ -103,6 +117,8 @@ def _units(prediction: str, gold: str, comparison: Comparison) -> Verdict | None
         return None
     if unit and gold_unit and clash(unit, gold_unit):
         return Verdict.WRONG
+    if unit != gold_unit and ("'" in (unit, gold_unit) or any(PERCENT.search(text) for text in (p, g))):
+        return Verdict.WRONG
     variable = re.fullmatch(r"[A-Za-z]", gold_unit) and not unit and "\\text" not in gold
     return None if variable else comparison.rest(p, g)
 
@@ -115,15 +131,28 @@ def _joined_unit(prediction: str, gold: str, comparison: Comparison) -> Verdict 
 
 
 def _modulo(prediction: str, gold: str, comparison: Comparison) -> Verdict | None:
-    """A modulus that only one of the two names is set aside."""
-    if bool(MODULO.search(prediction)) == bool(MODULO.search(gold)):
+    """A modulus that only one of the two names is set aside; of one modulus, residues are the same that differ by it."""
+    one, other = MODULO.search(prediction), MODULO.search(gold)
+    if not one and not other:
         return None
+    if one and other:
+        modulus = number(one[1] or one[2])
+        if modulus != number(other[1] or other[2]) or not modulus or not modulus.value:
+            return Verdict.WRONG
+        residues = [number(EQUAL.split(text[: found.start()])[-1]) for text, found in ((prediction, one), (gold, other))]
+        names = [_without_space(text).split("\\equiv")[:-1] for text in (prediction, gold)]
+        if residues[0] and residues[1]:
+            alike = (residues[0].value - residues[1].value) % modulus.value == 0
+            return Verdict.of(alike and (not all(names) or names[0] == names[1]))
     return comparison.rest(MODULO.sub("", prediction), MODULO.sub("", gold))
 
 
 def _words(prediction: str, gold: str, comparison: Comparison) -> Verdict | None:
     """Words. Where only one is words: a list of words (`a and b`) is a list, and a word may be a name in a formula."""
     one, other = words(prediction), words(gold)
+    letters = [LETTERS.fullmatch(plain_text(text)) for text in (prediction, gold)]
+    if all(letters):
+        return Verdict.of(plain_text(prediction) == plain_text(gold))
     if one and other:
         return Verdict.of(one == other)
     if not (one or other) or "=" in prediction + gold:
@@ -135,7 +164,43 @@ def _words(prediction: str, gold: str, comparison: Comparison) -> Verdict | None
     return Verdict.of(bare == gold_bare)
 
 
-RULES = (_numbers, _bases, _choices, _units, _joined_unit, _modulo, _words)
+def _real_numbers(prediction: str, gold: str, comparison: Comparison) -> Verdict | None:
+    """`all real numbers except 2` in words is a set."""
+    one, other = real_numbers(prediction), real_numbers(gold)
+    return comparison.rest(one or prediction, other or gold) if one or other else None
+
+
+def real_numbers(text: str) -> str | None:
+    """The set of real numbers that words describe; None for other words."""
+    plain = re.sub(r"\s+", " ", plain_text(text)).replace("-negative", "negative").replace("-zero", "zero")
+    match = REALS.fullmatch(plain[:1].lower() + plain[1:])
+    if not match:
+        return None
+    if match["out"]:
+        items = ",".join(item.split("=")[-1] for item in list_items(match["rest"]))
+        return None if match["sign"] else f"\\mathbb{{R}}\\setminus\\{{{items}\\}}"
+    if match["size"]:
+        return f"({match['rest']},\\infty)" if match["size"] in ("greater", "larger") else f"(-\\infty,{match['rest']})"
+    return SIGNED.get(match["sign"], "\\mathbb{R}")
+
+
+def _labels(prediction: str, gold: str, comparison: Comparison) -> Verdict | None:
+    r"""A label before a value, as in `\text{Area: } 5`, may be left out."""
+    (label, one), (gold_label, other) = labelled(prediction), labelled(gold)
+    if not (label or gold_label):
+        return None
+    if label and gold_label and label != gold_label:
+        return Verdict.WRONG
+    return comparison.rest(one, other)
+
+
+def labelled(text: str) -> tuple[str, str]:
+    """The label of an answer, '' where it has none, and what it stands before."""
+    match = LABEL.fullmatch(text) if ":" in text else None
+    return ((match[1] or match[2]).strip().lower(), match["value"]) if match else ("", text)
+
+
+RULES = (_numbers, _bases, _choices, _real_numbers, _labels, _units, _joined_unit, _modulo, _words)
 
 # Structures: how two of given kinds are compared. `p` is the prediction's, `g` the gold's.
 
@@ -159,8 +224,32 @@ def _in_any_order(p: Structure, g: Structure, comparison: Comparison) -> Verdict
     return unordered(p.parts, g.parts, comparison.part)
 
 
+def _lists(p: Structure, g: Structure, comparison: Comparison) -> Verdict:
+    """Items in any order, each as often; but values without names, dots and `and` beside `or` make a difference."""
+    if {p.link, g.link} == {"and", "or"}:
+        return Verdict.WRONG
+    if any(DOTS in part for part in p.parts + g.parts):
+        return _in_order(p, g, comparison)
+    names = [_names(p), _names(g)]
+    if all(names) and names[0] != names[1]:
+        return Verdict.WRONG
+    if "or" in (p.link, g.link) and p.link != g.link and (len(set(names[0])) > 1 or len(set(names[1])) > 1):
+        return Verdict.WRONG
+    if bool(len(set(names[0])) > 1) != bool(len(set(names[1])) > 1):
+        return _in_order(p, g, comparison)
+    return paired(p.parts, g.parts, comparison.part)
+
+
+def _names(s: Structure) -> list[str]:
+    """What the parts of a list are about, in order of the alphabet; none where one of them is a value."""
+    sides = [re.split(r"=|\\ne(?![a-z])", part) if "," not in part else [part] for part in s.parts]
+    return sorted(re.sub(r"[\s{}]", "", side[0]) for side in sides) if all(len(side) > 1 for side in sides) else []
+
+
 def _tuples(p: Structure, g: Structure, comparison: Comparison) -> Verdict:
     """Items in order; the brackets of two pairs must agree where one can only be an interval."""
+    if p.variable and g.variable and p.variable != g.variable:
+        return Verdict.WRONG
     pairs = len(p.parts) == len(g.parts) == 2
     if pairs and p.around != g.around and (p.is_interval or g.is_interval):
         return Verdict.WRONG
@@ -173,7 +262,9 @@ def _tuple_and_list(p: Structure, g: Structure, comparison: Comparison) -> Verdi
 
 
 def _matrices(p: Structure, g: Structure, comparison: Comparison) -> Verdict:
-    return _in_order(p, g, comparison) if p.around == g.around else Verdict.WRONG
+    if p.around == g.around and not p.around.startswith("vmatrix"):
+        return _in_order(p, g, comparison)
+    return _by_algebra(p, g, comparison) if "vmatrix" in p.around + g.around else Verdict.WRONG
 
 
 def _unions(p: Structure, g: Structure, comparison: Comparison) -> Verdict:
@@ -182,12 +273,11 @@ def _unions(p: Structure, g: Structure, comparison: Comparison) -> Verdict:
 
 
 def _many_and_formula(p: Structure, g: Structure, comparison: Comparison) -> Verdict:
-    """A set or list agrees with a formula that each of its items equals, or with one that names a set."""
+    """A set or list of one item agrees with this item, a set with a formula that names it."""
     many, formula = (p, g) if g.kind == "formula" else (g, p)
-    verdict = _in_any_order(p, g, comparison) if many.parts else Verdict.WRONG
-    if verdict is Verdict.WRONG and re.search(r"\\(?:mathbb|pm|begin|emptyset)", formula.parts[0]):
+    if many.kind == "set" and re.search(r"\\(?:mathbb|cap|setminus|emptyset)(?![a-z])", formula.parts[0]):
         return _by_algebra(p, g, comparison)
-    return verdict
+    return _in_any_order(p, g, comparison) if len(many.parts) == 1 or "\\pm" in formula.parts[0] else Verdict.WRONG
 
 
 def _tuple_and_formula(p: Structure, g: Structure, comparison: Comparison) -> Verdict:
@@ -200,13 +290,15 @@ def _tuple_and_formula(p: Structure, g: Structure, comparison: Comparison) -> Ve
 
 def _sets_of_numbers(p: Structure, g: Structure, comparison: Comparison) -> Verdict:
     """For algebra, where both are sets of numbers."""
-    both = all(s.kind == "union" or s.is_interval or re.search(r"\\(?:mathbb|setminus|ne)", s.latex()) for s in (p, g))
+    pairs = all(s.kind in ("union", "set") or len(s.parts) == 2 or OF_SETS.search(s.latex()) for s in (p, g))
+    both = pairs and any(s.kind == "union" or s.is_interval or OF_SETS.search(s.latex()) for s in (p, g))
     return _by_algebra(p, g, comparison) if both else Verdict.WRONG
 
 
 def _equations(p: Structure, g: Structure, comparison: Comparison) -> Verdict:
     """Of two assignments the names must agree, of one the value counts; other equations are for algebra."""
-    p_assigns, g_assigns = (s.kind == "equation" and _is_name(s.parts[0]) for s in (p, g))
+    p, g = _turned(p), _turned(g)
+    p_assigns, g_assigns = (s.kind == "equation" and bool(NAME.fullmatch(s.parts[0])) for s in (p, g))
     if p.kind != "equation":
         return comparison.part(p.latex(), g.parts[-1]) if g_assigns else Verdict.WRONG
     if g.kind != "equation":
@@ -216,24 +308,23 @@ def _equations(p: Structure, g: Structure, comparison: Comparison) -> Verdict:
         if _name(p.parts[0]) == _name(g.parts[0]):
             return comparison.part(p.parts[-1], g.parts[-1])
         with_variables = any(re.search(r"(?<!\\)[a-z]", re.sub(r"\\[a-z]+", "", s.parts[-1])) for s in (p, g))
-        if not with_variables and all(re.fullmatch(SYMBOL, s.parts[0]) for s in (p, g)):
+        if not with_variables:
             return Verdict.WRONG
     return _by_algebra(p, g, comparison)
 
 
-def _is_name(text: str) -> bool:
-    """Whether `text` is what an answer may be called: symbols without numbers, a function's value, words."""
-    if re.fullmatch(r"\(?[A-Za-z\\_{}', ]+\)?", text):
-        return True
-    if re.fullmatch(rf"{SYMBOL}|\\text\s*\{{[^{{}}]*\}}|[A-Za-z']+\(.*\)", text):
-        return True
-    return not re.search(r"\d", re.sub(r"_\{\w+\}|\^\{-1\}", "", text)) and bool(re.search(r"[A-Za-z]", text))
+def _turned(s: Structure) -> Structure:
+    """`2 = x` is `x = 2`."""
+    turned = s.kind == "equation" and len(s.parts) == 2 and re.fullmatch(SYMBOL, s.parts[1]) and not NAME.fullmatch(s.parts[0])
+    return Structure("equation", s.parts[::-1]) if turned else s
 
 
 def _name(text: str) -> str:
-    """A name in one way of writing."""
-    name = re.sub(r"[\s{}]|\\text", "", text).lower()
-    return "y" if re.fullmatch(r"[a-z]\(x\)", name) else name  # y = x² is a name of the function
+    """A name in one way of writing: words in small letters."""
+    name = re.sub(r"[\s{}]|\\text", "", text)
+    if re.fullmatch(r"[a-z]\(x\)", name):
+        return "y"  # y = x² is a name of the function
+    return name.lower() if re.search(r"[A-Za-z]{3}", name) and not name.isupper() else name
 
 
 CompareStructures = Callable[[Structure, Structure, Comparison], Verdict]
@@ -243,7 +334,7 @@ BY_KINDS: dict[tuple[Kind, Kind], CompareStructures] = {
     ("tuple", "list"): _tuple_and_list,
     ("tuple", "formula"): _tuple_and_formula,
     ("set", "set"): _in_any_order,
-    ("list", "list"): _in_any_order,
+    ("list", "list"): _lists,
     ("set", "list"): _in_any_order,
     ("set", "formula"): _many_and_formula,
     ("list", "formula"): _many_and_formula,

@@ -15,9 +15,10 @@ from motif.tasks.grading.equivalence import Comparison
 from motif.tasks.grading.judge import JUDGE
 from motif.tasks.grading.latex import clean, strict_form
 from motif.tasks.grading.numbers import integer, number, same_number
+from motif.tasks.grading.units import other_currency
 from motif.tasks.grading.verdicts import Verdict
 
-VERSION = 2  # of this grader: raise it with any change of a verdict
+VERSION = 3  # of this grader: raise it with any change of a verdict
 LONGEST = 1000  # characters of an answer that is looked into; a longer one must be the same in writing
 LONGEST_KEPT = 5000  # characters of a prediction and a gold whose verdict is kept in memory
 DEEPEST = 40  # brackets within brackets
@@ -28,8 +29,8 @@ WITHOUT_ALGEBRA = Comparison(lambda prediction, gold: Verdict.UNDECIDED)
 
 
 def grader_id() -> str:
-    """The grader's name with its own version and math-verify's; results of different graders are not comparable."""
-    return f"motif-{VERSION}+math-verify-{version('math-verify')}"
+    """The grader's name with its own version and sympy's; results of different graders are not comparable."""
+    return f"motif-{VERSION}+sympy-{version('sympy')}"
 
 
 def is_correct(prediction: str, gold: str) -> bool:
@@ -67,6 +68,8 @@ def _verdict(prediction: str, gold: str) -> Verdict:
         return decided
     if max(len(prediction), len(gold)) > LONGEST:
         return Verdict.of(prediction.strip() == gold.strip())
+    if other_currency(prediction, gold):
+        return Verdict.WRONG
     if prediction == gold or strict_form(prediction) == strict_form(gold) != "":
         return Verdict.RIGHT
     one, other = clean(prediction), clean(gold)
@@ -108,4 +111,4 @@ def is_correct_strictly(prediction: str, gold: str) -> bool:
     prediction, gold = stated_answer(prediction), stated_answer(gold)
     if max(len(prediction), len(gold)) > LONGEST:
         return prediction.strip() == gold.strip() != "" or integer(prediction) == integer(gold) is not None
-    return strict_form(prediction) == strict_form(gold) != ""
+    return strict_form(prediction) == strict_form(gold) != "" and not other_currency(prediction, gold)

@@ -23,7 +23,7 @@ MODULE = "motif.tasks.grading.algebra"
 START_SECONDS = 120.0  # for the libraries to load
 STARTS = 3  # of a process that is killed as it starts
 ASKED = 2  # times for one question, where the process is killed meanwhile
-VERDICT_SECONDS = 1.8  # to wait for a verdict; the process itself gives up before
+VERDICT_SECONDS = 600.0  # to wait for a verdict; the process itself gives up before
 
 
 class NoJudge(UserError):

@@ -8,6 +8,11 @@ quadratic in the length of the text, so the grader gives no more than `grader.LO
 import re
 import unicodedata
 
+GREEK = [
+    f"\\{name} "
+    for name in "alpha beta gamma delta epsilon zeta eta theta lambda mu nu xi rho sigma tau phi chi psi omega "
+    "Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega".split()
+]
 SIGNS = str.maketrans(
     {
         **dict.fromkeys("−–—‐‑", "-"),
@@ -15,13 +20,17 @@ SIGNS = str.maketrans(
         **dict.fromkeys("·⋅∙", "\\cdot "),
         **dict.fromkeys("‘’", "'"),
         **dict.fromkeys("“”", ""),
-        **{sign: f"^{power}" for power, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
         **{sign: f" {sign}" for sign in "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"},  # a mixed number; NFKC writes the fraction out
         "÷": "/", "π": "\\pi ", "∞": "\\infty ", "≤": "\\le ", "≥": "\\ge ", "≠": "\\ne ", "¢": " cents",
         "±": "\\pm ", "∪": "\\cup ", "∩": "\\cap ", "∈": "\\in ", "°": "^\\circ ", "∅": "\\emptyset ",
-        "√": "\\sqrt ", "θ": "\\theta ",
+        "√": "\\sqrt ", "∛": "\\sqrt[3]", "∖": "\\setminus ", "…": "\\ldots ", "⋯": "\\ldots ", "′": "'", "″": "''",
+        "ℝ": "\\mathbb{R}", "ℤ": "\\mathbb{Z}", "ℕ": "\\mathbb{N}", "ϵ": "\\epsilon ", "ϕ": "\\phi ", "∠": "\\angle ",
+        "⌊": "\\lfloor ", "⌋": "\\rfloor ", "⌈": "\\lceil ", "⌉": "\\rceil ", "≡": "\\equiv ", "∑": "\\sum ",
+        **dict(zip("αβγδεζηθλμνξρστφχψωΓΔΘΛΞΣΦΨΩ", GREEK, strict=True)),
     }
 )  # fmt: skip
+HIGH, LOW = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱ", "0123456789+-()ni"), str.maketrans("₀₁₂₃₄₅₆₇₈₉ₙ", "0123456789n")
+DOTS = r"(?:\.\.\.+|\\(?:[lc]?dots[cbo]?)(?![A-Za-z]))"
 GROUP = r"\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"
 REWRITES = [
     # currency, delimiters of formulas and of brackets
@@ -59,11 +68,19 @@ REWRITES = [
     (r"\\ast(?![A-Za-z])", r"\\cdot "),
     (r"\\(?:thinspace|notag|phantom\{[^{}]*\}|label\{[^{}]*\})", " "),
     # degrees, binomials, marks at the start, repeating decimals, ordinals, domains of a variable
-    (r"\^\s*\{\s*\\(?:circ|prime)\s*\}|\^\s*\\circ(?![A-Za-z])|\\degree(?![A-Za-z])|\\textdegree", "°"),
+    (r"\^\s*\{\s*\\circ\s*\}|\^\s*\\circ(?![A-Za-z])|\\degree(?![A-Za-z])|\\textdegree", "°"),
+    (r"\^\s*\{\s*((?:\\prime\s*)+)\}|\^\s*(\\prime(?![A-Za-z]))", lambda match: "'" * match[0].count("prime")),
+    (r"\\var(epsilon|phi|theta|rho|kappa|sigma|pi)(?![A-Za-z])", r"\\\1"),
+    (r"\\backslash(?![A-Za-z])", r"\\setminus "),
+    (r"\(\s*\\?mod\s*(\d+)\s*\)|(?<![A-Za-z\\])mod\s+(\d+)", r"\\pmod{\1\2}"),
     (r"\\[dt]binom(?![A-Za-z])", r"\\binom"),
     (r"\\binom\s*(\d)\s*(\d)", r"\\binom{\1}{\2}"),
     (r"^\s*\\(?:approx|sim|therefore|implies|Rightarrow)(?![A-Za-z])", ""),
-    (r"(\d*\.\d*?)(\d)\2{2,}(?:\.\.\.|\\[lc]?dots)", r"\1\\overline{\2}"),
+    (rf"(\d*\.\d*?)(?:(\d)\2{{2,}}|(\d{{2,4}}?)\3{{1,}}){DOTS}", r"\1\\overline{\2\3}"),
+    (r"(?<=\.)(\d*)((?:\\dot\s*\{\s*\d\s*\}\s*){2,})", lambda match: f"{match[1]}\\overline{{{re.sub('[^0-9]', '', match[2])}}}"),
+    (r"(?<=\.)(\d*)\\(overline|bar|dot)\s*(\d)", r"\1\\\2{\3}"),
+    (rf"(\.\d{{6,}}){DOTS}", r"\1"),
+    (DOTS, r"\\ldots "),
     (r"(?<=\d)\s*\^?\s*\{?\s*\\text\s*\{\s*(?:st|nd|rd|th)\s*\}\s*\}?|(?<=\d)(?:st|nd|rd|th)(?![A-Za-z])", ""),
     (r"^\s*\\text\s*\{([^{}A-Za-z]*\d[^{}]*)\}\s*$", r"\1"),
     (r",?\s*(?:\\text\s*\{[^{}]*\}\s*)?[a-z]\s*\\in\s*\\mathbb\s*\{?[ZN]\}?(?:\^\+)?\s*$", ""),
@@ -96,7 +113,10 @@ COMPILED = [(re.compile(pattern), replacement) for pattern, replacement in REWRI
 def clean(text: str) -> str:
     r"""`text` in one way of writing. `\text{}` stays, since it says that its content is words; degrees become `°`."""
     text = re.sub(r"\s+", " ", text).strip().removeprefix("**").removesuffix("**")
-    text = re.sub(r"√\s*\(?(\d+)\)?", r"\\sqrt{\1}", text).translate(SIGNS)
+    if not text.isascii():
+        text = re.sub(r"√\s*(\d+|\([^()]*\))", r"\\sqrt{\1}", text)
+        text = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱ]+", lambda match: f"^{{{match[0].translate(HIGH)}}}", text)
+        text = re.sub("[₀₁₂₃₄₅₆₇₈₉ₙ]+", lambda match: f"_{{{match[0].translate(LOW)}}}", text).translate(SIGNS)
     text = unicodedata.normalize("NFKC", text).replace("⁄", "/")
     text = "".join(sign if sign.isprintable() else " " for sign in text)
     if "\\begin" not in text:
@@ -111,7 +131,7 @@ def trimmed(text: str) -> str:
     before = None
     while text != before:
         before = text
-        text = text.strip().strip('`"').removesuffix("\\").removesuffix("...").strip()
+        text = text.strip().strip('`"').removesuffix("\\").strip()
         text = text.rstrip(".,;:").lstrip(":=").strip()
         if text.startswith("{") and text.endswith("}") and is_enclosed(text):
             text = text[1:-1]

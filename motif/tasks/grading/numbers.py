@@ -16,9 +16,10 @@ POWER_OF_TEN = re.compile(
 )
 SLASH = re.compile(rf"([-+]?) ?(?:(\d+) )?([-+]?{DECIMAL}) ?/ ?([-+]?{DECIMAL})")
 FRAC = re.compile(rf"([-+]?) ?(?:(\d+) ?)?\\frac ?\{{ ?([-+]? ?{DECIMAL}) ?\}} ?\{{ ?([-+]? ?{DECIMAL}) ?\}}")
-REPEATING = re.compile(r"([-+]?)(\d*)\.(\d*)\\(?:overline|bar|dot|overbar) ?\{ ?(\d+) ?\}")
-SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-SCALE = re.compile(rf"\s*(?:\\text ?\{{ ?)?({'|'.join(SCALES)}) ?\}}?$")
+REPEATING = re.compile(r"([-+]?)(\d*)\.(\d*)(?:\\(?:overline|bar|dot|overbar) ?\{ ?(?=\d+ ?\})|\((?=\d+\)))(\d+) ?[})]")
+SCALES = {"dozen": 12, "hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+SCALE = re.compile(rf"\s*(?:\\text ?\{{ ?)?({'|'.join(SCALES)})s? ?\}}?$")
+PERCENT = re.compile(r"\s*(?:\\?%|(?:\\text ?\{ ?)?(?:\\?%|percent|per cent|pct)(?: ?\})?)$")
 BASE = re.compile(r"\(?([0-9A-F]+)\)?_\{(\d+|two|three|four|five|six|seven|eight|nine|ten|twelve|sixteen)\}")
 INTEGER = re.compile(r"([+-]?)(\d{1,3}(?:,\d{3})+|\d+)(?:\.0+)?", re.ASCII)
 LONGEST = 400  # characters of a number
@@ -57,7 +58,7 @@ def number(text: str) -> Number | None:
     if scale := SCALE.search(text):
         count = number(text[: scale.start()])
         return count and Number(count.value * SCALES[scale[1]], count.rounded)
-    percent = re.search(r"\s*\\?%$", text)
+    percent = PERCENT.search(text)
     if percent:
         text = text[: percent.start()]
     while text.startswith("(") and text.endswith(")") and text.count("(") == 1:
@@ -107,6 +108,16 @@ def _repeating(text: str) -> Parsed | None:
     return _signed(sign, value + Fraction(int(period), (10 ** len(period) - 1) * places)), False
 
 
+def repeating_as_fractions(text: str) -> str:
+    """`text` with every repeating decimal as a fraction."""
+
+    def fraction(match: re.Match[str]) -> str:
+        value = _repeating(match[0])
+        return f"\\frac{{{value[0].numerator}}}{{{value[0].denominator}}}" if value else match[0]
+
+    return REPEATING.sub(fraction, text)
+
+
 def _decimal(text: str) -> Fraction:
     return Fraction(re.sub(r"[, ]", "", text).removesuffix("."))
 
@@ -125,16 +136,17 @@ def same_number(one: Number, other: Number) -> bool:
     r"""Whether two numbers are equal, exactly or up to rounding.
 
     Where one of them is written with a decimal point, 6 decimals must agree, and the difference is at most a
-    ten-thousandth of the larger one. `50\%` is 50 and 0.5: the sign may be left out or worked out.
+    ten-thousandth of the larger one, a millionth where both are below 0.0001. `50\%` is 50 and 0.5: the sign may be left
+    out or worked out. It may not be left out of `0.5\%` and what is smaller than a percent, for 0.5 is a share too.
     """
     if one.percent != other.percent:
         bare = [Number(n.value, n.rounded) for n in (one, other)]
         share = [Number(n.value / 100, True) if n.percent else Number(n.value, n.rounded) for n in (one, other)]
-        return same_number(*bare) or same_number(*share)
+        return same_number(*share) or (abs(one.value) > 1 and same_number(*bare))
     if one.value == other.value:
         return True
     if not (one.rounded or other.rounded):
         return False
     size = max(abs(one.value), abs(other.value))
-    near = abs(one.value - other.value) * 10_000 <= size
+    near = abs(one.value - other.value) * (10_000 if size * 10_000 > 1 else 1_000_000) <= size
     return near and round(one.value, 6) == round(other.value, 6)

@@ -6,23 +6,29 @@ is the interval that it describes. Nothing is compared here.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from motif.tasks.grading.latex import is_enclosed, plain_text, trimmed
 
 Kind = Literal["formula", "tuple", "set", "list", "union", "matrix", "equation"]
-SYMBOL = r"(?:[A-Za-z]|\\(?:theta|alpha|beta|gamma|lambda|phi|omega|mu|ell))(?:_\{\w+\}|')?(?:\([a-z]\))?"
+SYMBOL = (
+    r"(?:[A-Za-z]|\\(?:theta|alpha|beta|gamma|delta|epsilon|lambda|phi|omega|mu|sigma|rho|tau|ell|Delta))"
+    r"(?:_\{\w+\})?'*(?:\([a-z]\))?"
+)
 ELEMENT = re.compile(rf"({SYMBOL}|\([^()]*\))\s*\\in(?![A-Za-z])\s*(?P<set>.+)")
 MATRIX = re.compile(r"\\begin\s*\{([pbBvV]?matrix|array)\}(?:\s*\{[clr| ]*\})?(.*)\\end\s*\{\1\}", re.DOTALL)
 ROW_END = re.compile(r"\\\\(?:\[[^\]]*\])?|\\cr(?![a-z])")
 CASES = re.compile(r"\\begin\s*\{cases\}([^&]*)\\end\s*\{cases\}", re.DOTALL)
 RELATION = re.compile(r"\\le(?![A-Za-z])|\\ge(?![A-Za-z])|<|>")
+ASSIGNMENT = re.compile(rf"\s*({SYMBOL})\s*=[^=]+")
+OR, AND = (re.compile(rf"(?<![A-Za-z\\]){word}(?![A-Za-z])") for word in ("or", "and"))
+DOTS = "\\ldots"
 SEPARATOR = re.compile(r",\s*(?:and|or)\b|,|;|(?<![A-Za-z\\])(?:and|or)(?![A-Za-z])")
 THOUSANDS = re.compile(r"(?<![\d,])\d{1,3}(?:,\d{3})+(?!\d|,\d)")
 UNION = re.compile(r"\\cup(?![A-Za-z])|(?<![A-Za-z])U(?![A-Za-z])")
 SUCH_THAT = re.compile(r"\\mid(?![a-z])|:|\|")
-EQUAL = re.compile(r"(?<![<>!\\])=|\\equiv(?![a-z])")
+EQUAL = re.compile(r"(?<![<>!\\])=|\\(?:equiv|approx)(?![a-z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +36,15 @@ class Structure:
     """An answer's kind and its parts, each as LaTeX.
 
     `around` holds the brackets of a tuple, such as `[)`, and the shape of a matrix, such as `2x3`, with the name of its
-    environment in front where that stands for a determinant or a norm.
+    environment in front where that stands for a determinant or a norm. `variable` is that of an inequality. `link` is
+    the `and` or `or` of a list.
     """
 
     kind: Kind
     parts: tuple[str, ...]
     around: str = ""
+    variable: str = ""
+    link: str = ""
 
     @property
     def is_interval(self) -> bool:
@@ -45,6 +54,10 @@ class Structure:
 
     def latex(self) -> str:
         """The structure as LaTeX again."""
+        if self.kind == "tuple" and self.variable:
+            low, high = (" \\le " if closed else " < " for closed in (self.around[0] == "[", self.around[1] == "]"))
+            below = "" if self.parts[0] == "-\\infty" else self.parts[0] + low
+            return below + self.variable + ("" if self.parts[1] == "\\infty" else high + self.parts[1])
         if self.kind == "tuple":
             return self.around[0] + ",".join(self.parts) + self.around[1]
         if self.kind == "union":
@@ -52,7 +65,8 @@ class Structure:
         if self.kind == "matrix":
             columns = int(self.around.split("x")[-1]) or 1
             rows = [" & ".join(self.parts[start : start + columns]) for start in range(0, len(self.parts), columns)]
-            return "\\begin{pmatrix}" + " \\\\ ".join(rows) + "\\end{pmatrix}"
+            name = "vmatrix" if self.around.startswith("vmatrix") else "pmatrix"
+            return f"\\begin{{{name}}}" + " \\\\ ".join(rows) + f"\\end{{{name}}}"
         if self.kind == "set":
             return "\\{" + ",".join(self.parts) + "\\}"
         return ("=" if self.kind == "equation" else ",").join(self.parts)
@@ -110,7 +124,7 @@ def _cases(text: str) -> Structure | None:
 def _element(text: str) -> Structure | None:
     r"""`x \in [1,2]` is the set."""
     match = ELEMENT.fullmatch(text)
-    return structure(match["set"]) if match else None
+    return replace(structure(match["set"]), variable=match[1]) if match else None
 
 
 def _union_or_list(text: str) -> Structure | None:
@@ -120,10 +134,26 @@ def _union_or_list(text: str) -> Structure | None:
         return Structure("union", tuple(parts))
     if len(parts := list_items(text)) <= 1:
         return None
-    if any(RELATION.search(part) for part in parts) and re.search(r"\bor\b", text):
+    link = "or" if len(split(text, OR)) > 1 else "and" if len(split(text, AND)) > 1 else ""
+    if any(RELATION.search(part) for part in parts) and link == "or":
         return Structure("union", tuple(parts))
-    between = _between(parts) if re.search(r"\band\b", text) else None
-    return between or _collection("list", parts)
+    between = _between(parts) if link == "and" else None
+    return between or _groups(text, parts) or replace(_collection("list", parts), link=link)
+
+
+def _groups(text: str, parts: Sequence[str]) -> Structure | None:
+    """The groups of `1,2;3,4` or of `x=1,y=2 or x=3,y=4`; None where the items of a list are in none."""
+    groups = [list_items(part) for part in split(text, re.compile(";"))]
+    names = [match[1] if (match := ASSIGNMENT.fullmatch(part)) else "" for part in parts]
+    if "" not in names and len(set(names)) > 1 and len(set(names)) < len(names):
+        groups = []
+        for name, part in zip(names, parts, strict=True):
+            if not groups or any(one.split("=")[0].strip() == name for one in groups[-1]):
+                groups.append([])
+            groups[-1].append(part)
+    elif len(groups) < 2 or all(len(group) == 1 for group in groups):
+        return None
+    return Structure("list", tuple(", ".join(group) for group in groups))
 
 
 def _between(parts: Sequence[str]) -> Structure | None:
@@ -131,8 +161,8 @@ def _between(parts: Sequence[str]) -> Structure | None:
     if len(parts) != 2 or not (one := _inequality(parts[0])) or not (other := _inequality(parts[1])):
         return None
     low, high = (one, other) if one.parts[1] == "\\infty" else (other, one)
-    if low.parts[1] == "\\infty" and high.parts[0] == "-\\infty":
-        return Structure("tuple", (low.parts[0], high.parts[1]), low.around[0] + high.around[1])
+    if one.variable == other.variable and low.parts[1] == "\\infty" and high.parts[0] == "-\\infty":
+        return Structure("tuple", (low.parts[0], high.parts[1]), low.around[0] + high.around[1], one.variable)
     return None
 
 
@@ -171,6 +201,8 @@ def _inequality(text: str) -> Structure | None:
         return None
     if not upward[0]:
         parts, closed = parts[::-1], closed[::-1]
+    if len(parts) == 2 and all(re.fullmatch(SYMBOL, part) for part in parts):
+        return None
     if len(parts) == 2 and re.fullmatch(SYMBOL, parts[0]):
         parts, closed = ["-\\infty", *parts], [False, *closed]
     elif len(parts) == 2:
@@ -178,11 +210,15 @@ def _inequality(text: str) -> Structure | None:
     low, variable, high = parts
     if not re.fullmatch(SYMBOL, variable):
         return None
-    return Structure("tuple", (low, high), "(["[closed[0]] + ")]"[closed[1]])
+    return Structure("tuple", (low, high), "(["[closed[0]] + ")]"[closed[1]], variable)
 
 
 def _equation(text: str) -> Structure | None:
     parts = split(text, EQUAL)
+    if len(parts) == 2 and all(part.startswith("(") and is_enclosed(part) for part in parts):
+        names, values = (split(part[1:-1], re.compile(",")) for part in parts)
+        if 1 < len(names) == len(values) and all(re.fullmatch(SYMBOL, name) for name in names):
+            return Structure("list", tuple(f"{name}={value}" for name, value in zip(names, values, strict=True)))
     return Structure("equation", tuple(parts)) if len(parts) > 1 else None
 
 

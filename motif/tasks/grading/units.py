@@ -1,100 +1,141 @@
-r"""The unit that stands after a quantity.
+r"""The unit that stands after a quantity, and the currency before it.
 
-A unit is set aside where a number or formula is left. Two different units of one kind (cm and m, dollars and cents)
-are a difference. Nothing is converted.
+A unit is set aside where a number or formula is left. Two units that are known and differ are a difference, whether
+of one kind (cm and m) or not (cm and cm²). Nothing is converted.
 """
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 
 from motif.tasks.grading.latex import plain_text
-from motif.tasks.grading.words import CLOCK, MATHEMATICS
+from motif.tasks.grading.words import CHANGING, CLOCK, MATHEMATICS
 
-UNITS = {  # kind: {the unit's name here: its spellings}
-    "length": {"m": "m meter metre", "cm": "cm centimeter centimetre", "mm": "mm millimeter millimetre",
-               "km": "km kilometer kilometre", "in": "inch in", "ft": "foot feet ft", "yd": "yard yd", "mi": "mile mi"},
-    "money": {"dollar": "dollar usd buck", "cent": "cent ¢", "euro": "euro", "rupee": "rupee"},
-    "time": {"s": "s sec second", "min": "min minute", "h": "h hr hour", "day": "day", "week": "week", "month": "month",
-             "year": "year yr"},
-    "mass": {"g": "g gm gram", "kg": "kg kilogram", "mg": "mg milligram", "lb": "lb pound", "oz": "oz ounce",
-             "t": "ton tonne"},
-    "volume": {"l": "L liter litre", "ml": "mL ml milliliter millilitre", "gal": "gallon gal", "qt": "quart",
-               "cup": "cup"},
-    "angle": {"deg": "° degree deg", "rad": "radian rad"},
-    "speed": {"mph": "mph", "km/h": "kmph kmh kph"},
+UNITS = {  # the unit's name here: its spellings
+    "m": "m meter metre", "cm": "cm centimeter centimetre", "mm": "mm millimeter millimetre", "nm": "nm nanometer",
+    "km": "km kilometer kilometre", "in": "inch inche in", "ft": "foot feet ft", "yd": "yard yd", "mi": "mile mi",
+    "dollar": "dollar usd buck", "cent": "cent ¢ penny pennie", "euro": "euro eur", "pound": "gbp", "rupee": "rupee inr rs",
+    "yen": "yen jpy", "yuan": "yuan rmb cny", "s": "s sec second", "ms": "ms millisecond", "min": "min minute",
+    "h": "h hr hour", "day": "day", "week": "week", "month": "month", "year": "year yr", "g": "g gm gram",
+    "kg": "kg kilogram", "mg": "mg milligram", "lb": "lb pound", "oz": "oz ounce", "t": "ton tonne", "l": "L liter litre",
+    "ml": "mL ml milliliter millilitre", "gal": "gallon gal", "qt": "quart", "pt": "pint", "cup": "cup", "deg": "° degree deg",
+    "rad": "radian rad", "'": "' arcminute", "celsius": "°C C celsius", "fahrenheit": "°F F fahrenheit", "kelvin": "K kelvin",
+    "N": "N newton", "kN": "kN", "J": "J joule", "kJ": "kJ kilojoule", "W": "W watt", "kW": "kW kilowatt", "V": "V volt",
+    "Pa": "Pa pascal", "kPa": "kPa", "Hz": "Hz hertz", "kHz": "kHz", "MHz": "MHz", "mol": "mol mole", "eV": "eV",
+    "acre": "acre", "ha": "hectare", "bit": "bit", "byte": "byte",
 }  # fmt: skip
-SPELLINGS = {
-    spelling: (kind, unit)
-    for kind, units in UNITS.items()
-    for unit, spellings in units.items()
-    for spelling in spellings.split()
-}
-BESIDE_UNITS = frozenset(
-    "unit square cubic cube sq cu per each times squared cubed people percent cc C F K N J W V".split()  # noqa: SIM905
-)
+SPELLINGS = {spelling: name for name, spellings in UNITS.items() for spelling in spellings.split()}
+SHORT = {"mph": "mi/h", "kmph": "km/h", "kmh": "km/h", "kph": "km/h", "mps": "m/s"}
+POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3}
+BESIDE_UNITS = frozenset([*POWERS, *"unit units cube per each times people cc".split()])  # noqa: SIM905
+CURRENCIES = {
+    "dollar": r"\\\$|dollars?\b|\busd\b", "cent": r"¢|\bcents?\b|\bpenn(?:y|ies)\b", "euro": r"€|\beuros?\b|\\euro|\beur\b",
+    "pound": r"£|\\pounds|\bgbp\b", "yen": r"¥|\byen\b", "rupee": r"₹|\brupees?\b|\brs\b|\binr\b",
+}  # fmt: skip
+MONEY = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in CURRENCIES.items()), re.IGNORECASE)
 POWER = r"(?:\s*\^\s*(?:\{\s*-?\d\s*\}|-?\d))?"
-IN_TEXT = re.compile(
-    rf"\s*(?:\\text\s*\{{(?P<word>[^{{}}]*)\}}(?P<power>{POWER})(?:\s*/\s*\\text\s*\{{[^{{}}]*\}}{POWER})?)\s*$"
-)
+IN_TEXT = re.compile(rf"\s*(?P<unit>\\text\s*\{{[^{{}}]*\}}{POWER}(?:\s*(?:/|\\cdot)?\s*\\text\s*\{{[^{{}}]*\}}{POWER})*)\s*$")
+UNIT_TEXT = re.compile(rf"\s*(?:[A-Za-z°µ][A-Za-z.'°-]*{POWER}|\((?P<known>[^()]+)\))(?:[\s/*·]+(?:\\cdot\s*)?[A-Za-z°][A-Za-z.'-]*{POWER})*\s*")
 BARE = re.compile(
-    rf"(?<=[\d.)}}])(?P<gap>\s*)(?P<words>[A-Za-z][A-Za-z'-]*{POWER}(?:(?:\s*/\s*|\s+)[A-Za-z][A-Za-z'-]*{POWER})*)\s*$"
+    rf"(?:(?<=[\d.)}}])(?P<gap>\s*)|(?<=\\pi)(?P<space>\s+))"
+    rf"(?P<words>[A-Za-z][A-Za-z'-]*{POWER}(?:(?:\s*/\s*|\s+)[A-Za-z][A-Za-z'-]*{POWER})*)\s*$"
 )
 PLAIN_NUMBER = re.compile(r"[-+]?[\d.,]+(?:\s*\\frac\{\d+\}\{\d+\}|/\d+)?|\\frac\{\d+\}\{\d+\}")
-LINK = re.compile(r"\b(?:and|or|if|for|where|when|mod|otherwise|is|to)\b")
+LINK = re.compile(r"\b(?:for|where|when|mod|is|to|out)\b")
 
 
-def unit_name(text: str) -> tuple[str, str] | None:
-    """The kind of the unit that `text` spells, with its power, and its name: `ft^2` is ('length2', 'ft').
+def unit_key(text: str) -> Counter[str] | None:
+    """The known units that `text` spells, with their powers: `square feet per hour` is ft: 2, h: -1.
 
     Returns:
-        None for any text that is not one known unit, with or without words such as 'square' and 'per'.
+        None for any text with a word that is no known unit, such as `units` and `apples`.
     """
-    spelled = re.sub(r"[.\s]+", " ", text).strip()
-    unit_words = [word for word in re.sub(r"\^.*$", "", spelled).split() if word not in BESIDE_UNITS]
-    if len(unit_words) != 1:
-        return None
-    word = unit_words[0]
-    for spelling in (word, word.lower(), word.lower().removesuffix("s"), word.lower().removesuffix("es")):
-        if spelling in SPELLINGS:
-            kind, name = SPELLINGS[spelling]
-            return kind + _power(spelled), name
-    return None
+    key: Counter[str] = Counter()
+    plain = re.sub(r"\s*\^\s*\{?\s*(-?\d)\s*\}?", r"^\1 ", re.sub(r"\\cdot|[.*()]|(?<=°)\s+|degrees? (?=[CFcf])", " ", plain_text(text)))
+    side, power, last = 1, 1, ""
+    for word in re.findall(r"/|[^\s/^]+(?:\^-?\d)?", plain.replace("° ", "°")):
+        name, _, exponent = word.partition("^")
+        if name in ("/", "per"):
+            side = -1
+        elif name in POWERS and name in ("squared", "cubed") and last:
+            key[last] *= POWERS[name]
+        elif name in POWERS:
+            power = POWERS[name]
+        elif name in SHORT:
+            key.update({SHORT[name].split("/")[0]: side, SHORT[name].split("/")[1]: -side})
+        elif known := spelled(name):
+            key[known] += side * power * int(exponent or 1)
+            power, last = 1, known
+        else:
+            return None
+    return key or None
 
 
-def _power(spelled: str) -> str:
-    if power := re.search(r"\^\s*\{?\s*(-?\d)", spelled):
-        return power[1]
-    if re.search(r"\b(?:squared?|sq)\b", spelled):
-        return "2"
-    return "3" if re.search(r"\b(?:cubed?|cubic|cu)\b", spelled) else ""
+def spelled(word: str) -> str | None:
+    """The name of the unit that a word spells."""
+    forms = (word, word.lower(), word.lower().removesuffix("s"), word.lower().removesuffix("es"))
+    return next((SPELLINGS[form] for form in forms if form in SPELLINGS), None)
 
 
-def is_unit_word(word: str) -> bool:
-    """Whether `word` is a unit, or a word that stands beside units."""
-    return word in BESIDE_UNITS or unit_name(word) is not None
+def clash(one: str, other: str) -> bool:
+    """Whether both are known units and not the same; degrees may be those of any scale."""
+    first, second = unit_key(one), unit_key(other)
+    degrees = {"deg", "celsius", "fahrenheit"}
+    if first and second and "deg" in {*first, *second} and {*first, *second} <= degrees:
+        return False
+    return first is not None and second is not None and first != second
+
+
+def other_currency(one: str, other: str) -> bool:
+    """Whether two answers, as they were written, are amounts of different currencies."""
+    first, second = _currencies(one), _currencies(other)
+    return bool(first and second and first != second)
+
+
+def _currencies(text: str) -> set[str]:
+    found = {str(match.lastgroup) for match in MONEY.finditer(text)}
+    lone = text.replace("\\$", "").count("$") % 2 == 1 and re.search(r"\$\s*\d", text)
+    return found | {"dollar"} if lone else found
 
 
 def without_unit(text: str) -> tuple[str, str]:
     r"""`text` without the unit that ends it, and that unit, '' where there is none.
 
-    In `\text{}` anything after a quantity is its unit. Bare, a known unit is one, and after a plain number any word of
-    three letters or more. A single letter is a variable (`5m`) unless space sets it off (`5 m`).
+    In `\text{}` words after a quantity are its unit, unless one of them changes the number (`dozen`, `or`). Bare, a
+    known unit is one, and after a plain number any word of three letters or more. A single letter is a variable (`5m`)
+    unless space sets it off (`5 m`).
     """
-    if CLOCK.search(plain_text(text)):
+    if CLOCK.search(plain_text(text)) or re.search(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-z])", text):
         return text, ""
     if text.endswith("°"):
         return text[:-1].rstrip(), "°"
-    if match := re.fullmatch(r"(.*[\d)}])\s*°\s*([CF])", text):
+    if match := re.fullmatch(r"(.*[\d)}])\s*°\s*(?:\\text\s*\{\s*)?([CF])(?:\s*\})?", text):
         return match[1], "°" + match[2]
+    if match := re.fullmatch(r"(.*\d)\s*'", text):
+        return match[1], "'"
     if match := IN_TEXT.search(text):
         left = text[: match.start()].rstrip()
-        if _is_quantity(left) and not LINK.search(match["word"]):
+        if _is_quantity(left) and is_unit_text(plain_text(match["unit"])):
             left, inner_unit = without_unit(left)
-            return left, f"{inner_unit} {match['word']}" if inner_unit else match["word"] + (match["power"] or "")
+            return left, f"{inner_unit} {match['unit']}".strip()
     if match := BARE.search(text):
         left = text[: match.start()].rstrip()
-        if _is_bare_unit(match["words"], left, bool(match["gap"])):
+        if _is_bare_unit(match["words"], left, bool(match["gap"] or match["space"])):
             return left, match["words"]
     return text, ""
+
+
+def is_unit_text(text: str) -> bool:
+    """Whether the words after a quantity may be its unit."""
+    match = UNIT_TEXT.fullmatch(text)
+    if not match or (match["known"] and not unit_key(match["known"])):
+        return False
+    return not changes(re.findall(r"[a-z]+", text.lower())) and not LINK.search(text)
+
+
+def changes(words: Iterable[str]) -> bool:
+    """Whether one of the words makes another number of the one beside it."""
+    return any(word in CHANGING or word.removesuffix("s") in CHANGING for word in words)
 
 
 def _is_quantity(left: str) -> bool:
@@ -106,15 +147,9 @@ def _is_quantity(left: str) -> bool:
 
 def _is_bare_unit(after: str, left: str, space: bool) -> bool:
     """Whether the words `after` are the unit of what is `left` before them; `space` says whether they stand apart."""
-    words = [re.sub(r"\^.*$", "", word) for word in re.split(r"[\s/]+", after) if word]
+    words = [re.sub(r"\s*\^.*$", "", word) for word in re.split(r"[\s/]+", after) if word]
     after_number = bool(PLAIN_NUMBER.fullmatch(left))
-    if all(is_unit_word(word) for word in words):
-        return len(words[0]) > 1 or (space and after_number)
-    of_mathematics = not MATHEMATICS.isdisjoint(word.lower() for word in words)
-    return after_number and len(words[0]) > 2 and not of_mathematics
-
-
-def clash(one: str, other: str) -> bool:
-    """Whether both are known units of one kind, and not the same."""
-    first, second = unit_name(one), unit_name(other)
-    return first is not None and second is not None and first != second and first[0] == second[0]
+    if all(word in BESIDE_UNITS or word in SHORT or spelled(word) for word in words):
+        return words[0] not in ("squared", "cubed") and (len(words[0]) > 1 or (space and after_number))
+    small = [word.lower() for word in words]
+    return after_number and len(words[0]) > 2 and not changes(small) and MATHEMATICS.isdisjoint(small)

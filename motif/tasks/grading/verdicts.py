@@ -38,6 +38,22 @@ def ordered(p: Sequence[str], g: Sequence[str], same: Compare) -> Verdict:
     return Verdict.RIGHT
 
 
+def paired(p: Sequence[str], g: Sequence[str], same: Compare) -> Verdict:
+    """Whether each item has an equal of its own on the other side, in any order."""
+    if len(p) != len(g):
+        return Verdict.WRONG
+    left, undecided = list(p), False
+    for other in g:
+        verdicts = [same(one, other) for one in left]
+        if Verdict.RIGHT in verdicts:
+            del left[verdicts.index(Verdict.RIGHT)]
+        elif Verdict.UNDECIDED in verdicts:
+            undecided = True
+        else:
+            return Verdict.WRONG
+    return Verdict.UNDECIDED if undecided else Verdict.RIGHT
+
+
 def unordered(p: Sequence[str], g: Sequence[str], same: Compare) -> Verdict:
     """Whether each item has an equal on the other side; an item that comes twice counts once, as in a set."""
     rows = []  # for each item of the gold, what it is to each of the prediction's

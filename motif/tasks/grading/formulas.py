@@ -1,0 +1,396 @@
+r"""Reads one formula of cleaned LaTeX (`latex.clean`) as a sympy expression, or refuses it.
+
+A sign or command that is not named here makes the whole formula `Unreadable`: nothing is skipped, nothing is guessed.
+Letters keep their case, their primes and, in names such as `ABC`, their order. Decimals are exact fractions. `1/2x` and
+`\sin\pi/3` have two readings: `read` gives both, and an answer must be right in both.
+"""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import sympy
+from sympy import Integer, Rational, Symbol
+
+from motif.tasks.grading.numbers import repeating_as_fractions
+
+CONSTANTS = {"\\pi": sympy.pi, "\\infty": sympy.oo, "e": sympy.E, "i": sympy.I}
+GREEK = {
+    f"\\{name}"
+    for name in "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi "
+    "psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell hbar".split()
+}
+MARKS = {  # with the letters after them they are one name
+    f"\\{name}"
+    for name in "vec hat bar overline tilde dot ddot overrightarrow widehat widetilde underline mathbb mathcal mathfrak "
+    "overleftrightarrow angle triangle".split()
+}
+TRIGONOMETRY = ("sin", "cos", "tan", "cot", "sec", "csc")
+INVERSE = {f"\\{name}": getattr(sympy, f"a{name}") for name in (*TRIGONOMETRY, "sinh", "cosh", "tanh")}
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    **{f"\\{name}": getattr(sympy, name) for name in (*TRIGONOMETRY, "sinh", "cosh", "tanh", "coth", "exp")},
+    **{f"\\arc{name[1:]}": inverse for name, inverse in INVERSE.items()},
+    **{f"\\a{name[1:]}": inverse for name, inverse in INVERSE.items()},
+    "\\ln": sympy.log, "\\log": lambda x: sympy.log(x, 10), "\\lg": lambda x: sympy.log(x, 10), "\\abs": sympy.Abs,
+    "\\det": lambda matrix: matrix.det(), "\\max": sympy.Max, "\\min": sympy.Min, "\\gcd": sympy.gcd,
+    "\\lcm": sympy.lcm,
+}  # fmt: skip
+CALLED = re.compile(r"[fghFGH](?:_.*)?|.*'")  # names whose brackets hold arguments; other letters are factors
+TOKEN = re.compile(
+    r"\s*(?:(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d,])|\d+(?:\.\d*)?|\.\d+)|(?P<text>\\text\s*\{[^{}]*\})"
+    r"|(?P<command>\\[A-Za-z]+)|(?P<word>[A-Za-z]+)|(?P<sign>!!|\\?%|@\d+|[-+*/:^_!(){}\[\]|'°,=]))\s*"
+)
+DERIVATIVE = re.compile(
+    r"\\frac\s*\{\s*(d(?:\s*\^\s*\{?\d\}?)?\s*[A-Za-z]?)\s*\}\s*\{\s*(d\s*[A-Za-z](?:\s*\^\s*\{?\d\}?)?)\s*\}"
+    r"|(?<![A-Za-z])(d[A-Za-z])\s*/\s*(d[a-z])(?![A-Za-z])"
+)
+MATRIX = re.compile(r"\\begin\{([bBpvV]?matrix|array)\}(?:\s*\{[clr| ]*\})?((?:(?!\\begin).)*?)\\end\{\1\}", re.DOTALL)
+BRACKETS = {"(": ")", "[": "]", "{": "}", "\\lfloor": "\\rfloor", "\\lceil": "\\rceil"}
+ATOMS = {*BRACKETS, "\\frac", "\\sqrt", "\\binom", "\\int", "\\sum", "\\prod", "\\lim"}
+
+
+class Unreadable(ValueError):
+    """A formula has a sign or a form that is not known here."""
+
+
+def read(text: str) -> tuple[Any, ...]:
+    """The readings of a formula as sympy expressions: one, or two where the writing is ambiguous.
+
+    Raises:
+        Unreadable: where it has none.
+    """
+    tight = Reading(text, loose=False)
+    expression = tight.whole()
+    return (expression, Reading(text, loose=True).whole()) if tight.ambiguous else (expression,)
+
+
+@lru_cache(maxsize=1024)
+def symbol(name: str) -> Any:
+    """The variable `name`: a real one, but for z and w."""
+    return Symbol(name) if name[0] in "zw" else Symbol(name, real=True)
+
+
+class Reading:
+    r"""One reading of a formula.
+
+    Attributes:
+        loose: `1/2x` is half of x and `\sin\pi/3` is of a third of π; else `1/(2x)`, and a third of `\sin\pi`.
+        ambiguous: whether that made a difference.
+    """
+
+    def __init__(self, text: str, loose: bool) -> None:
+        self.loose, self.ambiguous, self.place, self.bars = loose, False, 0, 0
+        self.matrices: list[Any] = []
+        self.bound: list[str] = []  # variables of sums
+        if re.search(r"@|\d\s+\d", text):
+            raise Unreadable(text)
+        text = MATRIX.sub(self._matrix, repeating_as_fractions(text)).strip()
+        text = DERIVATIVE.sub(lambda match: f"\\text{{{' over '.join(filter(None, match.groups()))}}}", text)
+        self.trigonometric = any(name in text for name in TRIGONOMETRY)
+        self.tokens = tokens(text)
+
+    def whole(self) -> Any:
+        value = self.sum()
+        if self.place < len(self.tokens):
+            raise Unreadable(self.next)
+        return value
+
+    @property
+    def next(self) -> str:
+        return self.tokens[self.place] if self.place < len(self.tokens) else ""
+
+    def take(self, *expected: str) -> str:
+        token = self.next
+        if not token or (expected and token not in expected):
+            raise Unreadable(token)
+        self.place += 1
+        return token
+
+    def has(self, *tokens: str) -> str:
+        """The next token, which is taken, where it is one of `tokens`; else ''."""
+        return self.take() if self.next in tokens else ""
+
+    def inside(self, closing: str) -> Any:
+        value = self.sum()
+        self.take(closing)
+        return value
+
+    def sum(self) -> Any:
+        value = self.signed(self.term)
+        while sign := self.has("+", "-"):
+            value = value + self.signed(self.term) if sign == "+" else value - self.signed(self.term)
+        return value
+
+    def signed(self, part: Callable[[], Any]) -> Any:
+        return -part() if self.has("+", "-") == "-" else part()
+
+    def term(self) -> Any:
+        value = self.chain()
+        while sign := self.has("\\cdot", "\\times", "*", "/", ":"):
+            if sign in "/:":
+                divisor = self.signed(self.power)
+                if self.begins():
+                    self.ambiguous = True
+                    rest = self.chain()
+                    divisor = divisor / rest if self.loose else divisor * rest
+                value = value / divisor
+            else:
+                value = value * self.signed(self.chain)
+        return value
+
+    def chain(self, argument: bool = False) -> Any:
+        """A product without signs; as an argument without brackets it ends before the next function."""
+        value = self.mixed_number() or self.power()
+        while self.begins() and not (argument and self.next in FUNCTIONS):
+            before = self.tokens[self.place - 1]
+            if is_number(self.next) and (is_number(before) or before.isalpha()):
+                raise Unreadable(before + self.next)  # x2
+            value = value * self.power()
+        return value
+
+    def begins(self) -> bool:
+        token = self.next
+        known = token in ATOMS or token in CONSTANTS or token in FUNCTIONS or token in GREEK or token in MARKS
+        return known or is_number(token) or token.isalpha() or token[:1] == "@" or token.startswith("\\text") or (
+            token == "|" and not self.bars
+        )
+
+    def mixed_number(self) -> Any:
+        r"""`1\frac{1}{2}` is 3/2."""
+        ahead = self.tokens[self.place : self.place + 8]
+        if len(ahead) < 8 or ahead[1::3] != ["\\frac", "}", "}"] or not all(part.isdigit() for part in ahead[::3]):
+            return None
+        self.place += 8
+        return Integer(ahead[0]) + Rational(int(ahead[3]), int(ahead[6]))
+
+    def power(self) -> Any:
+        name = self.next
+        value = self.atom()
+        while sign := self.has("^", "!", "!!", "%", "\\%", "°"):
+            if sign == "^":
+                value = self.raised(value, name)
+            elif sign in ("!", "!!"):
+                value = sympy.factorial(value) if sign == "!" else sympy.factorial2(value)
+            else:
+                value = value * (sympy.pi / 180 if self.trigonometric else 1) if sign == "°" else value / 100
+        return value
+
+    def raised(self, value: Any, name: str) -> Any:
+        exponent = self.exponent()
+        if self.next == "^" or (name in ("f", "g", "h", "y", "u") and self.next == "("):
+            raise Unreadable("^")  # a double power, the derivative of a function
+        return value**exponent
+
+    def exponent(self) -> Any:
+        if self.has("{"):
+            return self.inside("}")
+        sign = -1 if self.has("-", "+") == "-" else 1
+        return sign * self.atom()
+
+    def argument(self) -> Any:
+        """What stands in braces, or one sign."""
+        if self.has("{"):
+            return self.inside("}")
+        if self.next.isdigit() and len(self.next) > 1:
+            raise Unreadable(self.next)  # \frac12
+        return self.atom()
+
+    def atom(self) -> Any:
+        token = self.take()
+        if is_number(token):
+            return Rational(token.replace(",", "").removesuffix("."))
+        if token in BRACKETS:
+            value = self.inside(BRACKETS[token])
+            return sympy.floor(value) if token == "\\lfloor" else sympy.ceiling(value) if token == "\\lceil" else value
+        if token[0] == "@":
+            return self.matrices[int(token[1:])]
+        if token in FUNCTIONS:
+            return self.function(token)
+        if token in self.READERS:
+            return self.READERS[token](self)
+        if token in MARKS:
+            return symbol(f"{token} {self.marked()}")
+        if token.isalpha() or token in CONSTANTS or token in GREEK or token.startswith("\\text"):
+            return self.named(token)
+        raise Unreadable(token)
+
+    def marked(self) -> str:
+        """The letters after a mark such as `\\vec`."""
+        if self.has("{"):
+            end = self.tokens.index("}", self.place) if "}" in self.tokens[self.place :] else self.place
+            name, self.place = " ".join(self.tokens[self.place : end]), end + 1
+            return name
+        name = self.take()
+        while self.next.isalpha():
+            name += self.take()
+        return name
+
+    def named(self, token: str) -> Any:
+        """A constant, a variable with its index and its primes, or a function that is not known, with its arguments."""
+        name = token
+        if self.has("_"):
+            name += "_" + (self.marked() if self.next == "{" else self.take())
+        while self.has("'"):
+            name += "'"
+        if self.next == "(" and (CALLED.fullmatch(name) or self.is_call(name)):
+            self.take("(")
+            return symbol(f"{name}({self.arguments(')')})")
+        return CONSTANTS[name] if name in CONSTANTS and name not in self.bound else symbol(name)
+
+    def is_call(self, name: str) -> bool:
+        """Whether the bracket after a letter holds another letter, or several things, as in `x(t)` and `P(a,b)`."""
+        ahead = self.tokens[self.place : self.place + 3]
+        if len(ahead) == 3 and ahead[1].isalpha() and ahead[2] == ")":
+            return ahead[1] != name
+        rest = self.tokens[self.place :]
+        return "," in rest[: rest.index(")")] if ")" in rest else False
+
+    def arguments(self, closing: str) -> list[Any]:
+        values = [self.sum()]
+        while self.has(","):
+            values.append(self.sum())
+        self.take(closing)
+        return values
+
+    def function(self, token: str) -> Any:
+        apply, power, loose_power = FUNCTIONS[token], None, False
+        base = None
+        while sign := self.has("^", "_"):
+            if sign == "_" and token == "\\log":
+                base = self.argument()
+            elif sign == "^" and power is None:
+                power = self.exponent()
+            else:
+                raise Unreadable(token + sign)
+        if power == -1:
+            if token not in INVERSE:
+                raise Unreadable(token)
+            apply, power = INVERSE[token], None
+        if self.next in ("(", "{", "["):
+            loose_power = self.next == "{"
+            values = self.arguments(BRACKETS[self.take()])
+            if loose_power and self.next == "^":
+                raise Unreadable("^")
+        else:
+            values = [self.without_brackets(token)]
+        value = sympy.log(values[0]) / sympy.log(base) if base is not None else apply(*values)
+        return value if power is None else value**power
+
+    def without_brackets(self, token: str) -> Any:
+        value = self.chain(argument=True)
+        if self.next == "/" and token[1:] in TRIGONOMETRY and value.has(sympy.pi):
+            self.ambiguous = True
+            if self.loose:
+                self.take("/")
+                value = value / self.power()
+        return value
+
+    # forms that a command begins
+
+    def fraction(self) -> Any:
+        above, below = self.argument(), self.argument()
+        return above / below
+
+    def root(self) -> Any:
+        degree = self.inside("]") if self.has("[") else Integer(2)
+        value = self.argument()
+        if value.is_negative and degree.is_odd:
+            return -((-value) ** (1 / degree))
+        return value ** (1 / degree)
+
+    def binomial(self) -> Any:
+        above, below = self.argument(), self.argument()
+        return sympy.binomial(above, below)
+
+    def integral(self) -> Any:
+        self.take("_")
+        low = self.argument()
+        self.take("^")
+        high = self.argument()
+        ends = [place for place in range(self.place, len(self.tokens) - 1) if self.tokens[place] == "d"]
+        if not ends:
+            raise Unreadable("integral")
+        after, end = self.tokens[ends[0] + 1 :], ends[0]
+        self.tokens = self.tokens[:end]
+        body = self.sum() if self.place < end else Integer(1)
+        if self.place < end:
+            raise Unreadable(self.next)
+        self.tokens, self.place = [*self.tokens, *after], end
+        variable = symbol(self.take())
+        return sympy.Integral(body, (variable, low, high)).doit()
+
+    def series(self) -> Any:
+        """A sum or product over an index."""
+        apply = sympy.Sum if self.tokens[self.place - 1] == "\\sum" else sympy.Product
+        self.take("_")
+        self.take("{")
+        name = self.take()
+        self.take("=")
+        low = self.inside("}")
+        self.take("^")
+        high = self.argument()
+        self.bound.append(name)
+        body = self.chain()
+        self.bound.remove(name)
+        return apply(body, (symbol(name), low, high)).doit()
+
+    def limit(self) -> Any:
+        self.take("_")
+        self.take("{")
+        variable = symbol(self.take())
+        self.take("\\to", "\\rightarrow")
+        value = self.sum()
+        self.take("}")
+        return sympy.limit(self.chain(), variable, value)
+
+    def absolute(self) -> Any:
+        self.bars += 1
+        value = self.inside("|")
+        self.bars -= 1
+        return sympy.Abs(value)
+
+    READERS: ClassVar[dict[str, Callable[["Reading"], Any]]] = {
+        "\\frac": fraction, "\\sqrt": root, "\\binom": binomial, "\\int": integral, "\\sum": series, "\\prod": series,
+        "\\lim": limit, "|": absolute,
+    }  # fmt: skip
+
+    def _matrix(self, match: re.Match[str]) -> str:
+        rows = [row.split("&") for row in re.split(r"\\\\", match[2]) if row.strip()]
+        matrix = sympy.Matrix([[Reading(cell, self.loose).whole() for cell in row] for row in rows])
+        self.matrices.append(matrix.det() if match[1] == "vmatrix" else matrix)
+        return f"@{len(self.matrices) - 1} "
+
+
+def is_number(token: str) -> bool:
+    return token[:1].isdigit() or token[:1] == "."
+
+
+def tokens(text: str) -> list[str]:
+    r"""The tokens of a formula: numbers, letters, names of capitals, commands; functions have a backslash."""
+    found: list[str] = []
+    place = 0
+    while place < len(text):
+        match = TOKEN.match(text, place)
+        if not match:
+            raise Unreadable(text[place:])
+        token, place = match[0].strip(), match.end()
+        name = match["word"] or re.sub(r"\\text\s*\{\s*(\w*)\s*\}", r"\1", match["text"] or "")
+        if f"\\{name}" in FUNCTIONS:
+            found.append(f"\\{name}")
+        elif match["text"]:
+            found.append(name if len(name) == 1 else re.sub(r"\s+", " ", token))
+        elif match["word"]:
+            found.extend(letters(name, found[-1:] in ([], ["("]) and text[place : place + 1] in ("", ")")))
+        else:
+            found.append(token)
+    return found
+
+
+def letters(word: str, alone: bool) -> list[str]:
+    """The variables of a run of letters; a name of capitals, such as ABC, TT or (HT), is one. `sinx` is a function."""
+    for name in TRIGONOMETRY + ("ln", "log"):
+        if word.startswith(name) and len(word) == len(name) + 1:
+            return [f"\\{name}", word[-1]]
+    named = word.isupper() and (len(word) > 2 or alone or word[0] * 2 == word)
+    return [word] if named and len(word) > 1 else list(word)
