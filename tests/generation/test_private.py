@@ -19,15 +19,34 @@ def test_log_probabilities_are_those_of_the_whole_vocabulary():
     assert torch.allclose(private.selected(logits, ids), whole, atol=1e-6)
 
 
-def test_own_advantages_take_the_place_of_those_that_trl_made_one_a_row():
-    made = {"advantages": torch.zeros(3), "completion_ids": "as they are"}
-    trainer = SimpleNamespace(_generate_and_score_completions=lambda inputs: dict(made))
-    private.own_advantages(trainer, lambda: [1.0, -0.5, 0.0])
-    found = trainer._generate_and_score_completions(None)
-    assert found["advantages"].tolist() == [1.0, -0.5, 0.0] and found["completion_ids"] == "as they are"
-    private.own_advantages(trainer, lambda: [1.0])
+def rows_of(credit):
+    """A trainer of three rows of 1, 2 and 3 tokens, with advantages and weights of ours."""
+    mask = torch.tensor([[1, 0, 0], [1, 1, 0], [1, 1, 1]])
+    made = {"advantages": torch.zeros(3), "completion_ids": "as they are", "completion_mask": mask}
+    trainer = SimpleNamespace(
+        _generate_and_score_completions=lambda inputs: dict(made),
+        _compute_loss=lambda model, inputs: (inputs["advantages"], trainer.beta * torch.ones(3, 3)),
+        accelerator=SimpleNamespace(gather=lambda tensor: tensor),
+        loss_type="dapo",
+        beta=0.5,
+    )
+    private.own_rows(trainer, lambda: credit)
+    return trainer
+
+
+def test_own_advantages_and_weights_take_the_place_of_those_that_trl_made_one_a_row():
+    trainer = rows_of(([1.0, -0.5, 0.0], [1.0, 2.0, 0.0]))
+    inputs = trainer._generate_and_score_completions(None)
+    assert inputs["advantages"].tolist() == [1.0, -0.5, 0.0] and inputs["completion_ids"] == "as they are"
+    assert inputs["num_items_in_batch"].item() == 1 * 1 + 2 * 2  # weight times tokens
+    advantages, divergence = trainer._compute_loss(None, inputs)
+    assert advantages.tolist() == [1.0, -1.0, 0.0]
+    assert divergence.tolist() == [[0.5] * 3, [1.0] * 3, [0.0] * 3] and trainer.beta == 0.5
+
+
+def test_rows_without_an_advantage_or_a_weight_of_their_own_are_a_fault():
     with pytest.raises(AssertionError):
-        trainer._generate_and_score_completions(None)
+        rows_of(([1.0], [1.0]))._generate_and_score_completions(None)
 
 
 @pytest.mark.program

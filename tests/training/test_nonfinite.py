@@ -36,22 +36,22 @@ def test_one_that_is_none_among_many_is_found(value, kind):
 
 
 @pytest.mark.parametrize(
-    ("rate", "steps", "what"),
+    ("rate", "what"),
     [
-        ("1e38", [1], "the weights are"),  # of which torch cannot even write down the step
-        ("1e6", [2, 3], "the gradient is"),  # the weights are numbers still; what follows of them, soon, is not
+        ("1e38", "the weights are"),  # of which torch cannot even write down the step
+        ("1e6", "the gradient is"),  # the weights are numbers still; what follows of them, soon, is not
     ],
 )
-def test_a_training_that_runs_away_is_a_line_without_a_checkpoint_of_that_step(tmp_path, forks, rate, steps, what):
+def test_a_training_that_runs_away_is_a_line_without_a_checkpoint_of_that_step(tmp_path, forks, rate, what):
     words = [f"algo.trainer.learning_rate={rate}", "checkpoint.every=1", "tracking=none"]
     status, said = forks.train(tmp_path, *SMALL, *words).wait()
     (line,) = [line for line in said.splitlines() if line.startswith("error: ")]
     run = tmp_path / "outputs/run"
     step = int(re.match(rf"error: step (\d+): {what} not finite", line)[1])
-    assert status == 1 and "Traceback" not in said and step in steps
+    assert status == 1 and "Traceback" not in said
     assert "algo.trainer.learning_rate" in line and line.endswith("see docs/troubleshooting.md#not-finite")
     kept = sorted(path.name for path in (run / "checkpoints").glob("*")) if (run / "checkpoints").is_dir() else []
-    assert kept == [f"checkpoint-{each}" for each in range(1, step)]
+    assert kept == [f"checkpoint-{each}" for each in range(1, step)][-2:]
     assert (f"checkpoints/checkpoint-{step - 1})" if kept else "there is no checkpoint") in line
     assert not (run / "policy").exists() and not (run / "summary.json").exists()
 

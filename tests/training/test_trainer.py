@@ -8,11 +8,10 @@ from trl import GRPOTrainer
 
 from motif.policies.tiny import Tiny
 from motif.rounds.replies import Reply
-from motif.system.errors import UserError
 from motif.training import rollout
 from motif.training.algorithms import GRPO, MOTIF, Broadcast, Discounted, Value
 from tests.support.toys import good
-from tests.support.training import EPISODE, TRAINER, episodes, motif, questions, result, run_training, small, weights
+from tests.support.training import EPISODE, episodes, motif, questions, result, run_training, small, weights
 
 pytestmark = pytest.mark.program
 
@@ -97,10 +96,9 @@ def test_advantages_land_on_the_tokens_of_their_own_round(policy, tmp_path, monk
     seen, compute = [], GRPOTrainer.compute_loss
 
     def spy(self, model, inputs, *args, **kwargs):
-        for ids, mask, own, advantage in zip(
-            *(inputs[name] for name in ("completion_ids", "completion_mask", "tool_mask", "advantages")), strict=True
-        ):
-            seen.append((policy.tokenizer.decode(ids[(mask * own).bool()]), advantage.item()))
+        names = ("completion_ids", "completion_mask", "tool_mask", "advantages", "row_weight")
+        for ids, mask, own, advantage, weight in zip(*(inputs[name] for name in names), strict=True):
+            seen.append((policy.tokenizer.decode(ids[(mask * own).bool()]), advantage.item(), weight.item()))
         return compute(self, model, inputs, *args, **kwargs)
 
     monkeypatch.setattr(GRPOTrainer, "compute_loss", spy)
@@ -121,13 +119,13 @@ def test_advantages_land_on_the_tokens_of_their_own_round(policy, tmp_path, monk
     assert {(round, n) for n, end in enumerate(ends) for round in range(1, end + 1)} == {
         (round, int(n)) for round, n in noted
     }
-    filled = [(text, advantage) for text, advantage in seen if not text]
-    assert len(filled) == 2 * 2 * (12 - sum(ends)) and all(advantage == 0 for _, advantage in filled)
-    for text, advantage in seen:
+    filled = [numbers for text, *numbers in seen if not text]
+    assert filled == [[0.0, 0.0]] * (2 * 2 * (12 - sum(ends)))
+    for text, advantage, weight in seen:
         if text:
             round, n = text.split("round ")[1][0], text.split("of n")[1][0]
-            weight = 3 / ends[int(n)]  # of a trajectory's rounds the weights add up to the same
-            assert advantage == pytest.approx(weight * noted[int(round), n], abs=1e-5)
+            assert weight == pytest.approx(3 / ends[int(n)])  # of a trajectory's rows they add up to the same
+            assert advantage == pytest.approx(noted[int(round), n], abs=1e-5)
 
 
 def every(replies):
@@ -142,11 +140,11 @@ def test_what_fills_a_short_trajectory_up_has_no_part_in_the_gradient(policy, tm
     run_training(policy, algorithm, tmp_path / "one", by_rounds(policy, (2, 3, 3, 1)), **settings)
     plain = rollout.padded
 
-    def other(groups, slots):
+    def other(groups, slots, questions):
         strange = {"token_ids": [5], "prompt_ids": [7, 8, 9]}
-        rows = plain(groups, slots)
-        assert not all(row.real for row in rows)
-        return [row if row.real else row._replace(reply=replace(row.reply, **strange)) for row in rows]
+        rows = plain(groups, slots, questions)
+        assert not all(row.weight for row in rows)
+        return [row if row.weight else row._replace(reply=replace(row.reply, **strange)) for row in rows]
 
     monkeypatch.setattr(rollout, "padded", other)
     again = Tiny().load()
@@ -156,12 +154,6 @@ def test_what_fills_a_short_trajectory_up_has_no_part_in_the_gradient(policy, tm
         for one, two in zip(policy.model.parameters(), again.model.parameters(), strict=True)
     )
     assert weights(policy) != weights(Tiny().load())
-
-
-def test_aggregation_that_is_trls_is_refused_where_trl_makes_no_advantages(policy, tmp_path):
-    algorithm = small(Broadcast, trainer={**TRAINER, "multi_objective_aggregation": "normalize_then_sum"})
-    with pytest.raises(UserError, match="multi_objective_aggregation"):
-        run_training(policy, algorithm, tmp_path / "run")
 
 
 def test_a_second_identical_run_gives_identical_metrics_episodes_and_weights_that_moved(policy, tmp_path, reference):

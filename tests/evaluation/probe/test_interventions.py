@@ -93,14 +93,14 @@ def test_rounds_before_an_intervention_are_those_of_the_untouched_episode():
 
 
 def by_draw(questions):
-    """A policy that is right where it is greedy, and where a row's number is odd; it sees no rows, so it is told."""
+    """A policy that is right where it is greedy, and where a row's place in its call is odd."""
 
     def generate(talks, sampling):
         words = Words()
         for place, talk in enumerate(talks):
             text = talk[-1]["content"]
             right = next(each for each in questions if each.text in text).gold
-            odd = sampling.temperature == 0 or sampling.key(place) % 2
+            odd = sampling.temperature == 0 or place % 2
             yield from says(words, lambda _, right=right, odd=odd: good(f"\\boxed{{{right if odd else 0}}}"))(
                 [talk], sampling
             )
@@ -114,14 +114,14 @@ def test_a_states_value_is_of_k_continuations_drawn_as_in_training():
 
     def generate(talks, sampling):
         if sampling.temperature:
-            drawn.append((len(talks), sampling.temperature, sampling.top_p, sampling.seed))
+            drawn.append((len(talks), sampling.temperature, sampling.top_p, sampling.keys))
         return policy(talks, sampling)
 
     episode = Episode(rounds=3, tokens=10, temperature=0.7, top_p=0.9)
     records = Probing(episode, generate, Words(), grade, k=4, seed=5, true=False).records(questions, [])
     assert [item["values"] for item in records] == [[[False, True, False, True]] * 3] * 3
     assert [rows for rows, *_ in drawn] == [12] * 6 and {(t, p) for _, t, p, _ in drawn} == {(0.7, 0.9)}
-    assert len({seed for *_, seed in drawn}) == 6  # no draw is used for two rounds or two states
+    assert len({key for *_, keys in drawn for key in keys}) == 6 * 12  # no draw is used twice
 
 
 @pytest.mark.parametrize("sizes", [[2, 3], [4, 1]])
