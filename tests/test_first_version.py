@@ -67,7 +67,7 @@ def test_programs_that_read_runs_read_them(outputs, forks, tmp_path):
     ]
     said = [run.wait() for run in begun]
     assert [code for code, _ in said] == [0, 0, 0], said
-    assert "1 finished, 1 stopped" in said[0][1] and "motif is not distinguishable from base" in said[1][1]
+    assert "1 finished, 1 stopped" in said[0][1] and "No verdict on motif against base" in said[1][1]
     plain = (tmp_path / "report/report.md").read_text()
     assert all(words in plain for words in ("motif", "chain", "0.0"))
     assert there(outputs) == before

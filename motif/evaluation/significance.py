@@ -103,7 +103,7 @@ def over_seeds_and_questions(tables: Sequence[Any]) -> Difference:
         tables: (seeds, questions) of both arms; or one table of differences between an arm's seeds and what each is
             compared with.
     """
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     n, sizes = tables[0].shape[1], tuple(map(len, tables))
     d = tables[0].mean(0) - sum(table.mean(0) for table in tables[1:])
@@ -112,7 +112,7 @@ def over_seeds_and_questions(tables: Sequence[Any]) -> Difference:
     spreads = [variance_of_seeds(table if len(table) > 1 else several) for table in tables]
     means, of_chance = [table.mean(1) for table in tables], [chance for _, chance in spreads]
     p, variance, dof = map(float, mixed_p(means, of_chance, of_questions, n, permutations(sizes)))
-    floor = abs(effect) / t.isf(min(p, 0.5) / 2, dof)
+    floor = abs(effect) / stdtrit(dof, 1 - min(p, 0.5) / 2)
     room = 0.0 if effect or of_questions else wilson(0, n)[1]  # that n alike questions leave for others
     half = float(max(t_quantile(dof) * max(sqrt(variance), floor), room))
     kind = "permutations of seeds" if len(tables) > 1 else "sign flips of seeds"
@@ -136,8 +136,8 @@ def mixed_p(
 
     The variance is that between seeds plus that between questions, less the part that both count; it is never below
     either of them. The variance between seeds is the larger of Welch's and the pooled one. A single seed is taken to
-    vary as those of the other arm do. The degrees of freedom are Satterthwaite's (Hillis 2007), and never more than
-    seeds have.
+    vary as those of the other arm do. The degrees of freedom are Welch's, of seeds alone: however many questions there
+    are, a few seeds are a few.
 
     Args:
         means: one array (..., seeds) a sample.
@@ -146,7 +146,7 @@ def mixed_p(
         ways: `permutations` of the seeds.
     """
     import numpy as np
-    from scipy.stats import t
+    from scipy.special import stdtr
 
     sizes = [sample.shape[-1] for sample in means]
     free, shares = sum(sizes) - len(sizes), [1 / size for size in sizes]
@@ -163,7 +163,7 @@ def mixed_p(
     with np.errstate(invalid="ignore", divide="ignore"):
         spread = sum(part**2 / (size - 1) for part, size in zip(parts, sizes, strict=True)) if min(sizes) > 1 else 0
         dof = np.minimum(np.where(welch > 0, welch**2 / spread, free), max(1, n - 1))
-        p = np.where(total > 0, 2 * t.sf(np.abs(effect) / np.sqrt(total), dof), np.abs(effect) <= TINY)
+        p = np.where(total > 0, 2 * stdtr(dof, -np.abs(effect) / np.sqrt(total)), np.abs(effect) <= TINY)
     of_permutations = (np.abs(permuted) >= np.abs(effect)[..., None] - TINY).mean(-1)
     alike = np.where(np.abs(effect) > TINY, 2.0 ** (1 - n), 1.0)  # of questions that all differ by as much
     return np.maximum.reduce([p, of_permutations, np.where(of_questions > TINY / n, 0.0, alike)]), total, dof

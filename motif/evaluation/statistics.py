@@ -83,9 +83,9 @@ def over_seeds(values: Sequence[float]) -> OverSeeds:
 
 def t_quantile(dof: float) -> float:
     """How many standard errors half a 95 % t interval with `dof` degrees of freedom measures."""
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
-    return float(t.ppf(1 - LEVEL / 2, dof))
+    return float(stdtrit(dof, 1 - LEVEL / 2))
 
 
 def mcnemar(first_only: int, second_only: int) -> float:

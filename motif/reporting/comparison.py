@@ -117,7 +117,9 @@ class Verdict:
         if self.least_p * self.family < LEVEL:
             return ""
         sides = [seeds for seeds in self.seeds if seeds]
-        takes = f"it takes at least {plural(significance.fewest_seeds(len(sides)), 'seed')} an arm for p < {LEVEL}"
+        takes = (
+            f"it takes at least {plural(significance.fewest_seeds(len(sides)), 'seed')} an arm for a p below {LEVEL}"
+        )
         if self.family > 1:
             takes += f", {significance.fewest_seeds(len(sides), self.family)} as the surest of {self.family} (Holm)"
         if max(sides) == 1:

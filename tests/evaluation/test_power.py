@@ -68,15 +68,15 @@ def test_fewer_questions_than_any_test_needs_see_nothing():
     assert detectable(difference([[0.5, 1.0, 0.5]], [[0.0, 0.5, 0.0]])) is None
 
 
-SEEDS_OF_THE_README = [[1] * 325 + [1] * 186 + [0]] * 3, [[0] * 325 + [1] * 186 + [0]] * 3
+ALIKE_SEEDS = [[1] * 325 + [1] * 186 + [0]] * 5, [[0] * 325 + [1] * 186 + [0]] * 5
 
 
 def test_the_questions_that_are_said_to_be_needed_are_enough_for_the_test_that_is_made():
-    found = difference(*SEEDS_OF_THE_README)
+    found = difference(*ALIKE_SEEDS)
     assert (
         needed_n(found) == 8
     )  # 6 would do in 63 % of cases, says the t test's approximation from 511 degrees of freedom
-    one, other = (np.array(table) for table in SEEDS_OF_THE_README)
+    one, other = (np.array(table) for table in ALIKE_SEEDS)
     source, better = np.random.default_rng(0), {}
     for n in (6, 8):
         drawn = (source.integers(0, 512, n) for _ in range(300))
@@ -109,11 +109,9 @@ def test_so_many_seeds_as_are_said_to_be_needed_would_do():
     for fixed in ((False, False), (False, True)):
         found = difference(one, other, fixed)
         seeds = needed_seeds(found)
-        lasting = sum(arm.lasting for arm in found.seed_variances)
-        assert len(found.seed_variances) == 2 - sum(fixed) and 3 < seeds < 30
-        sees = [
-            welch_power(found.effect, lasting, len(found.seed_variances), n, found.n) for n in (seeds - 2, seeds + 1)
-        ]
+        lasting = sum(arm.lasting for arm in found.samples)
+        assert len(found.samples) == 2 - sum(fixed) and 3 < seeds < 30
+        sees = [welch_power(found.effect, lasting, len(found.samples), n, found.n) for n in (seeds - 2, seeds + 1)]
         assert sees[0] < 0.8 < sees[1]
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from motif.reporting.arms import finished, seedless
+from motif.reporting.pooled import pool
 from tests.support.studies import arms, evaluation, run
 
 RIGHT = [True, False, True, True]
@@ -62,7 +63,9 @@ def test_a_derived_name_is_told_without_its_seed(folder, name):
 def test_a_seed_that_is_there_twice_counts_once_and_is_told(tmp_path):
     folders = [run(tmp_path / name, trained=RIGHT) for name in ("a", "b")]
     (arm,) = arms(folders)
-    assert len(arm.results) == 1 and str(folders[1]) in arm.warnings[0] and "repeats seed 0" in arm.warnings[0]
+    assert [result.folder.name for pooled in pool([arm]) for result in pooled.results] == ["a"]
+    assert arm.warnings == [f"{folders[1]} repeats seed 0: where {folders[0]} was measured alike, that one counts"]
+    assert arms(folders[::-1])[0].warnings == arm.warnings
     assert len(arms([folders[0], folders[0]])[0].warnings) == 0
 
 

@@ -14,33 +14,47 @@ def test_a_verdict_says_everything_that_a_claim_needs(tmp_path):
         run(tmp_path / "g", "grpo", trained=answers(55)),
     ]
     verdict = compare(*arms(folders), "chain", 3)
-    assert (verdict.outcome, verdict.n, verdict.seeds, verdict.p) == ("better", 100, (1, 1), mcnemar(15, 0))
+    assert (verdict.outcome, verdict.n, verdict.seeds, verdict.p) == ("no verdict", 100, (1, 1), mcnemar(15, 0))
     assert verdict.budget_ratio == (pytest.approx(1.1), 3)
     low, high = verdict.interval
     assert verdict.sentence == (
-        "motif is better than grpo on chain, decoded in 3 rounds: "
-        f"+15.0 points (95 % interval {100 * low:+.1f} to {100 * high:+.1f}; 70.0% against 55.0%), "
-        "exact McNemar test, p < 0.0001, n = 100 questions, training seeds: 1 against 1. "
+        "No verdict on motif against grpo on chain, decoded in 3 rounds: "
+        f"+15.0 points (95 % interval over questions {100 * low:+.1f} to {100 * high:+.1f}; 70.0% against 55.0%), "
+        "exact McNemar test of these policies, p < 0.0001, n = 100 questions, training seeds: 1 against 1. "
         "It took 1.10 times the tokens per question and 3.00 times the training tokens. "
-        f"To see such a difference in 80 % of cases takes n = {verdict.needed_n}; "
-        f"this study would see {100 * verdict.detectable:.1f} points or more. "
-        "One training seed of motif and of grpo: this says nothing about other seeds."
+        "One seed each says nothing about training; it takes at least 4 seeds an arm for a p below 0.05."
     )
 
 
-def test_a_worse_arm_and_one_that_cannot_be_told_are_called_so(tmp_path):
-    motif, grpo = pair(tmp_path, answers(50), answers(60))
-    assert compare(motif, grpo, "chain", 3).sentence.startswith("motif is worse than grpo on chain")
-    motif, grpo = pair(tmp_path / "other", answers(52), answers(50))
-    verdict = compare(motif, grpo, "chain", 3)
+def five(folder, motif, grpo):
+    """Five seeds of each arm, whose right answers lie around these."""
+    folders = [
+        path
+        for algo, right in (("motif", motif), ("grpo", grpo))
+        for path in seeds_of(folder, algo, [right + by for by in (-2, -1, 0, 1, 2)])
+    ]
+    return compare(*arms(folders), "chain", 3)
+
+
+def test_five_seeds_say_better_worse_or_not_distinguishable(tmp_path):
+    verdict = five(tmp_path / "better", 70, 50)
+    assert (verdict.outcome, verdict.seeds, verdict.warnings) == ("better", (5, 5), ())
+    assert verdict.p == pytest.approx(2 / 252, rel=0.1) and verdict.interval[0] > 0
+    assert "seeds and questions" in verdict.test and verdict.accuracy == (pytest.approx(0.7), pytest.approx(0.5))
+    assert "training seeds: 5 (spread 1.6 points) against 5 (spread 1.6 points)" in verdict.sentence
+    assert "95 % interval over seeds +" in verdict.sentence and "if other seeds vary as these do." in verdict.sentence
+    assert five(tmp_path / "worse", 40, 60).sentence.startswith("motif is worse than grpo on chain")
+    verdict = five(tmp_path / "alike", 51, 50)
     assert verdict.sentence.startswith("motif is not distinguishable from grpo on chain")
-    assert verdict.interval[0] < 0 < verdict.interval[1] and verdict.needed_n > verdict.n
+    assert verdict.interval[0] < 0 < verdict.interval[1] and "seeds an arm for" not in verdict.sentence
 
 
 def test_equal_answers_leave_room_for_what_could_have_been_seen(tmp_path):
-    verdict = compare(*pair(tmp_path, answers(50), answers(50)), "chain", 3)
+    folders = [path for algo in ("motif", "grpo") for path in seeds_of(tmp_path, algo, [50] * 5)]
+    verdict = compare(*arms(folders), "chain", 3)
     assert (verdict.outcome, verdict.p, verdict.needed_n) == ("not distinguishable", 1, None)
     assert "In 80 % of cases this study would see" in verdict.sentence and verdict.detectable > 0.03
+    assert verdict.interval[0] < -0.03 < 0.03 < verdict.interval[1]
 
 
 def test_records_that_lack_questions_are_named(tmp_path):
@@ -63,16 +77,25 @@ def test_equal_fingerprints_of_different_questions_are_not_believed(tmp_path):
         compare(motif, grpo, "chain", 3)
 
 
-def test_three_seeds_an_arm_make_a_claim_about_seeds(tmp_path):
-    folders = seeds_of(tmp_path, "motif", (80, 82, 84)) + seeds_of(tmp_path, "grpo", (50, 54, 52))
+def test_three_seeds_an_arm_make_no_verdict_however_alike_they_are(tmp_path):
+    folders = seeds_of(tmp_path, "motif", (99, 99, 99)) + seeds_of(tmp_path, "grpo", (36, 36, 36))
     verdict = compare(*arms(folders), "chain", 3)
-    assert (verdict.outcome, verdict.seeds, verdict.warnings) == ("better", (3, 3), ())
-    assert "seeds and questions" in verdict.test and verdict.accuracy == (pytest.approx(0.82), pytest.approx(0.52))
-    assert "training seeds: 3 (spread 2.0 points) against 3 (spread 2.0 points)" in verdict.sentence
+    assert (verdict.outcome, verdict.seeds, verdict.p) == ("no verdict", (3, 3), pytest.approx(0.1))
+    assert verdict.sentence.startswith("No verdict on motif against grpo on chain, decoded in 3 rounds: +63.0 points")
+    assert verdict.interval[0] < 0 and "p = 0.10" in verdict.sentence and "p < " not in verdict.sentence
+    assert "no p below 0.1; it takes at least 4 seeds an arm for a p below 0.05. No n would see" in verdict.sentence
+    assert "in 80 % of cases with these seeds, it takes 4 seeds an arm;" in verdict.sentence
+
+
+def test_against_the_untrained_policy_six_seeds_are_the_fewest(tmp_path):
+    folders = seeds_of(tmp_path, "motif", (99, 99, 99, 99, 99), base=answers(36))
+    verdict = compare(*arms(folders), "chain", 3)
+    assert (verdict.outcome, verdict.p) == ("no verdict", 1 / 16)
+    assert "it takes at least 6 seeds an arm for a p below 0.05" in verdict.sentence
 
 
 def test_a_lead_that_hangs_on_one_seed_is_no_lead(tmp_path):
-    folders = seeds_of(tmp_path, "motif", (50, 51, 95)) + seeds_of(tmp_path, "grpo", (50, 51, 52))
+    folders = seeds_of(tmp_path, "motif", (50, 51, 95, 50, 52)) + seeds_of(tmp_path, "grpo", (50, 51, 52, 49, 50))
     verdict = compare(*arms(folders), "chain", 3)
-    assert verdict.outcome == "not distinguishable" and verdict.effect > 0.14
+    assert verdict.outcome == "not distinguishable" and verdict.effect > 0.09
     assert verdict.needed_n is None and f"it takes {verdict.needed_seeds} seeds an arm" in verdict.sentence

@@ -1,7 +1,9 @@
 """Which results are compared, and what a comparison must say besides."""
 
+import pytest
+
 from motif.reporting.comparison import compare
-from motif.reporting.pairing import left_out, pairs
+from motif.reporting.pairing import PAIRED_SEEDS, left_out, pairs
 from motif.reporting.verdicts import survey
 from tests.support.studies import answers, arms, run, seeds_of
 
@@ -34,10 +36,31 @@ def test_how_every_round_was_drawn_is_a_setting(tmp_path):
     assert pairs(arms(folders[:1])[0].results, arms(folders[1:2])[0].results) == []
 
 
-def test_one_seed_against_three_is_flagged(tmp_path):
-    folders = seeds_of(tmp_path, "motif", (80, 82, 84)) + seeds_of(tmp_path, "grpo", (50,))
-    (warning,) = compare(*arms(folders), "chain", 3).warnings
-    assert warning.startswith("one training seed of grpo")
+def test_one_seed_against_three_is_flagged_and_decides_nothing(tmp_path):
+    folders = seeds_of(tmp_path, "motif", (80,)) + seeds_of(tmp_path, "grpo", (50, 50, 50))
+    verdict = compare(*arms(folders), "chain", 3)
+    assert verdict.warnings == ("one training seed of motif, taken to vary from seed to seed as the other arm does",)
+    assert (verdict.outcome, verdict.p, verdict.least_p) == ("no verdict", 0.25, 0.25)
+
+
+@pytest.mark.parametrize("extra", [0, 1, 2], ids=["none", "in front", "behind"])
+def test_one_more_run_with_another_n_changes_nothing_wherever_it_stands(tmp_path, extra):
+    folders = seeds_of(tmp_path, "motif", (40, 41, 42), n=64) + seeds_of(tmp_path, "grpo", (20, 21, 22), n=64)
+    more = [run(tmp_path / "more", "grpo", trained=answers(70, n=128), settings={"evaluation.questions": 128})]
+    grpo, motif = sorted(arms([folders, more + folders, folders + more][extra]), key=lambda arm: arm.name)
+    verdict = compare(motif, grpo, "chain", 3)
+    assert (verdict.seeds, verdict.n, verdict.effect) == ((3, 3), 64, pytest.approx(20 / 64))
+    line = f"{tmp_path / 'more'} repeats seed 0: where {tmp_path / 'grpo0'} was measured alike, that one counts"
+    assert verdict.warnings == ((line,) if extra else ())
+
+
+def test_many_seeds_that_two_arms_share_are_paired(tmp_path):
+    rights = [50 + seed for seed in range(PAIRED_SEEDS)]
+    folders = seeds_of(tmp_path, "motif", [right + 3 for right in rights]) + seeds_of(tmp_path, "grpo", rights)
+    assert "sign flips" in compare(*arms(folders), "chain", 3).test
+    assert "permutations" in compare(*arms(folders[1:]), "chain", 3).test
+    other = seeds_of(tmp_path / "other", "grpo", rights, settings={"dataset.rows": 1})
+    assert "permutations" in compare(*arms(folders[:PAIRED_SEEDS] + other), "chain", 3).test
 
 
 def test_what_differs_besides_the_algorithm_is_said(tmp_path):
@@ -46,9 +69,9 @@ def test_what_differs_besides_the_algorithm_is_said(tmp_path):
         run(tmp_path / "m", trained=answers(70), settings=settings | {"algo.futures": "many"}),
         run(tmp_path / "g", "grpo", trained=answers(5), settings={"algo.steps": 120, "algo._target_": "x"}),
     ]
-    assert verdicts(folders)[0].warnings[1] == (
+    assert verdicts(folders)[0].warnings == (
         "the arms also differ in: algo.steps 60 against 120; algo.trainer.learning_rate 1e-05 against –; "
-        "model.name big against tiny"
+        "model.name big against tiny",
     )
 
 
@@ -59,7 +82,7 @@ def test_of_one_algorithm_a_single_setting_is_what_the_comparison_is_about_and_s
         run(tmp_path / "c", trained=answers(60), settings={"algo.k": 8, "algo.steps": 9}),
         run(tmp_path / "g", "grpo", trained=answers(10)),
     ]
-    found = {verdict.arm: verdict.warnings[1:] for verdict in verdicts(folders, "motif k=2")}
+    found = {verdict.arm: verdict.warnings for verdict in verdicts(folders, "motif k=2")}
     assert found == {
         "grpo": (),
         "motif k=4": (),

@@ -15,7 +15,7 @@ def test_the_command_prints_the_table_what_it_left_out_and_where_the_report_lies
     home, printed = written
     lines = printed.strip().splitlines()
     assert lines[0].startswith("| arm | rounds | seed |")
-    said = [line for line in lines if line.startswith("motif is ")]
+    said = [line for line in lines if line.startswith("No verdict on motif ")]
     assert said and "decoded in 3 rounds" in said[0] and lines.index(said[0]) > lines.index(lines[-1]) - 20
     assert said[0] in (home / "report" / "report.md").read_text()
     assert "| motif | 3 | 0 | trained | sums | 3 rounds | 100.0% | 51.0% – 100.0% | 4 | 0.0% | 15 |" in lines

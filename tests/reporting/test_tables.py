@@ -5,7 +5,8 @@ from motif.reporting.folders import read_runs
 from motif.reporting.paper import Reference
 from motif.reporting.pooled import pool
 from motif.reporting.tables import differences, results, runs_table, terminal_table, trained_by_decoded
-from tests.support.run_folders import make_run
+from motif.runs.folder import write_json
+from tests.support.run_folders import evaluated, make_run, records, sample
 
 
 def read(folder):
@@ -51,10 +52,14 @@ def test_seeds_have_their_spread_and_t_interval_in_the_table_of_arms(tmp_path):
     _, arms = read(tmp_path)
     table = results(pool(arms), [])
     cells = {
-        (row["arm"], row["decoded rounds"]): (row["spread of seeds"], row["interval over seeds"]) for row in table.rows
+        (row["arm"], row["decoded rounds"]): [
+            row[key] for key in ("95 % interval", "over questions alone", "spread of seeds")
+        ]
+        for row in table.rows
     }
-    assert cells["motif", "3"] == ("17.7 points", "0.0% – 100.0%")  # of 75 % and 50 %: ± 12.7 · 17.7 / √2
-    assert cells["value", "3"] == ("0.0 points", "–") and cells["grpo", "3"] == ("–", "–")
+    assert cells["motif", "3"][::2] == ["0.0% – 100.0%", "17.7 points"]  # of 75 % and 50 %: ± 12.7 · 17.7 / √2
+    assert cells["value", "3"] == ["12.5% – 87.5%", "12.5% – 87.5%", "0.0 points"]
+    assert cells["grpo", "3"] == ["15.0% – 85.0%", "–", "–"] and "over seeds where there are several" in table.note
     assert all(list(row) == table.columns for row in table.rows)
     assert set(table.columns) - table.right == {"data set", "arm"}
 
@@ -72,10 +77,24 @@ def test_who_was_trained_how_stands_against_the_rounds_decoded_in(tmp_path):
     make_run(tmp_path / "a", right=(True, True, True, False))
     _, arms = read(tmp_path)
     (table,) = trained_by_decoded(pool(arms))
-    assert table.columns == ["trained", "n", "decoded in 1 round", "decoded in 3 rounds"]
+    assert table.columns == ["trained", "decoded in 1 round", "decoded in 3 rounds"]
     base, motif = table.rows
     assert (base["trained"], base["decoded in 3 rounds"]) == ("base", "–")
-    assert (motif["trained"], motif["n"], motif["decoded in 3 rounds"]) == ("motif", "4", "75.0% (30.1% – 95.4%)")
+    assert (motif["trained"], motif["decoded in 3 rounds"]) == ("motif", "75.0% (30.1% – 95.4%; n = 4)")
+
+
+def test_every_cell_has_its_own_n(tmp_path):
+    """One run was measured on other questions than its seeds of the same arm."""
+    for seed in (0, 1):
+        make_run(tmp_path / str(seed), seed=seed)
+    result = evaluated(tmp_path / "1", "trained-sums-r1", "trained", records(*(sample() for _ in range(9))))
+    write_json(tmp_path / "1/evaluation/trained-sums-r1.json", result | {"rows": "others"})
+    _, arms = read(tmp_path)
+    (table,) = trained_by_decoded(pool(arms))
+    assert [table.rows[1][f"decoded in {rounds}"].split("; ")[1] for rounds in ("1 round", "3 rounds")] == [
+        "n = 9)",
+        "n = 4 × 2 seeds)",
+    ]
 
 
 def test_every_run_stands_with_its_state_and_what_it_has_spent(tmp_path):

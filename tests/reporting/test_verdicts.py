@@ -5,7 +5,6 @@ import sys
 
 import pytest
 
-from motif.evaluation.statistics import mcnemar
 from motif.reporting.comparison import compare
 from motif.reporting.verdicts import main, survey
 from motif.system.errors import UserError
@@ -63,16 +62,45 @@ def test_first_comes_what_is_decoded_as_it_was_trained(tmp_path):
     assert [verdict.rounds for verdict in verdicts(folders)] == [3, 6, 1]
 
 
+AROUND = (-2, -1, 0, 1, 2)
+
+
 def test_p_values_are_corrected_over_the_arms_that_meet_one_baseline(tmp_path):
-    folders = [run(tmp_path / f"k{k}", trained=answers(50 + k), settings={"algo.k": k}) for k in (1, 6, 12)]
-    found = verdicts([*folders, run(tmp_path / "g", "grpo", trained=answers(50))])
+    folders = [
+        path
+        for k, right in ((1, 50), (6, 54), (12, 60))
+        for path in seeds_of(tmp_path / str(k), "motif", [right + by for by in AROUND], settings={"algo.k": k})
+    ]
+    found = verdicts(folders + seeds_of(tmp_path, "grpo", [50 + by for by in AROUND]))
     assert [verdict.arm for verdict in found] == ["motif k=12", "motif k=6", "motif k=1"]
-    assert [verdict.p_holm for verdict in found] == pytest.approx([3 * mcnemar(12, 0), 2 * mcnemar(6, 0), 1])
+    assert [verdict.p_holm for verdict in found] == pytest.approx([3 * found[0].p, 2 * found[1].p, 1])
     assert [verdict.p < 0.05 for verdict in found] == [True, True, False]
     assert [verdict.outcome for verdict in found] == ["better", "not distinguishable", "not distinguishable"]
-    assert "p = 0.031, p = 0.062 as one of 3 (Holm)" in found[1].sentence
-    assert found[1].interval[0] > 0 and "(95 % interval of this comparison alone +" in found[1].sentence
-    assert "points or more, before Holm's correction." in found[1].sentence
+    assert "as one of 3 (Holm)" in found[1].sentence
+    assert found[1].interval[0] > 0 and "(95 % interval over seeds of this comparison alone +" in found[1].sentence
+    assert "points or more, before Holm's correction, if other seeds vary as these do." in found[1].sentence
+
+
+def test_seeds_that_can_decide_alone_and_not_in_their_family_are_told(tmp_path):
+    folders = [
+        path for k in (1, 6) for path in seeds_of(tmp_path / str(k), "motif", [90, 91, 92, 93], settings={"algo.k": k})
+    ]
+    found = verdicts(folders + seeds_of(tmp_path, "grpo", [50, 51, 52, 53]))
+    assert {verdict.outcome for verdict in found} == {"not distinguishable"}
+    assert "at least 4 seeds an arm for a p below 0.05, 5 as the surest of 2 (Holm)." in found[0].sentence
+
+
+def test_arms_of_too_few_seeds_take_nothing_from_the_others(tmp_path):
+    folders = [
+        *seeds_of(tmp_path / "two", "motif", [70], settings={"algo.k": 1}),
+        *seeds_of(tmp_path / "one", "motif", [99], settings={"algo.k": 2}),
+        *seeds_of(tmp_path / "enough", "motif", [60 + by for by in AROUND], settings={"algo.k": 3}),
+        *seeds_of(tmp_path, "grpo", [50 + by for by in AROUND]),
+    ]
+    enough, *others = verdicts(folders)
+    assert (enough.arm, enough.outcome, enough.p_holm, enough.family) == ("motif k=3", "better", enough.p, 1)
+    assert [(other.outcome, other.p_holm, other.family) for other in others] == [("no verdict", None, 3)] * 2
+    assert "4 seeds an arm for a p below 0.05, 5 as the surest of 3 (Holm)." in others[0].sentence
 
 
 def test_trained_arms_meet_the_policy_that_they_began_from_after_the_baseline(tmp_path):
@@ -84,13 +112,13 @@ def test_trained_arms_meet_the_policy_that_they_began_from_after_the_baseline(tm
     assert [(item.arm, item.baseline) for item in found] == [("motif", "grpo"), ("motif", "base"), ("grpo", "base")]
     assert found[1].seeds == (1, 0) and "training seeds: 1 against untrained" in found[1].sentence
     assert found[1].budget_ratio.training is None and "training tokens" not in found[1].sentence
-    assert "One training seed of motif: this says nothing about other seeds." in found[1].sentence
+    assert "One seed says nothing about training; it takes at least 6 seeds an arm" in found[1].sentence
 
 
 def test_copies_of_the_base_policy_do_not_count_as_seeds(tmp_path):
-    folders = seeds_of(tmp_path, "motif", (80, 82, 84), base=answers(50))
+    folders = seeds_of(tmp_path, "motif", (80, 82, 84, 81, 83, 80), base=answers(50))
     (verdict,) = verdicts(folders)
-    assert verdict.seeds == (3, 0) and verdict.warnings == () and verdict.outcome == "better"
+    assert verdict.seeds == (6, 0) and verdict.warnings == () and verdict.outcome == "better"
 
 
 def test_the_baseline_can_be_any_arm(tmp_path):
@@ -126,7 +154,20 @@ def test_where_all_arms_are_of_one_algorithm_the_one_of_just_that_name_is_the_ba
 
     plain, two = {"flaws.a": 0, "flaws.b": 0}, {"flaws.a": 1, "flaws.b": 0}
     assert of(plain, two, {"flaws.a": 0, "flaws.b": 1}) == ([("motif a=1", "motif"), ("motif b=1", "motif")], [])
-    assert of(plain, two) == ([], ["all trained arms are motif; hold them --against one of motif a=0, motif a=1"])
+    line = "all trained arms are motif; give one of these with --against ARM: 'motif a=0', 'motif a=1'"
+    assert of(plain, two) == ([], [line])
+
+
+def test_where_no_arm_is_the_baseline_the_line_names_the_option_and_the_arms(tmp_path):
+    """A sweep of two settings, two values each."""
+    folders = [
+        run(tmp_path / f"{k}{m}", trained=answers(60), settings={"algo.k": k, "algo.m": m})
+        for k in (2, 4)
+        for m in (4, 8)
+    ]
+    (line,) = survey(arms(folders))[1]
+    assert line.startswith("no arm is called grpo; give one of these with --against ARM: 'motif k=2 m=4', 'motif k=2")
+    assert len(verdicts(folders, "motif k=2 m=4")) == 3
 
 
 def test_baselines_that_no_arm_meets_are_named(tmp_path):
@@ -165,9 +206,9 @@ def test_the_command_prints_a_sentence_a_comparison_and_what_was_refused(tmp_pat
     folders = [run(tmp_path / "m", trained=answers(70)), run(tmp_path / "g", "grpo", trained=answers(55))]
     evaluation(folders[0] / "evaluation/math500-r1-abc", answers(5), "run 1", "math500", 1)
     said = printed(*folders)
-    assert said.startswith("motif is better than grpo on chain, decoded in 3 rounds: +15.0 points")
+    assert said.startswith("No verdict on motif against grpo on chain, decoded in 3 rounds: +15.0 points")
     assert "Not compared: grpo was not measured on math500" in said
-    assert printed(*folders, "--against", "motif").startswith("grpo is worse than motif")
+    assert printed(*folders, "--against", "motif").startswith("No verdict on grpo against motif")
 
 
 def test_the_command_says_in_one_line_that_there_is_nothing_to_compare(tmp_path, printed):
@@ -176,8 +217,8 @@ def test_the_command_says_in_one_line_that_there_is_nothing_to_compare(tmp_path,
     (tmp_path / "begun").mkdir()
     (tmp_path / "begun/run.json").write_text("{}")
     assert printed(tmp_path / "begun") == "Nothing to compare: no finished run in these folders.\n"
-    assert printed(motif) == "Not compared: no arm is called grpo; arms: motif.\n"
-    assert printed(motif, grpo, "--against", "gpro") == "Not compared: no arm is called gpro; arms: motif, grpo.\n"
+    assert printed(motif) == "Not compared: no arm is called grpo; give one of these with --against ARM: motif.\n"
+    assert printed(motif, grpo, "--against", "gpro").endswith("with --against ARM: motif, grpo.\n")
 
 
 def test_verdicts_need_no_torch():

@@ -89,6 +89,8 @@ def pair(folder: Path, motif: Answers, grpo: Answers, **changed: Any) -> list[Ar
     return arms([run(folder / "m", trained=motif, **changed), run(folder / "g", "grpo", trained=grpo)])
 
 
-def seeds_of(folder: Path, algo: str, rights: Sequence[int], **options: Any) -> list[Path]:
-    """Runs of one algorithm, one seed for each number of right answers."""
-    return [run(folder / f"{algo}{seed}", algo, seed, answers(right), **options) for seed, right in enumerate(rights)]
+def seeds_of(folder: Path, algo: str, rights: Sequence[int], n: int = 100, **options: Any) -> list[Path]:
+    """Runs of one algorithm, one seed for each number of right answers to `n` questions."""
+    return [
+        run(folder / f"{algo}{seed}", algo, seed, answers(right, n), **options) for seed, right in enumerate(rights)
+    ]
