@@ -238,7 +238,7 @@ def main() -> None:
     most = max(table("equal arms", EQUAL, pairs), table("equal arms whose runs arrive or not", ARRIVING, pairs))
     table("equal arms, guards off", UNGUARDED, pairs)
     table("the arm is better", BETTER, pairs // 2, "better")
-    promises(PROMISED, pairs)
+    promises(PROMISED, pairs // 2)
     print(f"\nLargest share of false verdicts: {most:.1%}, of at most 5 %.")
     print(
         f"{pairs:,} studies a row, {time.process_time():.0f} s of processor time on {platform.machine()}, "

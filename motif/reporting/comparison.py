@@ -124,7 +124,7 @@ class Verdict:
             takes += f", {significance.fewest_seeds(len(sides), self.family)} as the surest of {self.family} (Holm)"
         if max(sides) == 1:
             return f"One seed{' each' * (len(sides) > 1)} says nothing about training; {takes}."
-        return f"So many seeds can give no p below {self.least_p:.2g}; {takes}."
+        return f"So few seeds can give no p below {self.least_p:.2g}; {takes}."
 
     def _needed(self) -> str:
         if self.seeds in ((1, 1), (1, 0), (0, 1)):
