@@ -19,7 +19,7 @@ from motif.system import processes
 from motif.system.console import Report
 from motif.system.errors import UserError, number, of_kind, one_of, shown, whole
 from motif.system.files import append
-from motif.tasks.grading import is_correct_strictly
+from motif.tasks.grading import flexible_answer, is_correct, is_correct_strictly
 from motif.tasks.questions import Dataset, Question
 
 RECORD = {"id", "question", "gold", "facts", "samples"}  # keys that whoever reads records needs
@@ -196,6 +196,7 @@ def sample(path: Trajectory, gold: str) -> Mapping[str, Any]:
         "prediction": end.prediction,
         "correct": end.correct,
         "strict": end.prediction is not None and is_correct_strictly(end.prediction, gold),
+        "flexible": end.correct or is_correct(flexible_answer(end.reply.text) or "", gold),
         "truncated": not end.reply.finished,
         "unparsable": end.prediction is None,
         "copied": copied(path),

@@ -24,7 +24,8 @@ def result_of(records: Records) -> dict[str, Any]:
 
     Returns:
         `n` questions, `samples` of each, `correct` samples, `accuracy` (avg@k) with its `interval`; `strict`, the
-        accuracy under the strict grader; `disagreements`, samples that the two graders judge differently;
+        accuracy under the strict grader; `flexible`, the accuracy where an answer need not be marked;
+        `disagreements`, samples that the two graders judge differently;
         `grader_gave_up`, samples that are wrong for that reason; rates; `tokens` and `rounds_used`, means an episode,
         which has no tokens after its end; `accuracy_by_round`, had it been stopped; `pass_at` and `maj_at` by k, of
         several samples; `by_<fact>`, the accuracy by each fact of the questions that takes a few values.
@@ -38,6 +39,7 @@ def result_of(records: Records) -> dict[str, Any]:
         "correct": sum(sample["correct"] for sample in samples),
         **accuracy(records),
         "strict": fmean(sample["strict"] for sample in samples),
+        "flexible": fmean(sample.get("flexible", sample["correct"]) for sample in samples),
         "disagreements": sum(sample["strict"] != sample["correct"] for sample in samples),
         **{rate: fmean(sample[rate] for sample in samples) for rate in ("truncated", "unparsable", "copied")},
         "grader_gave_up": sum(sample.get("grader_gave_up", False) for sample in samples),

@@ -8,15 +8,26 @@ r"""Grading: whether an answer is right. What a right answer is worth is not dec
     units        the unit after a quantity; units that differ
     words        answers that are words, and letters of a multiple choice
     equivalence  whether two answers are the same: rules in order, then a table by kinds of structures
-    algebra      whether two formulas are the same: math-verify and sympy, in a process with limits
+    formulas     one formula as a sympy expression; refused where a sign is not known
+    symbolic     whether two formulas, equations, inequalities, sets of numbers are the same: sympy
+    algebra      the process with limits that asks `symbolic`
     judge        the client of that process
 
 To mend a verdict, find the module whose line names what the two answers are.
 """
 
-from motif.tasks.grading.answers import final_answer
+from motif.tasks.grading.answers import final_answer, flexible_answer
 from motif.tasks.grading.grader import grader_id, is_correct, is_correct_strictly, verdict
 from motif.tasks.grading.judge import NoJudge
 from motif.tasks.grading.verdicts import Verdict
 
-__all__ = ["NoJudge", "Verdict", "final_answer", "grader_id", "is_correct", "is_correct_strictly", "verdict"]
+__all__ = [
+    "NoJudge",
+    "Verdict",
+    "final_answer",
+    "flexible_answer",
+    "grader_id",
+    "is_correct",
+    "is_correct_strictly",
+    "verdict",
+]

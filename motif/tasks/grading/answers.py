@@ -143,9 +143,11 @@ def _joined(text: str, found: list[Box]) -> str:
     """The content of the last box, and of those before it that are listed with it."""
     start, _, answer = found[-1]
     for box in reversed(found[:-1]):
-        if box.end > start or not BETWEEN_ANSWERS.fullmatch(text[box.end : start]):
+        between = BETWEEN_ANSWERS.fullmatch(text[box.end : start]) if box.end <= start else None
+        if not between:
             break
-        start, answer = box.start, f"{box.content}, {answer}"
+        link = " or " if between["link"] == "or" else ", "
+        start, answer = box.start, f"{box.content}{link}{answer}"
     return answer
 
 

@@ -22,13 +22,22 @@ REALS = re.compile(
     r"reals?(?: numbers?)?(?: [a-z](?![a-z]))?(?:,? *(?:(?P<out>except(?: for)?|but|other than|excluding|besides|not equal to|"
     r"(?:such that|where|with) (?P<name>[a-z]) *\\ne(?![a-z]))|(?P<size>greater|less|larger|smaller) than) *(?P<rest>.+))?"
 )
-SIGNED = {"positive": "(0,\\infty)", "negative": "(-\\infty,0)", "nonnegative": "[0,\\infty)", "nonzero": "\\mathbb{R}\\setminus\\{0\\}"}
+SIGNED = {
+    "positive": "(0,\\infty)",
+    "negative": "(-\\infty,0)",
+    "nonnegative": "[0,\\infty)",
+    "nonzero": "\\mathbb{R}\\setminus\\{0\\}",
+}
 OF_SETS = re.compile(r"\\(?:cup|cap|setminus|mathbb|emptyset|ne|le|ge)(?![A-Za-z])|<|>")
 LETTERS = re.compile(r"[A-Z]{2,}|(?=[A-Za-z]*([A-Za-z])[A-Za-z]*\1)[A-Za-z]+")  # whose order and case matter, as in TTH
 NAME = re.compile(  # of a value: a letter with arguments, letters of points, words
     rf"{SYMBOL}(?:\(.*\))?|[A-Za-z](?:_\{{\w+\}})?'*\(.*\)|m?\\(?:angle|triangle|Delta|overline|vec|hat|bar)\s*\{{?\s*[A-Za-z]+\s*\}}?|"
     r"[A-Z]{2,}|\[[A-Z]{3,}\]|\|[A-Z]{2}\||[a-z]\^\{-1\}\([a-z]\)|\\frac\{d[a-z]?\}\{d[a-z]\}|"
-    r"(?:\\text\s*\{[^{}]*\}|[A-Za-z]{3,})(?:[ _](?:\\text\s*\{[^{}]*\}|[A-Za-z]+))*|\(" + SYMBOL + r"(?:,\s*" + SYMBOL + r")+\)"
+    r"(?:\\text\s*\{[^{}]*\}|[A-Za-z]{3,})(?:[ _](?:\\text\s*\{[^{}]*\}|[A-Za-z]+))*|\("
+    + SYMBOL
+    + r"(?:,\s*"
+    + SYMBOL
+    + r")+\)"
 )
 LABEL = re.compile(r"(?:\\text\s*\{\s*([A-Za-z][A-Za-z ]{2,}):?\s*\}\s*:?|([A-Za-z][A-Za-z ]{2,}):)\s*(?P<value>\S.*)")
 MODULO = re.compile(r"\s*\(?\\(?:pmod|bmod|mod)(?![a-z])\s*(?:\{([^{}]*)\}|(\d+))\)?$")
@@ -139,11 +148,15 @@ def _modulo(prediction: str, gold: str, comparison: Comparison) -> Verdict | Non
         modulus = number(one[1] or one[2])
         if modulus != number(other[1] or other[2]) or not modulus or not modulus.value:
             return Verdict.WRONG
-        residues = [number(EQUAL.split(text[: found.start()])[-1]) for text, found in ((prediction, one), (gold, other))]
+        residues = [
+            number(EQUAL.split(text[: found.start()])[-1]) for text, found in ((prediction, one), (gold, other))
+        ]
         names = [_without_space(text).split("\\equiv")[:-1] for text in (prediction, gold)]
         if residues[0] and residues[1]:
             alike = (residues[0].value - residues[1].value) % modulus.value == 0
             return Verdict.of(alike and (not all(names) or names[0] == names[1]))
+    if re.search(r"\\b?mod(?![a-z])", prediction + gold):
+        return Verdict.UNDECIDED  # an operation, as in 5 mod 3
     return comparison.rest(MODULO.sub("", prediction), MODULO.sub("", gold))
 
 
@@ -226,11 +239,11 @@ def _in_any_order(p: Structure, g: Structure, comparison: Comparison) -> Verdict
 
 def _lists(p: Structure, g: Structure, comparison: Comparison) -> Verdict:
     """Items in any order, each as often; but values without names, dots and `and` beside `or` make a difference."""
-    if {p.link, g.link} == {"and", "or"}:
+    names = [_names(p), _names(g)]
+    if {p.link, g.link} == {"and", "or"} and bool(names[0]) == bool(names[1]):
         return Verdict.WRONG
     if any(DOTS in part for part in p.parts + g.parts):
         return _in_order(p, g, comparison)
-    names = [_names(p), _names(g)]
     if all(names) and names[0] != names[1]:
         return Verdict.WRONG
     if "or" in (p.link, g.link) and p.link != g.link and (len(set(names[0])) > 1 or len(set(names[1])) > 1):
@@ -277,7 +290,8 @@ def _many_and_formula(p: Structure, g: Structure, comparison: Comparison) -> Ver
     many, formula = (p, g) if g.kind == "formula" else (g, p)
     if many.kind == "set" and re.search(r"\\(?:mathbb|cap|setminus|emptyset)(?![a-z])", formula.parts[0]):
         return _by_algebra(p, g, comparison)
-    return _in_any_order(p, g, comparison) if len(many.parts) == 1 or "\\pm" in formula.parts[0] else Verdict.WRONG
+    alike = len(many.parts) == 1 or many.link == "or" or "\\pm" in formula.parts[0]  # 1.5 or 3/2
+    return _in_any_order(p, g, comparison) if alike else Verdict.WRONG
 
 
 def _tuple_and_formula(p: Structure, g: Structure, comparison: Comparison) -> Verdict:
@@ -315,7 +329,12 @@ def _equations(p: Structure, g: Structure, comparison: Comparison) -> Verdict:
 
 def _turned(s: Structure) -> Structure:
     """`2 = x` is `x = 2`."""
-    turned = s.kind == "equation" and len(s.parts) == 2 and re.fullmatch(SYMBOL, s.parts[1]) and not NAME.fullmatch(s.parts[0])
+    turned = (
+        s.kind == "equation"
+        and len(s.parts) == 2
+        and re.fullmatch(SYMBOL, s.parts[1])
+        and not NAME.fullmatch(s.parts[0])
+    )
     return Structure("equation", s.parts[::-1]) if turned else s
 
 

@@ -18,13 +18,65 @@ from motif.tasks.grading.numbers import repeating_as_fractions
 CONSTANTS = {"\\pi": sympy.pi, "\\infty": sympy.oo, "e": sympy.E, "i": sympy.I}
 GREEK = {
     f"\\{name}"
-    for name in "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi "
-    "psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell hbar".split()
+    for name in [
+        "alpha",
+        "beta",
+        "gamma",
+        "delta",
+        "epsilon",
+        "zeta",
+        "eta",
+        "theta",
+        "iota",
+        "kappa",
+        "lambda",
+        "mu",
+        "nu",
+        "xi",
+        "rho",
+        "sigma",
+        "tau",
+        "upsilon",
+        "phi",
+        "chi",
+        "psi",
+        "omega",
+        "Gamma",
+        "Delta",
+        "Theta",
+        "Lambda",
+        "Xi",
+        "Pi",
+        "Sigma",
+        "Upsilon",
+        "Phi",
+        "Psi",
+        "Omega",
+        "ell",
+        "hbar",
+    ]
 }
 MARKS = {  # with the letters after them they are one name
     f"\\{name}"
-    for name in "vec hat bar overline tilde dot ddot overrightarrow widehat widetilde underline mathbb mathcal mathfrak "
-    "overleftrightarrow angle triangle".split()
+    for name in [
+        "vec",
+        "hat",
+        "bar",
+        "overline",
+        "tilde",
+        "dot",
+        "ddot",
+        "overrightarrow",
+        "widehat",
+        "widetilde",
+        "underline",
+        "mathbb",
+        "mathcal",
+        "mathfrak",
+        "overleftrightarrow",
+        "angle",
+        "triangle",
+    ]
 }
 TRIGONOMETRY = ("sin", "cos", "tan", "cot", "sec", "csc")
 INVERSE = {f"\\{name}": getattr(sympy, f"a{name}") for name in (*TRIGONOMETRY, "sinh", "cosh", "tanh")}
@@ -152,8 +204,13 @@ class Reading:
     def begins(self) -> bool:
         token = self.next
         known = token in ATOMS or token in CONSTANTS or token in FUNCTIONS or token in GREEK or token in MARKS
-        return known or is_number(token) or token.isalpha() or token[:1] == "@" or token.startswith("\\text") or (
-            token == "|" and not self.bars
+        return (
+            known
+            or is_number(token)
+            or token.isalpha()
+            or token[:1] == "@"
+            or token.startswith("\\text")
+            or (token == "|" and not self.bars)
         )
 
     def mixed_number(self) -> Any:

@@ -10,8 +10,36 @@ import unicodedata
 
 GREEK = [
     f"\\{name} "
-    for name in "alpha beta gamma delta epsilon zeta eta theta lambda mu nu xi rho sigma tau phi chi psi omega "
-    "Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega".split()
+    for name in [
+        "alpha",
+        "beta",
+        "gamma",
+        "delta",
+        "epsilon",
+        "zeta",
+        "eta",
+        "theta",
+        "lambda",
+        "mu",
+        "nu",
+        "xi",
+        "rho",
+        "sigma",
+        "tau",
+        "phi",
+        "chi",
+        "psi",
+        "omega",
+        "Gamma",
+        "Delta",
+        "Theta",
+        "Lambda",
+        "Xi",
+        "Sigma",
+        "Phi",
+        "Psi",
+        "Omega",
+    ]
 ]
 SIGNS = str.maketrans(
     {
@@ -115,7 +143,11 @@ def clean(text: str) -> str:
     text = re.sub(r"\s+", " ", text).strip().removeprefix("**").removesuffix("**")
     if not text.isascii():
         text = re.sub(r"√\s*(\d+|\([^()]*\))", r"\\sqrt{\1}", text)
-        text = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱ]+", lambda match: f"^{{{match[0].translate(HIGH)}}}", text)
+        text = re.sub(
+            "[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱ]+",
+            lambda match: f"^{{{match[0].translate(HIGH)}}}" if len(match[0]) > 1 else f"^{match[0].translate(HIGH)}",
+            text,
+        )
         text = re.sub("[₀₁₂₃₄₅₆₇₈₉ₙ]+", lambda match: f"_{{{match[0].translate(LOW)}}}", text).translate(SIGNS)
     text = unicodedata.normalize("NFKC", text).replace("⁄", "/")
     text = "".join(sign if sign.isprintable() else " " for sign in text)
@@ -159,7 +191,7 @@ STRICT_REWRITES = [
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         (rf"\\text\s*{GROUP}", r"\1"),
-        (r"(?<![\d.,])0+(?=\d)", ""),  # 025
+        (r"(?<![\d.,{])0+(?=\d)", ""),  # 025
         (r"(\.\d*?)0+(?!\d)", r"\1"),  # 1.50
         (r"\.(?!\d)", ""),  # 5.
         (r"(?<!\d)\.(?=\d)", "0."),  # .5

@@ -118,7 +118,7 @@ def _cases(text: str) -> Structure | None:
     """A list of rows; any other environment is a formula."""
     if match := CASES.fullmatch(text):
         return _collection("list", [row.strip(" ,.") for row in match[1].split("\\\\") if row.strip()])
-    return Structure("formula", (text,)) if "\\begin" in text else None
+    return Structure("formula", (text,)) if "\\begin" in text and len(split(text, EQUAL)) == 1 else None
 
 
 def _element(text: str) -> Structure | None:

@@ -51,6 +51,9 @@ def same_formula(prediction: str, gold: str) -> Verdict:
 def same_values(prediction: str, gold: str) -> Verdict:
     """Expressions; one with two readings must agree in both."""
     p, g = read(prediction), read(gold)
+    for text, (value, *_) in ((prediction, p), (gold, g)):
+        if value in (S.Infinity, S.NegativeInfinity) and not re.fullmatch(r"[-+]?\s*\\infty\s*", text):
+            raise Unreadable(text)  # one more than infinity
     rounded = bool(re.search(r"\.\d", prediction + gold))
     pairs = zip_longest(p, g, fillvalue=None)
     found = {equal(p[0] if one is None else one, g[0] if other is None else other, rounded) for one, other in pairs}

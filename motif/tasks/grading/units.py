@@ -30,12 +30,16 @@ POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3}
 BESIDE_UNITS = frozenset([*POWERS, *"unit units cube per each times people cc".split()])  # noqa: SIM905
 CURRENCIES = {
     "dollar": r"\\\$|dollars?\b|\busd\b", "cent": r"¢|\bcents?\b|\bpenn(?:y|ies)\b", "euro": r"€|\beuros?\b|\\euro|\beur\b",
-    "pound": r"£|\\pounds|\bgbp\b", "yen": r"¥|\byen\b", "rupee": r"₹|\brupees?\b|\brs\b|\binr\b",
+    "percent": r"%|\bpercent\b", "pound": r"£|\\pounds|\bgbp\b", "yen": r"¥|\byen\b", "rupee": r"₹|\brupees?\b|\brs\b|\binr\b",
 }  # fmt: skip
 MONEY = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in CURRENCIES.items()), re.IGNORECASE)
 POWER = r"(?:\s*\^\s*(?:\{\s*-?\d\s*\}|-?\d))?"
-IN_TEXT = re.compile(rf"\s*(?P<unit>\\text\s*\{{[^{{}}]*\}}{POWER}(?:\s*(?:/|\\cdot)?\s*\\text\s*\{{[^{{}}]*\}}{POWER})*)\s*$")
-UNIT_TEXT = re.compile(rf"\s*(?:[A-Za-z°µ][A-Za-z.'°-]*{POWER}|\((?P<known>[^()]+)\))(?:[\s/*·]+(?:\\cdot\s*)?[A-Za-z°][A-Za-z.'-]*{POWER})*\s*")
+IN_TEXT = re.compile(
+    rf"\s*(?P<unit>\\text\s*\{{[^{{}}]*\}}{POWER}(?:\s*(?:/|\\cdot)?\s*\\text\s*\{{[^{{}}]*\}}{POWER})*)\s*$"
+)
+UNIT_TEXT = re.compile(
+    rf"\s*(?:[A-Za-z°µ][A-Za-z.'°-]*{POWER}|\((?P<known>[^()]+)\))(?:[\s/*·]+(?:\\cdot\s*)?[A-Za-z°][A-Za-z.'-]*{POWER})*\s*"
+)
 BARE = re.compile(
     rf"(?:(?<=[\d.)}}])(?P<gap>\s*)|(?<=\\pi)(?P<space>\s+))"
     rf"(?P<words>[A-Za-z][A-Za-z'-]*{POWER}(?:(?:\s*/\s*|\s+)[A-Za-z][A-Za-z'-]*{POWER})*)\s*$"
@@ -51,7 +55,11 @@ def unit_key(text: str) -> Counter[str] | None:
         None for any text with a word that is no known unit, such as `units` and `apples`.
     """
     key: Counter[str] = Counter()
-    plain = re.sub(r"\s*\^\s*\{?\s*(-?\d)\s*\}?", r"^\1 ", re.sub(r"\\cdot|[.*()]|(?<=°)\s+|degrees? (?=[CFcf])", " ", plain_text(text)))
+    plain = re.sub(
+        r"\s*\^\s*\{?\s*(-?\d)\s*\}?",
+        r"^\1 ",
+        re.sub(r"\\cdot|[.*()]|(?<=°)\s+|degrees? (?=[CFcf])", " ", plain_text(text)),
+    )
     side, power, last = 1, 1, ""
     for word in re.findall(r"/|[^\s/^]+(?:\^-?\d)?", plain.replace("° ", "°")):
         name, _, exponent = word.partition("^")
@@ -87,7 +95,7 @@ def clash(one: str, other: str) -> bool:
 
 
 def other_currency(one: str, other: str) -> bool:
-    """Whether two answers, as they were written, are amounts of different currencies."""
+    """Whether two answers, as they were written, are amounts of different currencies, or one a percentage."""
     first, second = _currencies(one), _currencies(other)
     return bool(first and second and first != second)
 

@@ -2,13 +2,25 @@
 
 import io
 import json
+import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
-from motif.tasks.grading.algebra import CHILDREN, MEMORY, WALL_SECONDS, Child, main, same
+from motif.tasks.grading.algebra import (
+    CHILDREN,
+    MEMORY,
+    PROCESSOR_SECONDS,
+    WALL_SECONDS,
+    Answerer,
+    Child,
+    main,
+    same,
+)
 from motif.tasks.grading.verdicts import Verdict
 
 
@@ -19,14 +31,42 @@ from motif.tasks.grading.verdicts import Verdict
         ("(\\sqrt{8}, x+1)", "(2\\sqrt{2}, 1+x)", True),
         ("2x+2y=2", "x+y=1", True),
         ("x^2=-4", "x^2=-1", False),
+        ("x^2<-4y", "x^2<4y", False),
         ("0=0", "x=x+1", False),
         ("e^{i\\pi}", "-1", True),
         ("2i", "2", False),
-        ("\\frac{", "1", False),
     ],
 )
 def test_algebra_decides_the_parts(prediction, gold, verdict):
     assert same(prediction, gold) is Verdict.of(verdict)
+
+
+@pytest.mark.parametrize("unreadable", ["\\frac{", "a \\oplus b", "1+\\ldots+n", "x^*", "2x3"])
+def test_what_cannot_be_read_is_undecided(unreadable):
+    assert same(unreadable, "x+1") is Verdict.UNDECIDED
+
+
+def test_a_busy_machine_changes_no_verdict(child):
+    """The limit is on processor time: a child that is stopped for longer than it may compute still answers."""
+    slow = child()
+    os.kill(slow.pid, signal.SIGSTOP)
+    threading.Timer(2 * PROCESSOR_SECONDS, os.kill, (slow.pid, signal.SIGCONT)).start()
+    assert slow.ask(question("\\sqrt{8}", "2\\sqrt{2}"), time.monotonic() + WALL_SECONDS) == b"right\n"
+
+
+def test_a_question_that_hangs_is_asked_once_more_and_then_undecided(monkeypatch):
+    asked = []
+
+    class Hung(Killed):
+        def __init__(self):
+            pass
+
+        def ask(self, question, deadline):
+            asked.append(question)
+            return None
+
+    monkeypatch.setattr("motif.tasks.grading.algebra.Child", Hung)
+    assert Answerer().verdict(b"1") == b"undecided\n" and asked == [b"1", b"1"]
 
 
 @pytest.fixture
@@ -103,4 +143,4 @@ def test_the_process_answers_line_by_line_and_ends_with_its_questions():
     lines = b"".join(question(*texts) for texts in questions) + b"no json\n" + question("x+1", "1+x")
     process = [sys.executable, "-m", "motif.tasks.grading.algebra"]
     done = subprocess.run(process, input=lines, capture_output=True, check=True)
-    assert done.stdout.split() == b"ready right wrong undecided wrong right".split() and not done.stderr
+    assert done.stdout.split() == b"ready right wrong undecided undecided right".split() and not done.stderr

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from motif.tasks.grading.answers import boxes, final_answer, stated_answer
+from motif.tasks.grading.answers import boxes, final_answer, flexible_answer, stated_answer
 
 
 @pytest.mark.parametrize(
@@ -35,10 +35,33 @@ from motif.tasks.grading.answers import boxes, final_answer, stated_answer
         ("<answer></answer>", None),
         ("<answer>\\boxed{3</answer>", None),
         ("</answer>3<answer>", None),
+        ("<think>\\boxed{1}</think> so \\boxed{2}", "2"),
+        ("<think>\\boxed{1}</think>", None),
+        ("<think>\\boxed{1}", None),
+        ("\\boxed{1} <think>\\boxed{2}", "1"),
+        ("\\boxed{1}</think> \\boxed{2}", "2"),
+        ("<think>\\boxed{1}</think> <think>\\boxed{2}</think> \\boxed{3}", "3"),
     ],
 )
 def test_the_answer_is_the_last_complete_box_or_else_tag(reply, answer):
     assert final_answer(reply) == answer
+
+
+@pytest.mark.parametrize(
+    ("reply", "answer"),
+    [
+        ("\\boxed{7} The answer is 8.", "7"),
+        ("The answer is 72.", "72"),
+        ("so it is\n#### 1,080", "1,080"),
+        ("Answer: $\\frac{1}{2}$", "$\\frac{1}{2}$"),
+        ("She has 3 apples and then 12 more, 15", "15"),
+        ("<think>The answer is 3.</think> We get 1/4 of it.", "1/4"),
+        ("<think>The answer is 3.", None),
+        ("no number", None),
+    ],
+)
+def test_the_flexible_answer_is_a_box_a_statement_or_the_last_number(reply, answer):
+    assert flexible_answer(reply) == answer
 
 
 def test_the_tag_has_the_name_it_is_given_or_none():

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import re
 import subprocess
 import sys
 import threading
@@ -11,8 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.grading_cases import cases
 from motif.tasks.grading import Verdict, final_answer, grader_id, is_correct, is_correct_strictly, verdict
 from motif.tasks.grading.grader import forget_verdicts
+from motif.tasks.grading.latex import strict_form
 from tests.support.toys import shared
 
 
@@ -47,6 +50,16 @@ def test_the_same_answers_are_right(claim):
 @pytest.mark.parametrize("claim", WRONG)
 def test_different_answers_are_wrong(claim):
     assert not [(prediction, gold) for prediction, gold in WRONG[claim] if is_correct(prediction, gold)]
+
+
+KINDS = sorted({case.kind for case in cases()})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_kinds_of_public_reports_are_decided_rightly(kind):
+    of_kind = [case for case in cases() if case.kind == kind]
+    assert len(of_kind) > 12 and {case.right for case in of_kind} == {True, False}
+    assert not [case for case in of_kind if is_correct(case.reply, case.gold) is not case.right]
 
 
 @pytest.mark.parametrize("claim", RIGHT)
@@ -96,7 +109,7 @@ def test_the_strict_grader_computes_nothing(prediction, gold):
 
 
 def test_a_grader_is_named_with_both_versions():
-    assert grader_id().startswith("motif-") and "math-verify-0.9" in grader_id()
+    assert grader_id().startswith("motif-") and "+sympy-" in grader_id()
 
 
 HOSTILE = {
@@ -267,6 +280,19 @@ def test_real_golds_are_right_as_they_stand_between_dollars_and_boxed(name):
         gold = GOLDS[name](json.loads(line))
         for text in (gold, f"${gold}$", f"It is \\boxed{{{gold}}}."):
             assert is_correct(text, gold) and is_correct_strictly(text, gold), gold
+
+
+@pytest.mark.parametrize("name", GOLDS)
+def test_no_real_gold_is_right_beside_another(name):
+    golds = [GOLDS[name](json.loads(line)) for line in shared(name).read_text().splitlines()]
+    for gold, other in zip(golds, golds[1:] + golds[:1], strict=True):
+        wrong = [f"{gold}+1", f"-({gold})-1"]
+        if strict_form(gold) != strict_form(other):
+            wrong.append(other)
+        if re.fullmatch(r"-?\d+", gold):
+            wrong[:2] = [str(int(gold) + 1), str(-int(gold) - 1)]
+        accepted = [text for text in wrong if is_correct(f"\\boxed{{{text}}}", gold)]
+        assert not accepted, (gold, accepted)
 
 
 def test_reference_solutions_of_math_are_right():

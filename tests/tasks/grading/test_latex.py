@@ -2,6 +2,7 @@
 
 import pytest
 
+from benchmarks.grading_cases import cases
 from motif.tasks.grading.latex import COMPILED, clean, is_enclosed, plain_text, strict_form, trimmed
 from tests.tasks.grading.test_grader import RIGHT
 
@@ -52,7 +53,8 @@ def test_ways_of_writing_become_one(text, written):
 
 
 def test_each_rewrite_changes_an_answer_that_is_tried(monkeypatch):
-    texts = [text for text, _ in WRITTEN] + [text for cases in RIGHT.values() for case in cases for text in case]
+    texts = [text for case in cases() for text in (case.gold, case.reply)] + [text for text, _ in WRITTEN]
+    texts += [text for cases in RIGHT.values() for case in cases for text in case]
     usual = {text: clean(text) for text in texts}
     for rewrite in COMPILED:
         others = [other for other in COMPILED if other is not rewrite]

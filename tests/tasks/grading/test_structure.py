@@ -59,7 +59,8 @@ def test_an_open_pair_of_numbers_may_be_a_point():
     ],
 )
 def test_an_inequality_in_one_variable_is_its_interval(text, interval):
-    assert structure(text).latex() == interval
+    found = structure(text)
+    assert f"{found.around[0]}{','.join(found.parts)}{found.around[1]}" == interval and found.variable == "x"
 
 
 @pytest.mark.parametrize("text", ["x+1>2", "1<x>2", "a<b<c<d", "1<2"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from motif.tasks.grading.units import clash, is_unit_word, unit_name, without_unit
+from motif.tasks.grading.units import clash, is_unit_text, other_currency, unit_key, without_unit
 
 
 @pytest.mark.parametrize(
@@ -30,17 +30,27 @@ def test_units_are_told_from_variables(text, left):
     assert without_unit(text)[0] == left
 
 
-def test_units_of_one_kind_clash_and_spellings_do_not():
-    assert clash("cm", "m") and clash("dollars", "cents") and clash("square cm", "m^2")
+def test_known_units_clash_and_spellings_do_not():
+    assert clash("cm", "m") and clash("dollars", "cents") and clash("square cm", "m^2") and clash("cm", "cm^2")
+    assert clash("km/h", "m/s") and not clash("km per hour", "kmph")
     assert not clash("cm", "centimeters") and not clash("cm", "apples") and not clash("", "cm")
-    assert unit_name("square feet") == unit_name("ft^2") == ("length2", "ft")
+    assert unit_key("square feet per hour") == unit_key("ft^2/h") == {"ft": 2, "h": -1}
 
 
 def test_a_unit_is_given_with_its_power():
-    assert without_unit("5\\text{ cm}^2") == ("5", " cm^2") and without_unit("10 km/h") == ("10", "km/h")
+    assert without_unit("5\\text{ cm}^2") == ("5", "\\text{ cm}^2") and without_unit("10 km/h") == ("10", "km/h")
     assert without_unit("20°C") == ("20", "°C") and without_unit("5") == ("5", "")
 
 
-def test_words_beside_units_are_no_units_of_their_own():
-    assert is_unit_word("square") and unit_name("square") is None and not is_unit_word("apples")
-    assert unit_name("cm m") is None and unit_name("cubic inches") == ("length3", "in")
+def test_words_that_are_no_known_unit_have_no_key():
+    assert unit_key("square") is None and unit_key("apples") is None and unit_key("cubic inches") == {"in": 3}
+
+
+def test_words_that_change_a_number_are_no_unit():
+    assert is_unit_text("square cm") and is_unit_text("red apples") and is_unit_text("(cm)")
+    assert not any(map(is_unit_text, ("dozen", "pairs", "(or 6)", "or six", "if even", "to 9", "percent")))
+
+
+def test_currencies_are_told_by_signs_and_words():
+    assert other_currency("\\$18", "18 cents") and other_currency("£5", "$5") and other_currency("€5", "5 dollars")
+    assert not other_currency("$18$", "18 cents") and not other_currency("\\$18", "18 dollars")
