@@ -13,16 +13,7 @@ from itertools import combinations, count, product
 from math import comb, sqrt
 from typing import Any, NamedTuple
 
-from motif.evaluation.statistics import (
-    LEVEL,
-    TINY,
-    Interval,
-    discordant_interval,
-    mcnemar,
-    sign_flip,
-    t_quantile,
-    wilson,
-)
+from motif.evaluation.statistics import LEVEL, TINY, Interval, discordant_interval, mcnemar, sign_flip, t_quantile
 from motif.system.errors import UserError
 
 MCNEMAR = "exact McNemar test"
@@ -113,7 +104,7 @@ def over_seeds_and_questions(tables: Sequence[Any]) -> Difference:
     means, of_chance = [table.mean(1) for table in tables], [chance for _, chance in spreads]
     p, variance, dof = map(float, mixed_p(means, of_chance, of_questions, n, permutations(sizes)))
     floor = abs(effect) / stdtrit(dof, 1 - min(p, 0.5) / 2)
-    room = 0.0 if effect or of_questions else wilson(0, n)[1]  # that n alike questions leave for others
+    room = 0.0 if effect or of_questions else sign_flip(d)[1][1]  # that n alike questions leave for others
     half = float(max(t_quantile(dof) * max(sqrt(variance), floor), room))
     kind = "permutations of seeds" if len(tables) > 1 else "sign flips of seeds"
     return Difference(
