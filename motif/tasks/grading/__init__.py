@@ -7,8 +7,11 @@ r"""Grading: whether an answer is right. What a right answer is worth is not dec
     structure    what an answer consists of: tuples, sets, lists, intervals, unions, matrices, equations
     units        the unit after a quantity; units that differ
     words        answers that are words, and letters of a multiple choice
-    equivalence  whether two answers are the same: rules in order, then a table by kinds of structures
+    rules        what is decided before structure: numbers, bases, choices, units, moduli, words
+    equivalence  whether two answers are the same: the rules, then a table by kinds of structures
+    tokens       the signs and names that a formula may have
     formulas     one formula as a sympy expression; refused where a sign is not known
+    calculus     the integrals, sums, products and limits in it
     symbolic     whether two formulas, equations, inequalities, sets of numbers are the same: sympy
     algebra      the process with limits that asks `symbolic`
     judge        the client of that process

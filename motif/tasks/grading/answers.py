@@ -122,7 +122,7 @@ def stated_answer(text: str) -> str:
 
 
 def flexible_answer(reply: str) -> str | None:
-    """The last plausible answer of a reply that need not mark one: more is found than by `final_answer`, and less surely.
+    """The last plausible answer of a reply that need not mark one. It finds more than `final_answer`, less surely.
 
     Returns:
         The final answer; else what the last 'the answer is …', `Answer: …` or `#### …` states; else the last number.
@@ -157,8 +157,8 @@ def _formulas(text: str) -> str:
     words = FORMULA.sub(" ", text)
     if not formulas or not PROSE.search(words) or re.search(r"\d", words):
         return ""
-    between = set(re.findall(r"[a-z]+", words.lower()))
-    if between & CHANGING - ({"and", "or"} if len(formulas) > 1 else set()):
+    said = set(re.findall(r"[a-z]+", words.lower()))
+    if said & CHANGING - ({"and", "or"} if len(formulas) > 1 else set()):
         return ""
     between = [text[one.end() : next_one.start()] for one, next_one in pairwise(formulas)]
     if not all(BETWEEN_ANSWERS.fullmatch(part) for part in between):

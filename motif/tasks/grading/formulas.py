@@ -7,103 +7,29 @@ Letters keep their case, their primes and, in names such as `ABC`, their order. 
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, ClassVar
 
 import sympy
-from sympy import Integer, Rational, Symbol
+from sympy import Integer, Rational
 
+from motif.tasks.grading import calculus
 from motif.tasks.grading.numbers import repeating_as_fractions
-
-CONSTANTS = {"\\pi": sympy.pi, "\\infty": sympy.oo, "e": sympy.E, "i": sympy.I}
-GREEK = {
-    f"\\{name}"
-    for name in [
-        "alpha",
-        "beta",
-        "gamma",
-        "delta",
-        "epsilon",
-        "zeta",
-        "eta",
-        "theta",
-        "iota",
-        "kappa",
-        "lambda",
-        "mu",
-        "nu",
-        "xi",
-        "rho",
-        "sigma",
-        "tau",
-        "upsilon",
-        "phi",
-        "chi",
-        "psi",
-        "omega",
-        "Gamma",
-        "Delta",
-        "Theta",
-        "Lambda",
-        "Xi",
-        "Pi",
-        "Sigma",
-        "Upsilon",
-        "Phi",
-        "Psi",
-        "Omega",
-        "ell",
-        "hbar",
-    ]
-}
-MARKS = {  # with the letters after them they are one name
-    f"\\{name}"
-    for name in [
-        "vec",
-        "hat",
-        "bar",
-        "overline",
-        "tilde",
-        "dot",
-        "ddot",
-        "overrightarrow",
-        "widehat",
-        "widetilde",
-        "underline",
-        "mathbb",
-        "mathcal",
-        "mathfrak",
-        "overleftrightarrow",
-        "angle",
-        "triangle",
-    ]
-}
-TRIGONOMETRY = ("sin", "cos", "tan", "cot", "sec", "csc")
-INVERSE = {f"\\{name}": getattr(sympy, f"a{name}") for name in (*TRIGONOMETRY, "sinh", "cosh", "tanh")}
-FUNCTIONS: dict[str, Callable[..., Any]] = {
-    **{f"\\{name}": getattr(sympy, name) for name in (*TRIGONOMETRY, "sinh", "cosh", "tanh", "coth", "exp")},
-    **{f"\\arc{name[1:]}": inverse for name, inverse in INVERSE.items()},
-    **{f"\\a{name[1:]}": inverse for name, inverse in INVERSE.items()},
-    "\\ln": sympy.log, "\\log": lambda x: sympy.log(x, 10), "\\lg": lambda x: sympy.log(x, 10), "\\abs": sympy.Abs,
-    "\\det": lambda matrix: matrix.det(), "\\max": sympy.Max, "\\min": sympy.Min, "\\gcd": sympy.gcd,
-    "\\lcm": sympy.lcm,
-}  # fmt: skip
-CALLED = re.compile(r"[fghFGH](?:_.*)?|.*'")  # names whose brackets hold arguments; other letters are factors
-TOKEN = re.compile(
-    r"\s*(?:(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d,])|\d+(?:\.\d*)?|\.\d+)|(?P<text>\\text\s*\{[^{}]*\})"
-    r"|(?P<command>\\[A-Za-z]+)|(?P<word>[A-Za-z]+)|(?P<sign>!!|\\?%|@\d+|[-+*/:^_!(){}\[\]|'°,=]))\s*"
+from motif.tasks.grading.tokens import (
+    BEGINNINGS,
+    BRACKETS,
+    CALLED,
+    CONSTANTS,
+    FUNCTIONS,
+    GREEK,
+    INVERSE,
+    MARKS,
+    MATRIX,
+    TRIGONOMETRY,
+    Unreadable,
+    is_number,
+    symbol,
+    tokens,
 )
-DERIVATIVE = re.compile(
-    r"\\frac\s*\{\s*(d(?:\s*\^\s*\{?\d\}?)?\s*[A-Za-z]?)\s*\}\s*\{\s*(d\s*[A-Za-z](?:\s*\^\s*\{?\d\}?)?)\s*\}"
-    r"|(?<![A-Za-z])(d[A-Za-z])\s*/\s*(d[a-z])(?![A-Za-z])"
-)
-MATRIX = re.compile(r"\\begin\{([bBpvV]?matrix|array)\}(?:\s*\{[clr| ]*\})?((?:(?!\\begin).)*?)\\end\{\1\}", re.DOTALL)
-BRACKETS = {"(": ")", "[": "]", "{": "}", "\\lfloor": "\\rfloor", "\\lceil": "\\rceil"}
-ATOMS = {*BRACKETS, "\\frac", "\\sqrt", "\\binom", "\\int", "\\sum", "\\prod", "\\lim"}
-
-
-class Unreadable(ValueError):
-    """A formula has a sign or a form that is not known here."""
 
 
 def read(text: str) -> tuple[Any, ...]:
@@ -115,12 +41,6 @@ def read(text: str) -> tuple[Any, ...]:
     tight = Reading(text, loose=False)
     expression = tight.whole()
     return (expression, Reading(text, loose=True).whole()) if tight.ambiguous else (expression,)
-
-
-@lru_cache(maxsize=1024)
-def symbol(name: str) -> Any:
-    """The variable `name`: a real one, but for z and w."""
-    return Symbol(name) if name[0] in "zw" else Symbol(name, real=True)
 
 
 class Reading:
@@ -138,7 +58,6 @@ class Reading:
         if re.search(r"@|\d\s+\d", text):
             raise Unreadable(text)
         text = MATRIX.sub(self._matrix, repeating_as_fractions(text)).strip()
-        text = DERIVATIVE.sub(lambda match: f"\\text{{{' over '.join(filter(None, match.groups()))}}}", text)
         self.trigonometric = any(name in text for name in TRIGONOMETRY)
         self.tokens = tokens(text)
 
@@ -203,15 +122,8 @@ class Reading:
 
     def begins(self) -> bool:
         token = self.next
-        known = token in ATOMS or token in CONSTANTS or token in FUNCTIONS or token in GREEK or token in MARKS
-        return (
-            known
-            or is_number(token)
-            or token.isalpha()
-            or token[:1] == "@"
-            or token.startswith("\\text")
-            or (token == "|" and not self.bars)
-        )
+        known = token in BEGINNINGS or token.startswith("\\text") or token[:1].isalnum() or token[:1] in (".", "@")
+        return bool(token) and (known or (token == "|" and not self.bars))
 
     def mixed_number(self) -> Any:
         r"""`1\frac{1}{2}` is 3/2."""
@@ -360,47 +272,6 @@ class Reading:
         above, below = self.argument(), self.argument()
         return sympy.binomial(above, below)
 
-    def integral(self) -> Any:
-        self.take("_")
-        low = self.argument()
-        self.take("^")
-        high = self.argument()
-        ends = [place for place in range(self.place, len(self.tokens) - 1) if self.tokens[place] == "d"]
-        if not ends:
-            raise Unreadable("integral")
-        after, end = self.tokens[ends[0] + 1 :], ends[0]
-        self.tokens = self.tokens[:end]
-        body = self.sum() if self.place < end else Integer(1)
-        if self.place < end:
-            raise Unreadable(self.next)
-        self.tokens, self.place = [*self.tokens, *after], end
-        variable = symbol(self.take())
-        return sympy.Integral(body, (variable, low, high)).doit()
-
-    def series(self) -> Any:
-        """A sum or product over an index."""
-        apply = sympy.Sum if self.tokens[self.place - 1] == "\\sum" else sympy.Product
-        self.take("_")
-        self.take("{")
-        name = self.take()
-        self.take("=")
-        low = self.inside("}")
-        self.take("^")
-        high = self.argument()
-        self.bound.append(name)
-        body = self.chain()
-        self.bound.remove(name)
-        return apply(body, (symbol(name), low, high)).doit()
-
-    def limit(self) -> Any:
-        self.take("_")
-        self.take("{")
-        variable = symbol(self.take())
-        self.take("\\to", "\\rightarrow")
-        value = self.sum()
-        self.take("}")
-        return sympy.limit(self.chain(), variable, value)
-
     def absolute(self) -> Any:
         self.bars += 1
         value = self.inside("|")
@@ -408,8 +279,8 @@ class Reading:
         return sympy.Abs(value)
 
     READERS: ClassVar[dict[str, Callable[["Reading"], Any]]] = {
-        "\\frac": fraction, "\\sqrt": root, "\\binom": binomial, "\\int": integral, "\\sum": series, "\\prod": series,
-        "\\lim": limit, "|": absolute,
+        "\\frac": fraction, "\\sqrt": root, "\\binom": binomial, "|": absolute, "\\int": calculus.integral,
+        "\\sum": calculus.series, "\\prod": calculus.series, "\\lim": calculus.limit,
     }  # fmt: skip
 
     def _matrix(self, match: re.Match[str]) -> str:
@@ -417,37 +288,3 @@ class Reading:
         matrix = sympy.Matrix([[Reading(cell, self.loose).whole() for cell in row] for row in rows])
         self.matrices.append(matrix.det() if match[1] == "vmatrix" else matrix)
         return f"@{len(self.matrices) - 1} "
-
-
-def is_number(token: str) -> bool:
-    return token[:1].isdigit() or token[:1] == "."
-
-
-def tokens(text: str) -> list[str]:
-    r"""The tokens of a formula: numbers, letters, names of capitals, commands; functions have a backslash."""
-    found: list[str] = []
-    place = 0
-    while place < len(text):
-        match = TOKEN.match(text, place)
-        if not match:
-            raise Unreadable(text[place:])
-        token, place = match[0].strip(), match.end()
-        name = match["word"] or re.sub(r"\\text\s*\{\s*(\w*)\s*\}", r"\1", match["text"] or "")
-        if f"\\{name}" in FUNCTIONS:
-            found.append(f"\\{name}")
-        elif match["text"]:
-            found.append(name if len(name) == 1 else re.sub(r"\s+", " ", token))
-        elif match["word"]:
-            found.extend(letters(name, found[-1:] in ([], ["("]) and text[place : place + 1] in ("", ")")))
-        else:
-            found.append(token)
-    return found
-
-
-def letters(word: str, alone: bool) -> list[str]:
-    """The variables of a run of letters; a name of capitals, such as ABC, TT or (HT), is one. `sinx` is a function."""
-    for name in TRIGONOMETRY + ("ln", "log"):
-        if word.startswith(name) and len(word) == len(name) + 1:
-            return [f"\\{name}", word[-1]]
-    named = word.isupper() and (len(word) > 2 or alone or word[0] * 2 == word)
-    return [word] if named and len(word) > 1 else list(word)

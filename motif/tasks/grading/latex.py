@@ -7,39 +7,12 @@ quadratic in the length of the text, so the grader gives no more than `grader.LO
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 GREEK = [
     f"\\{name} "
-    for name in [
-        "alpha",
-        "beta",
-        "gamma",
-        "delta",
-        "epsilon",
-        "zeta",
-        "eta",
-        "theta",
-        "lambda",
-        "mu",
-        "nu",
-        "xi",
-        "rho",
-        "sigma",
-        "tau",
-        "phi",
-        "chi",
-        "psi",
-        "omega",
-        "Gamma",
-        "Delta",
-        "Theta",
-        "Lambda",
-        "Xi",
-        "Sigma",
-        "Phi",
-        "Psi",
-        "Omega",
-    ]
+    for name in "alpha beta gamma delta epsilon zeta eta theta lambda mu nu xi rho sigma tau phi chi psi omega "  # noqa: SIM905
+    "Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega".split()
 ]
 SIGNS = str.maketrans(
     {
@@ -60,7 +33,7 @@ SIGNS = str.maketrans(
 HIGH, LOW = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱ", "0123456789+-()ni"), str.maketrans("₀₁₂₃₄₅₆₇₈₉ₙ", "0123456789n")
 DOTS = r"(?:\.\.\.+|\\(?:[lc]?dots[cbo]?)(?![A-Za-z]))"
 GROUP = r"\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"
-REWRITES = [
+REWRITES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     # currency, delimiters of formulas and of brackets
     (r"(?<!\\)\\\$|\\(?:pounds|euro|texteuro)(?![a-z])|[€£¥]", "$"),
     (r"\$\s*(?=[-+]?[\d.])|(?<=\d)\s*\$", ""),
@@ -105,7 +78,7 @@ REWRITES = [
     (r"\\binom\s*(\d)\s*(\d)", r"\\binom{\1}{\2}"),
     (r"^\s*\\(?:approx|sim|therefore|implies|Rightarrow)(?![A-Za-z])", ""),
     (rf"(\d*\.\d*?)(?:(\d)\2{{2,}}|(\d{{2,4}}?)\3{{1,}}){DOTS}", r"\1\\overline{\2\3}"),
-    (r"(?<=\.)(\d*)((?:\\dot\s*\{\s*\d\s*\}\s*){2,})", lambda match: f"{match[1]}\\overline{{{re.sub('[^0-9]', '', match[2])}}}"),
+    (r"(?<=\.)(\d*)\\dot\s*\{\s*(\d)\s*\}(\d*)\\dot\s*\{\s*(\d)\s*\}", r"\1\\overline{\2\3\4}"),
     (r"(?<=\.)(\d*)\\(overline|bar|dot)\s*(\d)", r"\1\\\2{\3}"),
     (rf"(\.\d{{6,}}){DOTS}", r"\1"),
     (DOTS, r"\\ldots "),
@@ -143,12 +116,9 @@ def clean(text: str) -> str:
     text = re.sub(r"\s+", " ", text).strip().removeprefix("**").removesuffix("**")
     if not text.isascii():
         text = re.sub(r"√\s*(\d+|\([^()]*\))", r"\\sqrt{\1}", text)
-        text = re.sub(
-            "[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱ]+",
-            lambda match: f"^{{{match[0].translate(HIGH)}}}" if len(match[0]) > 1 else f"^{match[0].translate(HIGH)}",
-            text,
-        )
-        text = re.sub("[₀₁₂₃₄₅₆₇₈₉ₙ]+", lambda match: f"_{{{match[0].translate(LOW)}}}", text).translate(SIGNS)
+        text = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱ]+", lambda match: f"^{{{match[0].translate(HIGH)}}}", text)
+        text = re.sub("[₀₁₂₃₄₅₆₇₈₉ₙ]+", lambda match: f"_{{{match[0].translate(LOW)}}}", text)
+        text = re.sub(r"\^\{(.)\}", r"^\1", text).translate(SIGNS)
     text = unicodedata.normalize("NFKC", text).replace("⁄", "/")
     text = "".join(sign if sign.isprintable() else " " for sign in text)
     if "\\begin" not in text:

@@ -136,8 +136,8 @@ def same_number(one: Number, other: Number) -> bool:
     r"""Whether two numbers are equal, exactly or up to rounding.
 
     Where one of them is written with a decimal point, 6 decimals must agree, and the difference is at most a
-    ten-thousandth of the larger one, a millionth where both are below 0.0001. `50\%` is 50 and 0.5: the sign may be left
-    out or worked out. It may not be left out of `0.5\%` and what is smaller than a percent, for 0.5 is a share too.
+    ten-thousandth of the larger one, a millionth where both are below 0.0001. `50\%` is 50 and 0.5: the sign may be
+    left out or worked out. It may not be left out of `1\%` or less, such as `0.5\%`, for 0.5 is a share too.
     """
     if one.percent != other.percent:
         bare = [Number(n.value, n.rounded) for n in (one, other)]

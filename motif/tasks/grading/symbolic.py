@@ -15,9 +15,10 @@ from typing import Any
 import sympy
 from sympy import FiniteSet, Interval, Rational, S
 
-from motif.tasks.grading.formulas import Unreadable, read
+from motif.tasks.grading.formulas import read
 from motif.tasks.grading.numbers import Number, same_number
 from motif.tasks.grading.structure import EQUAL, RELATION, SYMBOL, split, structure
+from motif.tasks.grading.tokens import Unreadable
 from motif.tasks.grading.verdicts import Verdict
 
 OF_SETS = re.compile(r"\\(?:cup|cap|setminus|backslash|mathbb|emptyset|ne)(?![A-Za-z])")
@@ -71,6 +72,8 @@ def equal(one: Any, other: Any, rounded: bool = False) -> Verdict:
         return Verdict.of(one is not S.NaN)
     if any(part.has(S.Infinity, S.NegativeInfinity, S.ComplexInfinity, S.NaN) for part in (one, other)):
         return Verdict.WRONG
+    if one.is_Rational and other.is_Rational and not rounded:
+        return Verdict.WRONG
     agreed = 0
     for a, b in at_points(one, other):
         if (near := close(a, b, rounded and not (one.free_symbols or other.free_symbols))) is Verdict.WRONG:
@@ -117,7 +120,7 @@ def digits_needed(*expressions: Any) -> int:
     digits = 60
     for part in {part for each in expressions for part in sympy.preorder_traversal(each)}:
         if part.is_Rational:
-            digits += len(str(part.p)) + len(str(part.q))
+            digits += (part.p.bit_length() + part.q.bit_length()) // 3 + 1
         elif part.is_Pow or isinstance(part, sympy.exp):
             size = abs(part.exp.evalf(5))
             digits += min(MOST_DIGITS, int(size) + 1) if size.is_comparable else 0

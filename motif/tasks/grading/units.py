@@ -14,23 +14,25 @@ from motif.tasks.grading.words import CHANGING, CLOCK, MATHEMATICS
 UNITS = {  # the unit's name here: its spellings
     "m": "m meter metre", "cm": "cm centimeter centimetre", "mm": "mm millimeter millimetre", "nm": "nm nanometer",
     "km": "km kilometer kilometre", "in": "inch inche in", "ft": "foot feet ft", "yd": "yard yd", "mi": "mile mi",
-    "dollar": "dollar usd buck", "cent": "cent ¢ penny pennie", "euro": "euro eur", "pound": "gbp", "rupee": "rupee inr rs",
-    "yen": "yen jpy", "yuan": "yuan rmb cny", "s": "s sec second", "ms": "ms millisecond", "min": "min minute",
-    "h": "h hr hour", "day": "day", "week": "week", "month": "month", "year": "year yr", "g": "g gm gram",
-    "kg": "kg kilogram", "mg": "mg milligram", "lb": "lb pound", "oz": "oz ounce", "t": "ton tonne", "l": "L liter litre",
-    "ml": "mL ml milliliter millilitre", "gal": "gallon gal", "qt": "quart", "pt": "pint", "cup": "cup", "deg": "° degree deg",
-    "rad": "radian rad", "'": "' arcminute", "celsius": "°C C celsius", "fahrenheit": "°F F fahrenheit", "kelvin": "K kelvin",
-    "N": "N newton", "kN": "kN", "J": "J joule", "kJ": "kJ kilojoule", "W": "W watt", "kW": "kW kilowatt", "V": "V volt",
-    "Pa": "Pa pascal", "kPa": "kPa", "Hz": "Hz hertz", "kHz": "kHz", "MHz": "MHz", "mol": "mol mole", "eV": "eV",
-    "acre": "acre", "ha": "hectare", "bit": "bit", "byte": "byte",
+    "dollar": "dollar usd buck", "cent": "cent ¢ penny pennie", "euro": "euro eur", "pound": "gbp", "yen": "yen jpy",
+    "rupee": "rupee inr rs", "s": "s sec second", "ms": "ms millisecond", "min": "min minute", "h": "h hr hour",
+    "day": "day", "week": "week", "month": "month", "year": "year yr", "g": "g gm gram", "kg": "kg kilogram",
+    "mg": "mg milligram", "lb": "lb pound", "oz": "oz ounce", "t": "ton tonne", "l": "L liter litre",
+    "ml": "mL ml milliliter millilitre", "gal": "gallon gal", "qt": "quart", "pt": "pint", "cup": "cup",
+    "deg": "° degree deg", "rad": "radian rad", "'": "' arcminute", "celsius": "°C C celsius",
+    "fahrenheit": "°F F fahrenheit", "kelvin": "K kelvin", "N": "N newton", "kN": "kN", "J": "J joule",
+    "kJ": "kJ kilojoule", "W": "W watt", "kW": "kW kilowatt", "V": "V volt", "Pa": "Pa pascal", "kPa": "kPa",
+    "Hz": "Hz hertz", "kHz": "kHz", "MHz": "MHz", "mol": "mol mole", "eV": "eV", "acre": "acre", "ha": "hectare",
+    "bit": "bit", "byte": "byte",
 }  # fmt: skip
 SPELLINGS = {spelling: name for name, spellings in UNITS.items() for spelling in spellings.split()}
 SHORT = {"mph": "mi/h", "kmph": "km/h", "kmh": "km/h", "kph": "km/h", "mps": "m/s"}
 POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3}
 BESIDE_UNITS = frozenset([*POWERS, *"unit units cube per each times people cc".split()])  # noqa: SIM905
 CURRENCIES = {
-    "dollar": r"\\\$|dollars?\b|\busd\b", "cent": r"¢|\bcents?\b|\bpenn(?:y|ies)\b", "euro": r"€|\beuros?\b|\\euro|\beur\b",
-    "percent": r"%|\bpercent\b", "pound": r"£|\\pounds|\bgbp\b", "yen": r"¥|\byen\b", "rupee": r"₹|\brupees?\b|\brs\b|\binr\b",
+    "dollar": r"\\\$|dollars?\b|\busd\b", "cent": r"¢|\bcents?\b|\bpenn(?:y|ies)\b", "yen": r"¥|\byen\b",
+    "euro": r"€|\beuros?\b|\\euro|\beur\b", "rupee": r"₹|\brupees?\b|\brs\b|\binr\b",
+    "pound": r"£|\\pounds|\bgbp\b", "percent": r"%|\bpercent\b",
 }  # fmt: skip
 MONEY = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in CURRENCIES.items()), re.IGNORECASE)
 POWER = r"(?:\s*\^\s*(?:\{\s*-?\d\s*\}|-?\d))?"

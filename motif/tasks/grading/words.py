@@ -13,13 +13,13 @@ MATHEMATICS = LINKS | frozenset(
     "asin acos atan abs infty theta alpha beta gamma delta lambda omega phi where when arg deg".split()
 )
 CHANGING = frozenset(  # words that make another number or another claim of the number beside them
-    "dozen hundred thousand million billion trillion score pair couple half halves double triple twice thrice quarter "  # noqa: SIM905
-    "quarters third thirds fourth fourths fifth fifths sixth sixths eighth eighths tenth tenths hundredth hundredths "
-    "thousandth thousandths squared cubed factorial plus minus negative over under above below less more fewer "
-    "least most between except without root roots inverse reciprocal opposite percent pct zero one two three four five six "
-    "seven eight nine ten eleven twelve twenty either neither nor or alternatively alternative maybe perhaps possibly "
-    "probably wrong incorrect false not no but unless otherwise instead else also lakh crore beyond after before "
-    "until ago earlier later short higher lower greater smaller than off remaining approximately roughly and if about".split()
+    "dozen hundred thousand million billion trillion score pair couple half halves double triple twice thrice "  # noqa: SIM905
+    "quarter third fourth fifth sixth eighth tenth hundredth thousandth squared cubed factorial plus minus "
+    "negative over under above below less more fewer least most between except without root inverse reciprocal "
+    "opposite percent pct zero one two three four five six seven eight nine ten eleven twelve twenty either "
+    "neither nor or alternatively alternative maybe perhaps possibly probably wrong incorrect false not no but "
+    "unless otherwise instead else also lakh crore beyond after before until ago earlier later short higher lower "
+    "greater smaller than off remaining approximately roughly and if about".split()
 )
 CLOCK = re.compile(r"\d\s*[ap]\.?m$", re.IGNORECASE)
 CHOICE = re.compile(r"[(\[]?\s*([A-Z])\s*(?:[)\]]|(?=[.:]?$|[.:]\s|\s-\s))[.:]?\s*(?P<dash>-\s)?(?:\s*(?P<more>\S.*))?")

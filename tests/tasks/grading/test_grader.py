@@ -287,7 +287,7 @@ def test_no_real_gold_is_right_beside_another(name):
     golds = [GOLDS[name](json.loads(line)) for line in shared(name).read_text().splitlines()]
     for gold, other in zip(golds, golds[1:] + golds[:1], strict=True):
         wrong = [f"{gold}+1", f"-({gold})-1"]
-        if strict_form(gold) != strict_form(other):
+        if strict_form(gold) != strict_form(other.removeprefix("x=")):
             wrong.append(other)
         if re.fullmatch(r"-?\d+", gold):
             wrong[:2] = [str(int(gold) + 1), str(-int(gold) - 1)]
