@@ -291,8 +291,5 @@ def folders_of(folder: TrainResult | Path | str) -> list[Path]:
     if isinstance(folder, TrainResult):
         return [folder.folder]
     places = [Path(name) for name in sorted(glob.glob(str(folder)))] or [Path(folder)]
-    return [
-        inner
-        for place in places
-        for inner in (sorted(place.glob("*")) if place.is_dir() and not Run(place).is_run() else [place])
-    ]
+    groups = (sorted(place.glob("*")) if place.is_dir() and not Run(place).is_run() else [place] for place in places)
+    return [path for group in groups for path in group]

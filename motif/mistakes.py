@@ -44,9 +44,8 @@ def tell(fault: Exception, config: str, logs: Path | None = None) -> None:
         logs: the folder in which a launcher keeps the logs of the jobs; None where it keeps none.
     """
     if isinstance(fault, OSError) and not isinstance(fault, HydraException) and raised_in_hydra(fault):
-        told = (
-            f"Hydra cannot write {fault.filename}: {fault.strerror}; choose another hydra.run.dir= or hydra.sweep.dir="
-        )
+        told = f"Hydra cannot write {fault.filename}: {fault.strerror}"
+        told += "; choose another hydra.run.dir= or hydra.sweep.dir="
     elif isinstance(fault, HydraException | OmegaConfBaseException | yaml.YAMLError) or raised_in_hydra(fault):
         told = composing(fault, config)
     elif type(fault).__module__.startswith(("submitit.", "joblib.")):
@@ -65,9 +64,8 @@ def composing(fault: Exception, config: str) -> str:
         return one_option(group, option, fault.options)
     if isinstance(fault, OverrideParseException):
         why = said.partition(" expecting {")[0].removeprefix(f"Error parsing override '{fault.override}' ")
-        return (
-            f"{shown(fault.override)} is no KEY=VALUE ({why}); values with spaces or commas are quoted: 'KEY=\"A, B\"'"
-        )
+        quoted = "values with spaces or commas are quoted: 'KEY=\"A, B\"'"
+        return f"{shown(fault.override)} is no KEY=VALUE ({why}); {quoted}"
     if found := re.match(r"Could not override '([^']+)'", said):
         return f"unknown key {found[1]}{near(found[1], config)}"
     for group, _, option in (word.partition("=") for word in sys.argv[1:]):

@@ -97,9 +97,8 @@ def written(policy: Policy, conversation: Conversation, sampling: Sampling) -> R
             console.write(text[len(shown) :])
             shown = text
 
-    ((token_ids, logprobs, finished),) = decode(
-        policy.model, prompts, sampling, policy.end_ids, policy.pad_id, watch=watch
-    )
+    (row,) = decode(policy.model, prompts, sampling, policy.end_ids, policy.pad_id, watch=watch)
+    token_ids, logprobs, finished = row
     console.say("" if finished else " … (cut off at the window)")
     text = policy.tokenizer.decode(policy.without_end(token_ids))
     return Reply(text, token_ids, prompts[0], finished, logprobs)

@@ -54,11 +54,8 @@ def new_table(title: str | None, columns: Sequence[str] = ()) -> Table:
 
 def sample_lines(result: Mapping[str, Any]) -> list[str]:
     """pass@k and maj@k with their intervals, one line each; nothing where a question has one sample."""
-    return [
-        f"{kind}@{k}: {with_interval(share)}"
-        for kind in ("pass", "maj")
-        for k, share in result.get(f"{kind}_at", {}).items()
-    ]
+    shares = {f"{kind}@{k}": share for kind in ("pass", "maj") for k, share in result.get(f"{kind}_at", {}).items()}
+    return [f"{name}: {with_interval(share)}" for name, share in shares.items()]
 
 
 def by_round_lines(result: Mapping[str, Any]) -> list[str]:

@@ -18,8 +18,7 @@ from typing import Any
 from motif.evaluation.wording import in_rounds
 from motif.reporting.cores import parallel_map
 from motif.reporting.recorded import BASE, RecordedRun, Result, Shares, question_records
-from motif.runs.folder import write_text
-from motif.system.files import parsed_line
+from motif.system.files import parsed_line, write_text
 from motif.system.safe_text import all_visible, visible
 
 MOST = 1000  # questions kept of one file

@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from motif.reporting.comparison import Verdict
 from motif.reporting.episodes import Source
 from motif.reporting.markup import Table
 from motif.reporting.pictures.saving import Picture
-from motif.runs.folder import write_text
+from motif.system.files import write_text
 from motif.system.safe_text import markdown, visible
 
 HERE = Path(__file__).parent
@@ -31,14 +32,12 @@ TABLES_OF = {"results": "results", "training": None, "time": "runs", "configurat
 NO_VERDICT = "Nothing to compare: a verdict needs finished runs of two arms, measured on the same questions."
 
 
-class Said(Protocol):
-    """A verdict, or a line in place of one."""
+@dataclass(frozen=True)
+class NoVerdict:
+    """A line where verdicts stand, on what was not compared."""
 
-    @property
-    def sentence(self) -> str: ...
-
-    @property
-    def outcome(self) -> str: ...
+    sentence: str
+    outcome: str = "none"
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Report:
 
     title: str
     subtitle: str
-    verdicts: Sequence[Said]
+    verdicts: Sequence[Verdict | NoVerdict]
     tables: Mapping[str, Sequence[Table]]
     pictures: Sequence[Picture] = ()
     sources: Sequence[Source] = ()

@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from motif.evaluation.wording import percent_interval
+from motif.evaluation.wording import in_rounds, percent_interval
 from motif.runs.budget import TOTALS, Budget, Limits
 from motif.runs.folder import Run
 from motif.system.errors import UserError
@@ -144,18 +144,17 @@ def time_left(run: Run, lines: Sequence[Mapping[str, Any]], steps: int) -> float
     """Seconds that `steps` more take at the pace of the last `lines`, and the evaluation that follows."""
     if not lines:
         return None
-    phases = [
-        [value for key, value in line.items() if key.startswith("seconds/") and key != "seconds/training"]
-        for line in lines
-    ]
-    return max(0.0, fmean(map(sum, phases)) * steps) + evaluation_left(run)
+
+    def pace(line: Mapping[str, Any]) -> float:
+        return sum(value for key, value in line.items() if key.startswith("seconds/") and key != "seconds/training")
+
+    return max(0.0, fmean(map(pace, lines)) * steps) + evaluation_left(run)
 
 
 def evaluated(run: Run) -> float:
     """Seconds that the evaluations of a run took that are done."""
-    return sum(
-        seconds(file) for file in run.evaluation.glob("*-r*.json") if file.name.startswith(("base-", "trained-"))
-    )
+    files = run.evaluation.glob("*-r*.json")
+    return sum(seconds(file) for file in files if file.name.startswith(("base-", "trained-")))
 
 
 def evaluation_left(run: Run) -> float:
@@ -199,9 +198,9 @@ def with_guesses(found: Sequence[Status]) -> list[Status]:
         alike = [known for known, shared in likeness.items() if shared == max(likeness.values())]
         return fmean(seconds for known in alike for seconds in took[known]) if alike else None
 
+    known = [each.left is not None or each.state in FINISHED for each in found]
     return [
-        each if each.left is not None or each.state in FINISHED else replace(each, left=guess(arm(each.name)))
-        for each in found
+        one if is_known else replace(one, left=guess(arm(one.name))) for one, is_known in zip(found, known, strict=True)
     ]
 
 
@@ -225,9 +224,8 @@ def result_line(summary: Mapping[str, Any]) -> str:
     """That result in words."""
     if (found := headline(summary)) is None:
         return ""
-    rounds = f"{found['rounds']} round" + "s" * (found["rounds"] > 1)
     share = f"{found['accuracy']:.1%} ({percent_interval(found['interval'])}, n = {found['n']})"
-    return f"{share} on {found['dataset']} in {rounds}"
+    return f"{share} on {found['dataset']} in {in_rounds(found['rounds'])}"
 
 
 def objective(summary: Mapping[str, Any] | None) -> float | None:

@@ -41,7 +41,7 @@ def test_a_result_stands_beside_its_records_and_is_read_the_second_time(tmp_path
     right = sum(item["samples"][0]["correct"] for item in records)
     assert result["interval"] == list(wilson(right, 12)) and len(result["accuracy_by_round"]) == 2
     assert {**json.loads(file.with_suffix(".json").read_text()), "records": str(file)} == result
-    monkeypatch.setattr(program, "evaluate", lambda *_: pytest.fail("measured again"))
+    monkeypatch.setattr(program, "Measurer", lambda *_: pytest.fail("measured again"))
     assert measuring(tmp_path).run({}) == result
     assert "measured before" in capsys.readouterr().out
 

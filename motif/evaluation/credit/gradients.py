@@ -24,12 +24,10 @@ from motif.evaluation.credit.noise import Draw, GradientSums, estimates
 from motif.evaluation.credit.schemes import Credited, credit, cut, kinds, name, remembering, with_k
 from motif.generation.engines import Transformers
 from motif.policies.policy import Policy
-from motif.rounds.episode import Episode, Tree, grow
-from motif.rounds.replies import Reply
+from motif.rounds import Episode, Reply, Sampling, Tree, grow
 from motif.system.errors import UserError
 from motif.tasks.questions import Question
-from motif.training.algorithms import Algorithm, Value
-from motif.training.rewards import Reward
+from motif.training import Algorithm, Reward, Value
 
 SIZE = 1 << 16  # of a sketch
 MEAN_TOKEN = ("grpo", "sapo")  # losses in which a reply's tokens are averaged; the others add them up
@@ -97,14 +95,11 @@ class Lab:
         """New trees of `questions`, graded; no two calls share random numbers."""
         self.draws += 1
         key = (self.seed * 1_000_003 + self.draws) * 1009
-        trees = grow(
-            questions,
-            self.episode,
-            branching,
-            self.generate,
-            self.policy.tokenizer,
-            sampling=lambda round: self.episode.sampling(round).seeded((key + round) % 2**63),
-        )
+
+        def sampling(round: int) -> Sampling:
+            return self.episode.sampling(round).seeded((key + round) % 2**63)
+
+        trees = grow(questions, self.episode, branching, self.generate, self.policy.tokenizer, sampling)
         self.marks(trees)
         return trees
 
@@ -146,11 +141,8 @@ class Lab:
 
 def loss_weights(group: Sequence[Credited], m: int, rounds: set[int]) -> dict[int, float]:
     """The factor of ∇ℓ in the gradient of a group, for the replies of `rounds` by their id()."""
-    return {
-        id(reply.node.reply): reply.advantage * reply.returned.share / m
-        for reply in group
-        if reply.node.round in rounds
-    }
+    counted = [reply for reply in group if reply.node.round in rounds]
+    return {id(reply.node.reply): reply.advantage * reply.returned.share / m for reply in counted}
 
 
 def generated_tokens(scheme: Algorithm, trees: Sequence[Tree]) -> int:
@@ -193,9 +185,8 @@ def measure(
     total, started = setting.draws + setting.reference_draws, time.monotonic()
     for draw in range(total):
         of_schemes = draw < setting.draws
-        drawn: Mapping[Any, Algorithm] = (
-            schemes if of_schemes else dict.fromkeys([all_rounds, *trained.values()], reference)
-        )
+        references = dict.fromkeys([all_rounds, *trained.values()], reference)
+        drawn: Mapping[Any, Algorithm] = schemes if of_schemes else references
         widths = [algorithm.branching(rounds) for algorithm in drawn.values()]
         trees = lab.trees(questions, branching=[max(of_round) for of_round in zip(*widths, strict=True)])
         for key, made in lab.draw(trees, drawn, lab.scale if of_schemes else "none").items():

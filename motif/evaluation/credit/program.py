@@ -60,13 +60,8 @@ def gradients(run: Run, experiment: Any, given: argparse.Namespace) -> None:
     if len(questions) < given.gradients:
         raise UserError(f"--gradients={given.gradients}: {experiment.dataset.name} has {len(questions)} for training")
     questions = Random(given.seed).sample(questions, given.gradients)
-    setting = Setting(
-        questions=given.gradients,
-        draws=given.draws,
-        ks=tuple(given.k or [getattr(own, "k", 2)]),
-        reference_k=given.reference_k,
-        reference_draws=given.reference_draws,
-    )
+    ks = tuple(given.k or [getattr(own, "k", 2)])
+    setting = Setting(given.gradients, given.draws, ks, given.reference_k, given.reference_draws)
     with console.progress(f"loading {given.policy} of {name}") as report:
         policy, policy_name = load_policy(run, experiment, given.policy, report)
     lab = Lab(policy, training_episode(experiment), experiment.reward, own, experiment.flaws.marks(), given.seed)

@@ -118,11 +118,9 @@ def lines_by_arm(pooled: Sequence[Pooled]) -> dict[Arm, list[Pooled]]:
 def styles_of(arms: Sequence[Arm], shown: Iterable[Arm]) -> dict[Arm, dict[str, Any]]:
     """Of trained arms as in their curves; untrained policies are grey, with markers that trained arms seldom have."""
     untrained = [arm for arm in shown if not arm.trained]
-    grey = {
-        arm: {"color": style.UNTRAINED, "marker": "x+1234"[place % 6], "linestyle": ":"}
-        for place, arm in enumerate(untrained)
-    }
-    return grey | {arm: style.look(place) for place, arm in enumerate(arms)}
+    grey = {"color": style.UNTRAINED, "linestyle": ":"}
+    of_untrained = {arm: {**grey, "marker": "x+1234"[place % 6]} for place, arm in enumerate(untrained)}
+    return of_untrained | {arm: style.look(place) for place, arm in enumerate(arms)}
 
 
 def label_of(line: Sequence[Pooled]) -> str:
