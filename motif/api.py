@@ -38,12 +38,9 @@ from motif.reporting.folders import read_runs
 from motif.reporting.program import beside
 from motif.reporting.program import build as build_report
 from motif.runs.folder import Run
-from motif.system import console, failures
+from motif.system import UserError, console, explained, failures, masked, named, shown, there
 from motif.system.config import CONF, build, resolved
-from motif.system.errors import UserError, shown
-from motif.system.files import explained, named, there
 from motif.system.locks import Busy
-from motif.system.safe_text import masked
 from motif.system.signals import Stopped
 
 ONE_AT_A_TIME = threading.RLock()

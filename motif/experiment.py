@@ -17,9 +17,8 @@ from motif.runs import Ledger, Run
 from motif.runs.budget import Limits
 from motif.runs.summary import summary_of
 from motif.runs.tracking.base import Silent, Tracker
-from motif.system import console, processes
+from motif.system import console, processes, write_json
 from motif.system.environment import environment
-from motif.system.files import write_json
 from motif.tasks.questions import Question, fingerprint
 from motif.training import Rollout
 from motif.training.micro_batch import fitted

@@ -17,10 +17,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from motif import hydra_private
-from motif.system import failures
+from motif.system import failures, hint, masked, shown, visible
 from motif.system.config import CONF, one_line
-from motif.system.errors import hint, shown
-from motif.system.safe_text import masked, visible
 
 
 def check_options(words: Sequence[str]) -> None:

@@ -19,9 +19,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from motif import hydra_private
 from motif.cli import one_job, run_name
 from motif.runs.identity import NAMED, check_name, derived_name, own_hash
+from motif.system import UserError, masked
 from motif.system.config import resolved
-from motif.system.errors import UserError
-from motif.system.safe_text import masked
 
 EXPANDED = {"evaluation.datasets", "evaluation.path", "dataset.path"}  # of which `resolved` makes other settings
 MISSING = "???"  # as OmegaConf writes what has to be given

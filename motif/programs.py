@@ -19,11 +19,9 @@ from motif import cli, sweeps
 from motif.reporting.status import objective, result_line
 from motif.reporting.study import Job
 from motif.runs.folder import Run
-from motif.system import console
+from motif.system import UserError, console, masked
 from motif.system.config import CONF, build, resolved
 from motif.system.environment import as_installed, first_word, is_installed
-from motif.system.errors import UserError
-from motif.system.safe_text import masked
 
 asked: str | None = None  # the question of `solve` as typed; it does not pass through Hydra's grammar
 

@@ -15,8 +15,7 @@ from motif.policies.policy import Policy
 from motif.rounds.episode import Episode
 from motif.rounds.replies import Generate
 from motif.runs.ledger import Ledger, forget_peak, of_evaluation
-from motif.system import console, processes
-from motif.system.files import read_json, write_json
+from motif.system import console, processes, read_json, write_json
 from motif.tasks.questions import Question, fingerprint
 
 

@@ -23,11 +23,8 @@ from motif.rounds.episode import Episode
 from motif.rounds.replies import Generate, Sampling
 from motif.runs.folder import Run
 from motif.runs.ledger import Ledger, forget_peak
-from motif.system import console
-from motif.system.errors import UserError, of_kind, one_of, text, whole
-from motif.system.files import read_json, write_json
+from motif.system import UserError, console, masked, of_kind, one_of, read_json, text, whole, write_json
 from motif.system.locks import Lock
-from motif.system.safe_text import masked
 from motif.tasks.questions import Dataset, Question, fingerprint
 from motif.training.published import Flaws
 

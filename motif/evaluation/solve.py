@@ -12,9 +12,8 @@ from motif.policies.pretrained import Policy, check_policy, open_policy, policy_
 from motif.rounds.episode import Episode, Node, Tree, grade
 from motif.rounds.prompts import Conversation
 from motif.rounds.replies import Reply, Sampling
-from motif.system import console
+from motif.system import UserError, console, number, of_kind, whole
 from motif.system.environment import program
-from motif.system.errors import UserError, number, of_kind, whole
 from motif.tasks.questions import Question
 
 

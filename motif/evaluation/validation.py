@@ -14,8 +14,7 @@ from motif.policies.policy import Policy
 from motif.rounds.episode import Episode
 from motif.rounds.replies import Generate
 from motif.runs.ledger import Ledger
-from motif.system import UserError, processes
-from motif.system.files import read_json, write_json
+from motif.system import UserError, processes, read_json, write_json
 from motif.tasks.questions import Dataset, Question
 
 

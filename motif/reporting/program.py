@@ -23,10 +23,7 @@ from motif.reporting.pictures.training import AXES
 from motif.reporting.pooled import pool
 from motif.reporting.recorded import RecordedRun
 from motif.reporting.verdicts import not_compared, survey
-from motif.system import failures
-from motif.system.errors import UserError, whole
-from motif.system.files import explained, named, there
-from motif.system.safe_text import visible
+from motif.system import UserError, explained, failures, named, there, visible, whole
 
 
 def build(

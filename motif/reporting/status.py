@@ -18,8 +18,7 @@ from typing import Any
 from motif.evaluation.wording import in_rounds, percent_interval
 from motif.runs.budget import TOTALS, Budget, Limits
 from motif.runs.folder import Run
-from motif.system.errors import UserError
-from motif.system.files import read_json, read_yaml
+from motif.system import UserError, read_json, read_yaml
 from motif.system.locks import Holder, holder, reason
 from motif.training.watchdogs import names, said
 

@@ -15,12 +15,9 @@ from typing import Any
 from motif.reporting.status import FINISHED, Status, status, with_guesses
 from motif.reporting.status_screen import FEW, show, totals
 from motif.runs.folder import AnotherRun, Run
-from motif.system import console, failures
+from motif.system import UserError, console, failures, masked, named, read_json, read_yaml, shown, there, write_json
 from motif.system.environment import typed
-from motif.system.errors import UserError, shown
-from motif.system.files import named, read_json, read_yaml, there, write_json
 from motif.system.locks import reason
-from motif.system.safe_text import masked
 
 UNTOUCHED = (*FINISHED, "running", "running elsewhere")  # that the same command has nothing to do for
 LAUNCHES, ALONE = 2, 3  # of many runs: sweeps whose commands are said, and single jobs of each

@@ -19,8 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from motif.system import console
-from motif.system.errors import UserError, of_kind, one_of, whole
+from motif.system import UserError, console, of_kind, one_of, whole
 from motif.system.files import FORMAT, check_format, remove, sync, sync_all, write_json
 
 SEAL = "motif.json"

@@ -12,8 +12,14 @@ processes     several processes of one training
 memory        what a lack of memory looks like
 safe_text     secrets hidden, and signs that act made visible
 environment   where a run takes place
+
+Errors, files and safe text show here what most modules need of them.
 """
 
-from motif.system.errors import UserError
+from motif.system.errors import UserError, first_line, hint, number, of_kind, one_of, shown, text, whole
+from motif.system.files import explained, named, read_json, read_yaml, there, write_json, write_text
+from motif.system.safe_text import masked, visible
 
-__all__ = ["UserError"]
+__all__ = ["UserError", "first_line", "hint", "number", "of_kind", "one_of", "shown", "text", "whole"]
+__all__ += ["explained", "named", "read_json", "read_yaml", "there", "write_json", "write_text"]
+__all__ += ["masked", "visible"]

@@ -16,9 +16,8 @@ from motif.evaluation.credit import tables
 from motif.evaluation.credit.agreement import agree
 from motif.evaluation.credit.schemes import name as scheme_name
 from motif.runs.folder import Run
+from motif.system import UserError, console, failures, whole
 from motif.system import config as settings
-from motif.system import console, failures
-from motif.system.errors import UserError, whole
 from motif.system.files import explained, read_json, read_yaml, there, write_json, write_text
 
 FOLDER = "credit"

@@ -20,8 +20,7 @@ from motif.policies.pretrained import Policy, policy_name
 from motif.rounds.episode import MOST
 from motif.rounds.replies import Generate
 from motif.runs.folder import Run
-from motif.system import console
-from motif.system.errors import UserError, whole
+from motif.system import UserError, console, whole
 from motif.tasks.questions import Question
 
 RESULT_KEYS = ("dataset", "rounds", "n", "untouched", "interventions", "values", "copied", "carried")  # that are shown

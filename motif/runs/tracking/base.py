@@ -14,10 +14,8 @@ from typing import Any
 
 from motif.runs.tracking import Tracker
 from motif.runs.tracking.wandb import FINISH, SYNC, Watched, evaluation_key
-from motif.system import console
+from motif.system import UserError, console, first_line, masked, one_of, shown, text, visible, whole
 from motif.system.environment import install
-from motif.system.errors import UserError, first_line, one_of, shown, text, whole
-from motif.system.safe_text import masked, visible
 
 ENVIRONMENT = {
     "WANDB_HTTP_TIMEOUT": "5",  # seconds that a table may take to be announced; W&B's default is 19

@@ -13,9 +13,8 @@ from typing import Any
 from motif.rounds.episode import MOST
 from motif.runs.tracking.base import WandB, prepare
 from motif.runs.tracking.wandb import LATEST, STEP, evaluation_key
-from motif.system import failures
+from motif.system import UserError, failures, first_line
 from motif.system.environment import install
-from motif.system.errors import UserError, first_line
 
 TOKENS = "train/generated_tokens"
 AXES = {STEP: "training step", TOKENS: "tokens generated in training"}

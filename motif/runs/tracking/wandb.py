@@ -16,8 +16,7 @@ from typing import Any
 from motif.runs.ledger import AXES
 from motif.runs.tracking import Tracker
 from motif.runs.tracking.sender import Sender
-from motif.system import console, safe_text
-from motif.system.errors import first_line
+from motif.system import console, first_line, safe_text
 
 PATIENCE, FINISH, GRACE = 10.0, 10.0, 15.0  # seconds at the end: for errands, for W&B's upload, for its last call
 SYNC = "make sync, or python -m motif.uploads"
