@@ -39,7 +39,7 @@ from motif.reporting.program import beside
 from motif.reporting.program import build as build_report
 from motif.runs.folder import Run
 from motif.system import UserError, console, explained, failures, masked, named, shown, there
-from motif.system.config import CONF, build, resolved
+from motif.system.config import CONF, build
 from motif.system.locks import Busy
 from motif.system.signals import Stopped
 
@@ -94,7 +94,7 @@ def evaluate(policy: TrainResult | Path | str, *overrides: str, **settings: Any)
         evaluator.opened.cache_clear()  # a run of that name may have been trained again
         asked = cli.for_policy(config, words)
         with explained(asked.folder(), "or choose another outputs="):
-            found = asked.run(resolved(config))
+            found = asked.run()
         return EvaluateResult(Path(found["records"]), found)
 
 

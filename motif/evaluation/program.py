@@ -140,7 +140,7 @@ class Evaluator(Asked):
             batch=self.batch,
         )
 
-    def run(self, config: Mapping[str, Any]) -> dict[str, Any]:
+    def run(self) -> dict[str, Any]:
         """Measure, or read what was measured. Returns the result, which lies beside the records as JSON, and `records`,
         their file."""
         settings = self.settings()

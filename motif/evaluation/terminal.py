@@ -29,20 +29,12 @@ def results_table(title: str, results: Sequence[Mapping[str, Any]]) -> Table:
         column.justify = "left" if column.header in ("dataset", "policy") else "right"
     for result in results:
         k = result["samples"]
-        console.add_row(
-            table,
-            result["dataset"],
-            str(result["rounds"]),
-            result["policy"],
-            percent(result["accuracy"]),
-            percent_interval(result["interval"]),
-            str(result["n"]) if k == 1 else f"{result['n']} × {k}",
-            percent(result["truncated"]),
-            percent(result["unparsable"]),
-            percent(result["copied"]),
-            f"{result['tokens'] * k:.0f}",
-            f"{result['budget'] * k}",
-        )
+        named = (result["dataset"], str(result["rounds"]), result["policy"])
+        accuracy = (percent(result["accuracy"]), percent_interval(result["interval"]))
+        n = str(result["n"]) if k == 1 else f"{result['n']} × {k}"
+        rates = [percent(result[rate]) for rate in ("truncated", "unparsable", "copied")]
+        tokens = (f"{result['tokens'] * k:.0f}", f"{result['budget'] * k}")
+        console.add_row(table, *named, *accuracy, n, *rates, *tokens)
     return table
 
 

@@ -66,16 +66,11 @@ def page(report: Report) -> str:
     """The text of index.html."""
     from markupsafe import Markup
 
+    pictures = [{**asdict(picture), "svg": Markup(picture.svg)} for picture in report.pictures]
     return template().render(
-        title=report.title,
-        subtitle=report.subtitle,
-        verdicts=report.verdicts,
+        vars(report) | {"pictures": pictures, "sources": [asdict(source) for source in report.sources]},
         no_verdicts=NO_VERDICT,
-        tables=report.tables,
-        pictures=[{**asdict(picture), "svg": Markup(picture.svg)} for picture in report.pictures],
-        sources=[asdict(source) for source in report.sources],
         sections=list(TITLES.items()),
-        footer=report.footer,
         nonce=secrets.token_urlsafe(16),
         css=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         js=Markup((HERE / "page.js").read_text(encoding="utf-8")),
@@ -87,13 +82,8 @@ def template() -> Any:
     """The page's template, in which every text is made visible and escaped."""
     from jinja2 import Environment, StrictUndefined
 
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: visible(value) if type(value) is str else value,  # before it is escaped
-    )
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.finalize = lambda value: visible(value) if type(value) is str else value  # before it is escaped
     return environment.from_string((HERE / "page.html.j2").read_text(encoding="utf-8"))
 
 

@@ -63,8 +63,9 @@ def _status(run: Run) -> Status:
     at_work = held is not None and held.alive
     if not at_work and (summary := run.summary()):
         last = last_lines(run.metrics_file, 1)
-        step = int(last[0]["step"]) if last else 0
-        return Status(name, "finished", "", step, step, result_line(summary), spent_by(summary))
+        step, compute = int(last[0]["step"]) if last else 0, summary.get("compute", {})
+        spent = sum(compute.get(part, {}).get("seconds", 0.0) for part in ("training", "evaluation"))
+        return Status(name, "finished", "", step, step, result_line(summary), spent)
     if at_work or run.is_run():
         return begun(run, held)
     if held and (held.ended or "").startswith("failed"):
@@ -82,12 +83,6 @@ def begun(run: Run, held: Holder | None) -> Status:
     spent = (float(lines[-1].get("seconds/training", 0.0)) if lines else 0.0) + evaluated(run)
     state, detail = unfinished(run, held)
     return Status(run.folder.name, state, detail, step, step + more, "", spent, time_left(run, lines, more))
-
-
-def spent_by(summary: Mapping[str, Any]) -> float:
-    """Seconds that a finished run took for training and evaluation."""
-    compute = summary.get("compute", {})
-    return sum(compute.get(part, {}).get("seconds", 0.0) for part in ("training", "evaluation"))
 
 
 def unfinished(run: Run, held: Holder | None) -> tuple[str, str]:
@@ -193,7 +188,7 @@ def with_guesses(found: Sequence[Status]) -> list[Status]:
 
     @cache
     def guess(open_arm: str) -> float | None:
-        likeness = {known: len(parts(open_arm) & parts(known)) for known in took}
+        likeness = {known: len({*open_arm.split("-")} & {*known.split("-")}) for known in took}
         alike = [known for known, shared in likeness.items() if shared == max(likeness.values())]
         return fmean(seconds for known in alike for seconds in took[known]) if alike else None
 
@@ -206,10 +201,6 @@ def with_guesses(found: Sequence[Status]) -> list[Status]:
 def arm(name: str) -> str:
     """The name of a run without its seed, and without the hash that makes it one of its kind."""
     return re.sub(r"-[0-9a-f]{6}$", "", re.sub(r"-s\d+(?=-|$)", "", name))
-
-
-def parts(arm: str) -> set[str]:
-    return set(arm.split("-"))
 
 
 def headline(summary: Mapping[str, Any]) -> Mapping[str, Any] | None:

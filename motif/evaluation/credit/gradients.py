@@ -68,27 +68,25 @@ class Sketch:
         return (sums[: self.size] - sums[self.size :]).cpu().numpy()
 
 
+@dataclass
 class Lab:
     """A policy, and what a run trains it with: the `episode` as in training, the reward, the run's own `algorithm`, of
     which m, the loss and the scaling are taken, and `marks`, which grades trees in place. `size` is of a sketch."""
 
-    def __init__(
-        self,
-        policy: Policy,
-        episode: Episode,
-        reward: Reward,
-        algorithm: Algorithm,
-        marks: Callable[[Sequence[Tree]], None],
-        seed: int = 0,
-        size: int = SIZE,
-    ) -> None:
-        self.policy, self.episode, self.reward, self.algorithm = policy, episode, reward, algorithm
-        self.marks, self.seed = marks, seed
-        self.generate = Transformers().generator(policy)
-        self.parameters = trainable(policy.model)
-        self.sketch = Sketch(self.parameters, size, seed)
-        self.scale = algorithm.trainer.get("scale_rewards") or "group"
-        self.mean_token = algorithm.trainer.get("loss_type") in MEAN_TOKEN
+    policy: Policy
+    episode: Episode
+    reward: Reward
+    algorithm: Algorithm
+    marks: Callable[[Sequence[Tree]], None]
+    seed: int = 0
+    size: int = SIZE
+
+    def __post_init__(self) -> None:
+        self.generate = Transformers().generator(self.policy)
+        self.parameters = trainable(self.policy.model)
+        self.sketch = Sketch(self.parameters, self.size, self.seed)
+        self.scale = self.algorithm.trainer.get("scale_rewards") or "group"
+        self.mean_token = self.algorithm.trainer.get("loss_type") in MEAN_TOKEN
         self.draws = 0
 
     def trees(self, questions: Sequence[Question], branching: Sequence[int]) -> list[Tree]:

@@ -75,5 +75,4 @@ def by_round(axes: "Axes", result: Mapping[str, Any]) -> None:
             y, bars = style.error_bars([share["value"] for share in shares], intervals, scale=100)
             axes.errorbar(x, y, bars, capsize=3, label=label, **style.look(place))
     axes.set(xlabel="after round", ylabel="right (%)")
-    style.rounds_axis(axes)
-    style.percent_axis(axes)
+    style.percent_axis(axes, rounds=True)
