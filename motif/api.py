@@ -38,10 +38,8 @@ from motif.reporting.folders import read_runs
 from motif.reporting.program import beside
 from motif.reporting.program import build as build_report
 from motif.runs.folder import Run
-from motif.system import UserError, console, explained, failures, masked, named, shown, there
+from motif.system import Busy, Stopped, UserError, console, explained, failures, masked, named, shown, there
 from motif.system.config import CONF, build
-from motif.system.locks import Busy
-from motif.system.signals import Stopped
 
 ONE_AT_A_TIME = threading.RLock()
 

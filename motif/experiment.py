@@ -13,8 +13,7 @@ from motif.policies.model_card import write_card
 from motif.policies.policy import Policy
 from motif.policies.saving import save_policy
 from motif.rounds.replies import Generate
-from motif.runs import Ledger, Run
-from motif.runs.budget import Limits
+from motif.runs import Ledger, Limits, Run
 from motif.runs.summary import summary_of
 from motif.runs.tracking.base import Silent, Tracker
 from motif.system import console, processes, write_json

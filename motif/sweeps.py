@@ -29,9 +29,8 @@ from motif.cli import Mistake, interrupted
 from motif.mistakes import check_options, tell
 from motif.planning import Names
 from motif.reporting.study import jobs_of, last_screen, launch
-from motif.system import UserError, console, masked
+from motif.system import UserError, console, install, masked
 from motif.system.config import PACKAGE
-from motif.system.environment import install
 from motif.system.files import explained, parsed_yaml, write_text
 
 NEEDED = {"ray": "pip install hydra-ray-launcher"}  # by launchers that are in no extra of ours

@@ -19,12 +19,10 @@ from motif.evaluation.results import RESULT_KEYS
 from motif.evaluation.terminal import RATES, by_round_lines, results_table, sample_lines
 from motif.policies import weights
 from motif.policies.pretrained import Policy, check_policy, open_policy, policy_name
-from motif.rounds.episode import Episode
-from motif.rounds.replies import Generate, Sampling
+from motif.rounds import Episode, Generate, Sampling
 from motif.runs.folder import Run
 from motif.runs.ledger import Ledger, forget_peak
-from motif.system import UserError, console, masked, of_kind, one_of, read_json, text, whole, write_json
-from motif.system.locks import Lock
+from motif.system import Lock, UserError, console, masked, of_kind, one_of, read_json, text, whole, write_json
 from motif.tasks.questions import Dataset, Question, fingerprint
 from motif.training.published import Flaws
 

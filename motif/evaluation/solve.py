@@ -9,11 +9,8 @@ from typing import Any
 
 from motif.evaluation.evaluate import Evaluation
 from motif.policies.pretrained import Policy, check_policy, open_policy, policy_name
-from motif.rounds.episode import Episode, Node, Tree, grade
-from motif.rounds.prompts import Conversation
-from motif.rounds.replies import Reply, Sampling
-from motif.system import UserError, console, number, of_kind, whole
-from motif.system.environment import program
+from motif.rounds import Conversation, Episode, Node, Reply, Sampling, Tree, grade
+from motif.system import UserError, console, number, of_kind, program, whole
 from motif.tasks.questions import Question
 
 

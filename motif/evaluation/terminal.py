@@ -14,8 +14,7 @@ from rich.table import Table
 
 from motif.evaluation.wording import percent, percent_interval, with_interval
 from motif.runs.budget import account_lines
-from motif.system import UserError, console
-from motif.system.environment import program
+from motif.system import UserError, console, program
 from motif.system.files import as_size, size
 
 SUMMARY_KEYS = ("name", "algo", "evaluation", "seconds")  # that a summary needs to be shown

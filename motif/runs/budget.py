@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from motif.runs.ledger import Ledger
-from motif.system.errors import UserError, number, one_of, whole
-from motif.system.files import read_json
+from motif.system import UserError, number, one_of, read_json, whole
 
 COUNTED = {"tokens": "generated_tokens", "responses": "responses", "questions": "questions"}  # in the ledger
 ON = (*COUNTED, "seconds")

@@ -11,10 +11,9 @@ from functools import partial
 
 from motif.generation.engines import Engine
 from motif.policies.policy import Policy, frozen_copy, untrained
+from motif.rounds import Conversation, Generate, Reply, Sampling
 from motif.rounds.carry import Summary
 from motif.rounds.episode import Episode, Path, Tree, grade
-from motif.rounds.prompts import Conversation
-from motif.rounds.replies import Generate, Reply, Sampling
 from motif.system.errors import UserError, one_of
 from motif.tasks.grading import final_answer, grader_id
 from motif.training.rewards import Reward, Term

@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from motif.evaluation.evaluate import Evaluation, Grade, Records, record
+from motif.rounds import Conversation, Generate, Reply, Sampling
 from motif.rounds.episode import Episode, Node, Path, Tree, grow
-from motif.rounds.prompts import Conversation
-from motif.rounds.replies import Generate, Reply, Sampling
 from motif.tasks.questions import Question
 
 Carry = Callable[[Question, Path], str | None]  # what is carried over after these replies

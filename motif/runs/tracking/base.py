@@ -14,8 +14,7 @@ from typing import Any
 
 from motif.runs.tracking import Tracker
 from motif.runs.tracking.wandb import FINISH, SYNC, Watched, evaluation_key
-from motif.system import UserError, console, first_line, masked, one_of, shown, text, visible, whole
-from motif.system.environment import install
+from motif.system import UserError, console, first_line, install, masked, one_of, shown, text, visible, whole
 
 ENVIRONMENT = {
     "WANDB_HTTP_TIMEOUT": "5",  # seconds that a table may take to be announced; W&B's default is 19

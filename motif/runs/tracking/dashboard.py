@@ -13,8 +13,7 @@ from typing import Any
 from motif.rounds.episode import MOST
 from motif.runs.tracking.base import WandB, prepare
 from motif.runs.tracking.wandb import LATEST, STEP, evaluation_key
-from motif.system import UserError, failures, first_line
-from motif.system.environment import install
+from motif.system import UserError, failures, first_line, install
 
 TOKENS = "train/generated_tokens"
 AXES = {STEP: "training step", TOKENS: "tokens generated in training"}
