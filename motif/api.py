@@ -20,17 +20,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
+from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
-from hydra.types import RunMode
 from hydra.version import VersionBase
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from motif import cli
+from motif import cli, planning
 from motif.api_results import EvaluateResult, ReportResult, SolvedRound, SolveResult, TrainResult
 from motif.evaluation import program as evaluator
 from motif.mistakes import composing
@@ -215,14 +214,10 @@ def composed(name: str, words: Sequence[str]) -> tuple[DictConfig, Mapping[str, 
     """The configuration that Hydra composes of conf/`name`.yaml and these overrides, and the choices it is made of."""
     parsed = OverridesParser.create().parse_overrides(list(words))
     swept = [str(each.input_line) for each in parsed if each.is_sweep_override()]
-    config = None if swept else compose(name, list(words), return_hydra_config=True)
-    if config is None or config.hydra.mode == RunMode.MULTIRUN:
-        said = " ".join(swept or [word for word in words if word.startswith("sweeps=")])
+    if several := swept or [word for word in words if word.startswith("sweeps=")]:
+        said = " ".join(several)
         raise UserError(f"{said} asks for several runs; call motif.train in a loop, or type: motif-train -m {said}")
-    choices = config.hydra.runtime.choices
-    with open_dict(config):
-        del config["hydra"]
-    return config, choices
+    return planning.composed(words, name)
 
 
 @contextmanager

@@ -128,7 +128,9 @@ class Experiment(Choices):
             ledger=ledger,
             seed=self.seed,
             scale_rewards=arguments.scale_rewards,
-            check=self.guard.watch(episode.sampling, self.generation.cut, self.flaws.guarded_rounds()),
+            check=self.guard.watch(
+                episode.sampling, self.generation.cut, [1] if self.flaws.futures == "base" else None
+            ),
             marks=self.flaws.marks(),
             continuations=base_generator(policy, self.generation) if self.flaws.futures == "base" else None,
         )

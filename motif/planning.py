@@ -140,9 +140,9 @@ class Names:
         return self.composed[tuple(words)]
 
 
-def composed(words: Sequence[str]) -> tuple[DictConfig, Mapping[str, str]]:
-    """The configuration that Hydra composes of these overrides, and the option of each group."""
-    config = compose("config", list(words), return_hydra_config=True)
+def composed(words: Sequence[str], program: str = "config") -> tuple[DictConfig, Mapping[str, str]]:
+    """The configuration that Hydra composes of conf/`program`.yaml and these overrides, and each group's option."""
+    config = compose(program, list(words), return_hydra_config=True)
     choices = OmegaConf.to_container(config.hydra.runtime.choices)
     with open_dict(config):
         del config["hydra"]

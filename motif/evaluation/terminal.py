@@ -71,7 +71,8 @@ def show_result(summary: Mapping[str, Any], folder: Path) -> None:
         console.say(f"warning: {warning['words']}", style="yellow")
     for line in (*cost_lines(summary), *account_lines(summary.get("budget", {}), summary.get("stopped_by", ""))):
         console.say(line)
-    console.say(f"folder  {folder} ({disk_words(folder)})")
+    disk = f"{as_size(size(folder))} on disk, {as_size(size(folder / 'checkpoints'))} of it checkpoints"
+    console.say(f"folder  {folder} ({disk})")
     first, *others = next_commands(summary["algo"], sys.argv[1:], folder.parent)
     console.say(f"next    {first}")
     for command in (*others, f"{program('evaluate')} policy={folder}"):
@@ -86,11 +87,6 @@ def check_summary(summary: Mapping[str, Any], file: Path) -> None:
         missing.append("compute.training")
     if missing:
         raise UserError(f"{file} does not say {', '.join(missing)}; overwrite=true runs that experiment again")
-
-
-def disk_words(folder: Path) -> str:
-    """The size of a run's folder, and how much of it can be deleted: only going on needs checkpoints."""
-    return f"{as_size(size(folder))} on disk, {as_size(size(folder / 'checkpoints'))} of it checkpoints"
 
 
 def cost_lines(summary: Mapping[str, Any]) -> list[str]:

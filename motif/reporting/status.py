@@ -68,8 +68,8 @@ def _status(run: Run) -> Status:
         return Status(name, "finished", "", step, step, result_line(summary), spent)
     if at_work or run.is_run():
         return begun(run, held)
-    if held and (held.ended or "").startswith("failed"):
-        return Status(name, "failed", reason_of(held))
+    if held and held.ended and held.ended.startswith("failed"):
+        return Status(name, "failed", held.ended.removeprefix("failed: "))
     return Status(name, "not begun")
 
 
@@ -94,11 +94,7 @@ def unfinished(run: Run, held: Holder | None) -> tuple[str, str]:
         return "stopped", ""
     if held.ended is None:
         return "killed", f"{'not heard of any more, ' if held.silent else ''}was on {held}"
-    return "failed", reason_of(held)
-
-
-def reason_of(held: Holder) -> str:
-    return (held.ended or "").removeprefix("failed: ")
+    return "failed", held.ended.removeprefix("failed: ")
 
 
 def last_lines(file: Path, most: int) -> list[dict[str, Any]]:
@@ -127,10 +123,9 @@ def steps_left(config: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) ->
 
 def limits(config: Mapping[str, Any]) -> Limits:
     """The limits of a run's budget; none where they cannot be told any more."""
-    told = {key: value for key, value in config.get("budget", {}).items() if key != "_target_"}
     try:
-        return Budget(**told).limits()
-    except (UserError, TypeError):
+        return Budget(**{key: value for key, value in config["budget"].items() if key != "_target_"}).limits()
+    except (UserError, TypeError, KeyError):
         return {}
 
 
@@ -147,8 +142,7 @@ def time_left(run: Run, lines: Sequence[Mapping[str, Any]], steps: int) -> float
 
 def evaluated(run: Run) -> float:
     """Seconds that the evaluations of a run took that are done."""
-    files = run.evaluation.glob("*-r*.json")
-    return sum(seconds(file) for file in files if file.name.startswith(("base-", "trained-")))
+    return sum(seconds(file) for which in ("base", "trained") for file in run.evaluation.glob(f"{which}-*-r*.json"))
 
 
 def evaluation_left(run: Run) -> float:
@@ -165,8 +159,8 @@ def evaluation_left(run: Run) -> float:
 
 def measuring(run: Run) -> str:
     """The evaluation that is being made, with how many questions are done; nothing where none is."""
-    begun = [file for file in run.evaluation.glob("*.jsonl") if not file.with_suffix(".json").is_file()]
-    return f"measuring {begun[0].stem}, {records(begun[0])} done" if begun else ""
+    open_ones = (file for file in run.evaluation.glob("*.jsonl") if not file.with_suffix(".json").is_file())
+    return next((f"measuring {file.stem}, {records(file)} done" for file in open_ones), "")
 
 
 def records(file: Path) -> int:

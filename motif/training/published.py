@@ -91,10 +91,6 @@ class Flaws:
         outcome = {name: term(found) for name, found in reward.outcome.items()}
         return replace(reward, outcome=outcome, reply={name: term(found) for name, found in reward.reply.items()})
 
-    def guarded_rounds(self) -> list[int] | None:
-        """The rounds whose replies have to come from the current policy; None for all."""
-        return [1] if self.futures == "base" else None
-
     def marks(self) -> Callable[[Sequence[Tree]], None]:
         """What grades (6)."""
         return self.grade if self.grading == "substring" else grade
