@@ -118,6 +118,7 @@ class Experiment(Choices):
             if checked and not continues:
                 write_json(run.folder / "preflight.json", checked)
         processes.wait()
+        from_base = self.flaws.futures == "base"  # a flaw: rounds 2 and on come from the untrained policy
         rollout = Rollout(
             algorithm=self.algo,
             episode=episode,
@@ -128,11 +129,9 @@ class Experiment(Choices):
             ledger=ledger,
             seed=self.seed,
             scale_rewards=arguments.scale_rewards,
-            check=self.guard.watch(
-                episode.sampling, self.generation.cut, [1] if self.flaws.futures == "base" else None
-            ),
+            check=self.guard.watch(episode.sampling, self.generation.cut, [1] if from_base else None),
             marks=self.flaws.marks(),
-            continuations=base_generator(policy, self.generation) if self.flaws.futures == "base" else None,
+            continuations=base_generator(policy, self.generation) if from_base else None,
         )
         trainer = make_trainer(policy, arguments, rollout)
         generate = rollout.generator(trainer)

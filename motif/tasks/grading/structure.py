@@ -191,8 +191,7 @@ def _plus_minus(text: str) -> Structure | None:
     if text.count("\\pm") != 1:
         return None
     plus = text.replace("\\pm", "+").replace("\\mp", "-")
-    minus = text.replace("\\pm", "-").replace("\\mp", "+")
-    return Structure("list", (plus, minus))
+    return Structure("list", (plus, text.replace("\\pm", "-").replace("\\mp", "+")))
 
 
 def _empty_set(text: str) -> Structure | None:
