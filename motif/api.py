@@ -20,17 +20,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
+from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
-from hydra.types import RunMode
 from hydra.version import VersionBase
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from motif import cli
+from motif import cli, planning
 from motif.api_results import EvaluateResult, ReportResult, SolvedRound, SolveResult, TrainResult
 from motif.evaluation import program as evaluator
 from motif.mistakes import composing
@@ -38,13 +37,8 @@ from motif.reporting.folders import read_runs
 from motif.reporting.program import beside
 from motif.reporting.program import build as build_report
 from motif.runs.folder import Run
-from motif.system import console, failures
-from motif.system.config import CONF, build, resolved
-from motif.system.errors import UserError, shown
-from motif.system.files import explained, named, there
-from motif.system.locks import Busy
-from motif.system.safe_text import masked
-from motif.system.signals import Stopped
+from motif.system import Busy, Stopped, UserError, console, explained, failures, masked, named, shown, there
+from motif.system.config import CONF, build
 
 ONE_AT_A_TIME = threading.RLock()
 
@@ -97,7 +91,7 @@ def evaluate(policy: TrainResult | Path | str, *overrides: str, **settings: Any)
         evaluator.opened.cache_clear()  # a run of that name may have been trained again
         asked = cli.for_policy(config, words)
         with explained(asked.folder(), "or choose another outputs="):
-            found = asked.run(resolved(config))
+            found = asked.run()
         return EvaluateResult(Path(found["records"]), found)
 
 
@@ -220,14 +214,10 @@ def composed(name: str, words: Sequence[str]) -> tuple[DictConfig, Mapping[str, 
     """The configuration that Hydra composes of conf/`name`.yaml and these overrides, and the choices it is made of."""
     parsed = OverridesParser.create().parse_overrides(list(words))
     swept = [str(each.input_line) for each in parsed if each.is_sweep_override()]
-    config = None if swept else compose(name, list(words), return_hydra_config=True)
-    if config is None or config.hydra.mode == RunMode.MULTIRUN:
-        said = " ".join(swept or [word for word in words if word.startswith("sweeps=")])
+    if several := swept or [word for word in words if word.startswith("sweeps=")]:
+        said = " ".join(several)
         raise UserError(f"{said} asks for several runs; call motif.train in a loop, or type: motif-train -m {said}")
-    choices = config.hydra.runtime.choices
-    with open_dict(config):
-        del config["hydra"]
-    return config, choices
+    return planning.composed(words, name)
 
 
 @contextmanager
@@ -291,8 +281,5 @@ def folders_of(folder: TrainResult | Path | str) -> list[Path]:
     if isinstance(folder, TrainResult):
         return [folder.folder]
     places = [Path(name) for name in sorted(glob.glob(str(folder)))] or [Path(folder)]
-    return [
-        inner
-        for place in places
-        for inner in (sorted(place.glob("*")) if place.is_dir() and not Run(place).is_run() else [place])
-    ]
+    groups = (sorted(place.glob("*")) if place.is_dir() and not Run(place).is_run() else [place] for place in places)
+    return [path for group in groups for path in group]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from motif.evaluation.wording import percent, percent_interval
+from motif.evaluation.wording import in_rounds, percent, percent_interval
 from motif.reporting.markup import markdown
 from motif.reporting.status import headline, result_line
 from motif.runs.folder import Run
@@ -50,7 +50,7 @@ class TrainResult:
         return f"TrainResult({self.folder}: {result_line(self.summary) or 'not measured'})"
 
     def _repr_markdown_(self) -> str:
-        return f"{markdown_path(self.folder)}\n\n{table(self.summary['evaluation'])}"
+        return f"{safe_text.markdown(str(self.folder))}\n\n{table(self.summary['evaluation'])}"
 
 
 @dataclass(frozen=True)
@@ -127,23 +127,14 @@ class ReportResult:
         return "\n".join([*self.verdicts, f"ReportResult({self.page})"])
 
     def _repr_markdown_(self) -> str:
-        return "\n".join([*(f"- {safe_text.markdown(each)}" for each in self.verdicts), "", markdown_path(self.page)])
-
-
-def in_rounds(number: int) -> str:
-    return f"{number} round{'s' * (number > 1)}"
-
-
-def markdown_path(path: Path) -> str:
-    return safe_text.markdown(str(path))
+        verdicts = (f"- {safe_text.markdown(each)}" for each in self.verdicts)
+        return "\n".join([*verdicts, "", safe_text.markdown(str(self.page))])
 
 
 def table(results: Sequence[Mapping[str, Any]]) -> str:
     """Results as a table in Markdown."""
-    return markdown(COLUMNS, [row(found) for found in results])
-
-
-def row(found: Mapping[str, Any]) -> list[str]:
-    """One result as cells of `COLUMNS`."""
-    named = (str(found["dataset"]), str(found["rounds"]), str(found.get("policy", "")))
-    return [*named, percent(found["accuracy"]), percent_interval(found["interval"]), str(found["n"])]
+    rows = []
+    for found in results:
+        named = (str(found["dataset"]), str(found["rounds"]), str(found.get("policy", "")))
+        rows.append([*named, percent(found["accuracy"]), percent_interval(found["interval"]), str(found["n"])])
+    return markdown(COLUMNS, rows)

@@ -11,13 +11,11 @@ from typing import Any
 from motif.evaluation import Evaluation, Validation, validation_questions
 from motif.evaluation.measure import Measurement
 from motif.rounds.episode import Episode
-from motif.runs.budget import Budget
-from motif.runs.checkpoints import Checkpoints
+from motif.runs import Budget, Checkpoints
 from motif.runs.folder import Record, Run
 from motif.runs.identity import check_name
 from motif.runs.tracking.base import Silent
-from motif.system import console
-from motif.system.errors import UserError, of_kind, text, whole
+from motif.system import UserError, console, of_kind, text, whole
 from motif.tasks.questions import Dataset, Question, without
 from motif.training import Algorithm, Flaws, Guard, Reward, Watch
 from motif.training.preflight import Plan, Preflight

@@ -25,12 +25,8 @@ from motif.experiment import Experiment
 from motif.policies.pretrained import choices_of
 from motif.reporting.study import Job, study_of
 from motif.runs.identity import NAMED, derived_name, own_hash
-from motif.system import console, failures
+from motif.system import Busy, UserError, console, failures, hint, masked, read_json, read_yaml, reason
 from motif.system.config import CONF, build, one_line, resolved
-from motif.system.errors import UserError, hint
-from motif.system.files import read_json, read_yaml
-from motif.system.locks import Busy, reason
-from motif.system.safe_text import masked
 from motif.system.signals import Stopped, at_once
 from motif.system.targets import check_trusted, current_target, with_targets
 

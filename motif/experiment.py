@@ -13,13 +13,12 @@ from motif.policies.model_card import write_card
 from motif.policies.policy import Policy
 from motif.policies.saving import save_policy
 from motif.rounds.replies import Generate
-from motif.runs import Ledger, Run
-from motif.runs.budget import Limits, Pace
+from motif.runs import Ledger, Limits, Run
+from motif.runs.budget import Pace
 from motif.runs.summary import summary_of
 from motif.runs.tracking.base import Silent, Tracker
-from motif.system import console, processes
+from motif.system import console, processes, write_json
 from motif.system.environment import environment
-from motif.system.files import write_json
 from motif.tasks.questions import Question, fingerprint
 from motif.training import Rollout
 from motif.training.micro_batch import fitted
@@ -122,6 +121,7 @@ class Experiment(Choices):
                 write_json(run.folder / "preflight.json", checked)
         processes.wait()
         pace = Pace(limits, ledger, self.algo.worst(episode), self.budget.steps)
+        from_base = self.flaws.futures == "base"  # a flaw: rounds 2 and on come from the untrained policy
         rollout = Rollout(
             algorithm=self.algo,
             episode=episode,
@@ -132,10 +132,10 @@ class Experiment(Choices):
             ledger=ledger,
             seed=self.seed,
             scale_rewards=arguments.scale_rewards,
-            check=self.guard.watch(episode.sampling, self.generation.cut, self.flaws.guarded_rounds()),
+            check=self.guard.watch(episode.sampling, self.generation.cut, [1] if from_base else None),
             marks=self.flaws.marks(),
             pace=pace,
-            continuations=base_generator(policy, self.generation) if self.flaws.futures == "base" else None,
+            continuations=base_generator(policy, self.generation) if from_base else None,
         )
         trainer = make_trainer(policy, arguments, rollout, pace.fraction)
         generate = rollout.generator(trainer)

@@ -17,10 +17,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from motif import hydra_private
-from motif.system import failures
+from motif.system import failures, hint, masked, shown, visible
 from motif.system.config import CONF, one_line
-from motif.system.errors import hint, shown
-from motif.system.safe_text import masked, visible
 
 
 def check_options(words: Sequence[str]) -> None:
@@ -65,9 +63,8 @@ def composing(fault: Exception, config: str) -> str:
         return one_option(group, option, fault.options)
     if isinstance(fault, OverrideParseException):
         why = said.partition(" expecting {")[0].removeprefix(f"Error parsing override '{fault.override}' ")
-        return (
-            f"{shown(fault.override)} is no KEY=VALUE ({why}); values with spaces or commas are quoted: 'KEY=\"A, B\"'"
-        )
+        quoted = "values with spaces or commas are quoted: 'KEY=\"A, B\"'"
+        return f"{shown(fault.override)} is no KEY=VALUE ({why}); {quoted}"
     if found := re.match(r"Could not override '([^']+)'", said):
         return f"unknown key {found[1]}{near(found[1], config)}"
     for group, _, option in (word.partition("=") for word in sys.argv[1:]):

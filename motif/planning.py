@@ -19,9 +19,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from motif import hydra_private
 from motif.cli import one_job, run_name
 from motif.runs.identity import NAMED, check_name, derived_name, own_hash
+from motif.system import UserError, masked
 from motif.system.config import resolved
-from motif.system.errors import UserError
-from motif.system.safe_text import masked
 
 EXPANDED = {"evaluation.datasets", "evaluation.path", "dataset.path"}  # of which `resolved` makes other settings
 MISSING = "???"  # as OmegaConf writes what has to be given
@@ -141,9 +140,9 @@ class Names:
         return self.composed[tuple(words)]
 
 
-def composed(words: Sequence[str]) -> tuple[DictConfig, Mapping[str, str]]:
-    """The configuration that Hydra composes of these overrides, and the option of each group."""
-    config = compose("config", list(words), return_hydra_config=True)
+def composed(words: Sequence[str], program: str = "config") -> tuple[DictConfig, Mapping[str, str]]:
+    """The configuration that Hydra composes of conf/`program`.yaml and these overrides, and each group's option."""
+    config = compose(program, list(words), return_hydra_config=True)
     choices = OmegaConf.to_container(config.hydra.runtime.choices)
     with open_dict(config):
         del config["hydra"]

@@ -19,12 +19,11 @@ from motif import cli, sweeps
 from motif.reporting.status import objective, result_line
 from motif.reporting.study import Job
 from motif.runs.folder import Run
-from motif.system import console
-from motif.system.config import CONF, build, resolved
+from motif.system import UserError, console, masked
+from motif.system.config import CONF, build
 from motif.system.environment import as_installed, first_word, is_installed
-from motif.system.errors import UserError
-from motif.system.safe_text import masked
 
+GOES_ON = "the same command goes on after the questions that are done"
 asked: str | None = None  # the question of `solve` as typed; it does not pass through Hydra's grammar
 
 
@@ -64,15 +63,13 @@ def training(config: DictConfig, job: Job | None) -> float | None:
 @program("evaluate")
 def _evaluate(config: DictConfig) -> None:
     console.quiet(cli.verbose())
-    on = "the same command goes on after the questions that are done"
-    cli.guarded(lambda: cli.for_policy(config, cli.overrides()).run(resolved(config)), on=on, config=config)
+    cli.guarded(lambda: cli.for_policy(config, cli.overrides()).run(), on=GOES_ON, config=config)
 
 
 @program("probe")
 def _probe(config: DictConfig) -> None:
     console.quiet(cli.verbose())
-    on = "the same command goes on after the questions that are done"
-    cli.guarded(lambda: cli.for_policy(config, cli.overrides()).run(), on=on, config=config)
+    cli.guarded(lambda: cli.for_policy(config, cli.overrides()).run(), on=GOES_ON, config=config)
 
 
 @program("solve")

@@ -29,12 +29,9 @@ from motif.cli import Mistake, interrupted
 from motif.mistakes import check_options, tell
 from motif.planning import Names
 from motif.reporting.study import jobs_of, last_screen, launch
-from motif.system import console
+from motif.system import UserError, console, install, masked
 from motif.system.config import PACKAGE
-from motif.system.environment import install
-from motif.system.errors import UserError
 from motif.system.files import explained, parsed_yaml, write_text
-from motif.system.safe_text import masked
 
 NEEDED = {"ray": "pip install hydra-ray-launcher"}  # by launchers that are in no extra of ours
 
@@ -63,10 +60,13 @@ class Plan(Callback):
         """Write down what the sweep is about to do, and prepare this process for its jobs."""
         hydra, folder = config.hydra, Path(config.hydra.sweep.dir)
         module, _, launcher = hydra.launcher._target_.rpartition(".")
-        check_installed(module, hydra.runtime.choices["hydra/launcher"])
+        if not installed(module):
+            name = hydra.runtime.choices["hydra/launcher"]
+            raise SystemExit(f"error: hydra/launcher={name} needs: {NEEDED.get(name, install('sweeps'))}")
         words = swept(hydra)
         jobs = jobs_asked(hydra, words)
-        say_how_many(len(jobs) or hydra.sweeper.get("n_trials") or 1, config.outputs)
+        many = len(jobs) or hydra.sweeper.get("n_trials") or 1
+        console.say(f"{many:,} job{'s' * (many > 1)}; where they stand: python -m motif.study status {config.outputs}")
         if "submitit" in module:
             console.say(f"logs in {folder / 'logs'}")
         write_down(folder, study_name(hydra, words), planned(jobs, hydra.overrides.hydra))
@@ -103,10 +103,6 @@ def jobs_asked(hydra: DictConfig, words: Sequence[str]) -> list[list[str]]:
     raise SystemExit(f"error: these settings make no job: {' '.join(words)}")
 
 
-def say_how_many(jobs: int, outputs: str) -> None:
-    console.say(f"{jobs:,} job{'s' * (jobs > 1)}; where they stand: python -m motif.study status {outputs}")
-
-
 def planned(jobs: Sequence[Sequence[str]], extra: Sequence[str]) -> list[tuple[Sequence[str], str | None]]:
     """Each job with the name that its run will have. Where a name cannot be told Hydra composes the job, before the
     first one begins, and says what is wrong; it need not compose the others."""
@@ -139,12 +135,6 @@ def prepare(launcher: str, at_once: int) -> None:
     if launcher == "LocalLauncher":  # all jobs at once; joblib divides threads by itself
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # or submitit would kill its jobs in the middle of a step
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // at_once)))
-
-
-def check_installed(module: str, launcher: str) -> None:
-    """End with one line where the launcher of this name, which lies in `module`, is not installed."""
-    if not installed(module):
-        raise SystemExit(f"error: hydra/launcher={launcher} needs: {NEEDED.get(launcher, install('sweeps'))}")
 
 
 def installed(module: str) -> bool:

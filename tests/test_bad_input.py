@@ -18,12 +18,7 @@ from tests.support.experiments import made
 
 TRAIN, EVALUATE, SOLVE = "train.py", "evaluate.py", "solve.py"
 REPORT, STUDY, DASHBOARD = "motif.report", "motif.study", "motif.dashboard"
-VERDICTS, UPLOADS, PROBE, CREDIT = (
-    "motif.verdicts",
-    "motif.uploads",
-    "motif.probe",
-    "motif.credit",
-)
+VERDICTS, UPLOADS, PROBE, CREDIT = ("motif.verdicts", "motif.uploads", "motif.probe", "motif.credit")
 LOCAL = ("dataset=local", "experiment=smoke")
 SHORT = ("experiment=smoke", "tracking=none", "preflight=false")
 

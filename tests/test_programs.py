@@ -17,10 +17,7 @@ def command(*arguments, cwd=ROOT):
 @pytest.mark.program
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [
-        (["rounds=abc"], "rounds must be"),
-        (["dataset=chain", "dataset.longest=99"], "dataset.longest must be"),
-    ],
+    [(["rounds=abc"], "rounds must be"), (["dataset=chain", "dataset.longest=99"], "dataset.longest must be")],
 )
 def test_a_mistake_on_the_command_line_is_a_short_message_a_status_and_no_traceback(arguments, words, tmp_path):
     """The table of such mistakes is in test_bad_input.py; here a process is begun as a person does."""

@@ -15,9 +15,8 @@ from typing import Any
 from motif.rounds.episode import Episode, Tree, copied, grade, grow
 from motif.rounds.episode import Path as Trajectory
 from motif.rounds.replies import Generate, Sampling, draw_key
-from motif.system import processes
+from motif.system import UserError, number, of_kind, one_of, processes, shown, whole
 from motif.system.console import Report
-from motif.system.errors import UserError, number, of_kind, one_of, shown, whole
 from motif.system.files import append
 from motif.tasks.grading import flexible_answer, is_correct, is_correct_strictly
 from motif.tasks.questions import Dataset, Question

@@ -23,20 +23,13 @@ def export(records_file: Path, result: Mapping[str, Any], folder: Path) -> Path:
     target = folder / "lm_eval" / records_file.stem
     records = read_whole(records_file)
     task, sampling = result["dataset"], result["sampling"][0]
-    settings = {
-        "max_gen_toks": result["budget"],
-        "temperature": sampling["temperature"],
-        "top_p": sampling["top_p"],
-        "do_sample": sampling["temperature"] > 0,
-        "until": [],
-    }
+    drawn = {"temperature": sampling["temperature"], "top_p": sampling["top_p"]}
+    settings = {"max_gen_toks": result["budget"], **drawn, "do_sample": sampling["temperature"] > 0, "until": []}
     lines = [line(number, record, settings) for number, record in enumerate(records)]
     shares = [line["exact_match"] for line in lines]
     error = stdev(shares) / len(shares) ** 0.5 if len(shares) > 1 else 0.0
     harness_result = {
-        "results": {
-            task: {"alias": task, "exact_match,none": fmean(shares), "exact_match_stderr,none": error},
-        },
+        "results": {task: {"alias": task, "exact_match,none": fmean(shares), "exact_match_stderr,none": error}},
         "group_subtasks": {task: []},
         "configs": {task: {"task": task, "output_type": "generate_until", "generation_kwargs": settings}},
         "versions": {task: 1.0},

@@ -12,11 +12,9 @@ from motif.evaluation.evaluate import Evaluation, Grade, evaluate
 from motif.evaluation.results import disagreements, result_of
 from motif.evaluation.wording import in_rounds
 from motif.policies.policy import Policy
-from motif.rounds.episode import Episode
-from motif.rounds.replies import Generate
+from motif.rounds import Episode, Generate
 from motif.runs.ledger import Ledger, forget_peak, of_evaluation
-from motif.system import console, processes
-from motif.system.files import read_json, write_json
+from motif.system import console, processes, read_json, write_json
 from motif.tasks.questions import Question, fingerprint
 
 

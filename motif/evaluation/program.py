@@ -19,15 +19,10 @@ from motif.evaluation.results import RESULT_KEYS
 from motif.evaluation.terminal import RATES, by_round_lines, results_table, sample_lines
 from motif.policies import weights
 from motif.policies.pretrained import Policy, check_policy, open_policy, policy_name
-from motif.rounds.episode import Episode
-from motif.rounds.replies import Generate, Sampling
+from motif.rounds import Episode, Generate, Sampling
 from motif.runs.folder import Run
 from motif.runs.ledger import Ledger, forget_peak
-from motif.system import console
-from motif.system.errors import UserError, of_kind, one_of, text, whole
-from motif.system.files import read_json, write_json
-from motif.system.locks import Lock
-from motif.system.safe_text import masked
+from motif.system import Lock, UserError, console, masked, of_kind, one_of, read_json, text, whole, write_json
 from motif.tasks.questions import Dataset, Question, fingerprint
 from motif.training.published import Flaws
 
@@ -143,7 +138,7 @@ class Evaluator(Asked):
             batch=self.batch,
         )
 
-    def run(self, config: Mapping[str, Any]) -> dict[str, Any]:
+    def run(self) -> dict[str, Any]:
         """Measure, or read what was measured. Returns the result, which lies beside the records as JSON, and `records`,
         their file."""
         settings = self.settings()

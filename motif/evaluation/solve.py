@@ -9,12 +9,8 @@ from typing import Any
 
 from motif.evaluation.evaluate import Evaluation
 from motif.policies.pretrained import Policy, check_policy, open_policy, policy_name
-from motif.rounds.episode import Episode, Node, Tree, grade
-from motif.rounds.prompts import Conversation
-from motif.rounds.replies import Reply, Sampling, draw_key
-from motif.system import console
-from motif.system.environment import program
-from motif.system.errors import UserError, number, of_kind, whole
+from motif.rounds import Conversation, Episode, Node, Reply, Sampling, Tree, draw_key, grade
+from motif.system import UserError, console, number, of_kind, program, whole
 from motif.tasks.questions import Question
 
 
@@ -98,9 +94,8 @@ def written(policy: Policy, conversation: Conversation, sampling: Sampling) -> R
             console.write(text[len(shown) :])
             shown = text
 
-    ((token_ids, logprobs, finished),) = decode(
-        policy.model, prompts, sampling, policy.end_ids, policy.pad_id, watch=watch
-    )
+    (row,) = decode(policy.model, prompts, sampling, policy.end_ids, policy.pad_id, watch=watch)
+    token_ids, logprobs, finished = row
     console.say("" if finished else " … (cut off at the window)")
     text = policy.tokenizer.decode(policy.without_end(token_ids))
     return Reply(text, token_ids, prompts[0], finished, logprobs)

@@ -14,9 +14,7 @@ from rich.table import Table
 
 from motif.evaluation.wording import percent, percent_interval, with_interval
 from motif.runs.budget import account_lines
-from motif.system import console
-from motif.system.environment import program
-from motif.system.errors import UserError
+from motif.system import UserError, console, program
 from motif.system.files import as_size, size
 
 SUMMARY_KEYS = ("name", "algo", "evaluation", "seconds")  # that a summary needs to be shown
@@ -30,20 +28,12 @@ def results_table(title: str, results: Sequence[Mapping[str, Any]]) -> Table:
         column.justify = "left" if column.header in ("dataset", "policy") else "right"
     for result in results:
         k = result["samples"]
-        console.add_row(
-            table,
-            result["dataset"],
-            str(result["rounds"]),
-            result["policy"],
-            percent(result["accuracy"]),
-            percent_interval(result["interval"]),
-            str(result["n"]) if k == 1 else f"{result['n']} × {k}",
-            percent(result["truncated"]),
-            percent(result["unparsable"]),
-            percent(result["copied"]),
-            f"{result['tokens'] * k:.0f}",
-            f"{result['budget'] * k}",
-        )
+        named = (result["dataset"], str(result["rounds"]), result["policy"])
+        accuracy = (percent(result["accuracy"]), percent_interval(result["interval"]))
+        n = str(result["n"]) if k == 1 else f"{result['n']} × {k}"
+        rates = [percent(result[rate]) for rate in ("truncated", "unparsable", "copied")]
+        tokens = (f"{result['tokens'] * k:.0f}", f"{result['budget'] * k}")
+        console.add_row(table, *named, *accuracy, n, *rates, *tokens)
     return table
 
 
@@ -54,11 +44,8 @@ def new_table(title: str | None, columns: Sequence[str] = ()) -> Table:
 
 def sample_lines(result: Mapping[str, Any]) -> list[str]:
     """pass@k and maj@k with their intervals, one line each; nothing where a question has one sample."""
-    return [
-        f"{kind}@{k}: {with_interval(share)}"
-        for kind in ("pass", "maj")
-        for k, share in result.get(f"{kind}_at", {}).items()
-    ]
+    shares = {f"{kind}@{k}": share for kind in ("pass", "maj") for k, share in result.get(f"{kind}_at", {}).items()}
+    return [f"{name}: {with_interval(share)}" for name, share in shares.items()]
 
 
 def by_round_lines(result: Mapping[str, Any]) -> list[str]:
@@ -84,7 +71,8 @@ def show_result(summary: Mapping[str, Any], folder: Path) -> None:
         console.say(f"warning: {warning['words']}", style="yellow")
     for line in (*cost_lines(summary), *account_lines(summary.get("budget", {}), summary.get("stopped_by", ""))):
         console.say(line)
-    console.say(f"folder  {folder} ({disk_words(folder)})")
+    disk = f"{as_size(size(folder))} on disk, {as_size(size(folder / 'checkpoints'))} of it checkpoints"
+    console.say(f"folder  {folder} ({disk})")
     first, *others = next_commands(summary["algo"], sys.argv[1:], folder.parent)
     console.say(f"next    {first}")
     for command in (*others, f"{program('evaluate')} policy={folder}"):
@@ -99,11 +87,6 @@ def check_summary(summary: Mapping[str, Any], file: Path) -> None:
         missing.append("compute.training")
     if missing:
         raise UserError(f"{file} does not say {', '.join(missing)}; overwrite=true runs that experiment again")
-
-
-def disk_words(folder: Path) -> str:
-    """The size of a run's folder, and how much of it can be deleted: only going on needs checkpoints."""
-    return f"{as_size(size(folder))} on disk, {as_size(size(folder / 'checkpoints'))} of it checkpoints"
 
 
 def cost_lines(summary: Mapping[str, Any]) -> list[str]:

@@ -11,11 +11,9 @@ from typing import Any
 from motif.evaluation.evaluate import Evaluation, Grade
 from motif.evaluation.measure import Measurer
 from motif.policies.policy import Policy
-from motif.rounds.episode import Episode
-from motif.rounds.replies import Generate
+from motif.rounds import Episode, Generate
 from motif.runs.ledger import Ledger
-from motif.system import UserError, processes
-from motif.system.files import read_json, write_json
+from motif.system import UserError, processes, read_json, write_json
 from motif.tasks.questions import Dataset, Question
 
 

@@ -16,8 +16,7 @@ from transformers.cache_utils import Cache
 
 from motif.generation.kv_cache import FIRST_ROOM, Captured, Room, Stepper, capturable
 from motif.rounds.replies import Sampling
-from motif.system import console
-from motif.system.errors import UserError
+from motif.system import UserError, console
 from motif.system.memory import OutOfMemory, unless_it_runs_out
 
 Written = tuple[list[int], list[float], bool]  # token ids, their log-probabilities, whether it came to an end

@@ -15,10 +15,8 @@ from motif.generation import private
 from motif.generation.vllm_requests import Ask, Tokens, ask_engine, ask_server, exact, written_by
 from motif.generation.vllm_retry import check_alive, gone, make_last, reach
 from motif.policies.pretrained import Policy
-from motif.rounds.prompts import Conversation
-from motif.rounds.replies import Generate, Reply, Sampling
-from motif.system.environment import install
-from motif.system.errors import UserError, first_line, number, one_of, whole
+from motif.rounds import Conversation, Generate, Reply, Sampling
+from motif.system import UserError, first_line, install, number, one_of, whole
 
 
 class Engine(Protocol):

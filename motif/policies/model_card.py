@@ -20,10 +20,7 @@ LICENSE_PAGES = {"qwen-research": "https://huggingface.co/Qwen/Qwen2.5-3B-Instru
 
 
 def write_card(
-    folder: Path,
-    config: Mapping[str, Any],
-    summary: Mapping[str, Any],
-    environment: Mapping[str, Any] | None = None,
+    folder: Path, config: Mapping[str, Any], summary: Mapping[str, Any], environment: Mapping[str, Any] | None = None
 ) -> None:
     """Write README.md into the `folder` of a policy, from its run's resolved `config`, `summary` and `environment`."""
     from jinja2 import ChainableUndefined, Environment, FileSystemLoader

@@ -13,8 +13,7 @@ from typing import Any
 
 from motif.policies.policy import Policy, frozen_copy, untrained
 from motif.policies.weights import DTYPES, Weights, has_tokenizer, missing, stored
-from motif.system.errors import UserError, first_line, hint, number, one_of, whole
-from motif.system.files import read_json, read_yaml
+from motif.system import UserError, first_line, hint, number, one_of, read_json, read_yaml, whole
 
 __all__ = ["Policy", "Pretrained", "frozen_copy", "load_policy", "open_policy", "policy_name", "untrained"]
 

@@ -23,8 +23,7 @@ from typing import Any
 from motif.policies.policy import Policy
 from motif.policies.tiny_tokenizer import END, TEMPLATE, build_tokenizer, check_reloaded, tokens
 from motif.rounds.prompts import Conversation, Prompts
-from motif.system.errors import number, one_of, whole
-from motif.system.files import explained
+from motif.system import explained, number, one_of, whole
 from motif.tasks.chain import STEPS_A_ROUND, Chain, written_step
 from motif.tasks.questions import Question
 

@@ -14,10 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from motif.system.environment import install
-from motif.system.errors import UserError, first_line, one_of
-from motif.system.files import read_json
-from motif.system.memory import ran_out
+from motif.system import UserError, first_line, install, one_of, ran_out, read_json
 
 if TYPE_CHECKING:
     import torch

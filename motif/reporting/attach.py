@@ -49,10 +49,8 @@ def attach(to: Path, runs: Sequence[RecordedRun], report: Report) -> None:
             for table in report.tables["results"]
         }
         verdicts = (list(COLUMNS), [verdict_row(verdict) for verdict in report.verdicts])
-        images = {
-            f"pictures/{picture.name}": (to / "pictures" / f"{picture.name}.png", picture.caption)
-            for picture in report.pictures
-        }
+        pictures = {f"pictures/{each.name}": each.caption for each in report.pictures}
+        images = {name: (to / f"{name}.png", caption) for name, caption in pictures.items()}
         tracker.attach({"report/verdicts": verdicts, **results}, images)
     tracker.finish({"evaluation": []}, None)
 

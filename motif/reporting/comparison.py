@@ -143,12 +143,7 @@ class Verdict:
 
 
 def compare(
-    arm: Arm,
-    baseline: Arm,
-    dataset: str,
-    rounds: int,
-    baseline_rounds: int | None = None,
-    samples: int | None = None,
+    arm: Arm, baseline: Arm, dataset: str, rounds: int, baseline_rounds: int | None = None, samples: int | None = None
 ) -> Verdict:
     """`arm` against `baseline` on `dataset`, decoded in `rounds` (`baseline_rounds`, if it is another number).
 

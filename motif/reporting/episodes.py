@@ -18,14 +18,14 @@ from typing import Any
 from motif.evaluation.wording import in_rounds
 from motif.reporting.cores import parallel_map
 from motif.reporting.recorded import BASE, RecordedRun, Result, Shares, question_records
-from motif.runs.folder import write_text
-from motif.system.files import parsed_line
+from motif.system.files import parsed_line, write_text
 from motif.system.safe_text import all_visible, visible
 
 MOST = 1000  # questions kept of one file
 MOST_BYTES = 32_000_000  # of them together
 CHUNK_BYTES = 1_000_000  # about the size of a script
 FLAGS = ("wrong", "truncated", "unparsable", "copied", "disagree")
+Questions = Iterator[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,7 @@ def write_episodes(runs: Sequence[RecordedRun], folder: Path, most: int = MOST) 
 
 
 def write_source(
-    folder: Path,
-    id: str,
-    run: str,
-    title: str,
-    questions: Iterator[dict[str, Any]],
-    most: int,
-    known_flags: Sequence[str] = FLAGS,
+    folder: Path, id: str, run: str, title: str, questions: Questions, most: int, known_flags: Sequence[str] = FLAGS
 ) -> Source:
     """Write the scripts of one source; `questions` have `flags`, of which only `known_flags` are counted."""
     sample, counts = EvenSample(most), Counter[str]()
@@ -133,7 +127,7 @@ def script(id: str, number: int, texts: Sequence[str]) -> str:
     return f"motifEpisodes({json.dumps(id)},{number},{literal});\n"
 
 
-def evaluated(file: Path, shares: Shares) -> Iterator[dict[str, Any]]:
+def evaluated(file: Path, shares: Shares) -> Questions:
     """The records of an evaluation as questions with nested replies; each is added to `shares`."""
     for record in question_records(file):
         shares.add(record)
@@ -177,7 +171,7 @@ def nested(sample: Mapping[str, Any]) -> dict[str, Any]:
     return node
 
 
-def training_trees(file: Path) -> Iterator[dict[str, Any]]:
+def training_trees(file: Path) -> Questions:
     """The trees of a training, whose last replies have flags; what a kill tore is left out."""
     try:
         with gzip.open(file) as stream:

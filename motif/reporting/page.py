@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from motif.reporting.comparison import Verdict
 from motif.reporting.episodes import Source
 from motif.reporting.markup import Table
 from motif.reporting.pictures.saving import Picture
-from motif.runs.folder import write_text
+from motif.system.files import write_text
 from motif.system.safe_text import markdown, visible
 
 HERE = Path(__file__).parent
@@ -31,14 +32,12 @@ TABLES_OF = {"results": "results", "training": None, "time": "runs", "configurat
 NO_VERDICT = "Nothing to compare: a verdict needs finished runs of two arms, measured on the same questions."
 
 
-class Said(Protocol):
-    """A verdict, or a line in place of one."""
+@dataclass(frozen=True)
+class NoVerdict:
+    """A line where verdicts stand, on what was not compared."""
 
-    @property
-    def sentence(self) -> str: ...
-
-    @property
-    def outcome(self) -> str: ...
+    sentence: str
+    outcome: str = "none"
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Report:
 
     title: str
     subtitle: str
-    verdicts: Sequence[Said]
+    verdicts: Sequence[Verdict | NoVerdict]
     tables: Mapping[str, Sequence[Table]]
     pictures: Sequence[Picture] = ()
     sources: Sequence[Source] = ()
@@ -67,16 +66,11 @@ def page(report: Report) -> str:
     """The text of index.html."""
     from markupsafe import Markup
 
+    pictures = [{**asdict(picture), "svg": Markup(picture.svg)} for picture in report.pictures]
     return template().render(
-        title=report.title,
-        subtitle=report.subtitle,
-        verdicts=report.verdicts,
+        vars(report) | {"pictures": pictures, "sources": [asdict(source) for source in report.sources]},
         no_verdicts=NO_VERDICT,
-        tables=report.tables,
-        pictures=[{**asdict(picture), "svg": Markup(picture.svg)} for picture in report.pictures],
-        sources=[asdict(source) for source in report.sources],
         sections=list(TITLES.items()),
-        footer=report.footer,
         nonce=secrets.token_urlsafe(16),
         css=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         js=Markup((HERE / "page.js").read_text(encoding="utf-8")),
@@ -88,13 +82,8 @@ def template() -> Any:
     """The page's template, in which every text is made visible and escaped."""
     from jinja2 import Environment, StrictUndefined
 
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: visible(value) if type(value) is str else value,  # before it is escaped
-    )
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.finalize = lambda value: visible(value) if type(value) is str else value  # before it is escaped
     return environment.from_string((HERE / "page.html.j2").read_text(encoding="utf-8"))
 
 

@@ -39,15 +39,7 @@ def references(runs: Sequence[RecordedRun]) -> list[Reference]:
     """Table 1 for the data sets that `runs` measured as the paper did; nothing for another setting."""
     measured = {result.dataset for run in runs if is_papers(run) for result in run.results if is_measured_alike(result)}
     return [
-        Reference(
-            arm=arm,
-            dataset=dataset,
-            rounds=ROUNDS[arm],
-            n=n,
-            accuracy=correct[dataset] / n,
-            interval=wilson(correct[dataset], n),
-            budget=BUDGET[ROUNDS[arm]],
-        )
+        Reference(arm, dataset, ROUNDS[arm], n, correct[dataset] / n, wilson(correct[dataset], n), BUDGET[ROUNDS[arm]])
         for dataset, n in QUESTIONS.items()
         if dataset in measured
         for arm, correct in CORRECT.items()

@@ -8,33 +8,22 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from motif.reporting import tables
-from motif.reporting.arms import Arm, arms_of
+from motif.reporting.arms import arms_of
 from motif.reporting.attach import attach
+from motif.reporting.comparison import Verdict
 from motif.reporting.episodes import MOST, write_episodes
 from motif.reporting.folders import read_runs
-from motif.reporting.page import Report, Said, remove_old_pictures, write_report
+from motif.reporting.page import NoVerdict, Report, remove_old_pictures, write_report
 from motif.reporting.paper import references
 from motif.reporting.pictures.draw import draw_all
 from motif.reporting.pictures.training import AXES
 from motif.reporting.pooled import pool
 from motif.reporting.recorded import RecordedRun
 from motif.reporting.verdicts import not_compared, survey
-from motif.system import failures
-from motif.system.errors import UserError, whole
-from motif.system.files import explained, named, there
-from motif.system.safe_text import visible
-
-
-@dataclass(frozen=True)
-class NoVerdict:
-    """A line where verdicts stand, on what was not compared."""
-
-    sentence: str
-    outcome: str = "none"
+from motif.system import UserError, explained, failures, named, there, visible, whole
 
 
 def build(
@@ -63,7 +52,8 @@ def build(
     known = arms_of(runs)
     trained = [arm for arm in known if arm.trained]
     pooled = pool(known)
-    verdicts = judge(known, against)
+    compared, refused = survey(known, against)
+    verdicts: list[Verdict | NoVerdict] = [*compared, *map(NoVerdict, not_compared(refused))]
     for verdict in verdicts:
         say(f"\n{verdict.sentence}")
     all_tables = {
@@ -93,12 +83,6 @@ def check_place(to: Path) -> None:
             raise UserError(f"--to={to} lies in the run {folder}; a report belongs beside runs")
     if to.exists() and not to.is_dir():
         raise UserError(f"--to={to} is a file")
-
-
-def judge(known: Sequence[Arm], against: str) -> list[Said]:
-    """The verdicts on the finished runs, and lines on what was not compared."""
-    verdicts, refused = survey(known, against)
-    return [*verdicts, *map(NoVerdict, not_compared(refused))]
 
 
 def counts_in_words(runs: Sequence[RecordedRun], arms: int) -> str:

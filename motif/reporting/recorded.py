@@ -152,10 +152,6 @@ def question_records(file: Path) -> Iterator[dict[str, Any]]:
     """The records of an evaluation that hold samples of a question; other lines are left out."""
     for record in json_lines(file):
         samples = record.get("samples")
-        if (
-            "id" in record
-            and isinstance(samples, list)
-            and samples
-            and all(isinstance(sample, Mapping) and "correct" in sample for sample in samples)
-        ):
+        good = isinstance(samples, list) and all(isinstance(one, Mapping) and "correct" in one for one in samples)
+        if "id" in record and samples and good:
             yield record

@@ -15,11 +15,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from motif.evaluation.wording import percent_interval
+from motif.evaluation.wording import in_rounds, percent_interval
 from motif.runs.budget import TOTALS, Budget, Limits
 from motif.runs.folder import Run
-from motif.system.errors import UserError
-from motif.system.files import read_json, read_yaml
+from motif.system import UserError, read_json, read_yaml
 from motif.system.locks import Holder, holder, reason
 from motif.training.watchdogs import names, said
 
@@ -64,12 +63,13 @@ def _status(run: Run) -> Status:
     at_work = held is not None and held.alive
     if not at_work and (summary := run.summary()):
         last = last_lines(run.metrics_file, 1)
-        step = int(last[0]["step"]) if last else 0
-        return Status(name, "finished", "", step, step, result_line(summary), spent_by(summary))
+        step, compute = int(last[0]["step"]) if last else 0, summary.get("compute", {})
+        spent = sum(compute.get(part, {}).get("seconds", 0.0) for part in ("training", "evaluation"))
+        return Status(name, "finished", "", step, step, result_line(summary), spent)
     if at_work or run.is_run():
         return begun(run, held)
-    if held and (held.ended or "").startswith("failed"):
-        return Status(name, "failed", reason_of(held))
+    if held and held.ended and held.ended.startswith("failed"):
+        return Status(name, "failed", held.ended.removeprefix("failed: "))
     return Status(name, "not begun")
 
 
@@ -85,12 +85,6 @@ def begun(run: Run, held: Holder | None) -> Status:
     return Status(run.folder.name, state, detail, step, step + more, "", spent, time_left(run, lines, more))
 
 
-def spent_by(summary: Mapping[str, Any]) -> float:
-    """Seconds that a finished run took for training and evaluation."""
-    compute = summary.get("compute", {})
-    return sum(compute.get(part, {}).get("seconds", 0.0) for part in ("training", "evaluation"))
-
-
 def unfinished(run: Run, held: Holder | None) -> tuple[str, str]:
     """State and detail of a run without a result, by the lock on it."""
     if held and held.alive:
@@ -100,11 +94,7 @@ def unfinished(run: Run, held: Holder | None) -> tuple[str, str]:
         return "stopped", ""
     if held.ended is None:
         return "killed", f"{'not heard of any more, ' if held.silent else ''}was on {held}"
-    return "failed", reason_of(held)
-
-
-def reason_of(held: Holder) -> str:
-    return (held.ended or "").removeprefix("failed: ")
+    return "failed", held.ended.removeprefix("failed: ")
 
 
 def last_lines(file: Path, most: int) -> list[dict[str, Any]]:
@@ -133,10 +123,9 @@ def steps_left(config: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) ->
 
 def limits(config: Mapping[str, Any]) -> Limits:
     """The limits of a run's budget; none where they cannot be told any more."""
-    told = {key: value for key, value in config.get("budget", {}).items() if key != "_target_"}
     try:
-        return Budget(**told).limits()
-    except (UserError, TypeError):
+        return Budget(**{key: value for key, value in config["budget"].items() if key != "_target_"}).limits()
+    except (UserError, TypeError, KeyError):
         return {}
 
 
@@ -144,18 +133,16 @@ def time_left(run: Run, lines: Sequence[Mapping[str, Any]], steps: int) -> float
     """Seconds that `steps` more take at the pace of the last `lines`, and the evaluation that follows."""
     if not lines:
         return None
-    phases = [
-        [value for key, value in line.items() if key.startswith("seconds/") and key != "seconds/training"]
-        for line in lines
-    ]
-    return max(0.0, fmean(map(sum, phases)) * steps) + evaluation_left(run)
+
+    def pace(line: Mapping[str, Any]) -> float:
+        return sum(value for key, value in line.items() if key.startswith("seconds/") and key != "seconds/training")
+
+    return max(0.0, fmean(map(pace, lines)) * steps) + evaluation_left(run)
 
 
 def evaluated(run: Run) -> float:
     """Seconds that the evaluations of a run took that are done."""
-    return sum(
-        seconds(file) for file in run.evaluation.glob("*-r*.json") if file.name.startswith(("base-", "trained-"))
-    )
+    return sum(seconds(file) for which in ("base", "trained") for file in run.evaluation.glob(f"{which}-*-r*.json"))
 
 
 def evaluation_left(run: Run) -> float:
@@ -172,8 +159,8 @@ def evaluation_left(run: Run) -> float:
 
 def measuring(run: Run) -> str:
     """The evaluation that is being made, with how many questions are done; nothing where none is."""
-    begun = [file for file in run.evaluation.glob("*.jsonl") if not file.with_suffix(".json").is_file()]
-    return f"measuring {begun[0].stem}, {records(begun[0])} done" if begun else ""
+    open_ones = (file for file in run.evaluation.glob("*.jsonl") if not file.with_suffix(".json").is_file())
+    return next((f"measuring {file.stem}, {records(file)} done" for file in open_ones), "")
 
 
 def records(file: Path) -> int:
@@ -195,23 +182,19 @@ def with_guesses(found: Sequence[Status]) -> list[Status]:
 
     @cache
     def guess(open_arm: str) -> float | None:
-        likeness = {known: len(parts(open_arm) & parts(known)) for known in took}
+        likeness = {known: len({*open_arm.split("-")} & {*known.split("-")}) for known in took}
         alike = [known for known, shared in likeness.items() if shared == max(likeness.values())]
         return fmean(seconds for known in alike for seconds in took[known]) if alike else None
 
+    known = [each.left is not None or each.state in FINISHED for each in found]
     return [
-        each if each.left is not None or each.state in FINISHED else replace(each, left=guess(arm(each.name)))
-        for each in found
+        one if is_known else replace(one, left=guess(arm(one.name))) for one, is_known in zip(found, known, strict=True)
     ]
 
 
 def arm(name: str) -> str:
     """The name of a run without its seed, and without the hash that makes it one of its kind."""
     return re.sub(r"-[0-9a-f]{6}$", "", re.sub(r"-s\d+(?=-|$)", "", name))
-
-
-def parts(arm: str) -> set[str]:
-    return set(arm.split("-"))
 
 
 def headline(summary: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -225,9 +208,8 @@ def result_line(summary: Mapping[str, Any]) -> str:
     """That result in words."""
     if (found := headline(summary)) is None:
         return ""
-    rounds = f"{found['rounds']} round" + "s" * (found["rounds"] > 1)
     share = f"{found['accuracy']:.1%} ({percent_interval(found['interval'])}, n = {found['n']})"
-    return f"{share} on {found['dataset']} in {rounds}"
+    return f"{share} on {found['dataset']} in {in_rounds(found['rounds'])}"
 
 
 def objective(summary: Mapping[str, Any] | None) -> float | None:

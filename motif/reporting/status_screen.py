@@ -5,9 +5,9 @@ It shows what `status` has read, and reads nothing itself.
 
 from collections.abc import Iterator, Sequence
 
-from rich import box
 from rich.table import Table
 
+from motif.evaluation.terminal import new_table
 from motif.reporting.status import FINISHED, Status, arm
 from motif.system import console
 from motif.system.files import shortened
@@ -30,7 +30,7 @@ def show(found: Sequence[Status], title: str = "", every: bool = False) -> None:
 
 def table(found: Sequence[Status], title: str | None = None) -> Table:
     """One row a run."""
-    made = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
+    made = new_table(title)
     for column in ("run", "state", "steps", "left", "result, or why"):
         made.add_column(column, justify="right" if column in ("steps", "left") else "left", overflow="fold")
     for each in found:
@@ -75,11 +75,8 @@ def duration(seconds: float | None) -> str:
         return f"{seconds:.0f} s"
     if minutes < 60:
         return f"{minutes} min"
-    return (
-        f"{minutes // 60} h {minutes % 60:02d} min"
-        if minutes < 24 * 60
-        else f"{minutes // 1440} d {minutes // 60 % 24} h"
-    )
+    hours = minutes // 60
+    return f"{hours} h {minutes % 60:02d} min" if hours < 24 else f"{hours // 24} d {hours % 24} h"
 
 
 def counts(found: Sequence[Status]) -> str:

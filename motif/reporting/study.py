@@ -15,12 +15,9 @@ from typing import Any
 from motif.reporting.status import FINISHED, Status, status, with_guesses
 from motif.reporting.status_screen import FEW, show, totals
 from motif.runs.folder import AnotherRun, Run
-from motif.system import console, failures
+from motif.system import UserError, console, failures, masked, named, read_json, read_yaml, shown, there, write_json
 from motif.system.environment import typed
-from motif.system.errors import UserError, shown
-from motif.system.files import named, read_json, read_yaml, there, write_json
 from motif.system.locks import reason
-from motif.system.safe_text import masked
 
 UNTOUCHED = (*FINISHED, "running", "running elsewhere")  # that the same command has nothing to do for
 LAUNCHES, ALONE = 2, 3  # of many runs: sweeps whose commands are said, and single jobs of each
@@ -37,10 +34,8 @@ class Job:
         """Write down where the job stands: begun, done, skipped, running elsewhere, stopped or failed."""
         known = read_json(self.file) if self.file.is_file() else {}
         kept = {key: known[key] for key in ("name", "folder") if key in known}
-        number = int(self.file.stem)
-        write_json(
-            self.file, masked({"number": number, "overrides": list(self.overrides), **kept, "state": state, **more})
-        )
+        asked = {"number": int(self.file.stem), "overrides": list(self.overrides)}
+        write_json(self.file, masked({**asked, **kept, "state": state, **more}))
 
     def failed(self, error: BaseException) -> None:
         """Write down why; the traceback of what is not a person's mistake is kept, for the last screen has no room.
@@ -128,10 +123,7 @@ def survey(paths: Iterable[Path]) -> tuple[list[Status], dict[Path, list[Status]
             if place not in runs:
                 runs[place] = of_job(job)
     found = dict(zip(runs, with_guesses(list(runs.values())), strict=True))
-    jobs = {
-        folder: [replace(found[place], overrides=words) for place, words in of_launch]
-        for folder, of_launch in asked.items()
-    }
+    jobs = {folder: [replace(found[place], overrides=words) for place, words in own] for folder, own in asked.items()}
     return list(found.values()), jobs
 
 
@@ -206,9 +198,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = failures.Parser(prog="python -m motif.study", description="Where runs and sweeps stand.")
     commands = parser.add_subparsers(dest="command", required=True)
     asked = commands.add_parser("status", help="a table of runs: state, progress, result, time left")
-    asked.add_argument(
-        "paths", nargs="*", type=Path, default=[Path("outputs")], help="run folders, or a folder of them"
-    )
+    outputs = [Path("outputs")]
+    asked.add_argument("paths", nargs="*", type=Path, default=outputs, help="run folders, or a folder of them")
     asked.add_argument("--all", action="store_true", help=f"a row for each run, also for more than {FEW}")
     given = parser.parse_args(arguments)
     paths = there(given.paths)
@@ -218,11 +209,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     every = given.all or len(found) <= FEW
     show(found, every=every)
     console.say(totals(found))
-    open_ones = [
-        folder
-        for folder, of_launch in jobs.items()
-        if to_do(of_launch) and not any(each.state == "running" for each in of_launch)
-    ]
+    running = {folder for folder, own in jobs.items() if any(each.state == "running" for each in own)}
+    open_ones = [folder for folder, own in jobs.items() if to_do(own) and folder not in running]
     for folder in open_ones if every else open_ones[-LAUNCHES:]:
         how_to_go_on(folder, jobs[folder], most=None if every else ALONE)
     if not every:

@@ -115,9 +115,7 @@ def reference_row(reference: Reference) -> Row:
         "seeds": "1",
         "tokens / question": MISSING,
         "budget / question": str(reference.budget),
-        "truncated": MISSING,
-        "unparsable": MISSING,
-        "copied": MISSING,
+        **dict.fromkeys(("truncated", "unparsable", "copied"), MISSING),
     }
 
 

@@ -17,10 +17,7 @@ from motif.reporting.arms import Arm, arms_of, finished, settings_before_trainin
 from motif.reporting.comparison import Verdict, compare
 from motif.reporting.folders import read_runs
 from motif.runs.identity import differing
-from motif.system import failures
-from motif.system.errors import UserError
-from motif.system.files import named, there
-from motif.system.safe_text import visible
+from motif.system import UserError, failures, named, there, visible
 
 Pair = tuple[Arm, Arm]  # an arm and its baseline
 

@@ -8,8 +8,9 @@ metrics   trees read as numbers
 records   trees as lines of JSON, and back
 """
 
-from motif.rounds.episode import Episode, Tree, grow
-from motif.rounds.prompts import Prompts
-from motif.rounds.replies import Reply, Sampling
+from motif.rounds.episode import Episode, Node, Tree, grade, grow
+from motif.rounds.prompts import Conversation, Prompts
+from motif.rounds.replies import Generate, Reply, Sampling, draw_key
 
-__all__ = ["Episode", "Prompts", "Reply", "Sampling", "Tree", "grow"]
+__all__ = ["Conversation", "Episode", "Generate", "Node", "Prompts", "Reply", "Sampling", "Tree", "draw_key"]
+__all__ += ["grade", "grow"]

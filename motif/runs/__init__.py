@@ -10,9 +10,9 @@ summary       the result of a run: summary.json
 tracking      Weights & Biases, TensorBoard, or nothing
 """
 
-from motif.runs.budget import Budget
+from motif.runs.budget import Budget, Limits
 from motif.runs.checkpoints import Checkpoints
 from motif.runs.folder import Run
 from motif.runs.ledger import Ledger
 
-__all__ = ["Budget", "Checkpoints", "Ledger", "Run"]
+__all__ = ["Budget", "Checkpoints", "Ledger", "Limits", "Run"]

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from motif.runs.ledger import Ledger
-from motif.system.errors import UserError, number, one_of, whole
-from motif.system.files import read_json
+from motif.system import UserError, number, one_of, read_json, whole
 
 COUNTED = {  # by the name of a limit, the ledger's
-    **{"tokens": "generated_tokens", "responses": "responses", "questions": "questions", "flops": "flops"},
+    **{"tokens": "generated_tokens", "responses": "responses", "questions": "questions", "flops": "flops"}
 }
 ON = (*COUNTED, "seconds")
 TOTALS = {**{name: f"train/{count}" for name, count in COUNTED.items()}, "seconds": "seconds/training"}  # in metrics

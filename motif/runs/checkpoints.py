@@ -19,8 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from motif.system import console
-from motif.system.errors import UserError, of_kind, one_of, whole
+from motif.system import UserError, console, of_kind, one_of, whole
 from motif.system.files import FORMAT, check_format, remove, sync, sync_all, write_json
 
 SEAL = "motif.json"
@@ -135,25 +134,21 @@ def set_aside(place: Path) -> str:
 
 def damage(place: Path, note: Mapping[str, Any]) -> str | None:
     """What is wrong with a checkpoint, in a few words; None where every file has its sealed hash."""
-    try:
-        return _damage(place, note)
-    except OSError as error:
-        return f"{Path(str(error.filename)).name} cannot be read: {error.strerror}"
-
-
-def _damage(place: Path, note: Mapping[str, Any]) -> str | None:
     if not note:
         return f"its {SEAL} is missing or torn"
     if note.get("sha256") != digest_of({key: value for key, value in note.items() if key != "sha256"}):
         return f"the contents of {SEAL} have changed"
-    for name, sealed in note["files"].items():
-        file = place / name
-        if not file.is_file():
-            return f"{name} is missing"
-        if file.stat().st_size != sealed["size"]:
-            return f"{name} has {file.stat().st_size:,} of {sealed['size']:,} bytes"
-        if digest(file) != sealed["sha256"]:
-            return f"the contents of {name} have changed"
+    try:
+        for name, sealed in note["files"].items():
+            file = place / name
+            if not file.is_file():
+                return f"{name} is missing"
+            if file.stat().st_size != sealed["size"]:
+                return f"{name} has {file.stat().st_size:,} of {sealed['size']:,} bytes"
+            if digest(file) != sealed["sha256"]:
+                return f"the contents of {name} have changed"
+    except OSError as error:
+        return f"{Path(str(error.filename)).name} cannot be read: {error.strerror}"
     return None
 
 
@@ -174,11 +169,8 @@ def made_with() -> dict[str, str]:
     import torch
 
     minor = {name: ".".join(version(name).split(".")[:2]) for name in EXACT}
-    return {
-        **minor,
-        "device": "cuda" if torch.cuda.is_available() else "cpu",
-        "processes": os.environ.get("WORLD_SIZE", "1"),
-    }
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return {**minor, "device": device, "processes": os.environ.get("WORLD_SIZE", "1")}
 
 
 def steps(folder: Path) -> list[int]:

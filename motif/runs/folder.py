@@ -32,12 +32,9 @@ import yaml
 
 from motif.runs import checkpoints
 from motif.runs.identity import PLUMBING, differing, identity, identity_hash
-from motif.system import console, processes
-from motif.system.errors import UserError, whole
-from motif.system.files import FORMAT, append, left_of, read_json, read_yaml, remove, sync, unwritable
+from motif.system import Lock, UserError, console, processes, whole
+from motif.system.files import FORMAT, append, left_of, read_json, read_yaml, remove, sync, unwritable, write_text
 from motif.system.files import write_json as write_json
-from motif.system.files import write_text as write_text
-from motif.system.locks import Lock
 
 
 @dataclass(frozen=True)

@@ -75,15 +75,9 @@ def differing(one: Any, other: Any, prefix: str = "") -> list[str]:
     """The dotted keys in which two nested mappings differ."""
     if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
         return [prefix] if one != other else []
-    missing = object()
-    keys = dict.fromkeys([*one, *other])
-    return [
-        found
-        for key in keys
-        for found in differing(
-            one.get(key, missing), other.get(key, missing), f"{prefix}.{key}" if prefix else str(key)
-        )
-    ]
+    keys, missing = dict.fromkeys([*one, *other]), object()
+    pairs = ((f"{prefix}.{key}".removeprefix("."), one.get(key, missing), other.get(key, missing)) for key in keys)
+    return [found for name, here, there in pairs for found in differing(here, there, name)]
 
 
 def derived_name(fields: Mapping[str, object], overrides: Sequence[str] = (), special: str | None = None) -> str:
@@ -108,18 +102,12 @@ def derived_name(fields: Mapping[str, object], overrides: Sequence[str] = (), sp
     words = "-".join(
         re.sub(r"^[^=]*\.", "", text.replace(":", "=").translate(str.maketrans("", "", "{}"))) for text in others
     )
-    slug = "".join(letter if (letter.isalnum() and letter.isascii()) or letter in "=._-" else "_" for letter in words)[
-        :60
-    ]
+    slug = re.sub(r"[^A-Za-z0-9=._-]", "_", words)[:60]
     return "-".join(part for part in (name, slug, special[:6]) if part)
 
 
 def check_name(name: object) -> str:
     """`name` where it can be a folder's name everywhere, else a `UserError`."""
-    if (
-        not isinstance(name, str)
-        or not re.fullmatch(r"[A-Za-z0-9=_+,-][A-Za-z0-9=._+,-]{0,199}", name)
-        or name[-1] == "."
-    ):
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9=_+,-][A-Za-z0-9=._+,-]{0,199}(?<!\.)", name):
         raise UserError(f"name must be up to 200 letters, digits and = . _ + - , got {shown(name)}")
     return name

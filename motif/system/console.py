@@ -12,16 +12,8 @@ from importlib import import_module
 from io import StringIO
 from typing import Any
 
+from rich import progress as bar
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 from rich.text import Text
 
@@ -101,16 +93,13 @@ def progress(title: str, total_known: int = 0) -> Iterator[Report]:
         yield line
         return
     columns = (
-        TextColumn("{task.description:<17}", markup=False),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[metrics]}", markup=False),
+        bar.TextColumn("{task.description:<17}", markup=False),
+        *(bar.BarColumn(bar_width=30), bar.MofNCompleteColumn()),
+        *(bar.TimeElapsedColumn(), bar.TextColumn("left"), bar.TimeRemainingColumn()),
+        bar.TextColumn("{task.fields[metrics]}", markup=False),
     )
-    with Progress(*columns, console=console) as bars:
-        tasks: list[TaskID] = []  # made at the first report: without one there is no bar
+    with bar.Progress(*columns, console=console) as bars:
+        tasks: list[bar.TaskID] = []  # made at the first report: without one there is no bar
 
         def move(done: int, total: int, metrics: Mapping[str, float]) -> None:
             if not tasks:

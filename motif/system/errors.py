@@ -45,9 +45,8 @@ def one_of(name: str, value: object, options: Iterable[object]) -> object:
     """`value`, if it is among `options`, else a `UserError` that lists them."""
     options = list(options)
     if value not in options:
-        raise UserError(
-            f"{name} must be one of {', '.join(map(str, options))}, got {shown(value)}{hint(value, options)}"
-        )
+        known = ", ".join(map(str, options))
+        raise UserError(f"{name} must be one of {known}, got {shown(value)}{hint(value, options)}")
     return value
 
 

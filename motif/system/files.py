@@ -23,15 +23,12 @@ WRITING = {  # errors that a person can do something about, and what
     errno.ENOSPC: "make room",
     errno.EDQUOT: "make room within your quota",
     errno.EFBIG: "allow larger files (ulimit -f)",
-    errno.EROFS: "make it writable",
-    errno.EACCES: "make it writable",
-    errno.EPERM: "make it writable",
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "make it writable"),
     errno.EEXIST: "move away what lies there",
     errno.ENAMETOOLONG: "choose a shorter name",
     errno.EIO: "see to the disk",
     errno.ESTALE: "mount it again",
-    errno.ENOENT: "put it back",
-    errno.ENOTDIR: "put it back",
+    **dict.fromkeys((errno.ENOENT, errno.ENOTDIR), "put it back"),
 }
 
 
@@ -163,8 +160,10 @@ def unwritable(error: BaseException, folder: Path) -> str | None:
     """
     if isinstance(error, OSError):
         number = error.errno
-        if error.filename is not None and not _within(Path(os.fsdecode(error.filename)), folder):
-            return None
+        if error.filename is not None:
+            path, whole = Path(os.fsdecode(error.filename)).absolute(), folder.absolute()
+            if not path.is_relative_to(whole) and not whole.is_relative_to(path):
+                return None
     elif system := re.search(r"os error (\d+)", str(error)):
         number = int(system[1])
     elif re.search(r"inline_container|PytorchStreamWriter|iostream error", str(error)):
@@ -205,10 +204,6 @@ def unusable(error: BaseException) -> str | None:
 def shortened(text: str, most: int = 200) -> str:
     """`text`, cut at `most` characters."""
     return text if len(text) <= most else f"{text[: most - 3]}..."
-
-
-def _within(path: Path, folder: Path) -> bool:
-    return path.absolute().is_relative_to(folder.absolute()) or folder.absolute().is_relative_to(path.absolute())
 
 
 def free(folder: Path) -> int:

@@ -35,12 +35,8 @@ SETTING = re.compile(rf"(?i)((?:^|[?&\s,{{.])[\w.@/+~-]*?(?:\b|_)(?:{NAME})=)(?!
 
 def in_environment() -> list[str]:
     """The secrets of the environment, longest first. A path is no secret, as one of a file with a token in it."""
-    secrets = {
-        value
-        for name, value in os.environ.items()
-        if NAMED.fullmatch(name) and len(value) >= SHORTEST and not value.startswith("/")
-    }
-    return sorted(secrets, key=len, reverse=True)
+    secrets = {value for name, value in os.environ.items() if NAMED.fullmatch(name) and not value.startswith("/")}
+    return sorted((value for value in secrets if len(value) >= SHORTEST), key=len, reverse=True)
 
 
 def masked(value: Any) -> Any:
@@ -108,9 +104,8 @@ def markdown(text: str) -> str:
     """`text` for a line of Markdown or a cell of a table, in which it is no markup, link, image, formula or HTML."""
     text = " ".join(visible(text).split())
     text = re.sub(r"[\\`*\[\]|$~]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", text)
-    text = re.sub(
-        r"^(\d*)(?=[.)](?:\s|$)|[#+=-]+(?:\s|$)|>)", r"\1\\", text
-    )  # what begins a list, a heading, a quotation
+    # what begins a list, a heading, a quotation
+    text = re.sub(r"^(\d*)(?=[.)](?:\s|$)|[#+=-]+(?:\s|$)|>)", r"\1\\", text)
     return text.replace("&", "&amp;").replace("<", "&lt;")
 
 

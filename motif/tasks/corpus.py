@@ -15,8 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from motif.system import console
-from motif.system.errors import UserError, hint, number, of_kind, one_of, shown, whole
+from motif.system import UserError, console, hint, number, of_kind, one_of, shown, whole
 from motif.tasks.grading.answers import final_answer
 from motif.tasks.questions import Question, normalised, question_id
 from motif.tasks.tables import FORMATS, fetch_table, find_table, is_saved_dict, is_table, read_table

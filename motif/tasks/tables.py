@@ -18,13 +18,8 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 FORMATS = {  # of files, looked for in this order
-    ".jsonl": "json",
-    ".jsonl.gz": "json",
-    ".json": "json",
-    ".json.gz": "json",
-    ".csv": "csv",
-    ".csv.gz": "csv",
-    ".parquet": "parquet",
+    **{".jsonl": "json", ".jsonl.gz": "json", ".json": "json", ".json.gz": "json"},
+    **{".csv": "csv", ".csv.gz": "csv", ".parquet": "parquet"},
 }
 HUB_SECONDS = 10  # to answer at all
 

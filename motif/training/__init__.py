@@ -23,18 +23,5 @@ from motif.training.rewards import Reward
 from motif.training.rollout import Rollout
 from motif.training.watchdogs import Watch
 
-__all__ = [
-    "GRPO",
-    "MOTIF",
-    "Algorithm",
-    "Broadcast",
-    "Discounted",
-    "Flaws",
-    "Guard",
-    "LeaveOneOut",
-    "Reward",
-    "Rollout",
-    "Row",
-    "Value",
-    "Watch",
-]
+__all__ = ["GRPO", "MOTIF", "Algorithm", "Broadcast", "Discounted", "LeaveOneOut", "Row", "Value"]
+__all__ += ["Flaws", "Guard", "Reward", "Rollout", "Watch"]

@@ -14,8 +14,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from motif.policies.policy import without_adapters
-from motif.rounds.episode import Node, Tree
-from motif.rounds.replies import Reply, Sampling
+from motif.rounds import Node, Reply, Sampling, Tree
 from motif.system.errors import UserError, number, whole
 
 FLOOR = 0.001  # nats a token; below it a difference is that of arithmetic

@@ -7,8 +7,7 @@ from typing import Any
 from motif.generation import private
 from motif.policies.policy import Policy
 from motif.rounds.episode import Episode
-from motif.system import processes
-from motif.system.errors import UserError
+from motif.system import UserError, processes
 from motif.tasks.questions import Question
 from motif.training.algorithms import Algorithm
 

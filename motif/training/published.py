@@ -11,10 +11,9 @@ from functools import partial
 
 from motif.generation.engines import Engine
 from motif.policies.policy import Policy, frozen_copy, untrained
+from motif.rounds import Conversation, Generate, Reply, Sampling
 from motif.rounds.carry import Summary
 from motif.rounds.episode import Episode, Path, Tree, grade
-from motif.rounds.prompts import Conversation
-from motif.rounds.replies import Generate, Reply, Sampling
 from motif.system.errors import UserError, one_of
 from motif.tasks.grading import final_answer, grader_id
 from motif.training.rewards import Reward, Term
@@ -100,10 +99,6 @@ class Flaws:
 
         outcome = {name: term(found) for name, found in reward.outcome.items()}
         return replace(reward, outcome=outcome, reply={name: term(found) for name, found in reward.reply.items()})
-
-    def guarded_rounds(self) -> list[int] | None:
-        """The rounds whose replies have to come from the current policy; None for all."""
-        return [1] if self.futures == "base" else None
 
     def marks(self) -> Callable[[Sequence[Tree]], None]:
         """What grades (6)."""

@@ -16,8 +16,7 @@ from motif.rounds.replies import EngineLost
 from motif.runs.checkpoints import Checkpoint
 from motif.runs.folder import Run, checkpoints
 from motif.runs.ledger import Ledger
-from motif.system import console, processes
-from motif.system.files import read_json, write_json
+from motif.system import console, processes, read_json, write_json
 from motif.system.memory import OutOfMemory, ran_out, release
 from motif.tasks.grading import NoJudge
 

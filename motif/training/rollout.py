@@ -9,13 +9,9 @@ from functools import cache, partial
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from motif.rounds import metrics
-from motif.rounds.episode import Episode, Tree, grade, grow
-from motif.rounds.prompts import Conversation
-from motif.rounds.replies import Generate, Reply, Sampling, draw_key
+from motif.rounds import Conversation, Episode, Generate, Reply, Sampling, Tree, draw_key, grade, grow, metrics
 from motif.runs.ledger import Ledger
-from motif.system import processes
-from motif.system.errors import UserError
+from motif.system import UserError, processes
 from motif.tasks.questions import Question
 from motif.training.advantages import Return, against_the_group, flat, scaled, spread
 from motif.training.algorithms import Algorithm, Row

@@ -24,9 +24,8 @@ from motif.runs.flops import Cost
 from motif.runs.folder import Run
 from motif.runs.ledger import forget_peak
 from motif.runs.tracking.base import Tracker
-from motif.system import processes
+from motif.system import UserError, processes
 from motif.system.console import Report
-from motif.system.errors import UserError
 from motif.system.signals import Stopped, handled
 from motif.training.nonfinite import within_range
 from motif.training.recorder import Measure, Recorder

@@ -9,8 +9,7 @@ from trl import GRPOConfig
 
 from motif.rounds.episode import Episode
 from motif.runs.checkpoints import Checkpoints, drafts
-from motif.system import processes
-from motif.system.errors import UserError, hint, number, one_of, whole
+from motif.system import UserError, hint, number, one_of, processes, whole
 from motif.training.algorithms import Algorithm
 from motif.training.rewards import Reward
 

@@ -17,9 +17,7 @@ from typing import Any
 
 from motif.runs.folder import Run
 from motif.runs.tracking.base import Tracker
-from motif.system import console
-from motif.system.errors import number, whole
-from motif.system.files import write_json
+from motif.system import console, number, whole, write_json
 
 GUIDE = "docs/troubleshooting.md"
 FILE = "warnings.json"  # in a run's folder

@@ -34,25 +34,25 @@ def files(tmp_path):
 
 
 def test_a_result_stands_beside_its_records_and_is_read_the_second_time(tmp_path, monkeypatch, capsys):
-    result = measuring(tmp_path).run({})
+    result = measuring(tmp_path).run()
     (file,) = tmp_path.rglob("*.jsonl")
     records = [json.loads(line) for line in file.read_text().splitlines()]
     assert len(records) == result["n"] == 12 and result["budget"] == 88 and result["rounds"] == 2
     right = sum(item["samples"][0]["correct"] for item in records)
     assert result["interval"] == list(wilson(right, 12)) and len(result["accuracy_by_round"]) == 2
     assert {**json.loads(file.with_suffix(".json").read_text()), "records": str(file)} == result
-    monkeypatch.setattr(program, "evaluate", lambda *_: pytest.fail("measured again"))
-    assert measuring(tmp_path).run({}) == result
+    monkeypatch.setattr(program, "Measurer", lambda *_: pytest.fail("measured again"))
+    assert measuring(tmp_path).run() == result
     assert "measured before" in capsys.readouterr().out
 
 
 def test_other_settings_are_another_measurement_and_batches_are_not(tmp_path):
-    first = measuring(tmp_path, questions=4).run({})
-    measuring(tmp_path, questions=4, batch=1).run({})
+    first = measuring(tmp_path, questions=4).run()
+    measuring(tmp_path, questions=4, batch=1).run()
     assert len(files(tmp_path)) == 1
-    measuring(tmp_path, questions=4, rounds=1).run({})
-    measuring(tmp_path, questions=4, budget=60).run({})
-    measuring(tmp_path, questions=4, samples=2).run({})
+    measuring(tmp_path, questions=4, rounds=1).run()
+    measuring(tmp_path, questions=4, budget=60).run()
+    measuring(tmp_path, questions=4, samples=2).run()
     names = files(tmp_path)
     assert len(names) == 4 and any("-x2-" in name for name in names) and first["n"] == 4
 
@@ -62,18 +62,18 @@ def test_the_policy_is_loaded_once_for_all_jobs(tmp_path, monkeypatch):
     monkeypatch.setattr(program, "open_policy", lambda *a, **k: opened.append(a) or Tiny().load())
     program.opened.cache_clear()
     for rounds in (1, 2, 3):
-        measuring(tmp_path, questions=2, rounds=rounds).run({})
+        measuring(tmp_path, questions=2, rounds=rounds).run()
     program.opened.cache_clear()
     assert len(opened) == 1
 
 
 def test_a_budget_gives_every_number_of_rounds_the_same_tokens(tmp_path):
-    budgets = [measuring(tmp_path, questions=2, rounds=rounds, budget=120).run({})["budget"] for rounds in (1, 2, 3)]
+    budgets = [measuring(tmp_path, questions=2, rounds=rounds, budget=120).run()["budget"] for rounds in (1, 2, 3)]
     assert budgets == [120, 120, 120]
 
 
 def test_several_samples_are_drawn_warm_and_give_pass_and_majority(tmp_path):
-    result = measuring(tmp_path, questions=6, samples=4, rounds=1).run({})
+    result = measuring(tmp_path, questions=6, samples=4, rounds=1).run()
     assert set(result["pass_at"]) == {"1", "2", "4"} and set(result["maj_at"]) == {"4"}
     assert result["pass_at"]["1"]["value"] == pytest.approx(result["accuracy"])
     assert result["pass_at"]["1"]["value"] <= result["pass_at"]["4"]["value"]
@@ -81,12 +81,12 @@ def test_several_samples_are_drawn_warm_and_give_pass_and_majority(tmp_path):
 
 
 def test_an_interrupted_evaluation_goes_on(tmp_path):
-    whole = measuring(tmp_path, batch=5).run({})
+    whole = measuring(tmp_path, batch=5).run()
     (file,) = tmp_path.rglob("*.jsonl")
     text = file.read_bytes()
     file.with_suffix(".json").unlink()
     file.write_bytes(text[: len(text) // 2])
-    again = measuring(tmp_path, batch=3).run({})
+    again = measuring(tmp_path, batch=3).run()
     for result in (again, whole):
         spent = result["compute"]
         assert spent["generated_tokens"] == round(result["tokens"] * result["n"]) and spent["flops"] > 0
@@ -109,20 +109,20 @@ def test_a_runs_flaws_are_measured_with_its_grader(tmp_path):
     from motif.training.published import Flaws
 
     fair, flawed = (
-        measuring(tmp_path, questions=4, flaws=Flaws(grading=kind)).run({}) for kind in ("mathematical", "substring")
+        measuring(tmp_path, questions=4, flaws=Flaws(grading=kind)).run() for kind in ("mathematical", "substring")
     )
     assert flawed["grader"] == "substring" != fair["grader"] and len(files(tmp_path)) == 2
 
 
 def test_overwrite_measures_again(tmp_path):
-    measuring(tmp_path, questions=2).run({})
+    measuring(tmp_path, questions=2).run()
     (file,) = tmp_path.rglob("*.jsonl")
     file.write_text("")
-    assert measuring(tmp_path, questions=2, overwrite=True).run({})["n"] == 2 and file.read_text()
+    assert measuring(tmp_path, questions=2, overwrite=True).run()["n"] == 2 and file.read_text()
 
 
 def test_records_can_be_handed_on_in_the_shape_of_lm_evaluation_harness(tmp_path):
-    result = measuring(tmp_path, questions=4, format="lm_eval").run({})
+    result = measuring(tmp_path, questions=4, format="lm_eval").run()
     (file,) = tmp_path.rglob("lm_eval/*/samples_chain_*.jsonl")
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert [line["doc_id"] for line in lines] == [0, 1, 2, 3]
@@ -149,13 +149,13 @@ def test_a_bad_value_is_refused_before_anything_is_loaded(tmp_path, changes, wor
 
 
 def test_two_processes_do_not_make_the_same_evaluation(tmp_path):
-    result = measuring(tmp_path).run({})
+    result = measuring(tmp_path).run()
     (file,) = tmp_path.rglob("*.jsonl")
     (lock,) = file.parent.glob(".locks/*")
     file.with_suffix(".json").unlink()
     with Lock(lock), pytest.raises(Busy, match=f"{file} is being worked on by another process .*pid {os.getpid()}"):
-        measuring(tmp_path, overwrite=True).run({})
-    assert measuring(tmp_path).run({})["accuracy"] == result["accuracy"]
+        measuring(tmp_path, overwrite=True).run()
+    assert measuring(tmp_path).run()["accuracy"] == result["accuracy"]
 
 
 @pytest.mark.parametrize(
@@ -168,9 +168,9 @@ def test_two_processes_do_not_make_the_same_evaluation(tmp_path):
     ],
 )
 def test_what_was_measured_and_cannot_be_read_is_a_line(tmp_path, harm, words):
-    measuring(tmp_path, questions=2).run({})
+    measuring(tmp_path, questions=2).run()
     (file,) = tmp_path.rglob("*.jsonl")
     harm(file)
     with pytest.raises(UserError, match=words) as error:
-        measuring(tmp_path, questions=2).run({})
+        measuring(tmp_path, questions=2).run()
     assert str(file.with_suffix("")) in str(error.value)

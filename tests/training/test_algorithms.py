@@ -160,11 +160,7 @@ def test_leave_one_out_is_motifs_value_against_the_others_and_not_divided():
 
 @pytest.mark.parametrize("algorithm", [Broadcast(m=4), Discounted(m=4), Value(m=4, k=2), LeaveOneOut(m=4, k=2)])
 def test_a_question_that_all_trajectories_solve_teaches_nothing(algorithm):
-    tree = grown(
-        algorithm,
-        3,
-        planted([after(3, True)]),
-    )[0]
+    tree = grown(algorithm, 3, planted([after(3, True)]))[0]
     assert [a for *_, a in credited(algorithm, tree)] == pytest.approx([0.0] * len(algorithm.rows(tree)))
 
 

@@ -14,8 +14,7 @@ from motif.evaluation.credit.sums import FLAT, PairSums, SignalSums, SumsByQuest
 from motif.rounds.episode import Episode, Tree
 from motif.rounds.records import steps_of, tree_of_record
 from motif.system.errors import UserError
-from motif.training.algorithms import Algorithm
-from motif.training.rewards import Reward
+from motif.training import Algorithm, Reward
 
 SAME = 1e-9  # the most by which a reward term may differ from the recorded one
 

@@ -25,12 +25,10 @@ from motif.evaluation.credit.noise import Draw, GradientSums, estimates
 from motif.evaluation.credit.schemes import Credited, credit, cut, kinds, name, remembering, with_k
 from motif.generation.engines import Transformers
 from motif.policies.policy import Policy
-from motif.rounds.episode import Episode, Tree, grow
-from motif.rounds.replies import Reply, draw_key
+from motif.rounds import Episode, Reply, Tree, draw_key, grow
 from motif.system.errors import UserError
 from motif.tasks.questions import Question
-from motif.training.algorithms import Algorithm, Value
-from motif.training.rewards import Reward
+from motif.training import Algorithm, Reward, Value
 
 SIZE = 1 << 16  # of a sketch
 MEAN_TOKEN = ("grpo", "sapo")  # losses in which a reply's tokens are averaged; the others add them up
@@ -71,27 +69,25 @@ class Sketch:
         return (sums[: self.size] - sums[self.size :]).cpu().numpy()
 
 
+@dataclass
 class Lab:
     """A policy, and what a run trains it with: the `episode` as in training, the reward, the run's own `algorithm`, of
     which m, the loss and the scaling are taken, and `marks`, which grades trees in place. `size` is of a sketch."""
 
-    def __init__(
-        self,
-        policy: Policy,
-        episode: Episode,
-        reward: Reward,
-        algorithm: Algorithm,
-        marks: Callable[[Sequence[Tree]], None],
-        seed: int = 0,
-        size: int = SIZE,
-    ) -> None:
-        self.policy, self.episode, self.reward, self.algorithm = policy, episode, reward, algorithm
-        self.marks, self.seed = marks, seed
-        self.generate = Transformers().generator(policy)
-        self.parameters = trainable(policy.model)
-        self.sketch = Sketch(self.parameters, size, seed)
-        self.scale = algorithm.trainer.get("scale_rewards") or "group"
-        self.mean_token = algorithm.trainer.get("loss_type") in MEAN_TOKEN
+    policy: Policy
+    episode: Episode
+    reward: Reward
+    algorithm: Algorithm
+    marks: Callable[[Sequence[Tree]], None]
+    seed: int = 0
+    size: int = SIZE
+
+    def __post_init__(self) -> None:
+        self.generate = Transformers().generator(self.policy)
+        self.parameters = trainable(self.policy.model)
+        self.sketch = Sketch(self.parameters, self.size, self.seed)
+        self.scale = self.algorithm.trainer.get("scale_rewards") or "group"
+        self.mean_token = self.algorithm.trainer.get("loss_type") in MEAN_TOKEN
         self.draws = 0
 
     def trees(self, questions: Sequence[Question], branching: Sequence[int]) -> list[Tree]:
@@ -147,11 +143,8 @@ class Lab:
 
 def loss_weights(group: Sequence[Credited], m: int, rounds: set[int]) -> dict[int, float]:
     """The factor of ∇ℓ in the gradient of a group, for the replies of `rounds` by their id()."""
-    return {
-        id(reply.node.reply): reply.advantage * reply.returned.share / m
-        for reply in group
-        if reply.node.round in rounds
-    }
+    counted = [reply for reply in group if reply.node.round in rounds]
+    return {id(reply.node.reply): reply.advantage * reply.returned.share / m for reply in counted}
 
 
 def generated_tokens(scheme: Algorithm, trees: Sequence[Tree]) -> int:
@@ -194,9 +187,8 @@ def measure(
     total, started = setting.draws + setting.reference_draws, time.monotonic()
     for draw in range(total):
         of_schemes = draw < setting.draws
-        drawn: Mapping[Any, Algorithm] = (
-            schemes if of_schemes else dict.fromkeys([all_rounds, *trained.values()], reference)
-        )
+        references = dict.fromkeys([all_rounds, *trained.values()], reference)
+        drawn: Mapping[Any, Algorithm] = schemes if of_schemes else references
         widths = [algorithm.branching(rounds) for algorithm in drawn.values()]
         trees = lab.trees(questions, branching=[max(of_round) for of_round in zip(*widths, strict=True)])
         for key, made in lab.draw(trees, drawn, lab.scale if of_schemes else "none").items():

@@ -69,10 +69,8 @@ def estimates(
     per_token = snr / scheme.tokens_per_group
     own_per_token = signal_to_noise(own, weights) / own.tokens_per_group
     ratios = {"snr": snr, "snr_per_1000_tokens": 1000 * per_token, "against_own": per_token / own_per_token}
-    cosines = {
-        "cosine": cosine(scheme, reference, weights),
-        "cosine_of_its_rounds": cosine(scheme, reference_of_its_rounds, weights),
-    }
+    references = {"cosine": reference, "cosine_of_its_rounds": reference_of_its_rounds}
+    cosines = {key: cosine(scheme, other, weights) for key, other in references.items()}
     result: dict[str, Any] = {
         "tokens": scheme.tokens_per_group,
         "signal": float(signal(scheme, weights[:1])[0]),

@@ -16,9 +16,8 @@ from motif.evaluation.credit import tables
 from motif.evaluation.credit.agreement import agree
 from motif.evaluation.credit.schemes import name as scheme_name
 from motif.runs.folder import Run
+from motif.system import UserError, console, failures, whole
 from motif.system import config as settings
-from motif.system import console, failures
-from motif.system.errors import UserError, whole
 from motif.system.files import explained, read_json, read_yaml, there, write_json, write_text
 
 FOLDER = "credit"
@@ -60,13 +59,8 @@ def gradients(run: Run, experiment: Any, given: argparse.Namespace) -> None:
     if len(questions) < given.gradients:
         raise UserError(f"--gradients={given.gradients}: {experiment.dataset.name} has {len(questions)} for training")
     questions = Random(given.seed).sample(questions, given.gradients)
-    setting = Setting(
-        questions=given.gradients,
-        draws=given.draws,
-        ks=tuple(given.k or [getattr(own, "k", 2)]),
-        reference_k=given.reference_k,
-        reference_draws=given.reference_draws,
-    )
+    ks = tuple(given.k or [getattr(own, "k", 2)])
+    setting = Setting(given.gradients, given.draws, ks, given.reference_k, given.reference_draws)
     with console.progress(f"loading {given.policy} of {name}") as report:
         policy, policy_name = load_policy(run, experiment, given.policy, report)
     lab = Lab(policy, training_episode(experiment), experiment.reward, own, experiment.flaws.marks(), given.seed)

@@ -64,10 +64,8 @@ def effects(records: Records) -> dict[str, Any]:
     for each of `interventions`, for the value of each state (`values`) and for what each round has `carried`, and the
     share of answers that are `copied` from an earlier round. Shares have a `value` and a 95 % `interval`."""
     untouched = [float(record["samples"][0]["correct"]) for record in records]
-    changed = {
-        name: [float(record["interventions"][name]["correct"]) for record in records]
-        for name in records[0]["interventions"]
-    }
+    names = records[0]["interventions"]
+    changed = {name: [float(record["interventions"][name]["correct"]) for record in records] for name in names}
     differences = [significance.difference([shares], [untouched]) for shares in changed.values()]
     corrected = holm([difference.p for difference in differences])
     return {
@@ -106,9 +104,8 @@ def movement(difference: Difference, verdict: str, family: int) -> str:
     if verdict == "better":
         return f"rises by {effect:.1f} points ({100 * low:.1f} to {100 * high:.1f}; {n})"
     among = f", as one of {family} compared," if family > 1 else ""
-    return (
-        f"is{among} not distinguishable from the untouched ({effect:+.1f} points, {points(low)} to {points(high)}; {n})"
-    )
+    difference_in_words = f"{effect:+.1f} points, {points(low)} to {points(high)}"
+    return f"is{among} not distinguishable from the untouched ({difference_in_words}; {n})"
 
 
 def sentences(interventions: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -130,15 +127,9 @@ def state_values(outcomes: Sequence[Sequence[Sequence[bool]]], untouched: Sequen
     for after, state in enumerate(zip(*outcomes, strict=True)):
         shares, k = [fmean(continuations) for continuations in state], max(map(len, state))
         against = significance.difference([shares], [untouched])
-        values.append(
-            {
-                "after": after,
-                "k": k,
-                **share(shares, k),
-                "against": {"effect": against.effect, "interval": list(against.interval)},
-                "settled": share([float(len(set(continuations)) == 1) for continuations in state]),
-            }
-        )
+        difference = {"effect": against.effect, "interval": list(against.interval)}
+        settled = share([float(len(set(continuations)) == 1) for continuations in state])
+        values.append({"after": after, "k": k, **share(shares, k), "against": difference, "settled": settled})
     return values
 
 
@@ -149,12 +140,6 @@ def carried_lengths(lengths: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
     for round in range(1, max(map(len, lengths)) + 1):
         own = [by_round[round - 1] for by_round in lengths if len(by_round) >= round]
         carried = [length for length in own if length]
-        rounds.append(
-            {
-                "after": round,
-                "n": len(own),
-                **share([float(length > 0) for length in own]),
-                "tokens": fmean(carried) if carried else 0.0,
-            }
-        )
+        tokens = fmean(carried) if carried else 0.0
+        rounds.append({"after": round, "n": len(own), **share([float(n > 0) for n in own]), "tokens": tokens})
     return rounds

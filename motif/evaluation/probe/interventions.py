@@ -12,9 +12,8 @@ from functools import partial
 from typing import Any
 
 from motif.evaluation.evaluate import Evaluation, Grade, Records, record
-from motif.rounds.episode import Episode, Node, Path, Tree, grow
-from motif.rounds.prompts import Conversation
-from motif.rounds.replies import Generate, Reply, Sampling, draw_key
+from motif.rounds import Conversation, Generate, Reply, Sampling, draw_key
+from motif.rounds.episode import Episode, Path, Tree, grow
 from motif.tasks.questions import Question
 
 Carry = Callable[[Question, Path], str | None]  # what is carried over after these replies
@@ -71,7 +70,7 @@ class Probing:
         return [
             {
                 **record(tree, self.seed),
-                "carried_tokens": [self._length(node) for node in paths[row][:-1]],
+                "carried_tokens": [len(self._ids(node.carried)) for node in paths[row][:-1]],
                 "interventions": {name: outcomes[row] for name, outcomes in changed.items()},
                 "values": [outcomes[row] for outcomes in values],
             }
@@ -173,9 +172,6 @@ class Probing:
 
     def _ids(self, carried: str | None) -> list[int]:
         return self.tokenizer(carried, add_special_tokens=False)["input_ids"] if carried else []
-
-    def _length(self, node: Node) -> int:
-        return len(self._ids(node.carried))
 
 
 def outcome(path: Path, intervention: Intervention) -> dict[str, Any]:

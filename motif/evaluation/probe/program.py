@@ -20,8 +20,7 @@ from motif.policies.pretrained import Policy, policy_name
 from motif.rounds.episode import MOST
 from motif.rounds.replies import Generate
 from motif.runs.folder import Run
-from motif.system import console
-from motif.system.errors import UserError, whole
+from motif.system import UserError, console, whole
 from motif.tasks.questions import Question
 
 RESULT_KEYS = ("dataset", "rounds", "n", "untouched", "interventions", "values", "copied", "carried")  # that are shown
@@ -74,15 +73,8 @@ class Prober(Asked):
         return (run.folder if run.is_run() else super().folder()) / "probes"
 
     def _measure(self, policy: Policy, generate: Generate, questions: Sequence[Question], file: Path) -> Records:
-        probing = Probing(
-            episode=self.measured_episode(),
-            generate=generate,
-            tokenizer=policy.tokenizer,
-            grade=self.flaws.marks(),
-            k=self.k,
-            seed=self.seed,
-            true=know_progress(questions),
-        )
+        how = (self.flaws.marks(), self.k, self.seed, know_progress(questions))
+        probing = Probing(self.measured_episode(), generate, policy.tokenizer, *how)
         with console.progress(f"{self.dataset.name}, probed", len(questions)) as report:
             return kept(questions, file, self.batch, probing.records, lambda records: {}, report)
 
@@ -108,16 +100,10 @@ def table(result: Mapping[str, Any]) -> Table:
     untouched = result["untouched"]
     table.add_row("untouched", percent(untouched["value"]), percent_interval(untouched["interval"]), "", "", "")
     for intervention in result["interventions"]:
-        accuracy, (low, high) = intervention["accuracy"], intervention["interval"]
-        console.add_row(
-            table,
-            intervention["label"],
-            percent(accuracy["value"]),
-            percent_interval(accuracy["interval"]),
-            f"{points(intervention['effect'])} points",
-            f"{points(low)} – {points(high)}",
-            f"{intervention['p_holm']:.2g}",
-        )
+        share, (low, high) = intervention["accuracy"], intervention["interval"]
+        accuracy = (percent(share["value"]), percent_interval(share["interval"]))
+        difference = (f"{points(intervention['effect'])} points", f"{points(low)} – {points(high)}")
+        console.add_row(table, intervention["label"], *accuracy, *difference, f"{intervention['p_holm']:.2g}")
     return table
 
 

@@ -50,8 +50,7 @@ def against_rounds(title: str, arms: Sequence[Arm], pooled: Sequence[Pooled]) ->
         axes.errorbar(x, y, bars, capsize=3, label=label_of(line), **styles[arm])
     for rounds in sorted({int(arm.settings["rounds"]) for arm in arms if str(arm.settings.get("rounds")).isdigit()}):
         axes.axvline(rounds, color=style.INK, linewidth=0.8, linestyle=":", alpha=0.6)
-    style.rounds_axis(axes)
-    style.percent_axis(axes)
+    style.percent_axis(axes, rounds=True)
     style.legend(figure, axes)
     return figure
 
@@ -98,8 +97,7 @@ def by_round(title: str, arms: Sequence[Arm], pooled: Sequence[Pooled]) -> "Figu
         y, bars = style.error_bars(values, intervals, scale=100)
         x = [round + beside(place, len(most_rounds)) for round in range(1, len(y) + 1)]
         axes.errorbar(x, y, bars, capsize=3, label=f"{label_of([one])}, {one['rounds']} rounds", **styles[arm])
-    style.rounds_axis(axes)
-    style.percent_axis(axes)
+    style.percent_axis(axes, rounds=True)
     style.legend(figure, axes)
     return figure
 
@@ -118,11 +116,9 @@ def lines_by_arm(pooled: Sequence[Pooled]) -> dict[Arm, list[Pooled]]:
 def styles_of(arms: Sequence[Arm], shown: Iterable[Arm]) -> dict[Arm, dict[str, Any]]:
     """Of trained arms as in their curves; untrained policies are grey, with markers that trained arms seldom have."""
     untrained = [arm for arm in shown if not arm.trained]
-    grey = {
-        arm: {"color": style.UNTRAINED, "marker": "x+1234"[place % 6], "linestyle": ":"}
-        for place, arm in enumerate(untrained)
-    }
-    return grey | {arm: style.look(place) for place, arm in enumerate(arms)}
+    grey = {"color": style.UNTRAINED, "linestyle": ":"}
+    of_untrained = {arm: {**grey, "marker": "x+1234"[place % 6]} for place, arm in enumerate(untrained)}
+    return of_untrained | {arm: style.look(place) for place, arm in enumerate(arms)}
 
 
 def label_of(line: Sequence[Pooled]) -> str:

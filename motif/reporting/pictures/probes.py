@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from motif.evaluation.probe.effects import sentences
-from motif.evaluation.wording import percent, percent_interval
+from motif.evaluation.wording import with_interval
 from motif.reporting.pictures import style
 from motif.reporting.pictures.saving import Drawing, unless_unreadable
 from motif.reporting.recorded import RecordedRun
@@ -43,9 +43,7 @@ def probe(name: str, result: Mapping[str, Any]) -> "Figure":
     title = textwrap.fill(f"What rounds contribute, {name} on {on}", 100)
     figure.suptitle(title, fontsize=11, fontweight="bold", x=0.01, ha="left")
     differences(left, interventions)
-    left.set(
-        xlabel=f"points from the untouched {percent(untouched['value'])} ({percent_interval(untouched['interval'])})"
-    )
+    left.set(xlabel=f"points from the untouched {with_interval(untouched)}")
     by_round(right, result)
     style.legend(figure, right)
     return figure
@@ -67,8 +65,7 @@ def differences(axes: "Axes", interventions: Sequence[Mapping[str, Any]]) -> Non
 def by_round(axes: "Axes", result: Mapping[str, Any]) -> None:
     """Accuracy where the answer is asked for after a round, and the value of the state after it."""
     early = [item for item in result["interventions"] if item["kind"] == "early"]
-    asked = [(item["after"], item["accuracy"]) for item in early]
-    asked.append((result["rounds"] - 1, result["untouched"]))
+    asked = [*((item["after"], item["accuracy"]) for item in early), (result["rounds"] - 1, result["untouched"])]
     values = [(state["after"], state) for state in result["values"]]
     values_label = f"value of the state ({result['values'][0]['k']} continuations)" if values else ""
     for place, (label, points) in enumerate({"answer asked for": asked, values_label: values}.items()):
@@ -78,5 +75,4 @@ def by_round(axes: "Axes", result: Mapping[str, Any]) -> None:
             y, bars = style.error_bars([share["value"] for share in shares], intervals, scale=100)
             axes.errorbar(x, y, bars, capsize=3, label=label, **style.look(place))
     axes.set(xlabel="after round", ylabel="right (%)")
-    style.rounds_axis(axes)
-    style.percent_axis(axes)
+    style.percent_axis(axes, rounds=True)

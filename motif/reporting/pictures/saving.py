@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from motif.reporting.pictures.style import INK, PAPER
-from motif.runs.folder import write_text
-from motif.system import console
+from motif.system import console, write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

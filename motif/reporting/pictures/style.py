@@ -92,16 +92,13 @@ def error_bars(
     return [scale * value for value in values], [below, above]
 
 
-def percent_axis(axes: "Axes") -> None:
-    """From 0 to 100 % upwards, with room for markers at both ends."""
-    axes.set(ylim=(-3, 103), yticks=range(0, 101, 20))
-
-
-def rounds_axis(axes: "Axes") -> None:
-    """Whole numbers across."""
+def percent_axis(axes: "Axes", rounds: bool = False) -> None:
+    """From 0 to 100 % upwards, with room for markers at both ends; whole numbers across where these are `rounds`."""
     from matplotlib.ticker import MaxNLocator
 
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(ylim=(-3, 103), yticks=range(0, 101, 20))
+    if rounds:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def counts_axis(axes: "Axes") -> None:

@@ -1,23 +1,20 @@
 """The choices of the config group `tracking`: Weights & Biases, TensorBoard, or none.
 
-A tracker is an object with `log`, `table`, `alert`, `resume` and `finish`. It gets only what the run's folder holds
-anyway. It never stops a run and never makes it wait (that of W&B is in `wandb`). Where W&B cannot be reached, it goes
-offline and says so in one line.
+A tracker gets only what the run's folder holds anyway. It never stops a run and never makes it wait (that of W&B is in
+`wandb`). Where W&B cannot be reached, it goes offline and says so in one line.
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from motif.runs.tracking.wandb import FINISH, SYNC, Watched
-from motif.system import console
-from motif.system.environment import install
-from motif.system.errors import UserError, first_line, one_of, shown, text, whole
-from motif.system.safe_text import masked, visible
+from motif.runs.tracking import Tracker
+from motif.runs.tracking.wandb import FINISH, SYNC, Watched, evaluation_key
+from motif.system import UserError, console, first_line, install, masked, one_of, shown, text, visible, whole
 
 ENVIRONMENT = {
     "WANDB_HTTP_TIMEOUT": "5",  # seconds that a table may take to be announced; W&B's default is 19
@@ -32,38 +29,8 @@ def prepare() -> None:
         os.environ.setdefault(variable, value)
 
 
-class Tracker(Protocol):
-    """What a run calls."""
-
-    url: str | None
-
-    def log(self, metrics: Mapping[str, float], step: int) -> None: ...
-
-    def table(self, key: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int) -> None: ...
-
-    def alert(self, name: str, words: str, step: int) -> None:
-        """Something that a person should know now."""
-
-    def resume(self, lines: Iterable[Mapping[str, Any]]) -> None:
-        """Training continues where the folder's metrics end; `lines` are these, each with its `step`."""
-
-    def finish(self, summary: Mapping[str, Any], policy: Path | None) -> None: ...
-
-
-class Nowhere:
+class Nowhere(Tracker):
     """A tracker that does nothing."""
-
-    url: str | None = None
-
-    def log(self, metrics: Mapping[str, float], step: int) -> None: ...
-
-    def table(self, key: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int) -> None: ...
-
-    def alert(self, name: str, words: str, step: int) -> None: ...
-
-    def resume(self, lines: Iterable[Mapping[str, Any]]) -> None: ...
-
-    def finish(self, summary: Mapping[str, Any], policy: Path | None) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -192,9 +159,7 @@ class TensorBoard:
         return _TensorBoardRun(SummaryWriter(str(folder / "tensorboard")))
 
 
-class _TensorBoardRun:
-    url: str | None = None
-
+class _TensorBoardRun(Tracker):
     def __init__(self, writer: Any) -> None:
         self.writer = writer
 
@@ -203,18 +168,14 @@ class _TensorBoardRun:
             self.writer.add_scalar(name, value, step)
 
     def table(self, key: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int) -> None:
-        lines = [
-            "\n".join(visible(f"{column}: {value}") for column, value in zip(columns, row, strict=True)) for row in rows
-        ]
-        self.writer.add_text(key, "\n\n".join("    " + line.replace("\n", "\n    ") for line in lines), step)
+        cells = [[visible(f"{name}: {value}") for name, value in zip(columns, row, strict=True)] for row in rows]
+        blocks = ["    " + "\n".join(of_row).replace("\n", "\n    ") for of_row in cells]
+        self.writer.add_text(key, "\n\n".join(blocks), step)
 
     def alert(self, name: str, words: str, step: int) -> None:
         self.writer.add_text("warnings", words, step)
 
-    def resume(self, lines: Iterable[Mapping[str, Any]]) -> None: ...
-
     def finish(self, summary: Mapping[str, Any], policy: Path | None) -> None:
         for entry in summary.get("evaluation", []):
-            name = f"evaluation/{entry['dataset']}/rounds_{entry['rounds']}/{entry['policy']}/accuracy"
-            self.writer.add_scalar(name, entry["accuracy"], 0)
+            self.writer.add_scalar(evaluation_key(entry, "accuracy"), entry["accuracy"], 0)
         self.writer.close()

@@ -13,9 +13,7 @@ from typing import Any
 from motif.rounds.episode import MOST
 from motif.runs.tracking.base import WandB, prepare
 from motif.runs.tracking.wandb import LATEST, STEP, evaluation_key
-from motif.system import failures
-from motif.system.environment import install
-from motif.system.errors import UserError, first_line
+from motif.system import UserError, failures, first_line, install
 
 TOKENS = "train/generated_tokens"
 AXES = {STEP: "training step", TOKENS: "tokens generated in training"}
@@ -77,7 +75,10 @@ class Dashboard:
         results += [self._against_tokens(wr, dataset, rounds) for dataset, rounds in measured]
         return [
             ("Results", results),
-            *((f"Training, by {words}", self._curves(wr, axis)) for axis, words in AXES.items()),
+            *(
+                (f"Training, by {words}", [self._lines(wr, title, axis, [metric]) for metric, title in CURVES.items()])
+                for axis, words in AXES.items()
+            ),
             ("Training by round", [self._rounds(wr, *item) for item in BY_ROUND.items()]),
             ("Sweeps", [self._parallel(wr, dataset, last) for dataset in self.datasets]),
             ("Episodes", [wr.WeavePanelSummaryTable(table_name=LATEST, layout=wr.Layout(w=24, h=12))]),
@@ -90,9 +91,6 @@ class Dashboard:
 
     def _lines(self, wr: Any, title: str, x: str, y: list[str]) -> Any:
         return wr.LinePlot(title=title, x=x, y=y, title_x=AXES[x], **self._bands(wr))
-
-    def _curves(self, wr: Any, axis: str) -> list[Any]:
-        return [self._lines(wr, title, axis, [metric]) for metric, title in CURVES.items()]
 
     def _rounds(self, wr: Any, metric: str, title: str) -> Any:
         return self._lines(wr, title, STEP, [f"{metric}/round_{t}" for t in range(1, max(self.rounds) + 1)])

@@ -14,11 +14,8 @@ from pathlib import Path
 from motif.runs.folder import Run
 from motif.runs.tracking.base import WandB
 from motif.runs.tracking.wandb import UNSENT
-from motif.system import failures
-from motif.system.errors import UserError
-from motif.system.files import there
+from motif.system import UserError, failures, there, visible
 from motif.system.locks import holder
-from motif.system.safe_text import visible
 
 HEADER = 7  # bytes of a file without a record; with one `wandb sync` would not send the run's other parts
 PART = re.compile(r"(?:offline-)?run-(\d{8}_\d{6})-(.+)")

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from motif.runs.ledger import AXES
+from motif.runs.tracking import Tracker
 from motif.runs.tracking.sender import Sender
-from motif.system import console, safe_text
-from motif.system.errors import first_line
+from motif.system import console, first_line, safe_text
 
 PATIENCE, FINISH, GRACE = 10.0, 10.0, 15.0  # seconds at the end: for errands, for W&B's upload, for its last call
 SYNC = "make sync, or python -m motif.uploads"
@@ -27,7 +27,7 @@ LATEST = "episodes/latest"  # the newest table of episodes, for dashboards
 Cells = tuple[Sequence[str], Sequence[Sequence[Any]]]  # columns and rows
 
 
-class Watched:
+class Watched(Tracker):
     """The tracker of a run of W&B whose files are in `folder`/wandb. `url` is None offline."""
 
     def __init__(self, run: Any, folder: Path, artifact: bool, url: str | None) -> None:

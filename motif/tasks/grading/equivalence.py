@@ -147,7 +147,8 @@ def _many_and_formula(p: Structure, g: Structure, comparison: Comparison) -> Ver
     many, formula = (p, g) if g.kind == "formula" else (g, p)
     if many.kind == "set" and re.search(r"\\(?:mathbb|cap|setminus|emptyset)(?![a-z])", formula.parts[0]):
         return _by_algebra(p, g, comparison)
-    alike = len(many.parts) == 1 or many.link == "or" or "\\pm" in formula.parts[0]  # 1.5 or 3/2
+    bare = not any(re.search(r"(?<![\\A-Za-z])[A-Za-z]", part) for part in many.parts)
+    alike = len(many.parts) == 1 or (many.link == "or" and bare) or "\\pm" in formula.parts[0]  # 1.5 or 3/2
     return _in_any_order(p, g, comparison) if alike else Verdict.WRONG
 
 

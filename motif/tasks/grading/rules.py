@@ -100,6 +100,8 @@ def _modulo(prediction: str, gold: str, comparison: "Comparison") -> Verdict | N
         if residues[0] and residues[1]:
             alike = (residues[0].value - residues[1].value) % modulus.value == 0
             return Verdict.of(alike and (not all(names) or names[0] == names[1]))
+    if (one and "=" in gold) or (other and "=" in prediction and "\\equiv" in gold):
+        return Verdict.WRONG  # n = 1 is not n ≡ 1
     if re.search(r"\\b?mod(?![a-z])", prediction + gold):
         return Verdict.UNDECIDED  # an operation, as in 5 mod 3
     return comparison.rest(MODULO.sub("", prediction), MODULO.sub("", gold))

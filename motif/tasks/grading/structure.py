@@ -124,7 +124,9 @@ def _cases(text: str) -> Structure | None:
 def _element(text: str) -> Structure | None:
     r"""`x \in [1,2]` is the set."""
     match = ELEMENT.fullmatch(text)
-    return replace(structure(match["set"]), variable=match[1]) if match else None
+    if not match or re.fullmatch(r"[A-Z]", match["set"]):
+        return None
+    return replace(structure(match["set"]), variable=match[1])
 
 
 def _union_or_list(text: str) -> Structure | None:
@@ -173,7 +175,9 @@ def _set(text: str) -> Structure | None:
         return None
     inside = text[2:-2].strip()
     if len(parts := split(inside, SUCH_THAT)) == 2 and RELATION.search(parts[1]):
-        return structure(parts[1])
+        found = structure(parts[1])
+        name = parts[0].split("\\in")[0].strip()
+        return found if found.variable in ("", name) else Structure("formula", (text,))
     return _collection("set", list_items(inside))
 
 
@@ -227,8 +231,7 @@ def _plus_minus(text: str) -> Structure | None:
     if text.count("\\pm") != 1:
         return None
     plus = text.replace("\\pm", "+").replace("\\mp", "-")
-    minus = text.replace("\\pm", "-").replace("\\mp", "+")
-    return Structure("list", (plus, minus))
+    return Structure("list", (plus, text.replace("\\pm", "-").replace("\\mp", "+")))
 
 
 def _empty_set(text: str) -> Structure | None:

@@ -13,8 +13,7 @@ from typing import Any
 from motif.policies.policy import Policy
 from motif.rounds.episode import Episode
 from motif.runs.checkpoints import Checkpoints
-from motif.system import console
-from motif.system.errors import UserError
+from motif.system import UserError, console
 from motif.tasks.questions import Question
 from motif.training.algorithms import Algorithm
 from motif.training.preflight.reply_forms import Check, Marks, Paid, golds_check, pay

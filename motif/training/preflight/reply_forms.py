@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from motif.rounds.episode import Episode, Tree, grow
-from motif.rounds.prompts import Conversation, Prompts
-from motif.rounds.replies import Reply, Sampling
+from motif.rounds import Conversation, Episode, Prompts, Reply, Sampling, Tree, grow
 from motif.system.errors import UserError, shown
 from motif.system.safe_text import encodable
 from motif.tasks.grading.numbers import integer

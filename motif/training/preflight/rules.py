@@ -82,11 +82,7 @@ RULES = (
         "hacks are not paid",
         "a hack is paid",
         "let grader and terms count one answer in one form",
-        [
-            *((wrong(*SHORT), hack) for hack in (STUFFED, BOXES)),
-            (right(*SHORT), REPEATED),
-            (plain("short"), ONLY_FORM),
-        ],
+        [*((wrong(*SHORT), hack) for hack in (STUFFED, BOXES)), (right(*SHORT), REPEATED), (plain("short"), ONLY_FORM)],
     ),
     Rule(
         "silence is not paid",
