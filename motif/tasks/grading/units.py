@@ -47,7 +47,7 @@ BARE = re.compile(
     rf"(?P<words>[A-Za-z][A-Za-z'-]*{POWER}(?:(?:\s*/\s*|\s+)[A-Za-z][A-Za-z'-]*{POWER})*)\s*$"
 )
 PLAIN_NUMBER = re.compile(r"[-+]?[\d.,]+(?:\s*\\frac\{\d+\}\{\d+\}|/\d+)?|\\frac\{\d+\}\{\d+\}")
-LINK = re.compile(r"\b(?:for|where|when|mod|is|to|out)\b")
+LINK = re.compile(r"\b(?:for|where|when|mod|is|to|out|k|M)\b")  # no part of a unit
 
 
 def unit_key(text: str) -> Counter[str] | None:

@@ -13,7 +13,7 @@ MATHEMATICS = LINKS | frozenset(
     "asin acos atan abs infty theta alpha beta gamma delta lambda omega phi where when arg deg".split()
 )
 CHANGING = frozenset(  # words that make another number or another claim of the number beside them
-    "k dozen hundred thousand million billion trillion score pair couple half halves double triple twice thrice "  # noqa: SIM905
+    "dozen hundred thousand million billion trillion score pair couple half halves double triple twice thrice "  # noqa: SIM905
     "quarter third fourth fifth sixth eighth tenth hundredth thousandth squared cubed factorial plus minus "
     "negative over under above below less more fewer least most between except without root inverse reciprocal "
     "opposite percent pct zero one two three four five six seven eight nine ten eleven twelve twenty either "
