@@ -1,0 +1,85 @@
+"""Faults of the first version, measured again: `python -m benchmarks.mended`, two minutes on two cores.
+
+Each is a run of the programs, so `--version FOLDER` measures a checkout of another version in the same way. The
+gradient of each loss is compared with one by hand in tests/training/test_objective.py, and false verdicts are counted
+by `benchmarks.calibration`, wrong grades by `benchmarks.grading_cases`.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from motif.policies.tiny import Tiny
+from motif.system import console
+
+ROOT = Path(__file__).parents[1]
+SMALL = ["tracking=none", "evaluation.before=false", "evaluation.questions=8", "checkpoint.every=1000", "name=run"]
+REFUSED = {  # settings that were taken and did nothing, or trained off the policy
+    "another temperature in later rounds that are trained": ["algo=broadcast", "episode.later.temperature=1.5"],
+    "algo.trainer.min_p": ["+algo.trainer.min_p=0.1"],
+    "algo.trainer.repetition_penalty": ["+algo.trainer.repetition_penalty=1.2"],
+    "algo.trainer.multi_objective_aggregation": ["+algo.trainer.multi_objective_aggregation=normalize_then_sum"],
+}
+
+
+class Version:
+    """A checkout, whose programs are run in a folder that is thrown away."""
+
+    def __init__(self, checkout: Path, folder: Path) -> None:
+        self.checkout, self.folder = checkout, folder
+
+    def run(self, program: str, *words: str) -> int:
+        """The exit status of a program."""
+        call = [sys.executable, str(self.checkout / f"{program}.py"), *words]
+        environment = {**os.environ, "PYTHONPATH": str(self.checkout), "OMP_NUM_THREADS": "1"}
+        return subprocess.run(call, cwd=self.folder, env=environment, capture_output=True).returncode
+
+    def changed_by_batch(self) -> Iterator[str]:
+        """How many sampled episodes are others where the batch is, and what becomes of the accuracy."""
+        how = [f"policy={Tiny().folder()}", "rounds=3", "questions=256", "temperature=1.0", "episode.stop=answered"]
+        episodes = []
+        for batch in (256, 64, 16):
+            words = [*how, "episode.prompts.wording=terse", f"batch={batch}", f"outputs=batch-{batch}"]
+            assert self.run("evaluate", *words, "episode.tokens=44") == 0, "the evaluation failed"
+            (file,) = (self.folder / f"batch-{batch}").rglob("*.jsonl")
+            episodes.append([json.loads(line)["samples"][0] for line in file.read_text().splitlines()])
+        for batch, found in zip((256, 64, 16), episodes, strict=True):
+            other = sum(one["replies"] != first["replies"] for one, first in zip(found, episodes[0], strict=True))
+            right = sum(one["correct"] for one in found) / len(found)
+            yield f"batch={batch}: {other} of {len(found)} episodes are others than at 256; accuracy {right:.3f}"
+
+    def overshoot(self, algo: str, tokens: int) -> str:
+        """By how much a budget of tokens is passed."""
+        assert self.run("train", f"algo={algo}", f"budget.tokens={tokens}", *SMALL, f"outputs={algo}") == 0
+        summary = json.loads((self.folder / algo / "run/summary.json").read_text())
+        spent = summary["compute"]["training"]
+        share, steps = spent["generated_tokens"] / tokens - 1, spent["optimiser_steps"]
+        return f"algo={algo} budget.tokens={tokens}: passed by {share:.1%} in {steps} steps"
+
+    def refuses(self, words: list[str]) -> bool:
+        """Whether a training with these settings is refused before its first step."""
+        status = self.run("train", *words, *SMALL, "algo.steps=1", f"outputs=refused-{abs(hash(tuple(words)))}")
+        return status != 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.mended", description=__doc__.splitlines()[0])
+    parser.add_argument("--version", type=Path, default=ROOT, help="a checkout")
+    checkout = parser.parse_args().version.absolute()
+    with TemporaryDirectory() as folder:
+        version = Version(checkout, Path(folder))
+        for line in version.changed_by_batch():
+            console.say(line)
+        for algo, tokens in (("motif", 50_000), ("value", 50_000), ("grpo", 20_000)):
+            console.say(version.overshoot(algo, tokens))
+        for what, words in REFUSED.items():
+            console.say(f"{what}: {'refused' if version.refuses(words) else 'taken'}")
+
+
+if __name__ == "__main__":
+    main()
