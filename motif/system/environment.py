@@ -17,7 +17,7 @@ from motif.system.safe_text import masked
 
 DISTRIBUTION = "motif-rounds"  # what pip calls this package
 CHECKOUT = Path(__file__).parents[2]  # train.py lies there, unless the package was installed from a wheel
-PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "hydra-core", "wandb", "math-verify")
+PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "hydra-core", "wandb", "sympy")
 
 
 def environment(seed: int, before: Path | None = None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 algorithms     which replies are trained, and against which baseline
 advantages     the arithmetic of returns: baseline, spread, weight
 rewards        the terms of a reward
+rows           what each trained reply earned, and its weight, as rows of TRL's
 rollout        the suite's side of TRL: rollout_func and reward functions
 trainer        TRL's trainer, and when training ends
 recorder       what is kept of a step

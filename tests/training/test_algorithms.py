@@ -7,7 +7,7 @@ from motif.rounds.replies import Sampling
 from motif.system.errors import UserError
 from motif.training.algorithms import GRPO, MOTIF, Broadcast, Discounted, LeaveOneOut, Value
 from motif.training.rewards import Reward, accuracy, format
-from motif.training.rollout import group_advantages, return_of
+from motif.training.rows import group_advantages, return_of
 from tests.support.toys import Words, good, question, says
 
 REWARD = Reward(outcome={"accuracy": accuracy}, reply={"format": format}, weights={"accuracy": 1.0, "format": 0.1})

@@ -8,10 +8,9 @@ import pytest
 from motif.rounds.episode import Episode
 from motif.runs.ledger import Ledger
 from motif.system.errors import UserError
-from motif.training.advantages import Return
-from motif.training.algorithms import GRPO, MOTIF, Broadcast, Row, Value
+from motif.training.algorithms import GRPO, MOTIF, Broadcast, Value
 from motif.training.rewards import Reward, accuracy, format
-from motif.training.rollout import Rollout, group_advantages
+from motif.training.rollout import Rollout
 from tests.support.toys import Words, good, question, says
 
 REWARD = Reward(outcome={"accuracy": accuracy}, reply={"format": format}, weights={"accuracy": 1.0, "format": 0.1})
@@ -93,16 +92,6 @@ def test_an_episode_that_ends_early_changes_no_other_draw():
 def test_a_group_spread_over_processes_is_refused():
     with pytest.raises(UserError, match="algo.questions"):
         rollout()(ids("a", "b"), trainer())
-
-
-def test_advantages_are_deviations_from_the_own_group():
-    groups = [[1.0, 0.0], [5.0, 5.0]]
-    returns = [[Return(value, 0.0, place) for place, value in enumerate(group)] for group in groups]
-    rows = [[Row((), [])] * 2] * 2
-    own, every = 0.5**0.5 + 1e-4, (sum((value - 2.75) ** 2 for value in (1, 0, 5, 5)) / 3) ** 0.5 + 1e-4
-    assert group_advantages(GRPO(), rows, returns) == [pytest.approx([0.5 / own, -0.5 / own]), [0.0, 0.0]]
-    assert group_advantages(GRPO(), rows, returns, "none") == [[0.5, -0.5], [0.0, 0.0]]
-    assert group_advantages(GRPO(), rows, returns, "batch")[0] == pytest.approx([0.5 / every, -0.5 / every])
 
 
 def test_every_round_is_a_row_and_what_ended_early_is_filled_up_without_weight():

@@ -14,7 +14,7 @@ from motif.system.errors import UserError
 from motif.training.advantages import Return
 from motif.training.algorithms import Algorithm, Row
 from motif.training.rewards import Reward, Term
-from motif.training.rollout import credited
+from motif.training.rows import credited
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,7 @@ import time
 
 import pytest
 
-from motif.tasks.grading.algebra import (
-    CHILDREN,
-    MEMORY,
-    PROCESSOR_SECONDS,
-    WALL_SECONDS,
-    Answerer,
-    Child,
-    main,
-    same,
-)
+from motif.tasks.grading.algebra import CHILDREN, MEMORY, PROCESSOR_SECONDS, WALL_SECONDS, Answerer, Child, main, same
 from motif.tasks.grading.verdicts import Verdict
 
 
