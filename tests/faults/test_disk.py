@@ -103,7 +103,7 @@ def test_a_disk_that_fills_up_is_a_line_and_after_making_room_the_same_command_c
         assert re.search(r"preflight: outputs/run needs .*5 \+ 1 checkpoints .* free some", refused(train(*words)))
         assert not (disk / "run").exists()
         line = refused(train(*words, "preflight=false"))
-        assert re.search(r"No space left on device \(.* free\); make room, .* continues from step 2$", line)
+        assert re.search(r"No space left on device \(.* free\); make room, .* continues from step \d$", line)
         subprocess.check_call(["mount", "-o", "remount,size=200m", disk])
         status, said = train(*words).wait()
         assert status == 0 and steps(disk / "run") == list(range(1, 9)), said

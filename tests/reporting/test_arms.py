@@ -18,9 +18,15 @@ def test_runs_that_differ_in_seed_and_name_only_are_one_arm(tmp_path):
 
 
 def test_how_a_run_was_measured_and_watched_does_not_make_another_arm(tmp_path):
-    settings = {"evaluation.questions": 4, "tracking.name": "wandb", "generation.name": "vllm"}
+    settings = {"evaluation.questions": 4, "tracking.name": "wandb", "generation.cache_gib": 2.0}
     folders = [run(tmp_path / "a", trained=RIGHT), run(tmp_path / "b", seed=1, trained=RIGHT, settings=settings)]
     assert len(arms(folders)) == 1
+
+
+def test_runs_of_two_engines_are_two_arms_for_their_numbers_differ(tmp_path):
+    engines = ("transformers", "vllm")
+    folders = [run(tmp_path / name, trained=RIGHT, settings={"generation.name": name}) for name in engines]
+    assert len(arms(folders)) == 2
 
 
 def test_an_arm_is_called_by_its_name_or_by_its_algorithm_with_any_of_its_settings(tmp_path):

@@ -41,7 +41,7 @@ def test_how_tokens_are_drawn_is_said_of_the_first_and_of_later_rounds_without_s
     found = summary({})["sampling"]
     assert [each["tokens"] for each in found["training"]] == [44, 22]
     assert [each["temperature"] for each in found["training"] + found["evaluation"]] == [1.5, 1.5, 0.0, 0.0]
-    assert "seed" not in stated(Sampling(44, seed=7))
+    assert "keys" not in stated(Sampling(44).keyed([7]))
 
 
 @pytest.mark.parametrize(("tokens", "ended"), [(99, "algo.steps"), (100, "budget.tokens"), (150, "budget.tokens")])

@@ -34,7 +34,7 @@ from tests.support.experiments import composed, made
         ("guard.tolerance=0", "guard.tolerance must be"),
         ("budget.tokens=0", "budget.tokens must be"),
         ("+budget.token=9", "unknown key budget.token, did you mean tokens"),
-        ("budget.on=steps", "budget.on must be one of tokens, responses, questions, seconds"),
+        ("budget.on=steps", "budget.on must be one of tokens, responses, questions, flops, seconds"),
         ("guard=3", "guard must be a group of settings"),
         ("preflight=maybe", "preflight must be true or false"),
         ("name=a/b", "name must be"),

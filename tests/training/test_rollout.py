@@ -1,5 +1,9 @@
 """What TRL is given, without TRL."""
 
+import gzip
+import json
+import subprocess
+import sys
 from types import SimpleNamespace
 from unittest.mock import Mock
 
@@ -11,6 +15,7 @@ from motif.system.errors import UserError
 from motif.training.algorithms import GRPO, MOTIF, Broadcast, Value
 from motif.training.rewards import Reward, accuracy, format
 from motif.training.rollout import Rollout
+from tests.support import FEW, ROOT
 from tests.support.toys import Words, good, question, says
 
 REWARD = Reward(outcome={"accuracy": accuracy}, reply={"format": format}, weights={"accuracy": 1.0, "format": 0.1})
@@ -190,3 +195,23 @@ def test_later_rounds_come_from_another_generator_where_there_is_one_and_are_gra
     assert rounds == {1: "2", 2: "3", 3: "3"} and out["values"][0]["accuracy"] == 0
     made.marks = lambda trees: [setattr(node, "correct", True) for tree in trees for node in tree.nodes()]
     assert made(ids("a", "a"), trainer())["values"][0]["accuracy"] == 1
+
+
+@pytest.mark.slow
+def test_one_process_and_two_draw_the_same_replies_to_a_question(tmp_path):
+    words = ["experiment=smoke", "tracking=none", "evaluation.questions=2", "evaluation.before=false", "algo.m=4", *FEW]
+    words += ["algo.questions=4", "algo.steps=1", "record.questions=null", "preflight=false", f"outputs={tmp_path}"]
+    found = []
+    for count in (1, 2):
+        launch = ["-m", "torch.distributed.run", "--nproc_per_node", "2"] if count == 2 else []
+        call = [sys.executable, *launch, str(ROOT / "train.py"), *words, f"name=of-{count}"]
+        subprocess.run(call, check=True, capture_output=True, timeout=250)
+        with gzip.open(tmp_path / f"of-{count}/episodes.jsonl.gz", "rt") as lines:
+            found.append({tree["id"]: texts(tree["replies"]) for tree in map(json.loads, lines)})
+    alone, together = found
+    assert len(alone) == 4 and 0 < len(together) <= 4
+    assert all(alone[id] == replies for id, replies in together.items())
+
+
+def texts(replies):
+    return [(reply["text"], texts(reply["children"])) for reply in replies]

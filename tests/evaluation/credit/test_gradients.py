@@ -29,7 +29,7 @@ def test_a_sketch_keeps_inner_products_on_average_and_is_linear():
     assert abs(np.mean(found) - exact) < 4 * error / 10 and np.std(found) < 1.5 * error
 
 
-@pytest.mark.parametrize("algorithm", [MOTIF(m=4, k=2), Value(m=4, k=1)], ids=name)
+@pytest.mark.parametrize("algorithm", [MOTIF(m=8, k=2), Value(m=4, k=1)], ids=name)
 def test_the_gradient_is_the_one_that_the_trainer_takes(tmp_path, algorithm):
     from transformers import TrainerCallback
 
