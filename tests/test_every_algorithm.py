@@ -6,7 +6,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from motif.system import config as settings
-from tests.support import FEW, ROOT
+from tests.support import FEW, ROOT, thinned
 
 SMALL = [
     *("experiment=smoke", "tracking=none", "algo.questions=2", "algo.m=2", "algo.steps=2", "evaluation.questions=2"),
@@ -40,7 +40,7 @@ def test_every_scheme_trains_its_rows_with_one_update_a_generation(tmp_path, alg
     assert summary["evaluation"][0]["rounds"] == 4
 
 
-@pytest.mark.parametrize("episode", ["tail", "head_tail", "full", "none"])
+@pytest.mark.parametrize("episode", thinned(["tail", "head_tail", "full", "none"], 2))
 def test_every_carry_over_trains_and_is_measured(tmp_path, episode):
     summary, lines = trained(tmp_path, "algo=broadcast", f"episode={episode}", "episode.stop=answered")
     handed = [line["train/progress/round_1"] for line in lines if "train/progress/round_1" in line]

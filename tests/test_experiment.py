@@ -189,6 +189,7 @@ def test_a_signal_ends_after_the_step_with_a_checkpoint_and_the_same_command_con
     assert status == 0 and steps == list(range(1, 9))
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_stops_at_once(tmp_path, forks):
     words = ["name=two", *FEW, "experiment=smoke", "evaluation.before=false", "algo.steps=1000", "algo.questions=24"]
     run = forks.train(tmp_path, *words, "tracking=none")

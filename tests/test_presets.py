@@ -7,7 +7,7 @@ import pytest
 
 from motif.system.errors import UserError
 from motif.training.published import CHOICES, base_generator
-from tests.support import ROOT
+from tests.support import ROOT, thinned
 from tests.support.experiments import PRESETS, composed, made
 
 SMALL = [
@@ -22,7 +22,7 @@ def run(tmp_path, preset):
     return made(*words).run(composed(*words))
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", thinned(PRESETS, 2))
 def test_a_preset_takes_a_step(tmp_path, preset):
     summary = run(tmp_path, preset)
     assert (tmp_path / "x/policy/README.md").is_file()

@@ -30,6 +30,7 @@ def lines(run):
     return untimed([json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()])
 
 
+@pytest.mark.slow
 def test_it_is_measured_every_so_many_steps_in_as_many_rounds_as_are_trained(watched):
     measured = {line["step"]: line["held_out/accuracy"] for line in lines(watched) if "held_out/accuracy" in line}
     assert list(measured) == [2, 4]

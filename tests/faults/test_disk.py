@@ -65,6 +65,7 @@ def test_a_checkpoint_that_does_not_fit_leaves_the_one_before_and_the_same_comma
     assert status == 0 and steps(run) == [1, 2, 3, 4], said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["metrics.jsonl", pytest.param("episodes.jsonl.gz", marks=pytest.mark.slow)])
 def test_records_on_a_full_device_are_a_line_and_the_same_command_continues(tmp_path, train, file):
     process, run = train("algo.steps=12"), tmp_path / "outputs/run"
@@ -111,6 +112,7 @@ def test_a_disk_that_fills_up_is_a_line_and_after_making_room_the_same_command_c
         subprocess.check_call(["umount", "-l", disk])
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_taken_away_is_a_line_and_no_other_is_made_in_its_place(tmp_path, train):
     process, run = train("algo.steps=200"), tmp_path / "outputs/run"
     until_step(run, 3)

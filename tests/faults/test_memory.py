@@ -233,6 +233,7 @@ def test_where_halving_would_not_do_a_line_names_the_setting_and_a_checkpoint_is
     assert result(*trained(tmp_path / "run", **settings)) == whole
 
 
+@pytest.mark.slow
 @pytest.mark.program
 def test_an_update_that_was_cut_short_is_not_kept(tmp_path, monkeypatch, reference):
     """Memory runs out between two weights: step 2 is torn, and the checkpoint of step 1 is what there is."""

@@ -56,6 +56,7 @@ def test_a_training_that_runs_away_is_a_line_without_a_checkpoint_of_that_step(t
     assert not (run / "policy").exists() and not (run / "summary.json").exists()
 
 
+@pytest.mark.slow
 def test_the_last_good_checkpoint_stays_and_the_same_command_says_the_same(tmp_path, forks):
     """A learning rate that is warmed up from nothing: the first step is harmless, the second is not."""
     warm = ["algo.trainer.lr_scheduler_type=constant_with_warmup", "algo.trainer.warmup_steps=1000000"]

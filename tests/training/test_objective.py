@@ -17,6 +17,7 @@ from motif.training.rewards import Reward
 from motif.training.rollout import Rollout
 from motif.training.trainer import make_trainer
 from motif.training.trl_config import trainer_arguments
+from tests.support import thinned
 from tests.support.toys import random_qwen
 
 LOSSES = ("grpo", "bnpo", "dr_grpo", "dapo", "cispo", "sapo", "luspo")
@@ -121,7 +122,7 @@ def by_hand(loss, weighting, beta, rollout):
 
 @pytest.mark.parametrize("beta", [0.0, BETA], ids=["no_kl", "kl"])
 @pytest.mark.parametrize("weighting", ["trajectory", "round"])
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", thinned(LOSSES, 3))
 def test_the_gradient_is_that_of_the_objective(loss, weighting, beta, tmp_path):
     seen, rollout = trained_gradient(loss, weighting, beta, None, tmp_path)
     lengths = {len(row.trajectory) for tree in rollout.trees for row in Broadcast(m=4).rows(tree)}

@@ -238,6 +238,7 @@ def test_what_was_said_before_is_not_said_again_and_what_was_cut_off_is_forgotte
     assert said(run.folder) == [warning] and len(tracker.alerts) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.program
 def test_a_run_that_is_killed_and_continued_warns_as_one_that_is_not(tmp_path):
     """The tiny policy's rewards seldom differ at this temperature; a checkpoint lies a step before the kill."""

@@ -52,6 +52,7 @@ def test_ways_of_writing_become_one(text, written):
     assert clean(text) == written
 
 
+@pytest.mark.slow
 def test_each_rewrite_changes_an_answer_that_is_tried(monkeypatch):
     texts = [text for case in cases() for text in (case.gold, case.reply)] + [text for text, _ in WRITTEN]
     texts += [text for cases in RIGHT.values() for case in cases for text in case]

@@ -15,6 +15,7 @@ from motif.policies.tiny import Tiny
 from motif.system.errors import UserError
 from motif.training import published
 from motif.training.preflight import room
+from tests.support import thinned
 from tests.support.experiments import PRESETS, TOYS, composed, made, refused
 from tests.support.toys import question, shared
 
@@ -138,7 +139,7 @@ def test_the_published_terms_without_the_flaw_being_declared_stop_the_run(policy
     assert "(reward.reply.tag_count)" in refused(experiment, policy)
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", thinned(PRESETS, 2))
 @pytest.mark.parametrize("data", ["toy", "gsm8k"])
 def test_every_preset_passes(preset, data, capsys):
     """With its own rewards, flaws, prompts and windows; on toys, and on real questions with Qwen2.5's tokenizer."""
