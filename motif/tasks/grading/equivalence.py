@@ -19,8 +19,8 @@ from motif.tasks.grading.verdicts import Compare, Verdict, ordered, paired, unor
 OF_SETS = re.compile(r"\\(?:cup|cap|setminus|mathbb|emptyset|ne|le|ge)(?![A-Za-z])|<|>")
 NAME = re.compile(  # of a value: a letter with arguments, letters of points, words
     rf"{SYMBOL}(?:\(.*\))?|[A-Za-z](?:_\{{\w+\}})?'*\(.*\)|m?\\(?:angle|triangle|Delta|overline|vec|hat|bar)\s*\{{?\s*[A-Za-z]+\s*\}}?|"
-    r"[A-Z]{2,}|\[[A-Z]{3,}\]|\|[A-Z]{2}\||[a-z]\^\{-1\}\([a-z]\)|\\frac\{d[a-z]?\}\{d[a-z]\}|"
-    r"(?:\\text\s*\{[^{}]*\}|[A-Za-z]{3,})(?:[ _](?:\\text\s*\{[^{}]*\}|[A-Za-z]+))*|\("
+    r"[A-Z]{2,}|\\det\s*(?:[A-Z]|\([A-Z]\))|\[[A-Z]{3,}\]|\|[A-Z]{2}\||[a-z]\^\{-1\}\([a-z]\)|\\frac\{d[a-z]?\}\{d[a-z]\}|"
+    r"(?:\\text\s*\{[^{}]*\}|max|min|sum|age|(?=[A-Za-z]+[aeiou])[A-Za-z]{4,}|[A-Z][a-z]{2,})(?:[ _](?:\\text\s*\{[^{}]*\}|[A-Za-z]+))*|\("
     + SYMBOL
     + r"(?:,\s*"
     + SYMBOL
@@ -91,6 +91,8 @@ def _in_order(p: Structure, g: Structure, comparison: Comparison) -> Verdict:
 
 
 def _in_any_order(p: Structure, g: Structure, comparison: Comparison) -> Verdict:
+    if len({any(part.startswith("\\{") for part in s.parts) for s in (p, g)}) > 1:
+        return Verdict.WRONG  # sets within one of them only
     return unordered(p.parts, g.parts, comparison.part)
 
 
@@ -128,7 +130,7 @@ def _tuples(p: Structure, g: Structure, comparison: Comparison) -> Verdict:
 
 def _tuple_and_list(p: Structure, g: Structure, comparison: Comparison) -> Verdict:
     """A point may lack its brackets, an interval not."""
-    return Verdict.WRONG if p.is_interval or g.is_interval else _in_order(p, g, comparison)
+    return Verdict.WRONG if p.is_interval or g.is_interval or "or" in (p.link, g.link) else _in_order(p, g, comparison)
 
 
 def _matrices(p: Structure, g: Structure, comparison: Comparison) -> Verdict:
@@ -177,6 +179,8 @@ def _equations(p: Structure, g: Structure, comparison: Comparison) -> Verdict:
         computes = not re.search(r"[A-Za-z]", re.sub(r"\\[a-z]+", "", p.parts[0]))  # as in 2+3=5
         return comparison.part(p.parts[-1], g.latex()) if p_assigns or computes else Verdict.WRONG
     if p_assigns and g_assigns:
+        if _links(p) != _links(g):
+            return Verdict.WRONG  # x = y = 2 and x = 2
         if _name(p.parts[0]) == _name(g.parts[0]):
             return comparison.part(p.parts[-1], g.parts[-1])
         with_variables = any(re.search(r"(?<!\\)[a-z]", re.sub(r"\\[a-z]+", "", s.parts[-1])) for s in (p, g))
@@ -194,6 +198,11 @@ def _turned(s: Structure) -> Structure:
         and not NAME.fullmatch(s.parts[0])
     )
     return Structure("equation", s.parts[::-1]) if turned else s
+
+
+def _links(s: Structure) -> set[str]:
+    """The names between the ends of a chain of equations."""
+    return {_name(part) for part in s.parts[1:-1] if NAME.fullmatch(part)}
 
 
 def _name(text: str) -> str:

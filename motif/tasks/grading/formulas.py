@@ -58,7 +58,7 @@ class Reading:
         if re.search(r"@|\d\s+\d", text):
             raise Unreadable(text)
         text = MATRIX.sub(self._matrix, repeating_as_fractions(text)).strip()
-        self.trigonometric = any(name in text for name in TRIGONOMETRY)
+        self.trigonometric = any(name in text for name in (*TRIGONOMETRY, "cis"))
         self.tokens = tokens(text)
 
     def whole(self) -> Any:
@@ -179,7 +179,9 @@ class Reading:
         if token in self.READERS:
             return self.READERS[token](self)
         if token in MARKS:
-            return symbol(f"{token} {self.marked()}")
+            name = self.marked()
+            name = min(name, name[::-1]) if token == "\\angle" else name  # CBA is ABC
+            return symbol(f"{token} {name}")
         if token.isalpha() or token in CONSTANTS or token in GREEK or token.startswith("\\text"):
             return self.named(token)
         raise Unreadable(token)

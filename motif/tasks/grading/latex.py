@@ -31,8 +31,10 @@ SIGNS = str.maketrans(
     }
 )  # fmt: skip
 HIGH, LOW = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱ", "0123456789+-()ni"), str.maketrans("₀₁₂₃₄₅₆₇₈₉ₙ", "0123456789n")
+LETTERS = "alpha|beta|gamma|delta|theta|lambda|sigma|omega|phi|rho|tau"
 DOTS = r"(?:\.\.\.+|\\(?:[lc]?dots[cbo]?)(?![A-Za-z]))"
 GROUP = r"\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"
+BOUNDED = r"(?<![A-Za-z\\]){0}\s*(?:[<>]|\\[lg]e(?![a-z]))|(?:[<>]|\\[lg]e)\s*{0}(?![A-Za-z])"  # not all integers
 REWRITES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     # currency, delimiters of formulas and of brackets
     (r"(?<!\\)\\\$|\\(?:pounds|euro|texteuro)(?![a-z])|[€£¥]", "$"),
@@ -75,6 +77,11 @@ REWRITES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"\\backslash(?![A-Za-z])", r"\\setminus "),
     (r"\(\s*\\?mod\s*(\d+)\s*\)|(?<![A-Za-z\\])mod\s+(\d+)", r"\\pmod{\1\2}"),
     (r"\\[dt]binom(?![A-Za-z])", r"\\binom"),
+    (r"\{([^{}]+)\\choose(?![A-Za-z])([^{}]+)\}", r"\\binom{\1}{\2}"),
+    (r"\\overrightarrow(?![A-Za-z])", r"\\vec"),
+    (r"\\(?:land|wedge)(?![A-Za-z])", r"\\text{ and }"),
+    (r"\\(?:lor|vee)(?![A-Za-z])", r"\\text{ or }"),
+    (r"\|\s*\\begin\s*\{matrix\}((?:(?!\\begin).)*)\\end\s*\{matrix\}\s*\|", r"\\begin{vmatrix}\1\\end{vmatrix}"),
     (r"\\binom\s*(\d)\s*(\d)", r"\\binom{\1}{\2}"),
     (r"^\s*\\(?:approx|sim|therefore|implies|Rightarrow)(?![A-Za-z])", ""),
     (rf"(\d*\.\d*?)(?:(\d)\2{{2,}}|(\d{{2,4}}?)\3{{1,}}){DOTS}", r"\1\\overline{\2\3}"),
@@ -84,13 +91,15 @@ REWRITES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (DOTS, r"\\ldots "),
     (r"(?<=\d)\s*\^?\s*\{?\s*\\text\s*\{\s*(?:st|nd|rd|th)\s*\}\s*\}?|(?<=\d)(?:st|nd|rd|th)(?![A-Za-z])", ""),
     (r"^\s*\\text\s*\{([^{}A-Za-z]*\d[^{}]*)\}\s*$", r"\1"),
-    (r",?\s*(?:\\text\s*\{[^{}]*\}\s*)?[a-z]\s*\\in\s*\\mathbb\s*\{?[ZN]\}?(?:\^\+)?\s*$", ""),
+    (r"^(.+?),?\s*(?:\\text\s*\{[^{}]*\}\s*)?([a-z])\s*\\in\s*\\mathbb\s*\{?[ZN]\}?(?:\^\+)?\s*$",
+     lambda match: match[0] if re.search(BOUNDED.format(match[2]), match[1]) else match[1]),
     (r"\\text\s*\{\s*\}|\\(?:,|text)\s*$", ""),
     # names without a backslash, plain operators
     (r"(?<![A-Za-z\\])(?:infinity|inf|oo)(?![A-Za-z])", r"\\infty "),
     (r"\+\s*\\infty", r"\\infty"),
     (r"(?<![A-Za-z\\])sqrt\s*\(([^()]*)\)", r"\\sqrt{\1}"),
     (r"(?<![A-Za-z\\])(pi|sqrt)(?![A-Za-z])", r"\\\1 "),
+    (rf"(?<=[\d(*/+-])({LETTERS})(?![A-Za-z])|(?<![A-Za-z\\])({LETTERS})(?=[)*/^+])", r"\\\1\2 "),
     (r"\^\s*\(([^()]*)\)", r"^{\1}"),
     (r"\*\*", "^"),
     (r"(?<=[\w)}])\s*\*\s*(?=[\w(\\])", r"\\cdot "),
@@ -103,6 +112,7 @@ REWRITES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (rf"\\frac\s*{GROUP}\s*(\\pi)(?![a-z])", r"\\frac{\1}{\2}"),
     (r"\\frac\s*(\\pi)\s*(?:(\d)|\{(\d+)\})", r"\\frac{\1}{\2\3}"),
     (r"\\sqrt\s*(\d|[a-z]|\\pi(?![a-z]))", r"\\sqrt{\1}"),
+    (r"(\\(?:sin|cos|tan|cot|sec|csc|log|ln)\s*\^\s*)(\d)\s*(?=\d)", r"\1{\2}"),
     (r"_\s*([\w])", r"_{\1}"),
     (r"_\s*\{\s*\\text\s*\{\s*([\w]+)\s*\}\s*\}", r"_{\1}"),
     (r"[ \t\r\n\f\v]+", " "),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from motif.tasks.grading.latex import plain_text
 from motif.tasks.grading.numbers import PERCENT, digits_and_base, number, same_number
-from motif.tasks.grading.structure import EQUAL, list_items, structure
+from motif.tasks.grading.structure import EQUAL, OR, list_items, structure
 from motif.tasks.grading.units import clash, without_unit
 from motif.tasks.grading.verdicts import Verdict
 from motif.tasks.grading.words import choice, words
@@ -21,7 +21,7 @@ REALS = re.compile(
     r"(?:the set of |[a-z] (?:is|can be) )?(?:all|any|every)(?: the)? ?(?P<sign>positive|negative|"
     r"nonnegative|nonzero)? ?"
     r"reals?(?: numbers?)?(?: [a-z](?![a-z]))?(?:,? *(?:(?P<out>except(?: for)?|but|other than|excluding|besides|"
-    r"not equal to|(?:such that|where|with) [a-z] *\\ne(?![a-z]))|(?P<size>greater|less|larger|smaller) than) *"
+    r"not equal to|(?:such that|where|with) [a-z] *\\ne(?![a-z]))|(?P<size>greater|less|larger|smaller) than(?P<equal> or equal to)?) *"
     r"(?P<rest>.+))?"
 )
 SIGNED = {
@@ -30,7 +30,8 @@ SIGNED = {
     "nonnegative": "[0,\\infty)",
     "nonzero": "\\mathbb{R}\\setminus\\{0\\}",
 }
-LETTERS = re.compile(r"[A-Z]{2,}|(?=[A-Za-z]*([A-Za-z])[A-Za-z]*\1)[A-Za-z]+")  # whose order and case matter, as in TTH
+LETTERS = re.compile(r"[A-Z]{2,}|(?=[A-Za-z]*([A-Za-z])[A-Za-z]*(?i:\1))[A-Za-z]+")  # whose order and case matter, as in TTH
+WORD = re.compile(r"(?!(?i:(?:([a-z])\1)+)$)[A-Z]?[a-z]{3,}")  # whose case does not matter; but aaBb is a genotype
 LABEL = re.compile(r"(?:\\text\s*\{\s*([A-Za-z][A-Za-z ]{2,}):?\s*\}\s*:?|([A-Za-z][A-Za-z ]{2,}):)\s*(?P<value>\S.*)")
 MODULO = re.compile(r"\s*\(?\\(?:pmod|bmod|mod)(?![a-z])\s*(?:\{([^{}]*)\}|(\d+))\)?$")
 
@@ -112,7 +113,8 @@ def _words(prediction: str, gold: str, comparison: "Comparison") -> Verdict | No
     one, other = words(prediction), words(gold)
     letters = [LETTERS.fullmatch(plain_text(text)) for text in (prediction, gold)]
     if all(letters):
-        return Verdict.of(plain_text(prediction) == plain_text(gold))
+        bare = [plain_text(prediction), plain_text(gold)]
+        return Verdict.of(bare[0] == bare[1] or (all(map(WORD.fullmatch, bare)) and bare[0].lower() == bare[1].lower()))
     if one and other:
         return Verdict.of(one == other)
     if not (one or other) or "=" in prediction + gold:
@@ -125,9 +127,23 @@ def _words(prediction: str, gold: str, comparison: "Comparison") -> Verdict | No
 
 
 def _real_numbers(prediction: str, gold: str, comparison: "Comparison") -> Verdict | None:
-    """`all real numbers except 2` in words is a set."""
-    one, other = real_numbers(prediction), real_numbers(gold)
+    """`all real numbers except 2` in words is a set, and so is `x \\ne 2, -2`."""
+    unequal = [excluded(prediction), excluded(gold)]
+    if all(unequal) and len({name for name, _ in filter(None, unequal)}) > 1:
+        return Verdict.WRONG
+    one, other = (found[1] if found else real_numbers(t) for found, t in zip(unequal, (prediction, gold), strict=True))
     return comparison.rest(one or prediction, other or gold) if one or other else None
+
+
+def excluded(text: str) -> tuple[str, str] | None:
+    r"""The variable and the set that `x \ne 2, -2` or `x \ne 2 and x \ne -2` describes; None for one value or other text."""
+    match = re.fullmatch(r"([a-z])\s*\\ne(?![a-z])\s*([^<>=]+)", plain_text(text))
+    if not match or OR.search(match[2]):
+        return None
+    items = [re.sub(rf"^{match[1]}\s*\\ne(?![a-z])", "", item) for item in list_items(match[2])]
+    if (len(items) == 1 and "\\pm" not in text) or any("\\ne" in item for item in items):
+        return None
+    return match[1], f"\\mathbb{{R}}\\setminus\\{{{','.join(items)}\\}}"
 
 
 def real_numbers(text: str) -> str | None:
@@ -140,7 +156,9 @@ def real_numbers(text: str) -> str | None:
         items = ",".join(item.split("=")[-1] for item in list_items(match["rest"]))
         return None if match["sign"] else f"\\mathbb{{R}}\\setminus\\{{{items}\\}}"
     if match["size"]:
-        return f"({match['rest']},\\infty)" if match["size"] in ("greater", "larger") else f"(-\\infty,{match['rest']})"
+        low, high = "[]" if match["equal"] else "()"
+        above = match["size"] in ("greater", "larger")
+        return f"{low}{match['rest']},\\infty)" if above else f"(-\\infty,{match['rest']}{high}"
     return SIGNED.get(match["sign"], "\\mathbb{R}")
 
 

@@ -54,7 +54,7 @@ class Structure:
 
     def latex(self) -> str:
         """The structure as LaTeX again."""
-        if self.kind == "tuple" and self.variable:
+        if self.kind == "tuple" and self.variable and self.parts != ("-\\infty", "\\infty"):
             low, high = (" \\le " if closed else " < " for closed in (self.around[0] == "[", self.around[1] == "]"))
             below = "" if self.parts[0] == "-\\infty" else self.parts[0] + low
             return below + self.variable + ("" if self.parts[1] == "\\infty" else high + self.parts[1])
@@ -174,10 +174,11 @@ def _set(text: str) -> Structure | None:
     if not in_braces or not is_enclosed(text[1:].replace("\\}", "}").replace("\\{", "{")):
         return None
     inside = text[2:-2].strip()
-    if len(parts := split(inside, SUCH_THAT)) == 2 and RELATION.search(parts[1]):
+    if len(parts := split(inside, SUCH_THAT)) == 2 and (RELATION.search(parts[1]) or "\\ne" in parts[1]):
         found = structure(parts[1])
-        name = parts[0].split("\\in")[0].strip()
-        return found if found.variable in ("", name) else Structure("formula", (text,))
+        name, _, domain = parts[0].partition("\\in")
+        real = re.fullmatch(r"\s*(?:\\mathbb\s*\{?\s*R\s*\}?\s*)?", domain)
+        return found if real and found.variable in ("", name.strip()) else Structure("formula", (text,))
     return _collection("set", list_items(inside))
 
 
@@ -221,6 +222,8 @@ def _equation(text: str) -> Structure | None:
     parts = split(text, EQUAL)
     if len(parts) == 2 and all(part.startswith("(") and is_enclosed(part) for part in parts):
         names, values = (split(part[1:-1], re.compile(",")) for part in parts)
+        if not all(re.fullmatch(SYMBOL, name) for name in names):
+            names, values = values, names
         if 1 < len(names) == len(values) and all(re.fullmatch(SYMBOL, name) for name in names):
             return Structure("list", tuple(f"{name}={value}" for name, value in zip(names, values, strict=True)))
     return Structure("equation", tuple(parts)) if len(parts) > 1 else None

@@ -14,6 +14,7 @@ from typing import Any
 
 import sympy
 from sympy import FiniteSet, Interval, Rational, S
+from sympy.functions.elementary.hyperbolic import HyperbolicFunction
 
 from motif.tasks.grading.formulas import read
 from motif.tasks.grading.numbers import Number, same_number
@@ -102,7 +103,8 @@ def equal(one: Any, other: Any, rounded: bool = False) -> Verdict:
 def at_points(*expressions: Any) -> Iterator[tuple[Any, ...]]:
     """The expressions with numbers for their variables, at each of the POINTS; once where they have none."""
     free = sorted(set().union(*(each.free_symbols for each in expressions)), key=str)
-    for place, (low, high) in enumerate(POINTS if free else POINTS[:1]):
+    towers = any(power.base.free_symbols and power.exp.free_symbols for e in expressions for power in e.atoms(sympy.Pow))
+    for place, (low, high) in enumerate(POINTS[: (6 if towers else 8) if free else 1]):  # n^n takes long at large n
         values = {}
         for symbol in free:
             chance = random.Random(f"{symbol} {place}")
@@ -137,8 +139,8 @@ def digits_needed(*expressions: Any) -> int:
     for part in {part for each in expressions for part in sympy.preorder_traversal(each)}:
         if part.is_Rational:
             digits += (part.p.bit_length() + part.q.bit_length()) // 3 + 1
-        elif part.is_Pow or isinstance(part, sympy.exp):
-            size = abs(part.exp.evalf(5))
+        elif part.is_Pow or isinstance(part, sympy.exp | HyperbolicFunction):
+            size = abs((part.args[0] if isinstance(part, HyperbolicFunction) else part.exp).evalf(5))
             digits += min(MOST_DIGITS, int(size) + 1) if size.is_comparable else 0
     return digits
 

@@ -29,7 +29,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{f"\\arc{name[1:]}": inverse for name, inverse in INVERSE.items()},
     **{f"\\a{name[1:]}": inverse for name, inverse in INVERSE.items()},
     "\\ln": sympy.log, "\\log": lambda x: sympy.log(x, 10), "\\lg": lambda x: sympy.log(x, 10), "\\abs": sympy.Abs,
-    "\\det": lambda matrix: matrix.det(), "\\max": sympy.Max, "\\min": sympy.Min, "\\gcd": sympy.gcd,
+    "\\det": lambda matrix: matrix.det(), "\\max": sympy.Max, "\\sech": sympy.sech, "\\csch": sympy.csch,
+    "\\cis": lambda x: sympy.cos(x) + sympy.I * sympy.sin(x), "\\min": sympy.Min, "\\gcd": sympy.gcd,
     "\\lcm": sympy.lcm,
 }  # fmt: skip
 CALLED = re.compile(r"[fghFGH](?:_.*)?|.*'")  # names whose brackets hold arguments; other letters are factors

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from motif.tasks.grading.latex import plain_text
+from motif.tasks.grading.numbers import SCALES
 from motif.tasks.grading.words import CHANGING, CLOCK, MATHEMATICS
 
 UNITS = {  # the unit's name here: its spellings
@@ -23,16 +24,22 @@ UNITS = {  # the unit's name here: its spellings
     "fahrenheit": "°F F fahrenheit", "kelvin": "K kelvin", "N": "N newton", "kN": "kN", "J": "J joule",
     "kJ": "kJ kilojoule", "W": "W watt", "kW": "kW kilowatt", "V": "V volt", "Pa": "Pa pascal", "kPa": "kPa",
     "Hz": "Hz hertz", "kHz": "kHz", "MHz": "MHz", "mol": "mol mole", "eV": "eV", "acre": "acre", "ha": "hectare",
-    "bit": "bit", "byte": "byte",
+    "bit": "bit", "byte": "byte", "kB": "KB kB kilobyte", "MB": "MB megabyte", "GB": "GB gigabyte", "TB": "TB terabyte",
+    "keV": "keV", "MeV": "MeV", "GeV": "GeV", "MW": "MW megawatt", "kWh": "kWh", "Wh": "Wh", "atm": "atm atmosphere",
+    "bar": "bar", "MPa": "MPa", "GPa": "GPa", "cal": "cal calorie", "kcal": "kcal kilocalorie", "MJ": "MJ",
+    "dm": "dm decimeter decimetre", "micron": "μm micrometer micrometre micron", "rpm": "rpm", "GHz": "GHz",
+    "tablespoon": "tbsp tablespoon", "teaspoon": "tsp teaspoon", "decade": "decade", "century": "century centurie",
+    "nickel": "nickel", "dime": "dime", "mV": "mV", "kV": "kV", "ohm": "ohm",
 }  # fmt: skip
 SPELLINGS = {spelling: name for name, spellings in UNITS.items() for spelling in spellings.split()}
 SHORT = {"mph": "mi/h", "kmph": "km/h", "kmh": "km/h", "kph": "km/h", "mps": "m/s"}
 POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3}
 BESIDE_UNITS = frozenset([*POWERS, *"unit units cube per each times people cc".split()])  # noqa: SIM905
 CURRENCIES = {
-    "dollar": r"\\\$|dollars?\b|\busd\b", "cent": r"¢|\bcents?\b|\bpenn(?:y|ies)\b", "yen": r"¥|\byen\b",
+    "dollar": r"\\\$|dollars?\b|\busd\b", "cent": r"¢|(?<!per )\bcents?\b|\bpenn(?:y|ies)\b", "yen": r"¥|\byen\b",
     "euro": r"€|\beuros?\b|\\euro|\beur\b", "rupee": r"₹|\brupees?\b|\brs\b|\binr\b",
-    "pound": r"£|\\pounds|\bgbp\b", "percent": r"%|\bpercent\b",
+    "pound": r"£|\\pounds|\bgbp\b", "percent": r"%|\bper ?cent\b",
+    "yuan": r"\b(?:yuan|rmb)\b", "peso": r"\bpesos?\b", "ruble": r"\brou?bles?\b|\brubles?\b", "franc": r"\bfrancs?\b",
 }  # fmt: skip
 MONEY = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in CURRENCIES.items()), re.IGNORECASE)
 POWER = r"(?:\s*\^\s*(?:\{\s*-?\d\s*\}|-?\d))?"
@@ -46,6 +53,7 @@ BARE = re.compile(
     rf"(?:(?<=[\d.)}}])(?P<gap>\s*)|(?<=\\pi)(?P<space>\s+))"
     rf"(?P<words>[A-Za-z][A-Za-z'-]*{POWER}(?:(?:\s*/\s*|\s+)[A-Za-z][A-Za-z'-]*{POWER})*)\s*$"
 )
+SCALED = re.compile(rf"([-+]?[\d.,]+\s*(?:\\text\s*\{{\s*)?(?:{'|'.join(SCALES)}))\s+([a-z]{{3,}})\s*\}}?")  # 5 million people
 PLAIN_NUMBER = re.compile(r"[-+]?[\d.,]+(?:\s*\\frac\{\d+\}\{\d+\}|/\d+)?|\\frac\{\d+\}\{\d+\}")
 LINK = re.compile(r"\b(?:for|where|when|mod|is|to|out|k|M)\b")  # no part of a unit
 
@@ -115,8 +123,10 @@ def without_unit(text: str) -> tuple[str, str]:
     known unit is one, and after a plain number any word of three letters or more. A single letter is a variable (`5m`)
     unless space sets it off (`5 m`).
     """
-    if CLOCK.search(plain_text(text)) or re.search(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-z])", text):
+    if CLOCK.search(plain_text(text)) or re.search(r"\\(?:sin|cos|tan|cot|sec|csc|text ?\{ ?cis)(?![a-z])", text):
         return text, ""
+    if (match := SCALED.fullmatch(text)) and not changes([match[2]]):
+        return match[1], match[2]
     if text.endswith("°"):
         return text[:-1].rstrip(), "°"
     if match := re.fullmatch(r"(.*[\d)}])\s*°\s*(?:\\text\s*\{\s*)?([CF])(?:\s*\})?", text):
