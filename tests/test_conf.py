@@ -150,6 +150,7 @@ def test_what_is_typed_takes_the_place_of_a_sweeps_own():
     assert names == {f"{algo}-gsm8k-qwen2.5-0.5b-r{rounds}-s0" for algo in ("grpo", "motif") for rounds in (1, 2, 3, 4)}
 
 
+@pytest.mark.slow
 def test_the_flaws_are_switched_on_one_at_a_time():
     on = [job_built(job).flaws.on() for job in expanded("flaws", "seed=0")]
     assert on == [[], *([flaw] for flaw in CHOICES)]

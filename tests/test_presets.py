@@ -38,6 +38,7 @@ def test_a_preset_opens_with_its_command_its_cost_and_its_question(preset):
     assert "Question:" in head and ("Expected" in head or "Published" in head)
 
 
+@pytest.mark.slow
 def test_each_flaw_of_the_published_arms_can_be_switched_off_alone():
     for flaw, (right, _) in CHOICES.items():
         assert flaw not in made("experiment=as_published_motif", f"flaws.{flaw}={right}").flaws.on()

@@ -74,6 +74,7 @@ def test_motif_trains_on_gsm8k_and_is_evaluated_on_math_and_aime(model, tmp_path
         assert 0.09 < found["interval"][1] < 0.12
 
 
+@pytest.mark.slow
 def test_every_prompt_of_gsm8k_has_room(model):
     from motif.policies.pretrained import load_policy
     from motif.rounds.prompts import Prompts

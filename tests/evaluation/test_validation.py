@@ -44,6 +44,7 @@ def test_it_is_measured_every_so_many_steps_in_as_many_rounds_as_are_trained(wat
     assert summary["seconds"]["held_out"] > 0
 
 
+@pytest.mark.slow
 def test_none_of_its_questions_is_trained_on_or_tested(watched):
     from motif.tasks.chain import Chain
 
@@ -65,6 +66,7 @@ def test_training_is_that_of_a_run_without_it_in_every_bit(watched, tmp_path, fo
     assert not (other / "held_out").exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_continues_measures_only_what_is_missing(watched, tmp_path, forks):
     """As after a kill in the evaluation of step 4, half of which was kept."""
     run = tmp_path / "outputs/run"

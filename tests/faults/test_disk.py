@@ -45,6 +45,7 @@ def steps(run):
     return [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_does_not_fit_leaves_the_one_before_and_the_same_command_continues(tmp_path, train):
     run = tmp_path / "outputs/run"
     status, said = train("algo.steps=2").wait()

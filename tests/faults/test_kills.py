@@ -17,7 +17,7 @@ SHORT = ["name=run", "tracking=none", f"algo.steps={2 * N}", "algo.questions=2",
 SHORT += ["evaluation.questions=4", "evaluation.rounds=[3]", *FEW]
 
 
-@pytest.mark.parametrize("algo", ["grpo", "motif"])
+@pytest.mark.parametrize("algo", ["motif", pytest.param("grpo", marks=pytest.mark.slow)])
 def test_2n_steps_and_n_steps_sigkill_and_the_rest_are_the_same_in_every_bit(tmp_path, forks, algo):
     for name in ("calm", "killed"):
         (tmp_path / name).mkdir()

@@ -12,7 +12,7 @@ import pytest
 
 from motif.runs.tracking import wandb
 from motif.runs.tracking.base import Nowhere, WandB
-from tests.support import ROOT
+from tests.support import ROOT, thinned
 from tests.support.wandb_server import Server
 
 CONFIG = {"rounds": 3, "seed": 1, "algo": {"name": "motif"}, "dataset": {"name": "chain"}}
@@ -116,7 +116,7 @@ def loses_its_service(server):
         process.kill()
 
 
-@pytest.mark.parametrize("fault", [dies, revokes, fails, loses_its_service])
+@pytest.mark.parametrize("fault", thinned([dies, revokes, fails, loses_its_service], 2))
 def test_wandb_lost_in_the_middle_is_one_line_and_nothing_else(tmp_path, server, capsys, monkeypatch, fault):
     for name, value in (("PATIENCE", 1.0), ("GRACE", 6.0)):
         monkeypatch.setattr(wandb, name, value)
