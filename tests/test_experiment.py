@@ -82,7 +82,7 @@ def test_the_trained_policy_loads_with_transformers(finished):
 
 def test_the_last_screen_says_what_happened_where_it_lies_and_what_is_next(finished):
     _, said = finished
-    after = ("next", "algo=grpo,motif seed=0,1,2", "motif.report outputs/*", "policy=outputs/one")
+    after = ("next", "algo=grpo,motif seed=0,1,2,3,4", "motif.report outputs/*", "policy=outputs/one")
     for words in ("base", "trained", "95 % interval", "outputs/one", "tokens generated", *after):
         assert words in said
     assert "Traceback" not in said and "Warning" not in said and "\r" not in said

@@ -105,7 +105,7 @@ def cost_lines(summary: Mapping[str, Any]) -> list[str]:
 
 def next_commands(algo: str, typed: Sequence[str], outputs: Path = Path("outputs")) -> list[str]:
     """What to type next, after a run of `algo` that the arguments `typed` have started: the other algorithm, both with
-    three seeds, the report."""
+    five seeds, the report."""
     report = f"python -m motif.report {shlex.quote(str(outputs))}/*"
     if any(argument in ("-m", "--multirun") or argument.startswith("sweeps=") for argument in typed):
         return [report]
@@ -114,6 +114,6 @@ def next_commands(algo: str, typed: Sequence[str], outputs: Path = Path("outputs
     other = "grpo" if algo != "grpo" else "motif"
     return [
         " ".join([program("train"), *fixed, f"algo={other}"]),
-        " ".join([program("train"), "-m", *fixed, "algo=grpo,motif seed=0,1,2"]),
+        " ".join([program("train"), "-m", *fixed, "algo=grpo,motif seed=0,1,2,3,4"]),
         report,
     ]

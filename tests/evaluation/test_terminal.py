@@ -54,7 +54,7 @@ def test_the_result_of_stopping_after_each_round_is_said():
 def test_what_is_next_keeps_what_was_typed():
     first, second, table = next_commands("motif", ["rounds=4", "algo=motif", "name=x", "model=local", "model.path=a b"])
     assert first == "python train.py rounds=4 model=local 'model.path=a b' algo=grpo"
-    assert second == "python train.py -m rounds=4 model=local 'model.path=a b' algo=grpo,motif seed=0,1,2"
+    assert second == "python train.py -m rounds=4 model=local 'model.path=a b' algo=grpo,motif seed=0,1,2,3,4"
     assert table == "python -m motif.report outputs/*"
     assert next_commands("grpo", ["-m", "seed=0,1"]) == [table]
     assert next_commands("grpo", ["-m", "outputs=my runs"], Path("my runs")) == ["python -m motif.report 'my runs'/*"]
