@@ -83,7 +83,7 @@ def final_answer(reply: str, tag: str | None = "answer") -> str | None:
 
 GAP = r"(?:[\s$,;.\\()\[\]~]|\\q?quad)*"
 BETWEEN_ANSWERS = re.compile(rf"{GAP}(?:\\(?:text|mbox|mathrm|textrm)\s*\{{\s*)?(?P<link>,|;|and|or)(?:\s*\}})?{GAP}")
-ANSWER_IS = re.compile(r"(?:answer|solution|result|correct (?:option|choice))s?(?:\s+(?:is|are)\b:?|\s*[:=])\s*|####\s*", re.IGNORECASE)
+ANSWER_IS = re.compile(r"(?:answer|solution|result|correct option)s?(?:\s+(?:is|are)\b:?|\s*[:=])\s*|####\s*", re.I)
 SECOND_THOUGHTS = re.compile(r"\d|\b(?:no|not|wait|actually|but|or|alternatively|instead|wrong)\b", re.IGNORECASE)
 NUMBER = re.compile(r"-?\$?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?%?")
 SENTENCE_END = re.compile(r"\.(?=\s+[A-Z])|\n|\.?\s*I hope", re.MULTILINE)

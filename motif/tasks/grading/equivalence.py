@@ -20,11 +20,8 @@ OF_SETS = re.compile(r"\\(?:cup|cap|setminus|mathbb|emptyset|ne|le|ge)(?![A-Za-z
 NAME = re.compile(  # of a value: a letter with arguments, letters of points, words
     rf"{SYMBOL}(?:\(.*\))?|[A-Za-z](?:_\{{\w+\}})?'*\(.*\)|m?\\(?:angle|triangle|Delta|overline|vec|hat|bar)\s*\{{?\s*[A-Za-z]+\s*\}}?|"
     r"[A-Z]{2,}|\\det\s*(?:[A-Z]|\([A-Z]\))|\[[A-Z]{3,}\]|\|[A-Z]{2}\||[a-z]\^\{-1\}\([a-z]\)|\\frac\{d[a-z]?\}\{d[a-z]\}|"
-    r"(?:\\text\s*\{[^{}]*\}|max|min|sum|age|(?=[A-Za-z]+[aeiou])[A-Za-z]{4,}|[A-Z][a-z]{2,})(?:[ _](?:\\text\s*\{[^{}]*\}|[A-Za-z]+))*|\("
-    + SYMBOL
-    + r"(?:,\s*"
-    + SYMBOL
-    + r")+\)"
+    r"(?:\\text\s*\{[^{}]*\}|max|min|sum|age|(?=[A-Za-z]+[aeiou])[A-Za-z]{4,}|[A-Z][a-z]{2,})"
+    r"(?:[ _](?:\\text\s*\{[^{}]*\}|[A-Za-z]+))*|\(" + SYMBOL + r"(?:,\s*" + SYMBOL + r")+\)"
 )
 MOST_PARTS = 64
 DEEPEST = 6  # parts within parts, and units or words that were set aside
@@ -91,15 +88,15 @@ def _in_order(p: Structure, g: Structure, comparison: Comparison) -> Verdict:
 
 
 def _in_any_order(p: Structure, g: Structure, comparison: Comparison) -> Verdict:
-    if len({any(part.startswith("\\{") for part in s.parts) for s in (p, g)}) > 1:
-        return Verdict.WRONG  # sets within one of them only
+    if _holds_sets(p) != _holds_sets(g):
+        return Verdict.WRONG
     return unordered(p.parts, g.parts, comparison.part)
 
 
 def _lists(p: Structure, g: Structure, comparison: Comparison) -> Verdict:
     """Items in any order, each as often; but values without names, dots and `and` beside `or` make a difference."""
     names = [_names(p), _names(g)]
-    if {p.link, g.link} == {"and", "or"} and bool(names[0]) == bool(names[1]):
+    if _holds_sets(p) != _holds_sets(g) or ({p.link, g.link} == {"and", "or"} and bool(names[0]) == bool(names[1])):
         return Verdict.WRONG
     if any(DOTS in part for part in p.parts + g.parts):
         return _in_order(p, g, comparison)
@@ -116,6 +113,10 @@ def _names(s: Structure) -> list[str]:
     """What the parts of a list are about, in order of the alphabet; none where one of them is a value."""
     sides = [re.split(r"=|\\ne(?![a-z])", part) if "," not in part else [part] for part in s.parts]
     return sorted(re.sub(r"[\s{}]", "", side[0]) for side in sides) if all(len(side) > 1 for side in sides) else []
+
+
+def _holds_sets(s: Structure) -> bool:
+    return any(part.startswith("\\{") for part in s.parts)
 
 
 def _tuples(p: Structure, g: Structure, comparison: Comparison) -> Verdict:
@@ -179,7 +180,8 @@ def _equations(p: Structure, g: Structure, comparison: Comparison) -> Verdict:
         computes = not re.search(r"[A-Za-z]", re.sub(r"\\[a-z]+", "", p.parts[0]))  # as in 2+3=5
         return comparison.part(p.parts[-1], g.latex()) if p_assigns or computes else Verdict.WRONG
     if p_assigns and g_assigns:
-        if _links(p) != _links(g):
+        p_links, g_links = ({_name(part) for part in s.parts[1:-1] if NAME.fullmatch(part)} for s in (p, g))
+        if p_links != g_links:
             return Verdict.WRONG  # x = y = 2 and x = 2
         if _name(p.parts[0]) == _name(g.parts[0]):
             return comparison.part(p.parts[-1], g.parts[-1])
@@ -198,11 +200,6 @@ def _turned(s: Structure) -> Structure:
         and not NAME.fullmatch(s.parts[0])
     )
     return Structure("equation", s.parts[::-1]) if turned else s
-
-
-def _links(s: Structure) -> set[str]:
-    """The names between the ends of a chain of equations."""
-    return {_name(part) for part in s.parts[1:-1] if NAME.fullmatch(part)}
 
 
 def _name(text: str) -> str:

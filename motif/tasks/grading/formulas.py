@@ -32,15 +32,19 @@ from motif.tasks.grading.tokens import (
 )
 
 
-def read(text: str) -> tuple[Any, ...]:
+def read(text: str, beside: str = "") -> tuple[Any, ...]:
     """The readings of a formula as sympy expressions: one, or two where the writing is ambiguous.
+
+    A letter such as h that stands without a bracket, here or in the formula `beside`, is a factor in `h(a+b)`.
 
     Raises:
         Unreadable: where it has none.
     """
-    tight = Reading(text, loose=False)
+    without_commands = re.sub(r"\\[A-Za-z]+", " ", f"{text} {beside}")
+    factors = frozenset(re.findall(r"[ghFGH](?!\s*[(_'])", without_commands))
+    tight = Reading(text, loose=False, factors=factors)
     expression = tight.whole()
-    return (expression, Reading(text, loose=True).whole()) if tight.ambiguous else (expression,)
+    return (expression, Reading(text, loose=True, factors=factors).whole()) if tight.ambiguous else (expression,)
 
 
 class Reading:
@@ -51,8 +55,8 @@ class Reading:
         ambiguous: whether that made a difference.
     """
 
-    def __init__(self, text: str, loose: bool) -> None:
-        self.loose, self.ambiguous, self.place, self.bars = loose, False, 0, 0
+    def __init__(self, text: str, loose: bool, factors: frozenset[str] = frozenset()) -> None:
+        self.factors, self.loose, self.ambiguous, self.place, self.bars = factors, loose, False, 0, 0
         self.matrices: list[Any] = []
         self.bound: list[str] = []  # variables of sums
         if re.search(r"@|\d\s+\d", text):
@@ -179,9 +183,7 @@ class Reading:
         if token in self.READERS:
             return self.READERS[token](self)
         if token in MARKS:
-            name = self.marked()
-            name = min(name, name[::-1]) if token == "\\angle" else name  # CBA is ABC
-            return symbol(f"{token} {name}")
+            return symbol(f"{token} {self.marked()}")
         if token.isalpha() or token in CONSTANTS or token in GREEK or token.startswith("\\text"):
             return self.named(token)
         raise Unreadable(token)
@@ -204,7 +206,8 @@ class Reading:
             name += "_" + (self.marked() if self.next == "{" else self.take())
         while self.has("'"):
             name += "'"
-        if self.next == "(" and (CALLED.fullmatch(name) or self.is_call(name)):
+        factor = name in self.factors and re.match(r"\([^()]*[-+]", "".join(self.tokens[self.place :]))
+        if self.next == "(" and ((CALLED.fullmatch(name) and not factor) or self.is_call(name)):
             self.take("(")
             return symbol(f"{name}({self.arguments(')')})")
         return CONSTANTS[name] if name in CONSTANTS and name not in self.bound else symbol(name)

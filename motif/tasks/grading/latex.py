@@ -31,7 +31,6 @@ SIGNS = str.maketrans(
     }
 )  # fmt: skip
 HIGH, LOW = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱ", "0123456789+-()ni"), str.maketrans("₀₁₂₃₄₅₆₇₈₉ₙ", "0123456789n")
-LETTERS = "alpha|beta|gamma|delta|theta|lambda|sigma|omega|phi|rho|tau"
 DOTS = r"(?:\.\.\.+|\\(?:[lc]?dots[cbo]?)(?![A-Za-z]))"
 GROUP = r"\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"
 BOUNDED = r"(?<![A-Za-z\\]){0}\s*(?:[<>]|\\[lg]e(?![a-z]))|(?:[<>]|\\[lg]e)\s*{0}(?![A-Za-z])"  # not all integers
@@ -79,9 +78,12 @@ REWRITES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"\\[dt]binom(?![A-Za-z])", r"\\binom"),
     (r"\{([^{}]+)\\choose(?![A-Za-z])([^{}]+)\}", r"\\binom{\1}{\2}"),
     (r"\\overrightarrow(?![A-Za-z])", r"\\vec"),
+    (r"(?<=\\angle)(\s*\{?\s*)([A-Z])([A-Z])([A-Z])(?![A-Za-z])",
+     lambda match: match[1] + min(match[2] + match[3] + match[4], match[4] + match[3] + match[2])),
     (r"\\(?:land|wedge)(?![A-Za-z])", r"\\text{ and }"),
     (r"\\(?:lor|vee)(?![A-Za-z])", r"\\text{ or }"),
-    (r"\|\s*\\begin\s*\{matrix\}((?:(?!\\begin).)*)\\end\s*\{matrix\}\s*\|", r"\\begin{vmatrix}\1\\end{vmatrix}"),
+    (r"\|\s*\\begin\s*\{(matrix|array)\}(?:\s*\{[clr ]*\})?((?:(?!\\begin).)*)\\end\s*\{\1\}\s*\|",
+     r"\\begin{vmatrix}\2\\end{vmatrix}"),
     (r"\\binom\s*(\d)\s*(\d)", r"\\binom{\1}{\2}"),
     (r"^\s*\\(?:approx|sim|therefore|implies|Rightarrow)(?![A-Za-z])", ""),
     (rf"(\d*\.\d*?)(?:(\d)\2{{2,}}|(\d{{2,4}}?)\3{{1,}}){DOTS}", r"\1\\overline{\2\3}"),
@@ -99,7 +101,7 @@ REWRITES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"\+\s*\\infty", r"\\infty"),
     (r"(?<![A-Za-z\\])sqrt\s*\(([^()]*)\)", r"\\sqrt{\1}"),
     (r"(?<![A-Za-z\\])(pi|sqrt)(?![A-Za-z])", r"\\\1 "),
-    (rf"(?<=[\d(*/+-])({LETTERS})(?![A-Za-z])|(?<![A-Za-z\\])({LETTERS})(?=[)*/^+])", r"\\\1\2 "),
+    (r"(?<![A-Za-z\\])(alpha|beta|gamma|delta|theta|lambda|sigma|omega|phi|rho|tau)(?=\s*[)*/^+])", r"\\\1 "),
     (r"\^\s*\(([^()]*)\)", r"^{\1}"),
     (r"\*\*", "^"),
     (r"(?<=[\w)}])\s*\*\s*(?=[\w(\\])", r"\\cdot "),

@@ -21,8 +21,8 @@ REALS = re.compile(
     r"(?:the set of |[a-z] (?:is|can be) )?(?:all|any|every)(?: the)? ?(?P<sign>positive|negative|"
     r"nonnegative|nonzero)? ?"
     r"reals?(?: numbers?)?(?: [a-z](?![a-z]))?(?:,? *(?:(?P<out>except(?: for)?|but|other than|excluding|besides|"
-    r"not equal to|(?:such that|where|with) [a-z] *\\ne(?![a-z]))|(?P<size>greater|less|larger|smaller) than(?P<equal> or equal to)?) *"
-    r"(?P<rest>.+))?"
+    r"not equal to|(?:such that|where|with) [a-z] *\\ne(?![a-z]))|"
+    r"(?P<size>greater|less|larger|smaller) than(?P<equal> or equal to)?) *(?P<rest>.+))?"
 )
 SIGNED = {
     "positive": "(0,\\infty)",
@@ -30,8 +30,9 @@ SIGNED = {
     "nonnegative": "[0,\\infty)",
     "nonzero": "\\mathbb{R}\\setminus\\{0\\}",
 }
-LETTERS = re.compile(r"[A-Z]{2,}|(?=[A-Za-z]*([A-Za-z])[A-Za-z]*(?i:\1))[A-Za-z]+")  # whose order and case matter, as in TTH
-WORD = re.compile(r"(?!(?i:(?:([a-z])\1)+)$)[A-Z]?[a-z]{3,}")  # whose case does not matter; but aaBb is a genotype
+# whose order and case matter, as in TTH and the genotype AaBb
+LETTERS = re.compile(r"[A-Z]{2,}|(?i:(?:([a-z])\1)+)|(?=[A-Za-z]*([A-Za-z])[A-Za-z]*\2)[A-Za-z]+")
+WORD = re.compile(r"(?!(?i:(?:([a-z])\1)+)$)[A-Z]?[a-z]{3,}")  # whose case does not matter
 LABEL = re.compile(r"(?:\\text\s*\{\s*([A-Za-z][A-Za-z ]{2,}):?\s*\}\s*:?|([A-Za-z][A-Za-z ]{2,}):)\s*(?P<value>\S.*)")
 MODULO = re.compile(r"\s*\(?\\(?:pmod|bmod|mod)(?![a-z])\s*(?:\{([^{}]*)\}|(\d+))\)?$")
 
@@ -136,12 +137,13 @@ def _real_numbers(prediction: str, gold: str, comparison: "Comparison") -> Verdi
 
 
 def excluded(text: str) -> tuple[str, str] | None:
-    r"""The variable and the set that `x \ne 2, -2` or `x \ne 2 and x \ne -2` describes; None for one value or other text."""
+    r"""The variable and the set that `x \ne 2, -2` or `x \ne 2 and x \ne -2` describes; None for one value."""
     match = re.fullmatch(r"([a-z])\s*\\ne(?![a-z])\s*([^<>=]+)", plain_text(text))
     if not match or OR.search(match[2]):
         return None
     items = [re.sub(rf"^{match[1]}\s*\\ne(?![a-z])", "", item) for item in list_items(match[2])]
-    if (len(items) == 1 and "\\pm" not in text) or any("\\ne" in item for item in items):
+    items = [each for item in items for each in (structure(item).parts if "\\pm" in item else [item])]
+    if len(items) == 1 or any("\\ne" in item for item in items):
         return None
     return match[1], f"\\mathbb{{R}}\\setminus\\{{{','.join(items)}\\}}"
 

@@ -45,19 +45,9 @@ DERIVATIVE = re.compile(
 MATRIX = re.compile(r"\\begin\{([bBpvV]?matrix|array)\}(?:\s*\{[clr| ]*\})?((?:(?!\\begin).)*?)\\end\{\1\}", re.DOTALL)
 BRACKETS = {"(": ")", "[": "]", "{": "}", "\\lfloor": "\\rfloor", "\\lceil": "\\rceil"}
 BEGINNINGS = {
-    *BRACKETS,
-    *CONSTANTS,
-    *FUNCTIONS,
-    *GREEK,
-    *MARKS,
-    "\\frac",
-    "\\sqrt",
-    "\\binom",
-    "\\int",
-    "\\sum",
-    "\\prod",
-    "\\lim",
-}
+    *BRACKETS, *CONSTANTS, *FUNCTIONS, *GREEK, *MARKS,
+    "\\frac", "\\sqrt", "\\binom", "\\int", "\\sum", "\\prod", "\\lim",
+}  # fmt: skip
 
 
 class Unreadable(ValueError):

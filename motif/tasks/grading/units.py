@@ -53,7 +53,9 @@ BARE = re.compile(
     rf"(?:(?<=[\d.)}}])(?P<gap>\s*)|(?<=\\pi)(?P<space>\s+))"
     rf"(?P<words>[A-Za-z][A-Za-z'-]*{POWER}(?:(?:\s*/\s*|\s+)[A-Za-z][A-Za-z'-]*{POWER})*)\s*$"
 )
-SCALED = re.compile(rf"([-+]?[\d.,]+\s*(?:\\text\s*\{{\s*)?(?:{'|'.join(SCALES)}))\s+([a-z]{{3,}})\s*\}}?")  # 5 million people
+SCALED = re.compile(
+    rf"([-+\d.,]+\s*(?:\\text\s*\{{\s*)?(?:{'|'.join(SCALES)}))\s+(?!\w*(?:teen|ty))([a-z]{{3,}})\s*\}}?"
+)
 PLAIN_NUMBER = re.compile(r"[-+]?[\d.,]+(?:\s*\\frac\{\d+\}\{\d+\}|/\d+)?|\\frac\{\d+\}\{\d+\}")
 LINK = re.compile(r"\b(?:for|where|when|mod|is|to|out|k|M)\b")  # no part of a unit
 

@@ -10,7 +10,8 @@ from motif.tasks.grading.latex import plain_text
 LINKS = frozenset("and or if for no not is to in".split())  # noqa: SIM905
 MATHEMATICS = LINKS | frozenset(
     "sin cos tan cot sec csc log ln exp lim max min gcd lcm mod det arcsin arccos arctan sinh cosh tanh pi sqrt frac "  # noqa: SIM905
-    "asin acos atan abs cis sech csch coth arcsinh arccosh arctanh infty theta alpha beta gamma delta lambda omega phi where when arg deg".split()
+    "asin acos atan abs cis sech csch coth arcsinh arccosh arctanh "  # noqa: SIM905
+    "infty theta alpha beta gamma delta lambda omega phi where when arg deg".split()
 )
 CHANGING = frozenset(  # words that make another number or another claim of the number beside them
     "dozen hundred thousand million billion trillion score pair couple half halves double triple twice thrice "  # noqa: SIM905
@@ -22,7 +23,7 @@ CHANGING = frozenset(  # words that make another number or another claim of the 
     "greater smaller than off remaining approximately roughly and if about".split()
 )
 CLOCK = re.compile(r"\d\s*[ap]\.?m$", re.IGNORECASE)
-CHOICE = re.compile(r"(?:(?i:option|choice|answer)\s*:?\s*)?[(\[]?\s*([A-Z])\s*(?:[)\]]|(?=[.:]?$|[.:]\s|\s-\s))[.:]?\s*(?P<dash>-\s)?(?:\s*(?P<more>\S.*))?")
+CHOICE = re.compile(r"[(\[]?\s*([A-Z])\s*(?:[)\]]|(?=[.:]?$|[.:]\s|\s-\s))[.:]?\s*(?P<dash>-\s)?(?:\s*(?P<more>\S.*))?")
 OPTIONS = re.compile(  # in the text of an option: another option, or what is said of this one
     r"(?<![A-Za-z\\])\(?[A-Z]\)?(?=\s*(?:[).:,;-]|$|and\b|or\b))|^\(?(?:and|or|nor|but|not|is|are|was|isn|no|wrong|maybe)\b|"
     r"^[-+*/^=<>,;&|?!]|\b(?:not|wrong|incorrect|alternatively|maybe)\b"
@@ -51,7 +52,7 @@ def words(text: str) -> str | None:
 
 def choice(text: str) -> tuple[str, bool] | None:
     """The letter of a multiple choice (`A`, `(A)`, `A. 12`) and whether more is said; None for any other text."""
-    match = CHOICE.fullmatch(plain_text(text))
+    match = CHOICE.fullmatch(re.sub(r"^(?:option|choice|answer)\s*:?\s*", "", plain_text(text), flags=re.IGNORECASE))
     if match and match["dash"] and not re.search(r"^[-+]?[\d.,]+|[A-Za-z]{3}", match["more"] or ""):
         return None  # A - x is a formula
     return (match[1], bool(match["more"])) if match and not OPTIONS.search(match["more"] or "") else None
