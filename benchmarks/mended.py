@@ -1,4 +1,4 @@
-"""Faults of the first version, measured again: `python -m benchmarks.mended`, two minutes on two cores.
+"""Faults of the first version, measured again: `python -m benchmarks.mended`, some minutes on two cores.
 
 Each is a run of the programs, so `--version FOLDER` measures a checkout of another version in the same way. The
 gradient of each loss is compared with one by hand in tests/training/test_objective.py, and false verdicts are counted
@@ -53,13 +53,14 @@ class Version:
             right = sum(one["correct"] for one in found) / len(found)
             yield f"batch={batch}: {other} of {len(found)} episodes are others than at 256; accuracy {right:.3f}"
 
-    def overshoot(self, algo: str, tokens: int) -> str:
-        """By how much a budget of tokens is passed."""
-        assert self.run("train", f"algo={algo}", f"budget.tokens={tokens}", *SMALL, f"outputs={algo}") == 0
-        summary = json.loads((self.folder / algo / "run/summary.json").read_text())
-        spent = summary["compute"]["training"]
+    def overshoot(self, algo: str, tokens: int, *words: str) -> str:
+        """By how much a budget of tokens is passed, and in how many steps."""
+        asked, outputs = [f"algo={algo}", f"budget.tokens={tokens}", *words], "-".join((algo, *words))
+        if self.run("train", *asked, *SMALL, f"outputs={outputs}"):
+            return f"{' '.join(asked)}: refused"
+        spent = json.loads((self.folder / outputs / "run/summary.json").read_text())["compute"]["training"]
         share, steps = spent["generated_tokens"] / tokens - 1, spent["optimiser_steps"]
-        return f"algo={algo} budget.tokens={tokens}: passed by {share:.1%} in {steps} steps"
+        return f"{' '.join(asked)}: passed by {share:.1%} in {steps} steps"
 
     def refuses(self, words: list[str]) -> bool:
         """Whether a training with these settings is refused before its first step."""
@@ -75,8 +76,9 @@ def main() -> None:
         version = Version(checkout, Path(folder))
         for line in version.changed_by_batch():
             console.say(line)
-        for algo, tokens in (("motif", 50_000), ("value", 50_000), ("grpo", 20_000)):
-            console.say(version.overshoot(algo, tokens))
+        for words in ([], ["budget.steps=12"]):
+            for algo in ("grpo", "motif", "broadcast", "value"):
+                console.say(version.overshoot(algo, 50_000, *words))
         for what, words in REFUSED.items():
             console.say(f"{what}: {'refused' if version.refuses(words) else 'taken'}")
 
