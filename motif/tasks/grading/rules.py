@@ -114,8 +114,10 @@ def _words(prediction: str, gold: str, comparison: "Comparison") -> Verdict | No
     one, other = words(prediction), words(gold)
     letters = [LETTERS.fullmatch(plain_text(text)) for text in (prediction, gold)]
     if all(letters):
-        bare = [plain_text(prediction), plain_text(gold)]
-        return Verdict.of(bare[0] == bare[1] or (all(map(WORD.fullmatch, bare)) and bare[0].lower() == bare[1].lower()))
+        plain = [plain_text(prediction), plain_text(gold)]
+        return Verdict.of(
+            plain[0] == plain[1] or (all(map(WORD.fullmatch, plain)) and plain[0].lower() == plain[1].lower())
+        )
     if one and other:
         return Verdict.of(one == other)
     if not (one or other) or "=" in prediction + gold:
