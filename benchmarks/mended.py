@@ -77,7 +77,7 @@ def main() -> None:
         for line in version.changed_by_batch():
             console.say(line)
         for words in ([], ["budget.steps=12"]):
-            for algo in ("grpo", "motif", "broadcast", "value"):
+            for algo in ("motif", "value"):
                 console.say(version.overshoot(algo, 50_000, *words))
         for what, words in REFUSED.items():
             console.say(f"{what}: {'refused' if version.refuses(words) else 'taken'}")
