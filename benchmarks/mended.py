@@ -1,7 +1,7 @@
 """Faults of the first version, measured again: `python -m benchmarks.mended`, some minutes on two cores.
 
-Each is a run of the programs, so `--version FOLDER` measures a checkout of another version in the same way. The
-gradient of each loss is compared with one by hand in tests/training/test_objective.py, and false verdicts are counted
+Each is a run of the programs, so `--version FOLDER` measures a checkout of another version, with its `.venv`, in the
+same way. The gradient of each loss is compared with one by hand in tests/training/test_objective.py, and false verdicts are counted
 by `benchmarks.calibration`, wrong grades by `benchmarks.grading_cases`.
 """
 
@@ -10,11 +10,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from motif.policies.tiny import Tiny
 from motif.system import console
 
 ROOT = Path(__file__).parents[1]
@@ -35,23 +33,10 @@ class Version:
 
     def run(self, program: str, *words: str) -> int:
         """The exit status of a program."""
-        call = [sys.executable, str(self.checkout / f"{program}.py"), *words]
+        own = self.checkout / ".venv/bin/python"
+        call = [str(own) if own.exists() else sys.executable, str(self.checkout / f"{program}.py"), *words]
         environment = {**os.environ, "PYTHONPATH": str(self.checkout), "OMP_NUM_THREADS": "1"}
         return subprocess.run(call, cwd=self.folder, env=environment, capture_output=True).returncode
-
-    def changed_by_batch(self) -> Iterator[str]:
-        """How many sampled episodes are others where the batch is, and what becomes of the accuracy."""
-        how = [f"policy={Tiny().folder()}", "rounds=3", "questions=256", "temperature=1.0", "episode.stop=answered"]
-        episodes = []
-        for batch in (256, 64, 16):
-            words = [*how, "episode.prompts.wording=terse", f"batch={batch}", f"outputs=batch-{batch}"]
-            assert self.run("evaluate", *words, "episode.tokens=44") == 0, "the evaluation failed"
-            (file,) = (self.folder / f"batch-{batch}").rglob("*.jsonl")
-            episodes.append([json.loads(line)["samples"][0] for line in file.read_text().splitlines()])
-        for batch, found in zip((256, 64, 16), episodes, strict=True):
-            other = sum(one["replies"] != first["replies"] for one, first in zip(found, episodes[0], strict=True))
-            right = sum(one["correct"] for one in found) / len(found)
-            yield f"batch={batch}: {other} of {len(found)} episodes are others than at 256; accuracy {right:.3f}"
 
     def overshoot(self, algo: str, tokens: int, *words: str) -> str:
         """By how much a budget of tokens is passed, and in how many steps."""
@@ -74,8 +59,6 @@ def main() -> None:
     checkout = parser.parse_args().version.absolute()
     with TemporaryDirectory() as folder:
         version = Version(checkout, Path(folder))
-        for line in version.changed_by_batch():
-            console.say(line)
         for words in ([], ["budget.steps=12"]):
             for algo in ("motif", "value"):
                 console.say(version.overshoot(algo, 50_000, *words))
