@@ -1,8 +1,8 @@
 """Faults of the first version, measured again: `python -m benchmarks.mended`, some minutes on two cores.
 
 Each is a run of the programs, so `--version FOLDER` measures a checkout of another version, with its `.venv`, in the
-same way. The gradient of each loss is compared with one by hand in tests/training/test_objective.py, and false verdicts are counted
-by `benchmarks.calibration`, wrong grades by `benchmarks.grading_cases`.
+same way. The gradient of each loss is compared with one by hand in tests/training/test_objective.py; false verdicts are
+counted by `benchmarks.calibration`, wrong grades by `benchmarks.grading_cases`.
 """
 
 import argparse
