@@ -2,6 +2,7 @@
 
 import gc
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
@@ -21,10 +22,22 @@ settings.register_profile("fuzz", max_examples=2000, deadline=None)
 settings.load_profile("quick")
 
 
+NO_UNITS = {  # files of tests that train, measure, draw, simulate studies or compose configurations by the hundred
+    *("test_api.py", "test_bad_input.py", "test_choices.py", "test_conf.py", "test_contributing.py"),
+    *("test_every_algorithm.py", "test_hostile.py", "test_planning.py", "test_presets.py"),
+    *("evaluation/probe/test_program.py", "evaluation/test_power.py", "evaluation/test_program.py"),
+    *("evaluation/test_significance.py", "faults/test_grader.py", "faults/test_memory.py"),
+    *("generation/test_decoding.py", "generation/test_vllm_retry.py", "policies/test_pretrained.py"),
+    *("reporting/pictures/test_draw.py", "runs/tracking/test_base.py", "runs/tracking/test_wandb.py"),
+    *("training/preflight/test_check.py", "training/test_objective.py"),
+}
+
+
 def pytest_collection_modifyitems(items):
     """Whatever begins a program trains or measures a policy, and is no unit test."""
     for item in items:
-        if {"forks", "reference"} & set(item.fixturenames):
+        file = item.path.relative_to(Path(__file__).parent).as_posix()
+        if file in NO_UNITS or {"forks", "reference"} & set(item.fixturenames):
             item.add_marker("program")
 
 
