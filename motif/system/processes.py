@@ -22,9 +22,15 @@ def first() -> bool:
 def wait() -> None:
     """Wait until all processes are here."""
     if count() > 1:
-        from accelerate import PartialState
+        joined().wait_for_everyone()
 
-        PartialState().wait_for_everyone()
+
+def joined() -> Any:
+    """The group of all processes, which this one joins. On its own accelerate begins none where there is no device."""
+    import torch
+    from accelerate import PartialState
+
+    return PartialState(cpu=not torch.accelerator.is_available())
 
 
 def of_all(value: Any) -> list[Any]:
@@ -33,13 +39,10 @@ def of_all(value: Any) -> list[Any]:
         return [value]
     from accelerate.utils import gather_object
 
+    joined()
     return list(gather_object([value]))
 
 
 def of_first(value: Any) -> Any:
     """The first process's value."""
-    if count() == 1:
-        return value
-    from accelerate.utils import broadcast_object_list
-
-    return broadcast_object_list([value])[0]
+    return of_all(value)[0]

@@ -11,9 +11,7 @@ from motif.system import processes
 from tests.support import ROOT
 
 TWO = """
-from accelerate import PartialState
 from motif.system import processes
-PartialState(cpu=True)  # as the trainer's arguments do where there is no GPU
 rank = processes.of_all("me" if processes.first() else "other")
 print(processes.count(), rank, processes.of_first(rank[0] if processes.first() else None))
 processes.wait()

@@ -84,11 +84,7 @@ def _verdict(prediction: str, gold: str) -> Verdict:
 
 
 _kept_verdict = lru_cache(maxsize=16384)(_verdict)
-
-
-def forget_verdicts() -> None:
-    """Forget all verdicts that are kept in memory, so that each answer is graded anew."""
-    _kept_verdict.cache_clear()
+forget_verdicts = _kept_verdict.cache_clear  # each answer is then graded anew
 
 
 def _integers(prediction: str, gold: str) -> Verdict | None:

@@ -9,11 +9,11 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-GREEK = [
-    f"\\{name} "
-    for name in "alpha beta gamma delta epsilon zeta eta theta lambda mu nu xi rho sigma tau phi chi psi omega "  # noqa: SIM905
-    "Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega".split()
-]
+NAMES = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi psi omega "
+    "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
+)
+GREEK = dict(zip("αβγδεζηθικλμνξρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ", NAMES.split(), strict=True))  # letters that may be variables
 SIGNS = str.maketrans(
     {
         **dict.fromkeys("−–—‐‑", "-"),
@@ -27,7 +27,7 @@ SIGNS = str.maketrans(
         "√": "\\sqrt ", "∛": "\\sqrt[3]", "∖": "\\setminus ", "…": "\\ldots ", "⋯": "\\ldots ", "′": "'", "″": "''",
         "ℝ": "\\mathbb{R}", "ℤ": "\\mathbb{Z}", "ℕ": "\\mathbb{N}", "ϵ": "\\epsilon ", "ϕ": "\\phi ", "∠": "\\angle ",
         "⌊": "\\lfloor ", "⌋": "\\rfloor ", "⌈": "\\lceil ", "⌉": "\\rceil ", "≡": "\\equiv ", "∑": "\\sum ",
-        **dict(zip("αβγδεζηθλμνξρστφχψωΓΔΘΛΞΣΦΨΩ", GREEK, strict=True)),
+        **{letter: f"\\{name} " for letter, name in GREEK.items()},
     }
 )  # fmt: skip
 HIGH, LOW = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱ", "0123456789+-()ni"), str.maketrans("₀₁₂₃₄₅₆₇₈₉ₙ", "0123456789n")

@@ -139,8 +139,8 @@ def _union_or_list(text: str) -> Structure | None:
     link = "or" if len(split(text, OR)) > 1 else "and" if len(split(text, AND)) > 1 else ""
     if any(RELATION.search(part) for part in parts) and link == "or":
         return Structure("union", tuple(parts))
-    between = _between(parts) if link == "and" else None
-    return between or _groups(text, parts) or replace(_collection("list", parts), link=link)
+    found = (_between(parts) if link == "and" else None) or _groups(text, parts)
+    return found or replace(_collection("list", parts), link=link)
 
 
 def _groups(text: str, parts: Sequence[str]) -> Structure | None:

@@ -11,15 +11,13 @@ from typing import Any
 import sympy
 from sympy import Symbol
 
+from motif.tasks.grading import latex
+
 CONSTANTS = {"\\pi": sympy.pi, "\\infty": sympy.oo, "e": sympy.E, "i": sympy.I}
-GREEK = frozenset(
-    f"\\{name}"
-    for name in "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi "  # noqa: SIM905
-    "chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell hbar".split()
-)
+GREEK = frozenset(f"\\{name}" for name in (*latex.GREEK.values(), "ell", "hbar"))
 MARKS = frozenset(  # with the letters after them they are one name
     f"\\{name}"
-    for name in "vec hat bar overline tilde dot ddot overrightarrow widehat widetilde underline mathbb mathcal "  # noqa: SIM905
+    for name in "vec hat bar overline tilde dot ddot overrightarrow widehat widetilde underline mathbb mathcal "
     "mathfrak d overleftrightarrow angle triangle".split()
 )
 TRIGONOMETRY = ("sin", "cos", "tan", "cot", "sec", "csc")

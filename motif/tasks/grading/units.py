@@ -34,7 +34,7 @@ UNITS = {  # the unit's name here: its spellings
 SPELLINGS = {spelling: name for name, spellings in UNITS.items() for spelling in spellings.split()}
 SHORT = {"mph": "mi/h", "kmph": "km/h", "kmh": "km/h", "kph": "km/h", "mps": "m/s"}
 POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3}
-BESIDE_UNITS = frozenset([*POWERS, *"unit units cube per each times people cc".split()])  # noqa: SIM905
+BESIDE_UNITS = frozenset([*POWERS, *"unit units cube per each times people cc".split()])
 CURRENCIES = {
     "dollar": r"\\\$|dollars?\b|\busd\b", "cent": r"¢|(?<!per )\bcents?\b|\bpenn(?:y|ies)\b", "yen": r"¥|\byen\b",
     "euro": r"€|\beuros?\b|\\euro|\beur\b", "rupee": r"₹|\brupees?\b|\brs\b|\binr\b",

@@ -7,14 +7,14 @@ import re
 
 from motif.tasks.grading.latex import plain_text
 
-LINKS = frozenset("and or if for no not is to in".split())  # noqa: SIM905
+LINKS = frozenset("and or if for no not is to in".split())
 MATHEMATICS = LINKS | frozenset(
-    "sin cos tan cot sec csc log ln exp lim max min gcd lcm mod det arcsin arccos arctan sinh cosh tanh pi sqrt frac "  # noqa: SIM905
+    "sin cos tan cot sec csc log ln exp lim max min gcd lcm mod det arcsin arccos arctan sinh cosh tanh pi sqrt frac "
     "asin acos atan abs cis sech csch coth arcsinh arccosh arctanh "
     "infty theta alpha beta gamma delta lambda omega phi where when arg deg".split()
 )
 CHANGING = frozenset(  # words that make another number or another claim of the number beside them
-    "dozen hundred thousand million billion trillion score pair couple half halves double triple twice thrice "  # noqa: SIM905
+    "dozen hundred thousand million billion trillion score pair couple half halves double triple twice thrice "
     "quarter third fourth fifth sixth eighth tenth hundredth thousandth squared cubed factorial plus minus "
     "negative over under above below less more fewer least most between except without root inverse reciprocal "
     "opposite percent pct zero one two three four five six seven eight nine ten eleven twelve twenty either "
