@@ -7,7 +7,6 @@ import gzip
 import json
 import re
 import tempfile
-import time
 import unicodedata
 from functools import lru_cache
 from html.parser import HTMLParser
@@ -36,6 +35,7 @@ from motif.runs.folder import Run
 from motif.runs.tracking.wandb import CELL, ROWS, cells
 from motif.system.safe_text import visible
 from motif.tasks.questions import Question, fingerprint, normalised, question_id
+from tests.support import no_hang
 from tests.support.hostile import EVIL, TEXT
 from tests.support.run_folders import evaluated, make_run, records, sample
 
@@ -250,9 +250,9 @@ HUGE = {
 
 
 @pytest.mark.parametrize("name", HUGE)
-def test_an_answer_of_any_size_is_graded_in_seconds(name):
+def test_an_answer_of_any_size_is_graded(name):
     question = Question("q", "x", "\\sqrt{2}+x", unboxed=True)
-    started = time.process_time()
-    trees = grow([question], EPISODES[2], [1, 1], says([HUGE[name]]), policy().tokenizer, lambda _: Sampling(44))
-    grade(trees)
-    assert not trees[0].roots[0].correct and time.process_time() - started < 10
+    with no_hang():
+        trees = grow([question], EPISODES[2], [1, 1], says([HUGE[name]]), policy().tokenizer, lambda _: Sampling(44))
+        grade(trees)
+    assert not trees[0].roots[0].correct

@@ -31,17 +31,20 @@ def boxes(text: str) -> list[Box]:
 
     `\{` and `\}` are characters of an answer, not braces. Contents have no space at their ends.
     """
+    if "boxed" not in text and "fbox" not in text:
+        return []
     complete: list[tuple[int, int, str | slice]] = []
     open_braces: list[tuple[int, int] | None] = []  # a box's start and its content's, or None for a plain brace
     for match in BRACES.finditer(text):
-        if match["brace"]:
+        if match.lastgroup == "open":
+            open_braces.append(None)
+        elif match.lastgroup == "close":
+            if open_braces and (box := open_braces.pop()):
+                complete.append((box[0], match.end(), slice(box[1], match.start())))
+        elif match["brace"]:
             open_braces.append((match.start(), match.end()))
         elif match["bare"]:
             complete.append((match.start(), match.end(), match["bare"].rstrip(".,/")))
-        elif match["open"]:
-            open_braces.append(None)
-        elif match["close"] and open_braces and (box := open_braces.pop()):
-            complete.append((box[0], match.end(), slice(box[1], match.start())))
     complete.sort(key=lambda box: box[0])
     return [  # contents are copied for the last boxes only: copies of thousands of nested ones take quadratic time
         Box(start, end, text[content].strip() if isinstance(content, slice) else content)

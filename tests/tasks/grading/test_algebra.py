@@ -79,10 +79,8 @@ def question(*texts):
 
 
 def test_a_child_that_takes_too_long_is_ended_and_the_next_one_answers(child):
-    started = time.process_time()
     assert not child().ask(question("\\binom{10^9}{10^8}", "3\\pi"), time.monotonic() + WALL_SECONDS)
     assert child().ask(question("\\sqrt{8}", "2\\sqrt{2}"), time.monotonic() + WALL_SECONDS) == b"right\n"
-    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize("greedy", ["bytearray(4 << 30)", "[0] * (1 << 29)", "10 ** (1 << 62)"])
