@@ -132,6 +132,7 @@ class Experiment(Choices):
             ledger=ledger,
             seed=self.seed,
             scale_rewards=arguments.scale_rewards,
+            only_finished=bool(self.algo.trainer.get("mask_truncated_completions")),
             check=self.guard.watch(episode.sampling, self.generation.cut, [1] if from_base else None),
             marks=self.flaws.marks(),
             pace=pace,

@@ -28,7 +28,8 @@ def own_rows(trainer: Any, credit: Callable[[], tuple[Sequence[float], Sequence[
         made, weights = (torch.tensor(each).to(output["advantages"]) for each in credit())
         assert len(made) == len(weights) == len(output["advantages"])
         output["advantages"], output["row_weight"] = made, weights
-        output["num_items_in_batch"] = trainer.accelerator.gather((weights * counted(output)).sum()).sum()
+        tokens = trainer.accelerator.gather((weights * counted(output)).sum()).sum()
+        output["num_items_in_batch"] = tokens.clamp(min=1e-9)  # 0 where every row is masked out
         return output
 
     def weighted(model: Any, inputs: dict[str, Any]) -> Any:

@@ -4,11 +4,14 @@ A group is what one question has trained: the rows of its m trajectories, one ro
 once in the baseline, in the spread and in the loss, however many rows it has.
 """
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from math import fsum, sqrt
 from statistics import fmean
 
+ROUNDING = 16 * sys.float_info.epsilon  # of sums of rewards, as a share of the largest
 EPSILON = 1e-4  # TRL's ε, so that an advantage made here is the one that TRL makes
 
 
@@ -54,6 +57,18 @@ def trajectories(returns: Sequence[Return]) -> float:
     return fsum(row.share for row in returns)
 
 
+def exact(centre: Callable[[Sequence[Return]], list[float]]) -> Callable[[Sequence[Return]], list[float]]:
+    """`centre`, its differences exactly 0 where they are nothing but rounding: 0.1 + 0.2 and 0.3 are equal rewards."""
+
+    @wraps(centre)
+    def centred(returns: Sequence[Return]) -> list[float]:
+        largest = max((abs(row.outcome) + abs(row.own) for row in returns), default=0.0)
+        return [0.0 if abs(value) <= ROUNDING * largest else value for value in centre(returns)]
+
+    return centred
+
+
+@exact
 def against_the_group(returns: Sequence[Return]) -> list[float]:
     """r − the group's mean (GRPO, arXiv 2402.03300, eq. 3).
 
@@ -67,6 +82,7 @@ def against_the_group(returns: Sequence[Return]) -> list[float]:
     ]
 
 
+@exact
 def against_the_others(returns: Sequence[Return]) -> list[float]:
     """r − the mean of the other trajectories (leave-one-out; RLOO, arXiv 2402.14740, eq. 8), own terms of the same
     round."""
@@ -86,6 +102,7 @@ def own_against_the_others(returns: Sequence[Return]) -> list[float]:
     return centred
 
 
+@exact
 def by_change(returns: Sequence[Return]) -> list[float]:
     """V after the reply − V before it (VinePPO, arXiv 2410.01679, eq. 7, at the ends of rounds), and own terms − the
     mean of the others' in the same round.

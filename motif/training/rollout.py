@@ -37,6 +37,7 @@ class Rollout:
         ledger: counts tokens and seconds.
         seed: of the training.
         scale_rewards: TRL's setting of this name: group, batch or none.
+        only_finished: replies that were cut off stay out of the loss.
         check: looks at the training model and the trees of each step, may stop the training, and returns metrics.
         marks: grades trees in place.
         continuations: generates rounds 2 and on where another policy does so (flaw 1).
@@ -54,6 +55,7 @@ class Rollout:
         ledger: Ledger,
         seed: int,
         scale_rewards: str = "group",
+        only_finished: bool = False,
         check: Check | None = None,
         marks: Callable[[Sequence[Tree]], None] = grade,
         continuations: Generate | None = None,
@@ -62,7 +64,8 @@ class Rollout:
         self.algorithm, self.episode, self.reward = algorithm, episode, reward
         self.questions = {question.id: question for question in questions}
         self.generator, self.tokenizer, self.ledger = cache(generator), tokenizer, ledger
-        self.seed, self.scale_rewards, self.check, self.marks = seed, scale_rewards, check, marks
+        self.seed, self.scale_rewards, self.only_finished = seed, scale_rewards, only_finished
+        self.check, self.marks = check, marks
         self.continuations, self.pace = continuations, pace
         self.trees: list[Tree] = []
         self.trained: list[Reply] = []  # what the next update runs over
@@ -99,7 +102,8 @@ class Rollout:
         }
         shown = sum(processes.of_all(len(groups)))  # questions of all processes
         places = len(asked) * processes.count() * self.slots
-        rows = weighted(groups, credit, places / (shown * self.algorithm.m), self.algorithm.weighting)
+        share = places / (shown * self.algorithm.m)
+        rows = weighted(groups, credit, share, self.algorithm.weighting, self.only_finished)
         self.trained = [row.reply for row in itertools.chain(*rows)]
         self.batch = padded(rows, self.slots, len(asked))
         return as_trl(self.batch)

@@ -17,7 +17,7 @@ from motif.training.rewards import Reward
 class TrainedRow(NamedTuple):
     """One row of TRL's batch: a reply, the values of the reward's terms, its advantage, and its weight in the loss.
 
-    A row of weight 0 fills a place. Its one token is masked out of the loss, and it has no reward.
+    A row of weight 0 is masked out of the loss. One that fills a place has a single token, and no reward.
     """
 
     reply: Reply
@@ -82,7 +82,9 @@ def noted(groups: Sequence[Sequence[Row]], credit: Credit) -> dict[int, dict[str
     }
 
 
-def weighted(groups: Sequence[Sequence[Row]], credit: Credit, share: float, weighting: str) -> list[list[TrainedRow]]:
+def weighted(
+    groups: Sequence[Sequence[Row]], credit: Credit, share: float, weighting: str, only_finished: bool = False
+) -> list[list[TrainedRow]]:
     """The rows of each group for TRL, whose loss is a mean over all places.
 
     The objective is a mean over trajectories, of the sum (`weighting=round`) or the mean (`trajectory`) over their T
@@ -93,12 +95,16 @@ def weighted(groups: Sequence[Sequence[Row]], credit: Credit, share: float, weig
         credit: of the same rows.
         share: places of TRL's batch over trajectories, in all processes.
         weighting: of the algorithm.
+        only_finished: replies that were cut off weigh 0 (TRL's mask_truncated_completions, by the ends of decoding).
     """
+
+    def weight(row: Row) -> float:
+        kept = row.path[-1].reply.finished or not only_finished
+        return kept * share / (1 if weighting == "round" else len(row.trajectory))
+
     return [
         [
-            TrainedRow(
-                row.path[-1].reply, terms, advantage, share / (1 if weighting == "round" else len(row.trajectory))
-            )
+            TrainedRow(row.path[-1].reply, terms, advantage, weight(row))
             for row, terms, advantage in zip(rows, values, made, strict=True)
         ]
         for rows, values, made in zip(groups, credit.values, credit.advantages, strict=True)

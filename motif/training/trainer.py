@@ -6,7 +6,7 @@ weights of rows are ours. `recorder` writes down what happens.
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, cast
@@ -49,7 +49,7 @@ def make_trainer(
         model=policy.model,
         reward_funcs=rollout.reward_functions(),  # type: ignore[arg-type]
         args=arguments,
-        train_dataset=Dataset.from_dict({"prompt": list(rollout.questions)}),
+        train_dataset=Dataset.from_dict({"prompt": asked(list(rollout.questions), arguments)}),
         processing_class=policy.tokenizer,
         rollout_func=rollout,
     )
@@ -57,6 +57,24 @@ def make_trainer(
     private.own_rows(trainer, rollout.credit)
     trainer.create_scheduler = partial(scheduled, trainer.create_scheduler, fraction)  # type: ignore[method-assign]
     return trainer
+
+
+def asked(questions: Sequence[str], arguments: GRPOConfig) -> list[str]:
+    """The ids of `questions` in the order in which a training asks them, pass after pass, as its only pass for TRL.
+
+    Each pass is a permutation that the seed and the pass decide, less the last questions that make no whole step: so a
+    step has no question twice, and a training that goes on anywhere asks what comes next. TRL's own sampler begins
+    with the first pass again. A `UserError` where they do not fill a step.
+    """
+    a_step = arguments.generation_batch_size // arguments.num_generations  # type: ignore[operator]
+    if len(questions) < a_step:
+        raise UserError(f"a step asks algo.questions={a_step} questions, but dataset has {len(questions)} to train on")
+    steps = -(-arguments.max_steps // arguments.num_iterations)
+    generator, order = torch.Generator().manual_seed(arguments.seed), list[int]()
+    while len(order) < steps * a_step:
+        one_pass = torch.randperm(len(questions), generator=generator).tolist()
+        order += one_pass[: len(one_pass) // a_step * a_step]
+    return [questions[place] for place in order[: steps * a_step]]
 
 
 def scheduled(

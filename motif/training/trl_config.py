@@ -56,6 +56,7 @@ CHOICES = {  # that TRL checks only when it takes a step
     "loss_type": ("grpo", "bnpo", "dr_grpo", "dapo", "luspo", "cispo", "sapo", "vespo"),
     "scale_rewards": ("group", "batch", "none"),
     "importance_sampling_level": ("token", "sequence"),
+    "mask_truncated_completions": (True, False, None),
 }
 
 
@@ -93,6 +94,7 @@ def trainer_arguments(
             "episode.temperature must be above 0 for training: greedy replies to a question are all the same"
         )
     options = {key: value for key, value in algorithm.trainer.items() if value is not None}
+    options.pop("mask_truncated_completions", None)  # `rows.weighted` does it, by the ends of decoding
     if options.get("fp16") and not torch.cuda.is_available():
         raise UserError("algo.trainer.fp16 needs a GPU, and none is there; leave it out")
     passes = whole("algo.trainer.num_iterations", options.get("num_iterations", 1))
@@ -114,6 +116,7 @@ def trainer_arguments(
             top_k=sampling.top_k,
             reward_weights=list(reward.weights.values()),
             seed=seed,
+            shuffle_dataset=False,  # `trainer.asked` has the order
             report_to="none",
             logging_steps=1,
             logging_nan_inf_filter=False,

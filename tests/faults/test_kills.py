@@ -1,6 +1,7 @@
 """SIGKILL: a run that was killed and continued ends as one that was not, bit by bit."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -12,9 +13,9 @@ import pytest
 from benchmarks.kills import ROOT, result
 from tests.support import FEW
 
-N = 2
+N = 3  # steps; two are a pass over the questions
 SHORT = ["name=run", "tracking=none", f"algo.steps={2 * N}", "algo.questions=2", "algo.m=4", f"checkpoint.every={N}"]
-SHORT += ["evaluation.questions=4", "evaluation.rounds=[3]", *FEW]
+SHORT += ["evaluation.questions=4", "evaluation.rounds=[3]", *FEW, "dataset.train_size=4"]
 
 
 @pytest.mark.parametrize("algo", ["motif", pytest.param("grpo", marks=pytest.mark.slow)])
@@ -35,6 +36,37 @@ def test_2n_steps_and_n_steps_sigkill_and_the_rest_are_the_same_in_every_bit(tmp
     assert result(run) == result(tmp_path / "calm/outputs/run")
     assert len(result(run)["metrics"]) == 2 * N and json.loads((run / "run.json").read_text())["id"] == before
     assert len(json.loads((run / "environment.json").read_text())["earlier"]) == 1
+
+
+@pytest.mark.slow
+def test_two_processes_killed_in_a_later_pass_over_the_questions_end_as_two_that_were_not(tmp_path):
+    """Seven questions fill three steps a pass: the kill is in the third pass."""
+    words = [
+        "name=run",
+        "algo=grpo",
+        "tracking=none",
+        "algo.questions=2",
+        "algo.m=2",
+        "algo.steps=10",
+        "preflight=false",
+    ]
+    words += ["checkpoint.every=4", "evaluation.questions=4", "evaluation.before=false", "evaluation.rounds=[1]"]
+    words += ["experiment=smoke", *FEW, "dataset.train_size=7", "record.questions=null"]
+    call = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", str(ROOT / "train.py"), *words]
+
+    def begun(folder):
+        folder.mkdir(exist_ok=True)
+        return subprocess.Popen(call, cwd=folder, stdout=subprocess.DEVNULL, start_new_session=True)
+
+    assert begun(tmp_path / "calm").wait(250) == 0
+    killed, run = begun(tmp_path / "killed"), tmp_path / "killed/outputs/run"
+    deadline = time.monotonic() + 200
+    while not (run / "checkpoints/checkpoint-8").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.killpg(killed.pid, signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL and not (run / "summary.json").exists()
+    assert begun(tmp_path / "killed").wait(250) == 0
+    assert result(run) == result(tmp_path / "calm/outputs/run")
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ from tests.support.training import (
     dies_at,
     episodes,
     motif,
+    questions,
     result,
     run_training,
     small,
@@ -177,13 +178,15 @@ def test_an_update_without_memory_is_taken_again_in_halves_and_gives_the_same_up
 @pytest.mark.program
 @pytest.mark.parametrize("every", [slow(100), 1])
 def test_what_follows_is_bit_for_bit_a_run_that_continues_with_that_micro_batch(tmp_path, monkeypatch, said, every):
-    """Memory runs out in step 2; the other run is killed, and continues from step 1 with half the micro-batch."""
+    """Memory runs out in step 2, the second pass over two questions; the other run is killed, and continues from step 1
+    with half the micro-batch."""
+    asked = questions()[:2]
     with pytest.raises(Killed):
-        trained(tmp_path / "other", every=1, report=dies_at(2))
-    other, run = trained(tmp_path / "other", micro_batch=4, every=100)
+        trained(tmp_path / "other", every=1, report=dies_at(2), asked=asked)
+    other, run = trained(tmp_path / "other", micro_batch=4, every=100, asked=asked)
     with monkeypatch.context() as patch:
         Hungry(patch, 4, when=lambda step: step == 1)
-        policy, narrowed = trained(tmp_path / "narrowed", every=every)
+        policy, narrowed = trained(tmp_path / "narrowed", every=every, asked=asked)
     assert "going on from step 1 with 4" in said[0] and len(said) == 1
     assert weights(policy) == weights(other)
     assert without_times(narrowed) == without_times(run) and episodes(narrowed) == episodes(run)

@@ -50,6 +50,8 @@ def run_training(
     guard: Guard | None = None,
     asked: Sequence[Question] = (),
     episode: Episode = EPISODE,
+    reward: Reward = REWARD,
+    only_finished: bool = False,
     **told: Any,
 ) -> Run:
     """Train `policy` in place and in `folder`, from the newest checkpoint there.
@@ -64,6 +66,8 @@ def run_training(
         guard: compares replies with the policy.
         asked: the questions; chains if there are none.
         episode: as it is trained, of three rounds.
+        reward: of the replies.
+        only_finished: replies that were cut off stay out of the loss.
         told: what else `train` is told, such as `report`, `tracker`, `limits`, `watch`.
     """
     config = {"folder": folder.name}
@@ -73,8 +77,19 @@ def run_training(
     write = generate or Transformers().generator(policy)
     check = guard.watch(own.sampling, cut=False) if guard else None
     asked = asked or questions()
-    rollout = Rollout(algorithm, own, REWARD, asked, lambda _: write, policy.tokenizer, Ledger(), seed, check=check)
-    arguments = trainer_arguments(algorithm, own, REWARD, seed, run.checkpoints, Checkpoints(every, 2))
+    rollout = Rollout(
+        algorithm,
+        own,
+        reward,
+        asked,
+        lambda _: write,
+        policy.tokenizer,
+        Ledger(),
+        seed,
+        check=check,
+        only_finished=only_finished,
+    )
+    arguments = trainer_arguments(algorithm, own, reward, seed, run.checkpoints, Checkpoints(every, 2))
     train(
         make_trainer(policy, arguments, rollout),
         rollout,

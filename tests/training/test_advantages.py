@@ -84,3 +84,34 @@ def test_a_group_without_spread_teaches_nothing(baseline):
     centred = baseline(rows)
     assert flat(centred) and scaled(centred, spread(centred, rows)) == pytest.approx([0.0] * 4)
     assert not flat(baseline(group([1.0], [0.0, 0.0])))
+
+
+SUMS = [  # an outcome and an own term of two replies, the same in all
+    *[((total, 0.0), (total, 0.0)) for total in (0.1, 0.6, 1.1, 1 / 3, -0.7, 1e-12, 1e9 / 7)],
+    *[((0.0, 0.1), (0.0, 0.1)), ((0.1 + 0.2, 0.0), (0.3, 0.0)), ((0.3, 0.1), (0.2, 0.2)), ((1 / 3, 2 / 3), (1.0, 0.0))],
+    *[((0.1 + 0.7, 0.2), (0.9, 0.1)), ((1e6 + 0.1, 0.2), (1e6 + 0.2, 0.1))],
+]
+
+
+@pytest.mark.parametrize("m", [2, 3, 5, 7, 8, 16, 64])
+@pytest.mark.parametrize("pair", SUMS, ids=str)
+@pytest.mark.parametrize("baseline", [against_the_group, against_the_others])
+def test_equal_rewards_give_exactly_nothing_however_they_are_summed(baseline, pair, m):
+    rows = [Return(*pair[place % 2], trajectory=place) for place in range(m)]
+    assert baseline(rows) == [0.0] * m
+
+
+@pytest.mark.parametrize("m", [2, 3, 8, 64])
+@pytest.mark.parametrize("value", [0.1, 0.6, 1.1, 1 / 3])
+def test_a_value_that_never_changes_gives_exactly_nothing(value, m):
+    assert by_change(group(*[[value] * (1 + place % 3) for place in range(m)])) == [0.0] * sum(
+        1 + place % 3 for place in range(m)
+    )
+
+
+@pytest.mark.parametrize("level", [0.0, 0.1, 1.1, 1e6])
+@pytest.mark.parametrize("baseline", [against_the_group, against_the_others, by_change])
+def test_a_true_spread_is_kept_however_small(baseline, level):
+    small = 1e-13 * max(level, 1e-300)
+    centred = baseline(group([level], [level + small], [level]))
+    assert centred[1] > 0 > centred[0] and not flat(centred)

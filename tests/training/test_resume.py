@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+from functools import cache
 
 import pytest
 
@@ -12,6 +13,7 @@ from motif.system.errors import UserError
 from motif.system.signals import Stopped
 from motif.training.algorithms import GRPO
 from tests.support.training import TRAINER, Killed, dies_at, motif, result, run_training, small, untimed, weights
+from tests.support.training import questions as chains
 
 pytestmark = pytest.mark.program
 
@@ -37,6 +39,38 @@ def test_a_stopped_run_continues_where_it_was_and_ends_as_if_it_had_not_stopped(
         trained(tmp_path / "run", report=stops_at(1))
     assert Run(tmp_path / "run").checkpoint().step == 2
     assert trained(tmp_path / "run") == reference.result
+
+
+@pytest.mark.parametrize(
+    ("questions", "stop"), [(6, 5), (6, 6), (5, 3), (5, 4), pytest.param(5, 7, marks=pytest.mark.slow)]
+)
+def test_a_run_continues_exactly_in_any_pass_over_the_questions(tmp_path, passes, questions, stop):
+    """Six questions fill three steps and five fill two: the stop is within the second or the fourth pass, or at the end
+    of one."""
+    settings = {"algorithm": small(GRPO, steps=9), "asked": chains()[:questions]}
+    with pytest.raises(Stopped, match=f"after step {stop} of 9"):
+        trained(tmp_path / "run", report=stops_at(stop - 1), **settings)
+    assert trained(tmp_path / "run", **settings) == passes(questions)
+
+
+@pytest.fixture(scope="module")
+def passes(tmp_path_factory):
+    """What nine steps over so many questions come to, undisturbed."""
+
+    @cache
+    def made(questions):
+        settings = {"algorithm": small(GRPO, steps=9), "asked": chains()[:questions]}
+        return trained(tmp_path_factory.mktemp("passes") / "run", **settings)
+
+    return made
+
+
+def test_each_pass_asks_all_questions_that_fill_steps_in_an_order_of_its_own(passes):
+    asked = [tree["id"] for tree in passes(6)["episodes"]]
+    first, second, third = asked[:6], asked[6:12], asked[12:]
+    assert set(first) == set(second) == set(third) and len(set(first)) == 6 and first != second != third
+    asked = [tree["id"] for tree in passes(5)["episodes"]]
+    assert all(len(set(asked[start : start + 4])) == 4 for start in range(0, 16, 4)) and len(set(asked)) == 5
 
 
 def test_a_stop_asked_for_during_the_last_step_is_not_forgotten(tmp_path, reference):

@@ -1,11 +1,13 @@
 """What a reply earns, and what TRL's rows hold, on returns written by hand."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from motif.rounds.replies import Reply
 from motif.training.advantages import Return
 from motif.training.algorithms import GRPO, Row
-from motif.training.rows import TrainedRow, as_trl, group_advantages, padded
+from motif.training.rows import Credit, TrainedRow, as_trl, group_advantages, padded, weighted
 
 
 def test_advantages_are_deviations_from_the_own_group():
@@ -36,6 +38,16 @@ def test_places_that_are_left_hold_one_token_without_weight():
     given = as_trl(rows)
     assert given["env_mask"] == [[1, 1], [0], [1], [1], [0], [0]] and given["values"][1] == {}
     assert "env_mask" not in as_trl([row(5, 6), row(7)])
+
+
+def test_a_reply_that_was_cut_off_weighs_nothing_where_only_finished_ones_count():
+    """By what decoding says of it, whatever its last token is."""
+    replies = [Reply("x", [5, end], [1], finished) for end, finished in ((9, True), (5, True), (9, False))]
+    nodes = [SimpleNamespace(reply=reply) for reply in replies]
+    rows = [Row((node,), [], (node,)) for node in nodes]
+    credit = Credit([[{}] * 3], [[]], [[0.5, -0.5, 0.5]])
+    assert [each.weight for each in weighted([rows], credit, 2.0, "round", only_finished=True)[0]] == [2, 2, 0]
+    assert [each.weight for each in weighted([rows], credit, 2.0, "round")[0]] == [2, 2, 2]
 
 
 def test_log_probabilities_are_given_where_all_are_known():
