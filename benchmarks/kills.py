@@ -36,6 +36,7 @@ ROOT = Path(__file__).parent.parent
 STEPS = 6
 SHORT = [
     *("name=run", "tracking=none", f"algo.steps={STEPS}", "algo.questions=2", "algo.m=4", "checkpoint.every=2"),
+    "dataset.train_size=4",  # two steps a pass over the questions
     *("evaluation.questions=48", "evaluation.batch=16", "episode.temperature=1.5"),
     *("model.imitation_steps=6", "+model.layers=1", "+model.width=32"),
 ]

@@ -148,7 +148,7 @@ class Experiment(Choices):
         how = (self.evaluation, self.seed, self.flaws.marks(), training.ledger)
         measurements = self.measurements(which, training.tests)
         measurer = Measurer(training.policy, training.generate, *how)
-        return measurer.measure_all(measurements, run.evaluation, self.flaws.grader())
+        return measurer.measure_all(measurements, run.evaluation, self.flaws.grader(), self.generation.name)
 
     def train(self, training: Training, run: Run, tracker: Tracker, tables: int) -> None:
         """Train the policy in place, from the newest checkpoint of `run` where there is one."""

@@ -38,8 +38,9 @@ class Evaluation:
     `samples` episodes a question at `temperature` (0: greedy) and `top_p`, nothing else cut from the distribution.
     `budget` is the number of tokens an episode may generate in all its rounds together, shared out in proportion to
     the rounds' own windows (null: the windows as they are). `batch` episodes share a call, after which they are
-    kept; results do not depend on it. `before` measures the untrained policy too. `split` is `test`, or `validation`
-    where settings are chosen by the result.
+    kept. Draws and grades do not depend on it, rounding does; with `deterministic` nothing does, for each reply is
+    computed alone in float32. `before` measures the untrained policy too. `split` is `test`, or `validation` where
+    settings are chosen by the result.
     """
 
     datasets: Sequence[Dataset] | None = None
@@ -52,6 +53,7 @@ class Evaluation:
     batch: int = 256
     before: bool = True
     split: str = "test"
+    deterministic: bool = False
 
     def __post_init__(self) -> None:
         if self.datasets is not None:
@@ -70,6 +72,7 @@ class Evaluation:
         if self.budget is not None:
             whole("evaluation.budget", self.budget)
         one_of("evaluation.before", self.before, (True, False))
+        one_of("evaluation.deterministic", self.deterministic, (True, False))
         one_of("evaluation.split", self.split, ("test", "validation"))
         whole("evaluation.samples", self.samples)
         whole("evaluation.batch", self.batch)

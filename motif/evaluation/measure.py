@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from motif.evaluation.arithmetic import arithmetic_of, as_measured
 from motif.evaluation.evaluate import Evaluation, Grade, evaluate
 from motif.evaluation.results import disagreements, result_of
 from motif.evaluation.wording import in_rounds
@@ -70,9 +71,10 @@ class Measurer:
         """
         before = self.ledger.seconds[phase] - seconds_of(file.with_suffix(".json"))
         bar = console.progress(title, len(questions) if title else 0)
-        how = (self.generate, self.policy.tokenizer, self.settings, file, self.seed, phase)
-        with self.ledger.phase(phase), bar as report:
-            records = evaluate(questions, episode, *how, report if title else None, self.marks)
+        how = (self.policy.tokenizer, self.settings, file, self.seed, phase)
+        measured = as_measured(self.policy, self.generate, self.settings.deterministic)
+        with self.ledger.phase(phase), bar as report, measured as generate:
+            records = evaluate(questions, episode, generate, *how, report if title else None, self.marks)
         return {
             "budget": episode.budget(),
             **result_of(records),
@@ -80,11 +82,14 @@ class Measurer:
             "disagreeing": disagreements(records),
         }
 
-    def measure_all(self, measurements: Sequence[Measurement], folder: Path, grader: str) -> list[dict[str, Any]]:
+    def measure_all(
+        self, measurements: Sequence[Measurement], folder: Path, grader: str, engine: str
+    ) -> list[dict[str, Any]]:
         """The results of one measurement after another, kept in `folder` as a JSONL of records and a JSON each.
 
         Args:
             grader: the name of what grades.
+            engine: the name of what generates.
 
         Returns:
             A result a measurement, without `disagreeing`, which the JSON alone has.
@@ -95,7 +100,9 @@ class Measurer:
             forget_peak()
             found = self.measure(each.questions, each.episode, file, title_of(each.dataset, rounds, each.policy))
             labels = {"policy": each.policy, "dataset": each.dataset, "split": self.settings.split, "rounds": rounds}
-            result = {**labels, "rows": fingerprint(each.questions), "grader": grader, **found}
+            arithmetic = arithmetic_of(self.policy, self.settings, engine)
+            said = {"rows": fingerprint(each.questions), "grader": grader, "arithmetic": arithmetic}
+            result = {**labels, **said, **found}
             if processes.first():
                 write_json(file.with_suffix(".json"), result)
             results.append({key: value for key, value in result.items() if key != "disagreeing"})

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from motif.evaluation.arithmetic import arithmetic_of, as_measured
 from motif.evaluation.evaluate import Evaluation
 from motif.evaluation.lm_eval import export
 from motif.evaluation.measure import Measurer, title_of
@@ -26,6 +27,7 @@ from motif.system import Lock, UserError, console, masked, of_kind, one_of, read
 from motif.tasks.questions import Dataset, Question, fingerprint
 from motif.training.published import Flaws
 
+SINCE = {"batch": 64, "engine": "transformers", "deterministic": False}  # as it was when no identity named them
 Measure = Callable[[Policy, Generate, Path], Mapping[str, Any]]  # of a policy, keeping records in the file
 
 
@@ -35,7 +37,7 @@ class Asked:
 
     `policy` is a run folder, a hub id, a model's folder or an adapter's (whose base model `base` may override).
     `questions` is how many test questions are asked (None: all), `batch` how many are recorded together, and `options`
-    are keywords of `open_policy`. Raises a `UserError` where a value is impossible.
+    are keywords of `open_policy`. `deterministic`: as in `Evaluation`. Raises a `UserError` for an impossible value.
     """
 
     policy: str
@@ -46,6 +48,7 @@ class Asked:
     seed: int = 0
     questions: int | None = None
     batch: int = 64
+    deterministic: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     flaws: Flaws = field(default_factory=Flaws)
     outputs: str = "outputs"
@@ -68,7 +71,9 @@ class Asked:
         self, questions: Sequence[Question], episode: Episode, drawn: Callable[[int], Sampling]
     ) -> dict[str, Any]:
         """What any measurement depends on; another value of any key is another measurement."""
+        computed = {"batch": self.batch, "engine": self.generation.name, "deterministic": self.deterministic}
         return {
+            **{key: value for key, value in computed.items() if value != SINCE[key]},
             "policy": policy_id(self.policy),
             "dataset": self.dataset.name,
             "rows": fingerprint(questions),
@@ -102,14 +107,15 @@ class Asked:
             if self.overwrite:
                 records_file.unlink(missing_ok=True)
                 result_file.unlink(missing_ok=True)
-            write_json(result_file, masked({**identity, **measure(policy, generate, records_file)}))
+            with as_measured(policy, generate, self.deterministic) as measured_by:
+                write_json(result_file, masked({**identity, **measure(policy, measured_by, records_file)}))
         return records_file, result_file
 
 
 @dataclass(frozen=True)
 class Evaluator(Asked):
-    """An evaluation. `samples`, `temperature`, `top_p`, `questions`, `budget` and `batch` are those of `Evaluation`;
-    `format` is jsonl, or lm_eval for a copy in the shape of lm-evaluation-harness."""
+    """An evaluation. `samples`, `temperature`, `top_p`, `questions`, `budget`, `batch` and `deterministic` are those of
+    `Evaluation`; `format` is jsonl, or lm_eval for a copy in the shape of lm-evaluation-harness."""
 
     samples: int = 1
     temperature: float | None = None
@@ -136,6 +142,7 @@ class Evaluator(Asked):
             top_p=self.top_p,
             budget=self.budget,
             batch=self.batch,
+            deterministic=self.deterministic,
         )
 
     def run(self) -> dict[str, Any]:
@@ -148,7 +155,9 @@ class Evaluator(Asked):
         def made(policy: Policy, generate: Generate, file: Path) -> Mapping[str, Any]:
             forget_peak()
             measurer = Measurer(policy, generate, settings, self.seed, self.flaws.marks(), Ledger())
-            return measurer.measure(questions, episode, file, title_of(self.dataset.name, self.rounds))
+            arithmetic = arithmetic_of(policy, settings, self.generation.name)
+            found = measurer.measure(questions, episode, file, title_of(self.dataset.name, self.rounds))
+            return {"arithmetic": arithmetic, **found}
 
         identity = self.what_all_depend_on(questions, episode, settings.sampling(episode))
         several = f"-x{self.samples}" if self.samples > 1 else ""

@@ -114,7 +114,7 @@ def _halved(left: Sequence[Work], new_tokens: int, row_tokens: int, allowance: A
     allowance.tokens = rows // 2 * (longest + new_tokens + row_tokens)
     console.say(
         f"memory ran out while {rows} replies were generated together; they are begun again in halves, which changes "
-        f"no result (generation.cache_gib={allowance.tokens * size / 2**30:.2g} begins with halves)",
+        f"rounding only (generation.cache_gib={allowance.tokens * size / 2**30:.2g} begins with halves)",
         style="yellow",
     )
     return micro_batches([item for batch in left for item in batch], new_tokens, allowance.tokens, row_tokens)

@@ -36,7 +36,7 @@ class Transformers:
     """Generation with the training model itself, in this process (`generation=transformers`).
 
     `cache_gib` bounds the key-value cache of one micro-batch; null takes 0.8 of the free memory of a GPU, or 1 GiB on
-    a CPU. Results do not depend on it. Where memory still runs out, the micro-batch is halved.
+    a CPU. It changes replies by rounding alone. Where memory still runs out, the micro-batch is halved.
     """
 
     name: str = "transformers"
@@ -49,10 +49,11 @@ class Transformers:
 
     def check(self) -> None: ...
 
-    def generator(self, policy: Policy, trainer: Any = None) -> Generate:
+    def generator(self, policy: Policy, trainer: Any = None, alone: bool = False) -> Generate:
+        """A generator with `policy`. It computes rows together, or each `alone`."""
         from motif.generation.decoding import Allowance, decode
 
-        allowance = Allowance()
+        allowance = Allowance(0) if alone else Allowance()
 
         def generate(conversations: Sequence[Conversation], sampling: Sampling) -> list[Reply]:
             prompts = policy.render(conversations)

@@ -4,8 +4,10 @@ TRL does not promise them from one minor version to the next, so pyproject.toml 
 `tests/test_layers.py` finds such touches elsewhere.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import MethodType
 from typing import Any
 
 
@@ -60,6 +62,24 @@ class OfRows(float):
 
     def __mul__(self, other: Any) -> Any:
         return float(self) * self.weights * other
+
+
+@contextmanager
+def without_autocast(model: Any) -> Iterator[None]:
+    """Within the block, `model` computes as it is saved. For training, accelerate wraps its forward into autocast."""
+    from accelerate.utils.operations import ConvertOutputsToFp32
+
+    wrapped = plain = model.__dict__.get("forward")
+    while isinstance(inner := getattr(plain, "__wrapped__", None), ConvertOutputsToFp32):
+        plain = inner.model_forward.__wrapped__
+    if plain is wrapped:
+        yield
+        return
+    model.forward = MethodType(plain, model) if isinstance(wrapped, MethodType) else plain
+    try:
+        yield
+    finally:
+        model.forward = wrapped
 
 
 def load_weights(trainer: Any, checkpoint: Path) -> None:
