@@ -15,7 +15,15 @@ from motif.evaluation.statistics import LEVEL, over_seeds
 from motif.evaluation.statistics import outcome as outcome_of
 from motif.evaluation.wording import in_rounds, p_value, percent, plural, points
 from motif.reporting.arms import Arm, as_key
-from motif.reporting.pairing import confounded, left_out, pairs, share_seeds, single_seeds, why_not_paired
+from motif.reporting.pairing import (
+    computed_otherwise,
+    confounded,
+    left_out,
+    pairs,
+    share_seeds,
+    single_seeds,
+    why_not_paired,
+)
 from motif.reporting.recorded import Result
 from motif.runs.identity import differing
 from motif.system.errors import UserError
@@ -190,7 +198,7 @@ def compare(
         needed_seeds=power.needed_seeds(difference),
         detectable=power.detectable(difference),
         least_p=significance.least_p(drawn) if drawn else 0.0,
-        warnings=(*single_seeds(arms, seeds), *confounded(arm, baseline), *missing),
+        warnings=(*single_seeds(arms, seeds), *confounded(arm, baseline), *computed_otherwise(compared), *missing),
     )
 
 

@@ -73,6 +73,14 @@ def single_seeds(arms: tuple[Arm, Arm], seeds: tuple[int, int]) -> list[str]:
     return [f"one training seed of {name}, taken to vary from seed to seed as the other arm does" for name in single]
 
 
+def computed_otherwise(compared: Sequence[Sequence[Result]]) -> list[str]:
+    """That the results which are compared were not all computed in the same arithmetic, where they say in which."""
+    said = [result.values["arithmetic"] for results in compared for result in results if "arithmetic" in result.values]
+    keys = dict.fromkeys(key for each in said for key in differing(said[0], each))
+    words = [f"{key} {' and '.join(sorted({str(each.get(key)) for each in said}))}" for key in keys]
+    return [f"computed in different arithmetic: {'; '.join(words)}"] if words else []
+
+
 def confounded(arm: Arm, baseline: Arm) -> list[str]:
     """In what two trained arms differ besides the subject of their comparison.
 

@@ -103,3 +103,15 @@ def test_a_seed_measured_otherwise_is_left_out_and_named(tmp_path):
     assert "Seed 2 of motif is left out: they differ in dataset rows (dataset rows chain-50 against chain-100)" in (
         verdict.sentence
     )
+
+
+def test_results_of_different_arithmetic_are_compared_and_told_apart(tmp_path):
+    float32 = {"dtype": "float32", "engine": "transformers", "batch": 256}
+    folders = [
+        run(tmp_path / "a", trained=RIGHT, arithmetic=float32),
+        run(tmp_path / "b", "grpo", trained=RIGHT, arithmetic={**float32, "dtype": "bfloat16", "batch": 64}),
+    ]
+    line = "computed in different arithmetic: dtype bfloat16 and float32; batch 256 and 64"
+    assert line in compare(*arms(folders), "chain", 3).warnings
+    same = [run(tmp_path / "c", trained=RIGHT, arithmetic=float32), run(tmp_path / "d", "grpo", trained=RIGHT)]
+    assert compare(*arms(same), "chain", 3).warnings == ()
