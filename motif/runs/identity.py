@@ -22,6 +22,7 @@ NEVER = object()
 SINCE: dict[str, dict[str, Any]] = {  # settings that came later, with the value at which they change nothing
     "algo": {"weighting": "trajectory", "sampling": "fixed", "redraws": 2},
     "budget": {"flops": None, "steps": None},
+    "episode": {"carry_thoughts": False},
     "flaws": {"base_prompt": "same"},
 }
 NAMED = ("algo", "dataset", "model")  # the choices that a derived name begins with
