@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 SEPARATORS = re.compile(r"[\s,]*")
-WIDE = ("halffloat", "float")  # columns whose numbers are shorter in writing than as float64
+SHORT = ("halffloat", "float")  # kinds of columns that become text: their 0.1 is no 0.10000000149011612
 
 
 class Row(NamedTuple):
@@ -62,12 +62,8 @@ def _parquet(path: Path) -> list[dict[str, Any]]:
     from pyarrow import parquet
 
     table = parquet.ParquetFile(path).read()
-    for place, column in enumerate(table.schema):
-        if str(column.type) in WIDE:  # 0.1 is no 0.10000000149011612
-            table = table.set_column(
-                place, column.name, table.column(place).cast(pyarrow.string()).cast(pyarrow.float64())
-            )
-    return list(table.to_pylist())
+    short = [field.with_type(pyarrow.string()) if str(field.type) in SHORT else field for field in table.schema]
+    return list(table.cast(pyarrow.schema(short)).to_pylist())
 
 
 def _json(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -87,9 +83,9 @@ def _json(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
                 raise ValueError(f"line {line}: something follows the end of the list")
             return
         if position == len(text):
-            if in_array:
-                raise ValueError(f"line {line}: the list of rows has no end")
-            return
+            if not in_array:
+                return
+            raise ValueError(f"line {line}: the list of rows has no end")
         try:
             values, position = decoder.raw_decode(text, position)
         except json.JSONDecodeError as error:
