@@ -47,6 +47,14 @@ class Version:
         share, steps = spent["generated_tokens"] / tokens - 1, spent["optimiser_steps"]
         return f"{' '.join(asked)}: passed by {share:.1%} in {steps} steps"
 
+    def texts(self) -> list[str]:
+        """What it makes of data as written, of control tokens and of thoughts (`benchmarks/texts.py`)."""
+        own = self.checkout / ".venv/bin/python"
+        call = [str(own) if own.exists() else sys.executable, str(Path(__file__).with_name("texts.py"))]
+        environment = {**os.environ, "PYTHONPATH": str(self.checkout), "HF_DATASETS_CACHE": str(self.folder / "cache")}
+        done = subprocess.run(call, cwd=self.folder, env=environment, capture_output=True, text=True)
+        return done.stdout.splitlines() or [f"texts: {done.stderr.strip().splitlines()[-1]}"]
+
     def refuses(self, words: list[str]) -> bool:
         """Whether a training with these settings is refused before its first step."""
         status = self.run("train", *words, *SMALL, "algo.steps=1", f"outputs=refused-{abs(hash(tuple(words)))}")
@@ -64,6 +72,8 @@ def main() -> None:
                 console.say(version.overshoot(algo, 50_000, *words))
         for what, words in REFUSED.items():
             console.say(f"{what}: {'refused' if version.refuses(words) else 'taken'}")
+        for line in version.texts():
+            console.say(line)
 
 
 if __name__ == "__main__":

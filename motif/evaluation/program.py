@@ -186,7 +186,7 @@ def opened(where: str, options: str, engine: Any) -> tuple[Policy, Generate]:
 
 
 def policy_id(where: str) -> str:
-    """What tells policies apart: a run's id, else the folder with the names, sizes and times of its files."""
+    """What tells policies apart: a run's id, else the folder with the names and contents of its files."""
     run = Run(Path(where).expanduser())
     if run.is_run():
         return f"run {run.id}"
@@ -194,8 +194,15 @@ def policy_id(where: str) -> str:
     if folder is None:
         return where
     kept = [file for file in sorted(folder.glob("*")) if file.suffix in (".safetensors", ".json")]
-    files = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in map(Path.resolve, kept)]
+    files = [(file.name, content_hash(file, file.stat().st_ctime_ns)) for file in map(Path.resolve, kept)]
     return f"{folder.resolve()} {hashlib.sha256(json.dumps(files).encode()).hexdigest()[:12]}"
+
+
+@lru_cache
+def content_hash(file: Path, changed: int) -> str:
+    """The SHA-256 of a file, once a process for all its jobs, unless it is `changed` meanwhile (its ctime)."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 SHOWN: list[dict[str, Any]] = []  # results of this process's jobs so far

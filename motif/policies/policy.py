@@ -5,6 +5,7 @@ module finds and loads no files: that is `motif.policies.weights`.
 """
 
 import copy
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,9 @@ from motif.rounds.prompts import Conversation
 from motif.system.safe_text import encodable
 
 PROBE = "where-does-this-go"  # a message that is looked for in what the chat template makes of it
+MARK = re.compile(r"<<?[^<>\s]{1,60}>>?|\[/?[A-Z_]+\]")  # <|im_start|>, <start_of_turn>, <<SYS>>, [INST]
+TAG = re.compile(r"<(/?)(\w[\w-]+)>")
+THOUGHT = re.compile(r"</?think(?:ing)?>")
 
 
 @dataclass(frozen=True)
@@ -31,10 +35,16 @@ class Policy:
     commit: str | None = None
 
     def render(self, conversations: Sequence[Conversation]) -> list[list[int]]:
-        """The token ids of each conversation, up to where the assistant speaks. Equal ones share one list."""
+        """The token ids of each conversation, up to where the assistant speaks. Equal ones share one list.
+
+        What a message says opens and closes no turn: control strings in it are broken by a space (`as_text`).
+        """
         keys = [tuple((message["role"], message["content"]) for message in talk) for talk in conversations]
         distinct = dict(zip(keys, conversations, strict=True))
-        texts = [self._text(talk if self.system_role else without_system(talk)) for talk in distinct.values()]
+        talks = [talk if self.system_role else without_system(talk) for talk in distinct.values()]
+        texts = [
+            self._text([{**message, "content": self.as_text(message["content"])} for message in talk]) for talk in talks
+        ]
         ids = self.tokenizer(list(map(encodable, texts)), add_special_tokens=False)["input_ids"] if texts else []
         rendered = dict(zip(distinct, ids, strict=True))
         return [rendered[key] for key in keys]
@@ -64,6 +74,53 @@ class Policy:
         """Whether the chat template shows a system message."""
         return self.shows("system", "user", probe=0) is not None
 
+    def as_text(self, content: str) -> str:
+        """`content` with a space after the first sign of each control string, until it holds none: `< |im_end|>`."""
+        while self._control and self._control.search(content):
+            content = self._control.sub(lambda found: f"{found[0][0]} {found[0][1:]}", content)
+        return content
+
+    @cached_property
+    def _control(self) -> re.Pattern[str] | None:
+        """Control strings: special tokens, tokens that look like them, and marks that the template writes around turns.
+
+        A pair of tags such as `<reasoning>` and `</reasoning>` is none, unless the template writes it. Nor is
+        `<think>`: a thought is no turn, and both may be tags that the suite asks for.
+        """
+        added = {token.content: token.special for token in self.tokenizer.added_tokens_decoder.values()}
+        paired = {name for name in map(_other_tag, added) if name in added}
+        strings = {
+            text
+            for text, special in added.items()
+            if text not in paired and (special or re.fullmatch(r"<[|｜].+[|｜]>|</?s>", text))
+        }
+        around = self.shows("system", "user", "assistant") or self.shows("user", "assistant") or ""
+        strings |= {mark for mark in MARK.findall(around) if not THOUGHT.fullmatch(mark)}
+        strings = {text for text in strings if len(text) > 1 and text.strip()}
+        return re.compile("|".join(map(re.escape, sorted(strings)))) if strings else None
+
+    @cached_property
+    def thought(self) -> str:
+        """The opening of a thought with which the chat template ends a prompt, such as `<think>`; else nothing.
+
+        A reply's text begins with it, though its tokens do not: so one reads where its thought ends.
+        """
+        end = (self.shows("user") or "").rpartition(PROBE)[2]
+        found = list(THOUGHT.finditer(end))
+        return end[found[-1].start() :] if found and not found[-1][0].startswith("</") else ""
+
+    @property
+    def thinking(self) -> str:
+        """What the chat template makes of thoughts: opens, closes, leaves them to the policy, or knows none."""
+        option = f" (model.template_options={self.template_options})" if self.template_options else ""
+        if self.thought:
+            return f"the chat template opens a thought in each prompt{option}; form and answer are read after it"
+        if THOUGHT.search((self.shows("user") or "").rpartition(PROBE)[2]):
+            return f"the chat template closes the thought in each prompt{option}: the policy answers at once"
+        if THOUGHT.search(str(self.tokenizer.chat_template)):
+            return f"the chat template lets the policy think first{option}; form and answer are read after its thoughts"
+        return f"the chat template knows no thoughts{option}"
+
     @cached_property
     def end_ids(self) -> list[int]:
         """The tokens that end a reply: the tokenizer's, the model's, and the one that ends a turn in the template.
@@ -85,6 +142,12 @@ class Policy:
     def without_end(self, token_ids: list[int]) -> list[int]:
         """`token_ids` without the token that ended the reply, if one did."""
         return token_ids[:-1] if token_ids and token_ids[-1] in self.end_ids else token_ids
+
+
+def _other_tag(tag: str) -> str | None:
+    """`</name>` of `<name>`, and the other way round; None of what is no tag of two letters or more."""
+    found = TAG.fullmatch(tag)
+    return found and f"<{'' if found[1] else '/'}{found[2]}>"
 
 
 def without_system(talk: Conversation) -> Conversation:

@@ -4,7 +4,7 @@ Each carry-over also has these:
   told         how the prompt describes to the policy what is carried
   tagged       whether the policy writes what is carried into its answer tag, so that every round needs one
   most(rooms)  the most tokens that it carries, after rounds with room for `rooms` tokens each
-It does not take tags out of the text: `Episode.node` does that.
+It takes neither tags nor thoughts out of the text: `Episode.node` does that.
 """
 
 from collections.abc import Sequence
@@ -120,7 +120,8 @@ class HeadTail:
         first = [*turn.before, turn.reply][0]
         if not turn.before and len(first.token_ids) <= head + tail:  # they would overlap
             return turn.last(head + tail)
-        return Carried(f"{turn.tokenizer.decode(first.token_ids[:head])} … {turn.last(tail).text}", cut=True)
+        parts = turn.tokenizer.decode(first.token_ids[:head]), turn.last(tail).text
+        return Carried(" … ".join(filter(None, parts)), cut=True)
 
     def parts(self, room: int) -> tuple[int, int]:
         """The numbers of tokens of the head and of the tail."""

@@ -12,6 +12,7 @@ from motif.rounds.carry import Summary, Turn
 from motif.rounds.prompts import Conversation, Prompts
 from motif.rounds.replies import Generate, Reply, Sampling, draw_key
 from motif.system.errors import UserError, of_kind, one_of, shown, whole
+from motif.system.safe_text import encodable
 from motif.tasks.grading import Verdict, final_answer, verdict
 from motif.tasks.questions import Question
 
@@ -99,6 +100,7 @@ class Episode:
         carry: what a round carries to the next one (`motif.rounds.carry`).
         prompts: the words of the prompts.
         stop: `rounds` takes all rounds, `answered` ends with the first complete final answer.
+        carry_thoughts: whether what is carried is taken from the thoughts of a reply (`<think>`), too.
 
     Raises:
         UserError: a value that cannot be, by its key.
@@ -114,10 +116,12 @@ class Episode:
     carry: Any = field(default_factory=Summary)
     prompts: Prompts = field(default_factory=Prompts)
     stop: str = "rounds"
+    carry_thoughts: bool = False
 
     def __post_init__(self) -> None:
         whole("rounds", self.rounds, at_most=MOST)
         one_of("episode.stop", self.stop, ("rounds", "answered"))
+        one_of("episode.carry_thoughts", self.carry_thoughts, (True, False))
         of_kind("episode.later", self.later, Mapping)
         of_kind("episode.prompts", self.prompts, Prompts)
         if not callable(getattr(self.carry, "carry", None)):
@@ -169,14 +173,21 @@ class Episode:
         """`reply` as a node after the replies `before`: its parts and the text that it carries."""
         node = self.read(reply, len(before) + 1)
         if not node.ended:
-            replies = [earlier.reply for earlier in before]
-            carried = self.carry.carry(Turn(reply, node.answer, replies, self.sampling(node.round).tokens, tokenizer))
+            *replies, own = (self.spoken(each, tokenizer) for each in (*(earlier.reply for earlier in before), reply))
+            carried = self.carry.carry(Turn(own, node.answer, replies, self.sampling(node.round).tokens, tokenizer))
             node.events += ("progress_cut",) * carried.cut
             if carried.text is not None:
                 clean = self.prompts.harmless(carried.text, tokenizer.all_special_tokens).strip()
                 node.events += ("progress_cleaned",) * (self.carry.tagged and clean != carried.text.strip())
                 node.carried = clean or None
         return node
+
+    def spoken(self, reply: Reply, tokenizer: Any) -> Reply:
+        """`reply` without its thoughts, unless they are carried."""
+        text = reply.text if self.carry_thoughts else self.prompts.said(reply.text)
+        if text == reply.text:
+            return reply
+        return replace(reply, text=text, token_ids=tokenizer(encodable(text), add_special_tokens=False)["input_ids"])
 
     def read(self, reply: Reply, round: int) -> Node:
         """The parts of a reply of `round`, and whether it ends its episode. It does not set what the reply carries.

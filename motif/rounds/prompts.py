@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 from motif.system.errors import UserError, one_of
+from motif.tasks.grading.answers import without_thoughts
 
 Conversation = list[dict[str, str]]
 
@@ -125,18 +126,27 @@ class Prompts:
         return [{"role": "system", "content": system}, {"role": "user", "content": user}]
 
     def answer_of(self, reply: str) -> str | None:
-        """The text of the last complete answer tag of `reply`, stripped; None where there is none."""
+        """The text of the last complete answer tag after the thoughts of `reply`, stripped; None if there is none."""
+        reply = without_thoughts(reply)
         end = reply.rfind(f"</{self.answer}>")
         start = reply.rfind(f"<{self.answer}>", 0, end) if end >= 0 else -1
         return reply[start + len(self.answer) + 2 : end].strip() if start >= 0 else None
 
     def well_formed(self, reply: str) -> bool:
-        """Whether `reply` is one reasoning block, then one answer block with text in it, and nothing around them."""
+        """Whether `reply` is one reasoning block, then one answer block with text in it, and nothing around them.
+
+        Thoughts before them are no part of the form.
+        """
+        reply = self.said(reply)
         tags = [f"<{self.reasoning}>", f"</{self.reasoning}>", f"<{self.answer}>", f"</{self.answer}>"]
         if any(reply.count(tag) != 1 for tag in tags):
             return False
         blocks = re.fullmatch(r"\s*{}.*{}\s*{}(.*){}\s*".format(*tags), reply, re.DOTALL)
         return blocks is not None and bool(blocks[1].strip())
+
+    def said(self, reply: str) -> str:
+        """What `reply` says after its thoughts; all of it where the tag of the reasoning is that of thoughts."""
+        return reply if self.reasoning in ("think", "thinking") else without_thoughts(reply)
 
     def harmless(self, text: str, control: Iterable[str] = ()) -> str:
         """`text` without these tags and without the `control` strings of a chat template.

@@ -60,7 +60,7 @@ class Reply:
     """What a policy wrote.
 
     Attributes:
-        text: without the token that ended it.
+        text: without the token that ended it; after the `<think>` that opened it, where the prompt ends with one.
         token_ids: as the engine drew them, at least one, the end token included.
         prompt_ids: the tokens of the prompt.
         finished: false where the token limit cut it off.

@@ -23,6 +23,7 @@ SINCE: dict[str, dict[str, Any]] = {  # settings that came later, with the value
     "algo": {"weighting": "trajectory", "sampling": "fixed", "redraws": 2},
     "budget": {"flops": None, "steps": None},
     "evaluation": {"deterministic": False},
+    "episode": {"carry_thoughts": False},
     "flaws": {"base_prompt": "same"},
 }
 NAMED = ("algo", "dataset", "model")  # the choices that a derived name begins with

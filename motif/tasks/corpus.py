@@ -10,30 +10,35 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, time
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from motif.system import UserError, console, hint, number, of_kind, one_of, shown, whole
 from motif.tasks.grading.answers import final_answer
 from motif.tasks.questions import Question, normalised, question_id
-from motif.tasks.tables import FORMATS, fetch_table, find_table, is_saved_dict, is_table, read_table
-
-if TYPE_CHECKING:
-    from datasets import Dataset
+from motif.tasks.rows import Number, question_text, value_at
+from motif.tasks.tables import FORMATS, Table, fetch_table, find_table, is_saved_dict, is_table, read_table, table_of
 
 MOST_UNREADABLE = 0.01  # of the rows of a split; above this the columns are likely wrong
 THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 
 
 def gold_in_field(value: object) -> str | None:
-    """The gold in a column of its own, text or a number (27.0 is `27`); None where there is none."""
+    """The gold in a column of its own, as it is written, but 27.0 is `27`; None where there is none."""
     if isinstance(value, float):
         if not math.isfinite(value):
             return None
         return str(int(value)) if value.is_integer() else format(Decimal(repr(value)), "f")
-    return (str(value).strip() or None) if isinstance(value, str | int) else None
+    if isinstance(value, Number):
+        return value.removesuffix(".0")
+    if isinstance(value, bool):
+        return str(value).lower()  # as JSON writes it
+    if isinstance(value, Decimal):
+        return format(value, "f") if value.is_finite() else None
+    return (str(value).strip() or None) if isinstance(value, str | int | date | time) else None
 
 
 def gold_after_hashes(value: object) -> str | None:
@@ -68,10 +73,13 @@ class Corpus:
     file, the validation questions are its test questions. Any other set is for evaluation: all its rows are test
     questions.
 
+    Columns are names, or dotted paths to nested values, such as `reward_model.ground_truth`. A question is text, or a
+    list of messages (`question_text`).
+
     Attributes:
         splits: the names of the hub's splits for `train` and `test`.
-        path: a file (JSONL, JSON, CSV, gzipped or not, or Parquet), or a folder. A folder is one that `datasets` saved,
-            or holds `<name>_<split>`, `<name>-<split>`, `<split>` or `<name>` as such a file.
+        path: a file (JSONL, JSON, CSV, TSV, gzipped or not, or Parquet), or a folder. A folder is one that `datasets`
+            saved, or holds `<name>_<split>`, `<name>-<split>`, `<split>` or `<name>` as such a file.
         gold: how the gold is read: `field` as it stands, `hashes` after the last `####`, `boxed` from the last complete
             `\boxed{}`.
         facts, id: columns that are kept beside a question.
@@ -182,46 +190,48 @@ class Corpus:
         if table is None:
             return None
         kept_columns = ({"id": self.id} if self.id else {}) | {column: column for column in self.facts}
-        self._check_columns(table.column_names)
-        columns = list(dict.fromkeys([self.question, self.answer, *kept_columns.values()]))
-        rows = table.select_columns(columns).to_list()
+        self._check_columns(table)
         questions: dict[str, Question] = {}
-        unreadable, repeated, contradicting = [], 0, 0
-        for row_number, row in enumerate(rows, start=1):
-            text, gold = row[self.question], GOLDS[self.gold](row[self.answer])
-            if gold is None or not isinstance(text, str) or not (key := normalised(text)):
-                unreadable.append((row_number, row[self.answer]))
+        unreadable, repeated, contradicting, systems = [], 0, 0, 0
+        for place, values in table.rows:
+            asked, answer = value_at(values, self.question), value_at(values, self.answer)
+            answer = answer[0] if isinstance(answer, list) and len(answer) == 1 else answer
+            text, gold = question_text(asked), GOLDS[self.gold](answer)
+            systems += text is not None and isinstance(asked, list) and len(asked) > 1
+            if text is None or not (key := normalised(text)):
+                unreadable.append(f"{place}: {self.question}={shown(asked)}")
+            elif gold is None:
+                unreadable.append(f"{place}: {self.answer}={shown(answer)}")
             elif key in questions:
                 repeated += 1
                 contradicting += gold != questions[key].gold
             else:
-                facts = {name: as_json(row[column]) for name, column in kept_columns.items()}
+                facts = {name: as_json(value_at(values, column)) for name, column in kept_columns.items()}
                 id = question_id(self.name, text.strip())
-                questions[key] = Question(
-                    id, text.strip(), gold, facts, self.unboxed, as_written(row[self.answer], gold)
-                )
+                questions[key] = Question(id, text.strip(), gold, facts, self.unboxed, as_written(answer, gold))
+        rows = f"{len(table.rows)} rows of {self.name} {split}"
         if unreadable:
-            self._tell_unreadable(split, unreadable, len(rows))
+            words = f"{len(unreadable)} of {rows} have no question or no readable gold"
+            if len(unreadable) > MOST_UNREADABLE * len(table.rows):
+                settings = f"dataset.question, dataset.answer and dataset.gold={self.gold}"
+                raise UserError(f"{words} ({unreadable[0]}); see {settings}")
+            console.say(f"{words} and are left out ({unreadable[0]})", style="yellow")
+        if systems:
+            console.say(f"{systems} of {rows} have a system message: it stands above their questions")
         if repeated:
-            words = f"{repeated} of {len(rows)} rows of {self.name} {split} repeat a question and are left out"
+            words = f"{repeated} of {rows} repeat a question and are left out"
             console.say(f"{words} ({contradicting} with another gold)" if contradicting else words, style="yellow")
         return questions
 
-    def _tell_unreadable(self, split: str, unreadable: list[tuple[int, object]], rows: int) -> None:
-        """Say how many rows are left out, with the first as an example; a `UserError` where they are too many."""
-        row_number, answer = unreadable[0]
-        words = f"{len(unreadable)} of {rows} rows of {self.name} {split} have no question or no readable gold"
-        example = f"row {row_number}: {self.answer}={shown(answer)}"
-        if len(unreadable) > MOST_UNREADABLE * rows:
-            raise UserError(f"{words} ({example}); see dataset.question, dataset.answer and dataset.gold={self.gold}")
-        console.say(f"{words} and are left out ({example})", style="yellow")
-
-    def _table(self, split: str) -> "Dataset | None":
+    def _table(self, split: str) -> Table | None:
+        columns = [self.question, self.answer, *self.facts, *([self.id] if self.id else [])]
         if self.path is None:
             hub_split = self.splits.get(split)
-            return fetch_table(self.name, str(self.hub), self.config, self.revision, hub_split) if hub_split else None
+            if not hub_split:
+                return None
+            return table_of(fetch_table(self.name, str(self.hub), self.config, self.revision, hub_split), columns)
         files = find_table(*self._where(split))
-        return read_table(files, [self.question, self.answer]) if files else None
+        return read_table(files, columns) if files else None
 
     def _where(self, split: str) -> tuple[Path, list[str]]:
         """The table or folder at `path` that may hold `split`, and the names to look for in it."""
@@ -244,16 +254,22 @@ class Corpus:
         folder, stems = self._where(split)
         return f"dataset.path={folder} holds none of {', '.join(stems)} (as {', '.join(FORMATS)})"
 
-    def _check_columns(self, columns: Sequence[str]) -> None:
+    def _check_columns(self, table: Table) -> None:
         settings = [("question", self.question), ("answer", self.answer), *(("facts", fact) for fact in self.facts)]
         for key, column in [*settings, *([("id", self.id)] if self.id else [])]:
-            if column not in columns:
+            if column not in table.columns and all(value_at(row.values, column) is None for row in table.rows):
                 raise UserError(
-                    f"dataset.{key}={column} is no column of {self.path or self.hub}{hint(column, columns)} "
-                    f"(columns: {', '.join(columns)})"
+                    f"dataset.{key}={column} is no column of {self.path or self.hub}{hint(column, table.columns)} "
+                    f"(columns: {', '.join(table.columns)})"
                 )
 
 
 def as_json(value: object) -> Any:
-    """`value` as JSON can hold it: other kinds of values than text, numbers, true, false and null become text."""
+    """`value` as JSON can hold it: other kinds of values than text, numbers, true, false and null become text.
+
+    So does a number that JSON would write in another way.
+    """
+    if isinstance(value, Number):
+        number = float(value) if set(value) & set(".eE") else int(value[:4000])
+        return number if str(number) == value else str(value)
     return value if value is None or isinstance(value, str | int | float | bool) else str(value)

@@ -1,4 +1,5 @@
-"""Tables of rows, read by the library `datasets`: from files, folders of files, folders that it saved, or the hub.
+"""Tables of rows: from files and folders of files, read as they are written, and from the library `datasets`: folders
+that it saved, and the hub.
 
 Whatever cannot be read is a `UserError` of one line, which says where and what would be right. This module does not
 know what the columns mean.
@@ -6,22 +7,31 @@ know what the columns mean.
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+import zlib
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from motif.system.errors import UserError
+from motif.tasks.rows import Row, columns_of, read_rows
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 FORMATS = {  # of files, looked for in this order
     **{".jsonl": "json", ".jsonl.gz": "json", ".json": "json", ".json.gz": "json"},
-    **{".csv": "csv", ".csv.gz": "csv", ".parquet": "parquet"},
+    **{".csv": "csv", ".csv.gz": "csv", ".tsv": "tsv", ".tsv.gz": "tsv", ".parquet": "parquet"},
 }
 HUB_SECONDS = 10  # to answer at all
+
+
+class Table(NamedTuple):
+    """The rows of a table, and the names of its columns, those of nested ones as dotted paths."""
+
+    columns: list[str]
+    rows: list[Row]
 
 
 def is_table(path: Path) -> bool:
@@ -62,43 +72,49 @@ def find_table(folder: Path, stems: Sequence[str]) -> list[Path]:
     return []
 
 
-def read_table(files: Sequence[Path], text_columns: Sequence[str]) -> "Dataset":
+def read_table(files: Sequence[Path], columns: Sequence[str]) -> Table:
     """The table in `files`, which are shards of one.
 
     Args:
-        files: one file, one folder that `datasets` saved, or several files with the same columns.
-        text_columns: columns that stay text in a CSV, so that `025` is `025`.
+        files: one file, one folder that `datasets` saved, or several files of one table.
+        columns: those that are needed of a folder that `datasets` saved.
 
     Raises:
         UserError: where the files cannot be read, hold no rows, or are of no known format.
     """
-    import datasets
-
     first = files[0]
     if first.is_dir():
-        return _rows(first, lambda: datasets.load_from_disk(str(first)))
-    file_format = next((FORMATS[end] for end in FORMATS if first.name.lower().endswith(end)), None)
-    if file_format is None:
-        raise UserError(f"dataset.path={first} is of no known kind; known are {', '.join(FORMATS)}")
-    options: dict[str, Any] = {}
-    if file_format == "csv":
-        options = {"converters": dict.fromkeys(text_columns, str), "keep_default_na": False, "na_values": [""]}
-    names = [escape(str(file.resolve())) for file in files]
-    return _rows(first, lambda: datasets.load_dataset(file_format, data_files=names, split="train", **options))
+        import datasets
 
-
-def _rows(path: Path, load: "Callable[[], Dataset]") -> "Dataset":
-    """What `load` reads from `path`; a `UserError` where that fails or has no rows."""
-    try:
-        with _quiet_libraries():
-            table = load()
-    except Exception as error:
-        if isinstance(error, StopIteration) or "no data" in str(error):
-            raise UserError(f"dataset.path={path} holds no rows") from error
-        raise UserError(f"dataset.path={path} cannot be read: {_reason(error)}") from error
-    if not len(table):
-        raise UserError(f"dataset.path={path} holds no rows")
+        try:
+            with _quiet_libraries():
+                table = table_of(datasets.load_from_disk(str(first)), columns, f"{first.name}, ")
+        except Exception as error:
+            raise UserError(f"dataset.path={first} cannot be read: {_reason(error)}") from error
+    else:
+        rows = [row for file in files for row in _rows(file)]
+        table = Table(columns_of(rows), rows)
+    if not table.rows:
+        raise UserError(f"dataset.path={first} holds no rows")
     return table
+
+
+def _rows(file: Path) -> list[Row]:
+    kind = next((FORMATS[end] for end in FORMATS if file.name.lower().endswith(end)), None)
+    if kind is None:
+        raise UserError(f"dataset.path={file} is of no known kind; known are {', '.join(FORMATS)}")
+    try:
+        return read_rows(file, kind)
+    except (ValueError, OSError, EOFError, zlib.error) as error:  # what pyarrow raises is one of the first two
+        raise UserError(f"dataset.path={file} cannot be read: {str(error).strip().splitlines()[0][:200]}") from error
+
+
+def table_of(dataset: "Dataset", columns: Sequence[str], where: str = "") -> Table:
+    """The `columns` of a data set of the library `datasets`, and what is nested in them."""
+    needed = {*columns, *(column.split(".")[0] for column in columns)}
+    known = dataset.select_columns([name for name in dataset.column_names if name in needed])
+    rows = [Row(f"{where}row {number}", values) for number, values in enumerate(known.to_list(), 1)]
+    return Table(list(dict.fromkeys([*dataset.column_names, *columns_of(rows)])), rows)
 
 
 def fetch_table(name: str, hub: str, config: str | None, revision: str | None, split: str) -> "Dataset":

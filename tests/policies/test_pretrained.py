@@ -14,10 +14,12 @@ from motif.generation.engines import Transformers
 from motif.policies.pretrained import Pretrained, frozen_copy, load_policy, open_policy, policy_name, untrained
 from motif.policies.tiny import Tiny
 from motif.policies.weights import Weights
+from motif.rounds.prompts import Prompts
 from motif.rounds.replies import Sampling
 from motif.system import config as settings
 from motif.system.errors import UserError
 from tests.support import ROOT
+from tests.support.templates import policy_of
 
 LORA = {"r": 4, "lora_alpha": 4, "target_modules": ["q_proj", "v_proj"]}
 TALK = [{"role": "user", "content": "1/1 9a-5b*8"}]
@@ -328,3 +330,17 @@ def test_all_weights_or_adapters_can_be_chosen_for_any_model():
     assert chosen("model=qwen3-1.7b", "model.template_options.enable_thinking=false")[1].template_options == {
         "enable_thinking": False
     }
+
+
+@pytest.mark.parametrize("option", ["qwen3-1.7b", "qwen3-4b"])
+def test_the_presets_of_qwen3_think_first_in_its_real_template_and_can_be_told_not_to(option):
+    def prompt(*overrides):
+        policy = policy_of("qwen3", **chosen(f"model={option}", *overrides)[1].template_options)
+        (ids,) = policy.render([Prompts().conversation("q", 1, 1, None)])
+        return policy.tokenizer.decode(ids), policy.thinking
+
+    text, found = prompt()
+    assert text.endswith("<|im_start|>assistant\n") and "lets the policy think first" in found
+    assert "{'enable_thinking': True}" in found
+    text, found = prompt("model.template_options.enable_thinking=false")
+    assert text.endswith("<|im_start|>assistant\n<think>\n\n</think>\n\n") and "closes the thought" in found

@@ -45,6 +45,12 @@ def test_head_and_tail_are_of_the_first_round_and_of_this_one():
     assert HeadTail().carry(turn("a b c d e f g", room=8)) == Carried("a b … f g", cut=True)  # a quarter and a half
 
 
+def test_an_empty_head_or_tail_leaves_no_sign_between_them():
+    kind = HeadTail(head=2, tokens=3)
+    assert kind.carry(turn("", before=["a b c"])).text == "a b" and kind.carry(turn("a b", before=[""])).text == "a b"
+    assert kind.carry(turn("", before=[""])).text == ""
+
+
 def test_the_controls_carry_all_and_nothing():
     assert Full().carry(turn("g h", "x", before=["a b", "d e"])) == Carried("a b\nd e\ng h")
     assert Nothing().carry(turn("g h", "x", before=["a b"])) == Carried(None)

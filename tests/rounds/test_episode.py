@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -7,6 +8,7 @@ from motif.evaluation.results import result_of
 from motif.rounds.carry import Full, HeadTail, Nothing, Summary, Tail
 from motif.rounds.episode import MOST, Episode, continuations, copied, grade, grow, main_line
 from motif.rounds.metrics import of_episodes
+from motif.rounds.prompts import Prompts
 from motif.rounds.records import as_record
 from motif.rounds.replies import Sampling
 from motif.system.errors import UserError
@@ -235,3 +237,60 @@ def test_an_episode_of_the_most_rounds_is_grown_graded_read_and_written():
     assert json.loads(json.dumps(as_record(trees[0])))["replies"][0]["children"]
     with pytest.raises(UserError, match=f"rounds must be a whole number from 1 to {MOST}, got {MOST + 1}"):
         Episode(rounds=MOST + 1, tokens=10)
+
+
+# thoughts
+
+THINKS = "<think>perhaps \\boxed{7} yes</think> <reasoning>so</reasoning> <answer>a b c</answer>"
+CARRIES = [
+    (Summary(missing="tail"), "a b c", "a b c"),
+    (Tail(tokens=50), "so a b c", "perhaps \\boxed{7} yes so a b c"),
+    (HeadTail(head=1, tokens=50), "so a b c", "perhaps \\boxed{7} yes so a b c"),
+    (Full(), "so a b c", "perhaps \\boxed{7} yes so a b c"),
+    (Nothing(), None, None),
+]
+
+
+def carried(reply, carry, **settings):
+    """What a reply hands on, without tags."""
+    (tree,) = grown(lambda prompt: reply, rounds=2, branching=(1, 1), carry=carry, **settings)
+    text = tree.roots[0].carried
+    return text and " ".join(re.sub("<[^>]*>", " ", text).split())
+
+
+@pytest.mark.parametrize(("carry", "without", "with_thoughts"), CARRIES)
+def test_what_is_carried_leaves_thoughts_out_unless_they_are_asked_for(carry, without, with_thoughts):
+    assert carried(THINKS, carry) == without
+    assert carried(THINKS, carry, carry_thoughts=True) == with_thoughts
+    told = carried(THINKS, carry, prompts=Prompts(reasoning="think"))  # where they are the reasoning
+    assert told == ("a b c" if isinstance(carry, Summary) else with_thoughts)
+
+
+@pytest.mark.parametrize(
+    "carry", [Summary(), Summary(missing="tail"), Summary(missing="whole"), Tail(), HeadTail(), Full()]
+)
+def test_an_unfinished_thought_carries_nothing_and_answers_nothing(carry):
+    (tree,) = grown(lambda prompt: f"<think>so {good('7')} and", rounds=2, branching=(1, 1), carry=carry)
+    grade([tree])
+    assert all(node.carried is None and node.answer is None and node.prediction is None for node in tree.nodes())
+    assert "no_answer" in tree.roots[0].children[0].events
+
+
+def test_a_reply_that_thinks_first_earns_form_and_answer_and_is_recorded_as_it_was_written():
+    text = f"<think>perhaps \\boxed{{3}}</think>{good(chr(92) + 'boxed{2}')}"
+    (tree,) = grown(lambda prompt: text, rounds=1, branching=(1,))
+    grade([tree])
+    assert tree.roots[0].well_formed and tree.roots[0].correct and tree.roots[0].answer == "\\boxed{2}"
+    assert as_record(tree)["replies"][0]["text"] == text
+
+
+def test_an_episode_ends_with_an_answer_after_a_thought_and_not_with_one_in_it():
+    episode = Episode(rounds=3, tokens=10, stop="answered")
+    words, answer = Words(), good("\\boxed{2}")
+    ends = [episode.read(reply(text, words), 1).ended for text in (f"<think>a</think>{answer}", f"<think>{answer}")]
+    assert ends == [True, False]
+
+
+def test_carrying_thoughts_is_true_or_false():
+    with pytest.raises(UserError, match="episode.carry_thoughts must be one of True, False, got 'yes'"):
+        Episode(rounds=2, tokens=10, carry_thoughts="yes")

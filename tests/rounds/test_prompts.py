@@ -121,3 +121,28 @@ def test_another_way_of_carrying_is_told_and_asks_for_no_summary():
 def test_that_a_final_answer_may_come_early_is_said_only_where_it_may():
     said = [text(Prompts().conversation("q", 1, 3, None, early=early)) for early in (False, True)]
     assert ["that ends the work" in each for each in said] == [False, True]
+
+
+# thoughts
+
+THOUGHT = "<think>\nMaybe <answer>\\boxed{3}</answer>, no.\n</think>\n\n"
+
+
+@pytest.mark.parametrize("thought", [THOUGHT, "<think></think>", THOUGHT * 2, "still in thought </think>", "</think>"])
+def test_a_thought_before_a_reply_is_neither_form_nor_answer(thought):
+    assert Prompts().well_formed(thought + good("4")) and Prompts().answer_of(thought + good("4")) == "4"
+    assert not Prompts().well_formed(thought + "4") and Prompts().answer_of(thought + "4") is None
+    assert not Prompts().well_formed(thought + "so: " + good("4"))
+
+
+@pytest.mark.parametrize("reply", ["<think>" + good("4"), "<think>\n<answer>4</answer> or", "<thinking>" + good("4")])
+@pytest.mark.parametrize("tag", ["reasoning", "think"])
+def test_an_unfinished_thought_has_no_form_and_no_answer(reply, tag):
+    assert not Prompts(reasoning=tag).well_formed(reply) and Prompts(reasoning=tag).answer_of(reply) is None
+
+
+def test_a_thought_is_the_reasoning_where_the_tags_say_so():
+    prompts = Prompts(reasoning="think")
+    assert prompts.well_formed("<think>so</think><answer>4</answer>")
+    assert not prompts.well_formed("<answer>4</answer>") and not prompts.well_formed(THOUGHT * 2 + "<answer>4</answer>")
+    assert prompts.answer_of("<think><answer>3</answer></think><answer>4</answer>") == "4"

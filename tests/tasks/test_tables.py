@@ -1,6 +1,9 @@
 """Reading rows from files and from the hub."""
 
+import gzip
+import json
 import os
+import shutil
 
 import datasets
 import huggingface_hub
@@ -43,33 +46,53 @@ def test_shards_are_one_table(tmp_path):
             tmp_path / f"train-0000{shard}-of-00002.parquet"
         )
     files = find_table(tmp_path, ["train"])
-    assert len(files) == 2 and read_table(files, [])["question"][:] == ["0", "1"]
+    assert len(files) == 2 and [row.values["question"] for row in read_table(files, []).rows] == ["0", "1"]
 
 
 def test_brackets_in_a_folder_s_name_are_no_pattern(tmp_path):
     (tmp_path / "[a]").mkdir()
-    assert len(read_table([lines(tmp_path / "[a]" / "x.jsonl")], [])) == 1
+    assert len(read_table([lines(tmp_path / "[a]" / "x.jsonl")], []).rows) == 1
 
 
-def test_a_changed_file_is_read_anew(tmp_path):
-    file = lines(tmp_path / "x.jsonl")
-    assert len(read_table([file], [])) == 1
-    lines(file, '{"question": "a", "answer": 1}\n' * 2)
-    os.utime(file, ns=(0, 0))
-    assert len(read_table([file], [])) == 2
+@pytest.mark.parametrize("name", ["x.jsonl", "x.jsonl.gz", "x.json", "x.csv", "x.tsv", "x.parquet", "saved"])
+def test_a_changed_file_with_the_same_time_and_size_is_read_anew(name, tmp_path):
+    def written(answer):
+        rows, file = [{"question": "a", "answer": answer}], tmp_path / name
+        if name == "saved":
+            datasets.Dataset.from_list(rows).save_to_disk(tmp_path / answer)
+            shutil.rmtree(file, ignore_errors=True)
+            (tmp_path / answer).rename(file)
+        elif name.endswith(".parquet"):
+            datasets.Dataset.from_list(rows).to_parquet(file)
+        else:
+            sign = "\t" if name == "x.tsv" else ","
+            text = json.dumps(rows) if "json" in name else f"question{sign}answer\na{sign}{answer}\n"
+            file.write_bytes(gzip.compress(text.encode(), mtime=0) if name.endswith(".gz") else text.encode())
+        for part in [file, *file.glob("*")]:
+            os.utime(part, ns=(0, 0))
+        return read_table([file], ["question", "answer"]).rows[0].values
+
+    assert written("1") == {"question": "a", "answer": "1"}
+    assert written("2") == {"question": "a", "answer": "2"}
+
+
+def test_own_files_leave_nothing_in_the_cache(tmp_path):
+    read_table([lines(tmp_path / "x.jsonl")], [])
+    assert not (tmp_path / "cache").exists()
 
 
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("x.jsonl", b'{"question": "a", "answer": 5}\n{"question": "b", "ans', "cannot be read: JSON parse error"),
+        ("x.jsonl", b'{"question": "a", "answer": 5}\n{"question": "b", "ans', "line 2: no JSON: Unterminated string"),
         ("x.jsonl", b"\xff\xfe\x00", "cannot be read"),
         ("x.jsonl", b"", "holds no rows"),
         ("x.json", b"[]", "holds no rows"),
         ("x.csv", b"question,answer\n", "holds no rows"),
-        ("x.csv", b'question,answer\na,1\n"open,2\n', "cannot be read"),
+        ("x.csv", b'question,answer\na,1\n"open,2\nb,3\n', "cannot be read: line 3: unexpected end of data"),
         ("x.parquet", b"garbage", "cannot be read"),
-        ("x.jsonl.gz", b"garbage", "cannot be read"),
+        ("x.jsonl.gz", b"garbage", "cannot be read: line 1: no JSON"),
+        ("x.jsonl.gz", gzip.compress(b"{}" * 99)[:-9], "cannot be read: Compressed file ended"),
         ("x.txt", b"question", "of no known kind; known are .jsonl"),
     ],
 )
@@ -91,7 +114,7 @@ def test_a_hub_out_of_reach_is_one_line_with_the_remedy_and_no_retries(no_networ
 
 @pytest.mark.parametrize(("revision", "good"), [(PIN, True), ("main", True), (None, True), (PIN[::-1], False)])
 def test_without_the_hub_the_cache_serves_its_own_revision_only(revision, good, no_network, tmp_path, monkeypatch):
-    cached = read_table([lines(tmp_path / "x.jsonl")], [])
+    cached = datasets.load_dataset("json", data_files=str(lines(tmp_path / "x.jsonl")), split="train")
     monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: cached)
     if good:
         assert fetch_table("toy", "a/b", None, revision, "test") is cached

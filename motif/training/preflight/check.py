@@ -99,10 +99,11 @@ class Preflight:
             more = f" ({len(failed) - 1} more: {', '.join(each.name for each in failed[1:])})" if failed[1:] else ""
             raise UserError(" ".join(f"preflight: {failed[0].wrong}: {failed[0].remedy}{more}; {SAID}".split()))
         passed, seconds = [each.name for each in checks if not each.wrong], time.monotonic() - started
-        console.say(f"preflight: {len(passed)} checks passed in {seconds:.1f} s", style="dim")
+        console.say(f"preflight: {len(passed)} checks passed in {seconds:.1f} s; {policy.thinking}", style="dim")
         return {
             "passed": passed,
             "warnings": {each.name: each.wrong for each in (*excused, *remarks)},
+            "thinking": policy.thinking,
             "numbers": numbers,
             "probes": [
                 {"probe": each.probe.name, "total": each.total, "terms": each.terms}

@@ -17,6 +17,7 @@ from motif.training import published
 from motif.training.preflight import room
 from tests.support import thinned
 from tests.support.experiments import PRESETS, TOYS, composed, made, refused
+from tests.support.templates import policy_of
 from tests.support.toys import question, shared
 
 SMALL = [
@@ -34,11 +35,21 @@ def told(capsys):
     return capsys.readouterr().out
 
 
+def test_what_the_template_makes_of_thoughts_is_said_and_recorded(policy, capsys):
+    experiment = made()
+    questions, tests = experiment.questions()
+    thinks = policy_of("qwen3", policy.model, enable_thinking=False)
+    found = experiment.checks(questions, tests).check(thinks)
+    says = "the chat template closes the thought in each prompt (model.template_options={'enable_thinking': False})"
+    assert says in told(capsys) and found["thinking"].startswith(says)
+
+
 def test_the_embedded_default_passes_in_one_line_and_says_what_was_looked_at(policy, capsys):
     experiment = made()
     questions, tests = experiment.questions()
     found = experiment.checks(questions, tests).check(policy)
-    assert re.fullmatch(r"preflight: 16 checks passed in \d+\.\d s\n", told(capsys))
+    said = r"preflight: 16 checks passed in \d+\.\d s; the chat template knows no thoughts\n"
+    assert re.fullmatch(said, told(capsys)) and found["thinking"] == "the chat template knows no thoughts"
     assert len(found["passed"]) == 16 and not found["warnings"] and json.dumps(found)
     assert {probe["probe"]: probe["total"] for probe in found["probes"]}["an empty reply"] == 0
     assert all({"total", "terms", "reply of the last round"} <= set(probe) for probe in found["probes"])
