@@ -6,6 +6,7 @@ targets       classes that a configuration names, and which of them a folder may
 console       what a person sees
 failures      how a program ends
 files         files that are complete or not there
+rows          rows of files that people write, as they are written
 locks         who works on a run
 signals       how a program is asked to stop
 processes     several processes of one training

@@ -3,7 +3,6 @@
     questions  what a question and a data set are, and when two questions are the same
     corpus     data sets of rows, from the hub or from files
     tables     finds rows: files, folders, the hub
-    rows       reads the rows of a file as they are written
     chain      the embedded task, arithmetic that does not fit into one reply
     grading/   whether an answer is right
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from motif.system import UserError, console, hint, number, of_kind, one_of, shown, whole
+from motif.system.rows import Number, value_at
 from motif.tasks.grading.answers import final_answer
-from motif.tasks.questions import Question, normalised, question_id
-from motif.tasks.rows import Number, question_text, value_at
+from motif.tasks.questions import Question, normalised, question_id, question_text
 from motif.tasks.tables import FORMATS, Table, fetch_table, find_table, is_saved_dict, is_table, read_table, table_of
 
 MOST_UNREADABLE = 0.01  # of the rows of a split; above this the columns are likely wrong

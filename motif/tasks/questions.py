@@ -8,7 +8,7 @@ reply is graded or what it is worth.
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -108,3 +108,29 @@ def fingerprint(questions: Iterable[Question]) -> str:
     """12 hex digits of the SHA-256 of ids and golds in order: equal where two evaluations are of the same rows."""
     rows = [[question.id, question.gold] for question in questions]
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:12]
+
+
+def question_text(value: object) -> str | None:
+    """The text of a question: text as it stands, or what a list of messages says.
+
+    Messages are one of the user, after one of the system at most. The system's text then stands above the user's,
+    because the system message of a prompt is the suite's own. None where the value is no question.
+    """
+    if isinstance(value, str):
+        return str(value)
+    messages = [value] if isinstance(value, Mapping) else value
+    if not isinstance(messages, list) or not all(isinstance(each, Mapping) for each in messages):
+        return None
+    if [each.get("role") for each in messages] not in (["user"], ["system", "user"]):
+        return None
+    texts = [_content(each.get("content")) for each in messages]
+    if None in texts or not str(texts[-1]).strip():
+        return None
+    return "\n\n".join(text for text in texts if text and text.strip())
+
+
+def _content(content: object) -> str | None:
+    """The text of a message, which may come in parts; None where a part is no text."""
+    parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
+    texts = [part.get("text") if isinstance(part, Mapping) and part.get("type") == "text" else None for part in parts]
+    return "".join(map(str, texts)) if all(isinstance(text, str) for text in texts) else None

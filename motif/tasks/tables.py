@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from motif.system.errors import UserError
-from motif.tasks.rows import Row, columns_of, read_rows
+from motif.system.rows import Row, columns_of, read_rows
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -1,6 +1,6 @@
 import pytest
 
-from motif.tasks.questions import Question, fingerprint, normalised, question_id, without
+from motif.tasks.questions import Question, fingerprint, normalised, question_id, question_text, without
 from tests.support.toys import question
 
 
@@ -63,3 +63,33 @@ def test_a_fingerprint_tells_rows_golds_and_order():
 
 def test_a_box_is_asked_for_unless_said_otherwise():
     assert not Question("toy-1", "1+1", "2").unboxed
+
+
+SYSTEM, USER = {"role": "system", "content": "Be brief."}, {"role": "user", "content": "What is 1 + 1?"}
+REPLY = {"role": "assistant", "content": "2"}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("as it stands", "as it stands"),
+        ([USER], "What is 1 + 1?"),
+        (USER, "What is 1 + 1?"),
+        ([SYSTEM, USER], "Be brief.\n\nWhat is 1 + 1?"),
+        ([{**SYSTEM, "content": ""}, USER], "What is 1 + 1?"),
+        ([{**USER, "content": [{"type": "text", "text": "1 + "}, {"type": "text", "text": "1"}]}], "1 + 1"),
+        ([{**USER, "content": [{"type": "image", "url": "x"}, {"type": "text", "text": "1"}]}], None),
+        ([USER, REPLY], None),
+        ([USER, REPLY, USER], None),
+        ([SYSTEM], None),
+        ([SYSTEM, {**USER, "content": " "}], None),
+        ([{**USER, "content": None}], None),
+        ([{"from": "human", "value": "x"}], None),
+        (["x"], None),
+        ([], None),
+        (5, None),
+        (None, None),
+    ],
+)
+def test_a_question_is_text_or_one_message_of_the_user_after_a_system_message_at_most(value, text):
+    assert question_text(value) == text

@@ -15,8 +15,8 @@ from pyarrow import parquet
 
 from motif.system import console
 from motif.system.errors import UserError
+from motif.system.rows import columns_of, read_rows, value_at
 from motif.tasks.corpus import Corpus
-from motif.tasks.rows import columns_of, question_text, read_rows, value_at
 
 NUMBERS = [
     *("123456789012345678901234567890", "12345678901234567", "9007199254740993", "0.5", "1.10", "-0", "100"),
@@ -105,7 +105,7 @@ def test_any_table_that_the_csv_module_writes_is_read_again(rows, kind):
     out = io.StringIO()
     writer = csv.writer(out, delimiter="\t" if kind == "tsv" else ",", quoting=csv.QUOTE_ALL)
     writer.writerows([("a", "b"), *rows])
-    from motif.tasks.rows import _csv
+    from motif.system.rows import _csv
 
     found = [(values["a"], values["b"]) for _, values in _csv(out.getvalue(), kind)]
     assert found == [row for row in rows if any(cell.strip() for cell in row)]
@@ -113,7 +113,7 @@ def test_any_table_that_the_csv_module_writes_is_read_again(rows, kind):
 
 @given(st.lists(st.dictionaries(CELLS, st.one_of(st.integers(), CELLS, st.none()), max_size=3), max_size=5), st.data())
 def test_any_rows_of_json_are_read_with_the_lines_that_they_begin_in(rows, data):
-    from motif.tasks.rows import _json
+    from motif.system.rows import _json
 
     text, lines = "", []
     for row in rows:
@@ -259,32 +259,6 @@ def test_a_dotted_path_goes_through_objects_lists_of_one_and_places():
 
 SYSTEM, USER = {"role": "system", "content": "Be brief."}, {"role": "user", "content": "What is 1 + 1?"}
 REPLY = {"role": "assistant", "content": "2"}
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        ("as it stands", "as it stands"),
-        ([USER], "What is 1 + 1?"),
-        (USER, "What is 1 + 1?"),
-        ([SYSTEM, USER], "Be brief.\n\nWhat is 1 + 1?"),
-        ([{**SYSTEM, "content": ""}, USER], "What is 1 + 1?"),
-        ([{**USER, "content": [{"type": "text", "text": "1 + "}, {"type": "text", "text": "1"}]}], "1 + 1"),
-        ([{**USER, "content": [{"type": "image", "url": "x"}, {"type": "text", "text": "1"}]}], None),
-        ([USER, REPLY], None),
-        ([USER, REPLY, USER], None),
-        ([SYSTEM], None),
-        ([SYSTEM, {**USER, "content": " "}], None),
-        ([{**USER, "content": None}], None),
-        ([{"from": "human", "value": "x"}], None),
-        (["x"], None),
-        ([], None),
-        (5, None),
-        (None, None),
-    ],
-)
-def test_a_question_is_text_or_one_message_of_the_user_after_a_system_message_at_most(value, text):
-    assert question_text(value) == text
 
 
 def test_system_messages_stand_above_their_questions_and_that_is_said(tmp_path, monkeypatch):

@@ -164,29 +164,3 @@ def _paths(values: Mapping[str, Any]) -> Iterator[str]:
         inner = value[0] if isinstance(value, list) and len(value) == 1 else value
         if isinstance(inner, Mapping):
             yield from (f"{name}.{path}" for path in _paths(inner))
-
-
-def question_text(value: object) -> str | None:
-    """The text of a question: text as it stands, or what a list of messages says.
-
-    Messages are one of the user, after one of the system at most. The system's text then stands above the user's,
-    because the system message of a prompt is the suite's own. None where the value is no question.
-    """
-    if isinstance(value, str):
-        return str(value)
-    messages = [value] if isinstance(value, Mapping) else value
-    if not isinstance(messages, list) or not all(isinstance(each, Mapping) for each in messages):
-        return None
-    if [each.get("role") for each in messages] not in (["user"], ["system", "user"]):
-        return None
-    texts = [_content(each.get("content")) for each in messages]
-    if None in texts or not str(texts[-1]).strip():
-        return None
-    return "\n\n".join(text for text in texts if text and text.strip())
-
-
-def _content(content: object) -> str | None:
-    """The text of a message, which may come in parts; None where a part is no text."""
-    parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
-    texts = [part.get("text") if isinstance(part, Mapping) and part.get("type") == "text" else None for part in parts]
-    return "".join(map(str, texts)) if all(isinstance(text, str) for text in texts) else None
