@@ -6,6 +6,7 @@ counted by `benchmarks.calibration`, wrong grades by `benchmarks.grading_cases`.
 """
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks import steps
 from motif.system import console
 
 ROOT = Path(__file__).parents[1]
@@ -31,12 +33,17 @@ class Version:
     def __init__(self, checkout: Path, folder: Path) -> None:
         self.checkout, self.folder = checkout, folder
 
-    def run(self, program: str, *words: str) -> int:
-        """The exit status of a program."""
+    def begin(self, program: str, *words: str) -> "subprocess.Popen[bytes]":
+        """A program, begun."""
         own = self.checkout / ".venv/bin/python"
         call = [str(own) if own.exists() else sys.executable, str(self.checkout / f"{program}.py"), *words]
         environment = {**os.environ, "PYTHONPATH": str(self.checkout), "OMP_NUM_THREADS": "1"}
-        return subprocess.run(call, cwd=self.folder, env=environment, capture_output=True).returncode
+        quiet = subprocess.DEVNULL
+        return subprocess.Popen(call, cwd=self.folder, env=environment, stdout=quiet, stderr=quiet)
+
+    def run(self, program: str, *words: str) -> int:
+        """The exit status of a program."""
+        return self.begin(program, *words).wait()
 
     def overshoot(self, algo: str, tokens: int, *words: str) -> str:
         """By how much a budget of tokens is passed, and in how many steps."""
@@ -72,7 +79,7 @@ def main() -> None:
                 console.say(version.overshoot(algo, 50_000, *words))
         for what, words in REFUSED.items():
             console.say(f"{what}: {'refused' if version.refuses(words) else 'taken'}")
-        for line in version.texts():
+        for line in itertools.chain(version.texts(), steps.lines(version.begin, Path(folder))):
             console.say(line)
 
 
