@@ -108,6 +108,8 @@ def derived_name(fields: Mapping[str, object], overrides: Sequence[str] = (), sp
 
 def check_name(name: object) -> str:
     """`name` where it can be a folder's name everywhere, else a `UserError`."""
-    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9=_+,-][A-Za-z0-9=._+,-]{0,199}(?<!\.)", name):
+    if not isinstance(name, str):
+        raise UserError(f"name must be text, got {shown(name)}; in a YAML file it is quoted, as in name: '007'")
+    if not re.fullmatch(r"[A-Za-z0-9=_+,-][A-Za-z0-9=._+,-]{0,199}(?<!\.)", name):
         raise UserError(f"name must be up to 200 letters, digits and = . _ + - , got {shown(name)}")
     return name
