@@ -154,7 +154,7 @@ CASES = [
     case(EVALUATE, "policy=x", "dataset=chain", "samples=0", says=["samples", "at least 1", "got 0"]),
     case(EVALUATE, "policy=x", "dataset=chain", "temperature=-1", says=["temperature", "at least 0", "got -1"]),
     case(EVALUATE, "policy=x", "dataset=chain", "format=csv", says=["format", "jsonl, lm_eval", "got 'csv'"]),
-    case(EVALUATE, "policy=3", "dataset=chain", says=["policy", "got 3"]),
+    case(EVALUATE, "policy=[3]", "dataset=chain", says=["policy", "got ['3']"]),
     case(SOLVE, "policy=x", "rounds=0", "What is it?", says=["rounds", "from 1 to", "got 0"]),
     case(SOLVE, "policy=x", "temperature=warm", "What is it?", says=["temperature", "number", "got 'warm'"]),
     case(SOLVE, "policy=x", "question=", says=["question is empty", 'policy=... "What is 7 times 8?"']),

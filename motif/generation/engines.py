@@ -50,8 +50,10 @@ class Transformers:
     def check(self) -> None: ...
 
     def generator(self, policy: Policy, trainer: Any = None) -> Generate:
+        from motif.generation.decodable import check_decodable
         from motif.generation.decoding import Allowance, decode
 
+        check_decodable(policy.model)
         allowance = Allowance()
 
         def generate(conversations: Sequence[Conversation], sampling: Sampling) -> list[Reply]:
