@@ -69,9 +69,9 @@ class Folders(Callback):
             )
         sweeps, sweep = Path(config.get("outputs", ".")) / ".sweeps", as_typed(hydra.sweep)
         if Path(hydra.sweep.dir).absolute().parent != sweeps.absolute() or sweep["subdir"] != ".":
+            words = f"hydra.sweep.dir={hydra.sweep.dir} hydra.sweep.subdir={sweep['subdir']}"
             raise SystemExit(
-                f"error: hydra.sweep.dir={hydra.sweep.dir} hydra.sweep.subdir={sweep['subdir']}: a sweep lies in a folder "
-                f"in {sweeps}, and its runs beside it; choose outputs=FOLDER"
+                f"error: {words}: a sweep lies in a folder in {sweeps}, its runs beside it; choose outputs=FOLDER"
             )
 
     on_multirun_start = on_run_start

@@ -122,10 +122,10 @@ def context(model: Any) -> list[tuple[int, str]]:
     limits = [(int(known), "max_position_embeddings of the model")] if known else []
     rope = getattr(config, "rope_parameters", None) or {}
     for kind in [rope, *rope.values()]:
-        if isinstance(kind, Mapping) and kind.get("rope_type") in ("longrope", "dynamic"):
-            if first := kind.get("original_max_position_embeddings") or known:
-                name = f"original_max_position_embeddings of the model, whose rope_type={kind['rope_type']}"
-                limits.append((int(first), f"{name} moves all positions in longer texts"))
+        first = kind.get("original_max_position_embeddings") or known if isinstance(kind, Mapping) else None
+        if first and kind.get("rope_type") in ("longrope", "dynamic"):
+            name = f"original_max_position_embeddings of the model, whose rope_type={kind['rope_type']}"
+            limits.append((int(first), f"{name} moves all positions in longer texts"))
     return limits
 
 

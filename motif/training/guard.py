@@ -54,9 +54,9 @@ class Guard:
         seed: int = 0,
         rounds: Iterable[int] | None = None,
     ) -> dict[str, float]:
-        """The step's `guard/difference`, also by round (`…/round_t`), of a PEFT model `guard/difference_base`, and of one
-        with dropout `guard/difference_dropout`, in nats a token. Only the last is measured with dropout, as it is
-        trained; a person has asked for it, so it is shown and not judged.
+        """The step's `guard/difference`, also by round (`…/round_t`), of a PEFT model `guard/difference_base`, and of a
+        model with dropout `guard/difference_dropout`, in nats a token. Only the last is measured with dropout, as the
+        model is trained. A person has asked for that, so it is shown and not judged.
 
         `sampling(round)` is how replies were drawn, `cut` whether the engine's log-probabilities are those of the
         distribution that top-k and top-p left. Only `rounds` are looked at where given. Raises `UserError` where a

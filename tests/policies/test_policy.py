@@ -10,7 +10,8 @@ from motif.policies.pretrained import Pretrained, load_policy
 from motif.policies.tiny import Tiny
 from motif.rounds.prompts import Prompts
 from motif.rounds.replies import Sampling
-from tests.support.toys import shared
+from motif.system.errors import UserError
+from tests.support.toys import random_qwen, shared
 
 GEMMA = """{{ bos_token }}{% if messages[0]['role'] == 'system' %}
 {{- raise_exception('System role not supported') }}{% endif %}
@@ -176,3 +177,12 @@ def test_a_qwen_is_saved_loaded_trained_with_adapters_and_generates(qwen, tmp_pa
     for reply in replies:
         assert reply.finished or len(reply.token_ids) == 12
         assert not set(reply.token_ids[:-1]) & set(policy.end_ids)
+
+
+def test_tokens_that_the_model_has_no_embedding_of_are_a_line_that_names_the_model():
+    policy = random_qwen()
+    policy.model.resize_token_embeddings(len(policy.tokenizer) - 5)
+    lacking = policy.tokenizer.convert_ids_to_tokens(len(policy.tokenizer) - 1)
+    assert policy.render([[{"role": "user", "content": "1"}]])
+    with pytest.raises(UserError, match=r"^the tokenizer of model.path=None has more tokens .*resize_token_embeddings"):
+        policy.render([[{"role": "user", "content": lacking}]])
