@@ -23,7 +23,6 @@ from typing import Any
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 from hydra.version import VersionBase
 from omegaconf import DictConfig
@@ -33,6 +32,7 @@ from motif import cli, planning
 from motif.api_results import EvaluateResult, ReportResult, SolvedRound, SolveResult, TrainResult
 from motif.evaluation import program as evaluator
 from motif.mistakes import composing
+from motif.overrides import quoted, setting
 from motif.reporting.folders import read_runs
 from motif.reporting.program import beside
 from motif.reporting.program import build as build_report
@@ -171,43 +171,11 @@ def overrides_of(program: str, overrides: Sequence[str], settings: Mapping[str, 
             raise UserError(f'settings are given as "KEY=VALUE" or KEY=VALUE, got {shown(override)}')
         if override.startswith("-"):
             raise UserError(f"{override} is an option of the command line; type it: motif-{program} {override} ...")
-        words.append(cli.quoted(override))
-    return [*words, *(setting(key, value) for key, value in settings.items())]
-
-
-def setting(key: str, value: Any) -> str:
-    """The override that gives `key` a Python value."""
-    return f"{key}={written(key, value)}"
-
-
-def written(key: str, value: Any) -> str:
-    """A Python value in Hydra's grammar."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, TrainResult):
-        value = value.folder
-    if isinstance(value, Path):
-        value = str(value)
-    if isinstance(value, str):
-        return value if is_plain(value) else QuotedString(text=value, quote=Quote.double).with_quotes()
-    if isinstance(value, Mapping):
-        return f"{{{','.join(f'{name}:{written(key, each)}' for name, each in value.items())}}}"
-    if isinstance(value, list | tuple):
-        return f"[{','.join(written(key, each) for each in value)}]"
-    raise UserError(f"{key} must be text, a number, a list or a dict, got {shown(value)}")
-
-
-def is_plain(text: str) -> bool:
-    """Whether Hydra reads `text` as it stands."""
-    try:
-        read = OverridesParser.create().parse_override(f"key={text}")
-    except HydraException:
-        return False
-    return bool(text) and not read.is_sweep_override() and read.value() == text
+        words.append(quoted(override))
+    for key, value in settings.items():
+        value = value.folder if isinstance(value, TrainResult) else value
+        words += [] if key == "name" and value is None else [setting(key, value)]  # null would be a name
+    return words
 
 
 def composed(name: str, words: Sequence[str]) -> tuple[DictConfig, Mapping[str, str]]:

@@ -126,6 +126,11 @@ class Choices:
                 f"({', '.join(tests)}) and are left out",
                 style="yellow",
             )
+        if len(kept) < self.algo.questions:
+            raise UserError(
+                f"algo.questions={self.algo.questions} are more than the {len(kept)} questions to train on, so that no "
+                f"step could be made: lower algo.questions, or give more rows (dataset={self.dataset.name})"
+            )
         return kept, {name: test[: self.evaluation.questions] for name, test in tests.items()}
 
     def validation(self, run: Run) -> Validation:

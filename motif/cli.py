@@ -22,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from motif import hydra_private
 from motif.experiment import Experiment
+from motif.overrides import arguments
 from motif.policies.pretrained import choices_of
 from motif.reporting.study import Job, study_of
 from motif.runs.identity import NAMED, derived_name, own_hash
@@ -207,21 +208,6 @@ def keys_of(words: Sequence[str]) -> list[str]:
     return [word.lstrip("+~").split("=")[0] for word in words]
 
 
-def arguments(words: Sequence[str]) -> list[str]:
-    """What is typed after a program's name, as Hydra reads it: `-v` is its own word for being told more, and a value
-    with `=` in it, as folders of runs have, is quoted."""
-    return ["hydra.verbose=true" if word == "-v" else quoted(word) for word in words]
-
-
-def quoted(word: str) -> str:
-    """The override `word`, each of its values quoted that has `=` in it and nothing else that has to be quoted."""
-    found = re.fullmatch(r"([+~]{0,2}[A-Za-z_][\w.@/]+)=([^\s\"'\\(){}\[\]$]*=[^\s\"'\\(){}\[\]$]*)", word)
-    if found is None:
-        return word
-    values = [f'"{value}"' if "=" in value else value for value in found[2].split(",")]
-    return f"{found[1]}={','.join(values)}"
-
-
 def split_question(words: Sequence[str], config: str) -> tuple[list[str], str | None]:
     """The command line without what is neither an option nor a value for a key of conf/`config`.yaml, and that text."""
     known = {*OmegaConf.load(CONF / f"{config}.yaml"), "hydra"}
@@ -237,7 +223,13 @@ def split_question(words: Sequence[str], config: str) -> tuple[list[str], str | 
 
 def overrides() -> Sequence[str]:
     """The overrides of this job, as typed or swept."""
-    return list(HydraConfig.get().overrides.task)
+    return list(as_typed(HydraConfig.get().overrides.task))
+
+
+def as_typed(node: Any) -> Any:
+    """A list or mapping of Hydra's own settings with its interpolations as they stand: the job they are in has not its
+    values yet."""
+    return OmegaConf.to_container(node, resolve=False)
 
 
 def verbose() -> bool:

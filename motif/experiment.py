@@ -9,6 +9,7 @@ from typing import Any
 from motif.choices import Choices
 from motif.evaluation import Measurer, Validation
 from motif.evaluation.terminal import show_result
+from motif.policies import dropout
 from motif.policies.model_card import write_card
 from motif.policies.policy import Policy
 from motif.policies.saving import save_policy
@@ -107,6 +108,8 @@ class Experiment(Choices):
         with ledger.phase("load"), console.progress("warm start") as report:
             set_seed(self.seed)  # of fresh adapters
             policy = self.model.load(report)
+            if self.algo.trainer.get("disable_dropout", True):
+                dropout.silence(policy.model)
             if self.algo.micro_batch is None:
                 precision = (bool(arguments.bf16), arguments.gradient_checkpointing)
                 arguments = trainer_arguments(fitted(algorithm, policy, episode, questions, *precision), *settings)

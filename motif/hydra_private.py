@@ -9,10 +9,58 @@ from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser import overrides_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.overrides_visitor import HydraOverrideVisitor
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.utils import JobReturn
 from hydra.plugins.sweeper import Sweeper
 
+TEXT = {  # settings that are text, whatever was typed: 007, 1e5 and true are words there
+    *("name", "outputs", "policy", "question", "gold", "options.base", "options.revision", "budget.match"),
+    *(f"dataset.{key}" for key in ("name", "hub", "config", "revision", "path", "question", "answer", "facts", "id")),
+    *(f"dataset.{key}" for key in ("licence", "citation", "url")),
+    *(f"model.{key}" for key in ("name", "path", "revision", "license")),
+    *(f"tracking.{key}" for key in ("project", "entity", "group", "job_type", "tags")),
+    *(f"episode.prompts.{key}" for key in ("reasoning", "answer", "progress")),
+    *("evaluation.path", "evaluation.datasets", "algo.name", "reward.name", "episode.name"),
+}
+
+
+class Typed(QuotedString):
+    """Text that Hydra would have read as a number, a truth or nothing. It is spelled as it was typed."""
+
+    def with_quotes(self) -> str:
+        return self.text
+
+
+class Visitor(HydraOverrideVisitor):
+    """Hydra's reader of overrides, for which the value of a setting of `TEXT` is text.
+
+    `null` is the name of a run too, which otherwise is left out; elsewhere it is null.
+    """
+
+    key: str | None = None
+
+    def visitOverride(self, ctx: Any) -> Any:
+        self.key = ctx.getText().lstrip("+").partition("=")[0]  # with its ~ where it is taken out
+        return super().visitOverride(ctx)
+
+    def visitFunction(self, ctx: Any) -> Any:
+        key, self.key = self.key, self.key if ctx.getChild(0).getText() == "choice" else None
+        try:
+            return super().visitFunction(ctx)
+        finally:
+            self.key = key
+
+    def _createPrimitive(self, ctx: Any) -> Any:
+        found = super()._createPrimitive(ctx)
+        if self.key not in TEXT or isinstance(found, str | QuotedString) or (found is None and self.key != "name"):
+            return found
+        return Typed(ctx.getText().strip(), Quote.double)
+
+
+overrides_parser.HydraOverrideVisitor = Visitor  # type: ignore[misc]
 PARSER = OverridesParser.create()  # once, since that takes as long as to parse a word
 
 

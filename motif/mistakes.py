@@ -42,9 +42,7 @@ def tell(fault: Exception, config: str, logs: Path | None = None) -> None:
         logs: the folder in which a launcher keeps the logs of the jobs; None where it keeps none.
     """
     if isinstance(fault, OSError) and not isinstance(fault, HydraException) and raised_in_hydra(fault):
-        told = (
-            f"Hydra cannot write {fault.filename}: {fault.strerror}; choose another hydra.run.dir= or hydra.sweep.dir="
-        )
+        told = f"Hydra cannot write {fault.filename}: {fault.strerror}; choose another outputs="
     elif isinstance(fault, HydraException | OmegaConfBaseException | yaml.YAMLError) or raised_in_hydra(fault):
         told = composing(fault, config)
     elif type(fault).__module__.startswith(("submitit.", "joblib.")):

@@ -16,6 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from motif import cli, sweeps
+from motif.overrides import arguments
 from motif.reporting.status import objective, result_line
 from motif.reporting.study import Job
 from motif.runs.folder import Run
@@ -90,7 +91,7 @@ def solution(config: DictConfig) -> None:
 def command_line() -> None:
     """Read the command line as Hydra does, and note a program that pip installed by the name it is typed by."""
     program = Path(sys.argv[0]).name if is_installed(sys.argv[0]) else sys.argv[0]
-    sys.argv = [program, *cli.arguments(sys.argv[1:])]
+    sys.argv = [program, *arguments(sys.argv[1:])]
 
 
 def start(main: Callable[[], Any], config: str) -> None:

@@ -25,7 +25,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from motif import hydra_private
-from motif.cli import Mistake, interrupted
+from motif.cli import Mistake, as_typed, interrupted
 from motif.mistakes import check_options, tell
 from motif.planning import Names
 from motif.reporting.study import jobs_of, last_screen, launch
@@ -53,11 +53,36 @@ class Launched:
 launched: list[Launched] = []  # by this process, which launches one at most
 
 
-class Plan(Callback):
+class Folders(Callback):
+    """What Hydra calls before it makes a folder of its own. Runs and sweeps lie in `outputs`, where they are looked
+    for."""
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """End with one line where Hydra was given another folder."""
+        hydra = config.hydra
+        if hydra.job.chdir:
+            words = "hydra.job.chdir=true would begin each path elsewhere than where the command is typed"
+            raise SystemExit(f"error: {words}; leave it out: a run lies in outputs=, by its name=")
+        if hydra.run.dir != ".":
+            raise SystemExit(
+                f"error: hydra.run.dir={hydra.run.dir} is no run's folder: choose outputs=FOLDER, and name=NAME in it"
+            )
+        sweeps, sweep = Path(config.get("outputs", ".")) / ".sweeps", as_typed(hydra.sweep)
+        if Path(hydra.sweep.dir).absolute().parent != sweeps.absolute() or sweep["subdir"] != ".":
+            words = f"hydra.sweep.dir={hydra.sweep.dir} hydra.sweep.subdir={sweep['subdir']}"
+            raise SystemExit(
+                f"error: {words}: a sweep lies in a folder in {sweeps}, its runs beside it; choose outputs=FOLDER"
+            )
+
+    on_multirun_start = on_run_start
+
+
+class Plan(Folders):
     """What Hydra calls before a sweep, and around each of its jobs."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Write down what the sweep is about to do, and prepare this process for its jobs."""
+        self.on_run_start(config)
         hydra, folder = config.hydra, Path(config.hydra.sweep.dir)
         module, _, launcher = hydra.launcher._target_.rpartition(".")
         if not installed(module):
@@ -69,7 +94,7 @@ class Plan(Callback):
         console.say(f"{many:,} job{'s' * (many > 1)}; where they stand: python -m motif.study status {config.outputs}")
         if "submitit" in module:
             console.say(f"logs in {folder / 'logs'}")
-        write_down(folder, study_name(hydra, words), planned(jobs, hydra.overrides.hydra))
+        write_down(folder, study_name(hydra, words), planned(jobs, as_typed(hydra.overrides.hydra)))
         launched.append(Launched(folder, launcher))
         prepare(launcher, at_once=len(jobs) or hydra.sweeper.get("n_jobs") or 1)
 
@@ -89,7 +114,7 @@ class Plan(Callback):
 def swept(hydra: DictConfig) -> list[str]:
     """The overrides that make the jobs: a preset's, then what was typed."""
     params = hydra.sweeper.get("params") or {}
-    return [*(f"{key}={value}" for key, value in params.items()), *hydra.overrides.task]
+    return [*(f"{key}={value}" for key, value in params.items()), *as_typed(hydra.overrides.task)]
 
 
 def jobs_asked(hydra: DictConfig, words: Sequence[str]) -> list[list[str]]:
@@ -120,7 +145,8 @@ def study_name(hydra: DictConfig, words: Sequence[str]) -> str:
 
 def write_down(folder: Path, study: str, plan: Sequence[tuple[Sequence[str], str | None]]) -> None:
     try:
-        with explained(folder, "or choose another hydra.sweep.dir="):
+        with explained(folder, "or choose another outputs="):
+            shutil.rmtree(folder / "jobs", ignore_errors=True)  # of a sweep that was launched there before
             launch(folder, study, sys.argv, plan)
     except UserError as error:
         raise SystemExit(f"error: {error}") from None

@@ -185,6 +185,22 @@ def test_a_job_that_failed_says_why_itself_and_hydra_adds_nothing(tmp_path, fork
     assert "2 failed" in said
 
 
+def test_a_failed_job_is_listed_by_its_own_name_whatever_its_name_is_made_of(tmp_path, forks):
+    words = [*SMALL, "algo=motif", "name=${algo.name}-${algo.m}", "algo.m=2,4", "algo.k=0"]
+    code, said = forks.train(tmp_path, "-m", *words).wait()
+    assert code == 1 and "2 failed" in said and "motif-2 " in said and "motif-4 " in said, said
+    (told,) = (tmp_path / "outputs/.sweeps").glob("*/study.json")
+    assert [job["name"] for job in json.loads(told.read_text())["jobs"]] == ["motif-2", "motif-4"]
+
+
+def test_a_sweep_launched_into_the_folder_of_another_tells_nothing_of_that_one(tmp_path, forks):
+    words = [*SMALL, "algo=grpo", "budget.match=known", "hydra.sweep.dir=outputs/.sweeps/mine"]
+    for names in ("20240101,007,1e5", "true"):
+        code, said = forks.train(tmp_path, "-m", *words, f"name={names}").wait()
+        assert code == 1 and f"{1 + names.count(',')} failed" in said, said
+    assert [each.name for each in (tmp_path / "outputs/.sweeps/mine/jobs").iterdir()] == ["0.json"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("launcher", BESIDE)
 def test_jobs_beside_each_other_share_the_threads_and_what_failed_is_retried_alone(tmp_path, launcher):

@@ -15,6 +15,7 @@ import torch
 from transformers.cache_utils import Cache
 
 from motif.generation.kv_cache import FIRST_ROOM, Captured, Room, Stepper, capturable
+from motif.policies.policy import context
 from motif.rounds.replies import Sampling
 from motif.system import UserError, console
 from motif.system.memory import OutOfMemory, unless_it_runs_out
@@ -67,13 +68,12 @@ def decode(
     shared: dict[tuple[int, ...], list[int]] = {}
     for row, prompt in enumerate(prompts):
         shared.setdefault(tuple(prompt), []).append(row)
-    if limit := getattr(model.config.get_text_config(), "max_position_embeddings", None):
-        longest = max(map(len, shared), default=0)
-        if longest + sampling.tokens > limit:
-            raise UserError(
-                f"a prompt of {longest} tokens and a reply of {sampling.tokens} do not fit the model's {limit} "
-                "positions; lower the tokens of a round (episode.tokens) or carry less over"
-            )
+    limit, setting = min(context(model), default=(sys.maxsize, ""))
+    if (longest := max(map(len, shared), default=0)) + sampling.tokens > limit:
+        raise UserError(
+            f"a prompt of {longest} tokens and a reply of {sampling.tokens} do not fit the model's {limit} positions "
+            f"({setting}); lower the tokens of a round (episode.tokens) or carry less over"
+        )
     copies = {rows[0]: rows for rows in shared.values()} if sampling.temperature == 0 else {}
     work = [(list(prompt), rows[:1] if copies else rows) for prompt, rows in shared.items()]
     work.sort(key=lambda item: len(item[0]))

@@ -51,8 +51,10 @@ class Transformers:
 
     def generator(self, policy: Policy, trainer: Any = None, alone: bool = False) -> Generate:
         """A generator with `policy`. It computes rows together, or each `alone`."""
+        from motif.generation.decodable import check_decodable
         from motif.generation.decoding import Allowance, decode
 
+        check_decodable(policy.model)
         allowance = Allowance(0) if alone else Allowance()
 
         def generate(conversations: Sequence[Conversation], sampling: Sampling) -> list[Reply]:

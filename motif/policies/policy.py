@@ -6,13 +6,14 @@ module finds and loads no files: that is `motif.policies.weights`.
 
 import copy
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from motif.rounds.prompts import Conversation
+from motif.system.errors import UserError
 from motif.system.safe_text import encodable
 
 PROBE = "where-does-this-go"  # a message that is looked for in what the chat template makes of it
@@ -46,8 +47,24 @@ class Policy:
             self._text([{**message, "content": self.as_text(message["content"])} for message in talk]) for talk in talks
         ]
         ids = self.tokenizer(list(map(encodable, texts)), add_special_tokens=False)["input_ids"] if texts else []
+        self.check_ids({id for row in ids for id in row})
         rendered = dict(zip(distinct, ids, strict=True))
         return [rendered[key] for key in keys]
+
+    def check_ids(self, ids: Iterable[int]) -> None:
+        """A `UserError` where the model has no embedding of one of these tokens."""
+        if (most := max(ids, default=0)) >= (size := self.size):
+            token = self.tokenizer.convert_ids_to_tokens(most)
+            raise UserError(
+                f"the tokenizer of model.path={self.path} has more tokens than its embeddings: {size} of them, and "
+                f"{token} is number {most}; give the model that was trained with this tokenizer, or resize it first "
+                "(transformers: resize_token_embeddings) and train that"
+            )
+
+    @cached_property
+    def size(self) -> int:
+        """The number of tokens that the model has an embedding of."""
+        return int(self.model.get_input_embeddings().weight.shape[0])
 
     def _text(self, talk: Conversation, reply_follows: bool = True) -> str:
         return self.tokenizer.apply_chat_template(
@@ -155,6 +172,24 @@ def without_system(talk: Conversation) -> Conversation:
     if len(talk) < 2 or talk[0]["role"] != "system":
         return talk
     return [{**talk[1], "content": f"{talk[0]['content']}\n\n{talk[1]['content']}"}, *talk[2:]]
+
+
+def context(model: Any) -> list[tuple[int, str]]:
+    """The numbers of positions that a prompt and its reply have to fit in together, each with what says so.
+
+    Some kinds of rotary positions change all positions, those of tokens before too, where a text grows too long. A
+    reply that did so would be drawn token by token from other distributions than those it is trained with.
+    """
+    config = model.config.get_text_config()
+    known = getattr(config, "max_position_embeddings", None)
+    limits = [(int(known), "max_position_embeddings of the model")] if known else []
+    rope = getattr(config, "rope_parameters", None) or {}
+    for kind in [rope, *rope.values()]:
+        first = kind.get("original_max_position_embeddings") or known if isinstance(kind, Mapping) else None
+        if first and kind.get("rope_type") in ("longrope", "dynamic"):
+            name = f"original_max_position_embeddings of the model, whose rope_type={kind['rope_type']}"
+            limits.append((int(first), f"{name} moves all positions in longer texts"))
+    return limits
 
 
 @contextmanager

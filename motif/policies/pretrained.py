@@ -13,7 +13,7 @@ from typing import Any
 
 from motif.policies.policy import Policy, frozen_copy, untrained
 from motif.policies.weights import DTYPES, Weights, has_tokenizer, missing, stored
-from motif.system import UserError, first_line, hint, number, one_of, read_json, read_yaml, whole
+from motif.system import UserError, first_line, hint, number, one_of, ran_out, read_json, read_yaml, shown, whole
 
 __all__ = ["Policy", "Pretrained", "frozen_copy", "load_policy", "open_policy", "policy_name", "untrained"]
 
@@ -71,6 +71,10 @@ class Pretrained:
             if not isinstance(self.peft, Mapping):
                 raise UserError(f"model.peft must be null or keywords of peft's LoraConfig, got {self.peft!r}")
             whole("model.peft.r", self.peft.get("r", 8))
+            number("model.peft.lora_alpha", self.peft.get("lora_alpha", 8), above=0)
+            number("model.peft.lora_dropout", self.peft.get("lora_dropout", 0.0), at_least=0, at_most=1)
+            one_of("model.peft.task_type", self.peft.get("task_type", "CAUSAL_LM"), ("CAUSAL_LM",))
+            one_of("model.peft.peft_type", self.peft.get("peft_type", "LORA"), ("LORA",))
         elif self.quantization:
             raise UserError("model.quantization=4bit trains adapters only: model.peft must not be null")
 
@@ -88,12 +92,47 @@ class Pretrained:
             return policy
         from peft import get_peft_model
 
+        self.check_named(policy.model)
+        tied = policy.model.get_input_embeddings().weight is policy.model.get_output_embeddings().weight
         try:
             model: Any = get_peft_model(policy.model, adapter, revision=policy.commit)
-        except (ValueError, TypeError) as error:
+        except Exception as error:  # of any kind: the keywords are a person's, what peft makes of them is its own
+            if ran_out(error):
+                raise
             raise UserError(f"model.peft: {first_line(error)}") from error
+        self.check_adapters(model, tied)
         model.peft_config["default"].base_model_name_or_path = policy.path  # not the folder of the hub's cache
         return replace(policy, model=model)
+
+    def check_named(self, model: Any) -> None:
+        """A `UserError` where `peft` lists the name of a layer that `model` has not."""
+        paths = [path for path, _ in model.named_modules()]
+        known = {path.rpartition(".")[2] for path in paths if not path[-1:].isdigit()}
+        for key in ("target_modules", "modules_to_save"):
+            asked = (self.peft or {}).get(key)
+            for name in asked if isinstance(asked, list) else ():
+                if not any(f".{path}".endswith(f".{name}") for path in paths):
+                    raise UserError(f"model.peft.{key}: the model has no layer {shown(name)}{hint(name, known)}")
+
+    def check_adapters(self, model: Any, tied: bool) -> None:
+        """A `UserError` where the loss would not see an adapter of `model`, or a merge would lose it."""
+        from peft.tuners.tuners_utils import BaseTunerLayer
+        from peft.utils import AuxiliaryTrainingWrapper
+
+        ends = (model.get_input_embeddings(), model.get_output_embeddings())
+        if tied and any(isinstance(end, BaseTunerLayer | AuxiliaryTrainingWrapper) for end in ends):
+            raise UserError(
+                "model.peft: this model's embeddings and output head are one matrix (tied), which adapters of one of "
+                "them would tear apart when they are merged: leave embed_tokens and lm_head out of target_modules, "
+                "modules_to_save and trainable_token_indices, or train all weights (model.peft=null)"
+            )
+        if isinstance(ends[1], BaseTunerLayer):
+            raise UserError(
+                "model.peft.target_modules: the loss reads the weights of the output head (lm_head) without adapters; "
+                "leave it out, or train it whole: +model.peft.modules_to_save=[lm_head]"
+            )
+        if not any(parameter.requires_grad for parameter in model.parameters()):
+            raise UserError("model.peft: nothing would be trained; leave inference_mode out")
 
     def adapter(self) -> Any:
         """peft's LoraConfig of `peft`; a keyword that it does not know is a `UserError`."""
@@ -105,7 +144,7 @@ class Pretrained:
             raise UserError(f"model.peft.{unknown[0]} {words}")
         try:
             return LoraConfig(**{"task_type": "CAUSAL_LM", **options})
-        except (ValueError, TypeError) as error:
+        except Exception as error:  # an ImportError, say, of what a keyword needs
             raise UserError(f"model.peft: {first_line(error)}") from error
 
 

@@ -173,6 +173,9 @@ class Weights:
                     f"{self.key}={self.path}: memory ran out while loading ({first_line(error)}); free some, take a "
                     f"smaller model, {self.setting('dtype')}=bfloat16 or {self.setting('quantization')}=4bit"
                 ) from error
+            if "attention implementation" in str(error):
+                where = f"{self.setting('attention')}={self.attention}"
+                raise self.wrong(f"cannot be computed with {where}; take another one, such as eager") from error
             shapes = "ignore_mismatched_sizes" in str(error)
             if isinstance(error, RuntimeError) and not shapes:  # a fault of ours
                 raise

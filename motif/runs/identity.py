@@ -20,6 +20,7 @@ PLUMBING = (  # can change no result
 )
 NEVER = object()
 SINCE: dict[str, dict[str, Any]] = {  # settings that came later, with the value at which they change nothing
+    "trainer": {"disable_dropout": True},
     "algo": {"weighting": "trajectory", "sampling": "fixed", "redraws": 2},
     "budget": {"flops": None, "steps": None},
     "evaluation": {"deterministic": False},
@@ -42,12 +43,19 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     evaluation = kept.get("evaluation")
     if isinstance(evaluation, Mapping) and evaluation.get("datasets"):
         kept["evaluation"] = {**evaluation, "datasets": [without_copy(each) for each in evaluation["datasets"]]}
+    if isinstance(algo, Mapping) and isinstance(trainer := algo.get("trainer"), Mapping):
+        kept["algo"] = {**kept["algo"], "trainer": without(trainer, SINCE["trainer"])}
     for node, defaults in SINCE.items():
         if isinstance(settings := kept.get(node), Mapping):
-            kept[node] = {key: value for key, value in settings.items() if defaults.get(key, NEVER) != value}
+            kept[node] = without(settings, defaults)
     engine = config.get("generation")
     name = engine.get("name", "transformers") if isinstance(engine, Mapping) else "transformers"
     return kept if name == "transformers" else {**kept, "engine": name}
+
+
+def without(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """`settings` without those that have their value of `defaults`."""
+    return {key: value for key, value in settings.items() if defaults.get(key, NEVER) != value}
 
 
 def by_parts(trainer: Mapping[str, Any]) -> bool:
@@ -110,6 +118,8 @@ def derived_name(fields: Mapping[str, object], overrides: Sequence[str] = (), sp
 
 def check_name(name: object) -> str:
     """`name` where it can be a folder's name everywhere, else a `UserError`."""
-    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9=_+,-][A-Za-z0-9=._+,-]{0,199}(?<!\.)", name):
+    if not isinstance(name, str):
+        raise UserError(f"name must be text, got {shown(name)}; in a YAML file it is quoted, as in name: '007'")
+    if not re.fullmatch(r"[A-Za-z0-9=_+,-][A-Za-z0-9=._+,-]{0,199}(?<!\.)", name):
         raise UserError(f"name must be up to 200 letters, digits and = . _ + - , got {shown(name)}")
     return name

@@ -13,6 +13,7 @@ from random import Random
 from statistics import fmean, stdev
 from typing import Any
 
+from motif.policies import dropout
 from motif.policies.policy import without_adapters
 from motif.rounds import Node, Reply, Sampling, Tree
 from motif.system.errors import UserError, number, whole
@@ -53,8 +54,9 @@ class Guard:
         seed: int = 0,
         rounds: Iterable[int] | None = None,
     ) -> dict[str, float]:
-        """The step's `guard/difference`, also by round (`…/round_t`), and, of a PEFT model, `guard/difference_base`, in
-        nats a token.
+        """The step's `guard/difference`, also by round (`…/round_t`), of a PEFT model `guard/difference_base`, and of a
+        model with dropout `guard/difference_dropout`, in nats a token. Only the last is measured with dropout, as the
+        model is trained. A person has asked for that, so it is shown and not judged.
 
         `sampling(round)` is how replies were drawn, `cut` whether the engine's log-probabilities are those of the
         distribution that top-k and top-p left. Only `rounds` are looked at where given. Raises `UserError` where a
@@ -64,6 +66,8 @@ class Guard:
 
         own: list[float] = []
         base: list[float] = []
+        noisy: list[float] = []
+        drops = bool(dropout.heard(model))
         by_round: dict[str, list[float]] = {}
         for round, nodes in sorted(self._sample(trees, seed, rounds).items()):
             replies = [node.reply for node in nodes]
@@ -75,8 +79,10 @@ class Guard:
                     there = differences(model, replies, drawn, cut)
             self._judge(round, here, there)
             own, base = own + here, base + there
+            if drops:
+                noisy += differences(model, replies, drawn, cut, seed)
             by_round[f"guard/difference/round_{round}"] = here
-        named = {"guard/difference": own, "guard/difference_base": base, **by_round}
+        named = {"guard/difference": own, "guard/difference_base": base, "guard/difference_dropout": noisy, **by_round}
         return {name: fmean(values) for name, values in named.items() if values}
 
     def _sample(self, trees: Sequence[Tree], seed: int, rounds: Iterable[int] | None) -> dict[int, list[Node]]:
@@ -120,28 +126,35 @@ def error(values: Sequence[float]) -> float:
     return stdev(values) / math.sqrt(len(values))
 
 
-def differences(model: Any, replies: Sequence[Reply], sampling: Sampling, cut: bool) -> list[float]:
-    """|model's − reported| log-probability of every token of `replies` that the engine knew one for."""
+def differences(
+    model: Any, replies: Sequence[Reply], sampling: Sampling, cut: bool, noise: int | None = None
+) -> list[float]:
+    """|model's − reported| log-probability of every token of `replies` that the engine knew one for; with dropout of
+    the seed `noise`, where it is given."""
     found = []
     for reply in replies:
-        scores = logprobs(model, reply, sampling, cut)
+        scores = logprobs(model, reply, sampling, cut, noise)
         pairs = zip(scores, reply.logprobs or (), strict=True)
         found += [abs(score - reported) for score, reported in pairs if math.isfinite(reported)]
     return found
 
 
-def logprobs(model: Any, reply: Reply, sampling: Sampling, cut: bool) -> list[float]:
+def logprobs(model: Any, reply: Reply, sampling: Sampling, cut: bool, noise: int | None = None) -> list[float]:
     """The log-probabilities that `model` gives the reply's tokens at the sampling temperature.
 
     With `cut`, within what top-k and top-p leave; a token that the engine kept and this model would just have cut
-    counts as kept. A forward pass a reply, without gradients, dropout or checkpointing.
+    counts as kept. A forward pass a reply, without gradients, and without dropout but where its seed `noise` is given;
+    what others draw does not depend on it.
     """
     import torch
 
     was_training = model.training
-    model.eval()
+    model.train(noise is not None)
+    devices = [model.device] if model.device.type == "cuda" else []
     try:
-        with torch.no_grad():
+        with torch.no_grad(), torch.random.fork_rng(devices, enabled=noise is not None):
+            if noise is not None:
+                torch.manual_seed(noise)
             n = len(reply.token_ids)
             ids = torch.tensor([reply.prompt_ids + reply.token_ids], device=model.device)
             logits = model(input_ids=ids, use_cache=False, logits_to_keep=n + 1).logits[0, :-1]

@@ -48,6 +48,10 @@ IDLE = {  # what TRL takes and a rollout of ours leaves without effect, and what
     **{"log_completions_hub_repo": "tracking", "log_multimodal": "record.questions", "shuffle_dataset": "seed"},
     **{"num_generations_eval": "evaluation.samples", "model_init_kwargs": "model", "trust_remote_code": "model"},
 }
+OURS_TO_DO = (  # what TRL would do otherwise
+    "disable_dropout",  # done when the model is loaded; TRL would turn off that of adapters, too
+    "mask_truncated_completions",  # by the ends of decoding (`rows.weighted`)
+)
 LEAST = {  # of numbers that TRL takes as they come
     **dict.fromkeys(("beta", "epsilon", "epsilon_high", "max_grad_norm", "weight_decay", "warmup_steps"), 0.0),
     **{"adam_beta1": 0.0, "adam_beta2": 0.0, "adam_epsilon": 0.0, "learning_rate": 0.0},
@@ -57,6 +61,7 @@ CHOICES = {  # that TRL checks only when it takes a step
     "scale_rewards": ("group", "batch", "none"),
     "importance_sampling_level": ("token", "sequence"),
     "mask_truncated_completions": (True, False, None),
+    "disable_dropout": (True, False, None),
 }
 
 
@@ -93,8 +98,7 @@ def trainer_arguments(
         raise UserError(
             "episode.temperature must be above 0 for training: greedy replies to a question are all the same"
         )
-    options = {key: value for key, value in algorithm.trainer.items() if value is not None}
-    options.pop("mask_truncated_completions", None)  # `rows.weighted` does it, by the ends of decoding
+    options = {key: value for key, value in algorithm.trainer.items() if value is not None and key not in OURS_TO_DO}
     if options.get("fp16") and not torch.cuda.is_available():
         raise UserError("algo.trainer.fp16 needs a GPU, and none is there; leave it out")
     passes = whole("algo.trainer.num_iterations", options.get("num_iterations", 1))

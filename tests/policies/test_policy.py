@@ -14,10 +14,11 @@ from motif.policies.pretrained import Pretrained, load_policy
 from motif.policies.tiny import Tiny
 from motif.rounds.prompts import Prompts
 from motif.rounds.replies import Sampling
+from motif.system.errors import UserError
 from motif.tasks.grading import final_answer
 from tests.support.hostile import TEXT
 from tests.support.templates import CONTROL, MARKS, policy_of
-from tests.support.toys import good, shared
+from tests.support.toys import good, random_qwen, shared
 
 GEMMA = """{{ bos_token }}{% if messages[0]['role'] == 'system' %}
 {{- raise_exception('System role not supported') }}{% endif %}
@@ -339,3 +340,12 @@ def test_a_reply_says_that_its_thought_was_opened_in_the_prompt(family, begins):
     assert Prompts().well_formed(reply.text) and Prompts().answer_of(reply.text) == "4"
     cut = replies_of(policy_of(family, ENDS), [[1]], [(policy.tokenizer("\\boxed{4} or")["input_ids"], None)])[0]
     assert (final_answer(cut.text) is None) == bool(begins)
+
+
+def test_tokens_that_the_model_has_no_embedding_of_are_a_line_that_names_the_model():
+    policy = random_qwen()
+    policy.model.resize_token_embeddings(len(policy.tokenizer) - 5)
+    lacking = policy.tokenizer.convert_ids_to_tokens(len(policy.tokenizer) - 1)
+    assert policy.render([[{"role": "user", "content": "1"}]])
+    with pytest.raises(UserError, match=r"^the tokenizer of model.path=None has more tokens .*resize_token_embeddings"):
+        policy.render([[{"role": "user", "content": lacking}]])

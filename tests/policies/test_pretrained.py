@@ -232,11 +232,42 @@ def test_impossible_settings_are_refused(bad, words):
     assert "\n" not in str(error.value)
 
 
+def test_what_an_adapter_of_untied_ends_learns_is_kept_and_one_that_the_loss_would_not_see_is_refused(tmp_path):
+    policy = Tiny().load()
+    config = type(policy.model.config)(**{**policy.model.config.to_dict(), "tie_word_embeddings": False})
+    for place in (policy.tokenizer, type(policy.model)(config)):
+        place.save_pretrained(tmp_path)
+    with pytest.raises(UserError, match="model.peft.target_modules: the loss reads .* without adapters"):
+        Pretrained(path=str(tmp_path), peft={**LORA, "target_modules": ["q_proj", "lm_head"]}).load()
+    for more in ({"target_modules": ["q_proj", "embed_tokens"]}, {"modules_to_save": ["lm_head"]}):
+        made = Pretrained(path=str(tmp_path), dtype="float32", peft={**LORA, **more}).load()
+        generator = torch.Generator().manual_seed(0)
+        for name, weight in made.model.named_parameters():
+            if "lora_" in name or "modules_to_save" in name:
+                weight.data.normal_(std=0.1, generator=generator)
+        apart = logits(made)
+        merged = made.model.merge_and_unload()
+        assert torch.allclose(apart, merged(torch.tensor(made.render([TALK]))).logits, atol=1e-4), more
+
+
 @pytest.mark.parametrize(
     ("peft", "words"),
     [
         ({"r": 4, "lora_alfa": 4}, "model.peft.lora_alfa is not an argument of peft's LoraConfig, did you mean"),
-        ({"r": 4, "target_modules": ["nothing"]}, "model.peft: .*nothing"),
+        ({"r": 4, "target_modules": ["nothing"]}, "model.peft.target_modules: the model has no layer 'nothing'"),
+        ({**LORA, "target_modules": ["q_proj", "v_prj"]}, "no layer 'v_prj', did you mean v_proj"),
+        ({**LORA, "modules_to_save": ["head"]}, "model.peft.modules_to_save: the model has no layer 'head'"),
+        ({**LORA, "target_modules": ["q_proj", "embed_tokens"]}, "model.peft: .* tied"),
+        ({**LORA, "target_modules": ["q_proj", "lm_head"]}, "model.peft: .* tied"),
+        ({**LORA, "modules_to_save": ["lm_head"]}, "model.peft: .* tied"),
+        ({**LORA, "trainable_token_indices": [1, 2]}, "model.peft: "),
+        ({**LORA, "exclude_modules": ["q_proj", "v_proj"]}, "model.peft: No modules were targeted"),
+        ({**LORA, "bias": "some"}, "model.peft: .*some"),
+        ({**LORA, "inference_mode": True}, "model.peft: nothing would be trained"),
+        ({**LORA, "megatron_config": {"a": 1}}, "model.peft: .*megatron"),
+        ({**LORA, "lora_alpha": -1}, "model.peft.lora_alpha must be a number above 0, got -1"),
+        ({**LORA, "lora_dropout": "x"}, "model.peft.lora_dropout must be a number .*, got 'x'"),
+        ({**LORA, "task_type": "SEQ_CLS"}, "model.peft.task_type must be one of CAUSAL_LM"),
     ],
 )
 def test_peft_settings_that_do_not_fit_are_refused(folder, peft, words):

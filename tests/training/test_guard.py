@@ -229,3 +229,14 @@ def test_a_training_whose_continuations_come_from_the_base_model_stops_and_keeps
         run_training(policy, algorithm, tmp_path / "run", flawed, every=1, guard=Guard())
     run = run_training(policy, algorithm, tmp_path / "run", every=1, guard=Guard())
     assert [line["step"] for line in run.metrics()] == [1, 2, 3]
+
+
+def test_dropout_of_adapters_is_measured_as_it_is_trained_and_leaves_random_numbers_alone(policy):
+    assert "guard/difference_dropout" not in check(policy, writes(policy))
+    for name, module in policy.model.named_modules():
+        if name.endswith("lora_dropout"):
+            module["default"] = torch.nn.Dropout(0.5)
+    before = torch.random.get_rng_state()
+    found = check(policy, writes(policy))
+    assert found["guard/difference"] < 1e-4 < 0.001 < found["guard/difference_dropout"]
+    assert torch.equal(torch.random.get_rng_state(), before) and found == check(policy, writes(policy))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from motif.policies import dropout
 from motif.policies.policy import Policy
 from motif.rounds.episode import Episode
 from motif.runs.checkpoints import Checkpoints
@@ -89,7 +90,7 @@ class Preflight:
         if not continues:
             of_rewards, excused, paid = self.rewards(policy.tokenizer)
             of_windows, numbers["tokens"] = windows(self.plans, policy, self.engine, self.budgeted)
-            checks = [*of_rewards, self.can_spread(), *of_windows, *checks]
+            checks = [*of_rewards, self.can_spread(), drawn_as_trained(policy), *of_windows, *checks]
         remarks = [each for each in checks if each.wrong and not each.severe]
         for each in excused:
             console.say(f"preflight: {each.wrong}; flaws that are on: {', '.join(self.flaws.on())}", style="yellow")
@@ -159,3 +160,11 @@ class Preflight:
             trained += replies * self.training.sampling(round).tokens
         kept = algorithm.questions if self.recorded is None else min(algorithm.questions, self.recorded)
         return int(TOKEN_BYTES * (algorithm.steps * kept * trained / 3 + self.measured))
+
+
+def drawn_as_trained(policy: Policy) -> Check:
+    """Whether the model that is trained is the one that replies are drawn from."""
+    rates = ", ".join(f"{setting}: a rate of {rate:g}" for setting, rate in dropout.heard(policy.model).items())
+    words = f"dropout is on in training and off where replies are drawn ({rates})" if rates else ""
+    remedy = "guard/difference_dropout says by how much they differ; a rate of 0 trains what was drawn"
+    return Check("what is trained is what was drawn", words, remedy, severe=False)

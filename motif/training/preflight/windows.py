@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from motif.policies.policy import Policy
+from motif.policies.policy import Policy, context
 from motif.rounds.episode import Episode
 from motif.system.safe_text import encodable
 from motif.tasks.questions import Question
@@ -34,8 +34,8 @@ def windows(plans: Sequence[Plan], policy: Policy, engine: Any, budgeted: bool) 
         The checks, and the numbers of tokens that they rest on.
     """
     tokens = policy.tokenizer(list(tags(plans[0].episode)), add_special_tokens=False)["input_ids"]
-    context, setting = positions(engine, policy)
-    numbers: dict[str, Any] = {"tags": sum(map(len, tokens)), "context": context, "rounds": []}
+    room_for_both, setting = positions(engine, policy)
+    numbers: dict[str, Any] = {"tags": sum(map(len, tokens)), "context": room_for_both, "rounds": []}
     narrow, long = Check("a minimal reply fits the window"), Check("prompts fit the context")
     for purpose, episode, questions in plans:
         if not questions:
@@ -57,8 +57,8 @@ def windows(plans: Sequence[Plan], policy: Policy, engine: Any, budgeted: bool) 
                     f"a minimal reply takes {least} tokens with its tags and a round has {room} ({key}; {where})",
                     f"raise {key} to several times as much",
                 )
-            if context and prompt + room > context and not long.wrong:
-                words = f"a prompt of {prompt} tokens ({question}) and a reply of {room} do not fit {context}"
+            if room_for_both and prompt + room > room_for_both and not long.wrong:
+                words = f"a prompt of {prompt} tokens ({question}) and a reply of {room} do not fit {room_for_both}"
                 helps = f"lower {key}{' or episode.carry.tokens' if round > 1 else ''}, or leave such questions out"
                 long = Check(long.name, f"{words} ({setting}; {where})", helps)
     return [narrow, long], numbers
@@ -98,8 +98,7 @@ def carried(episode: Episode, round: int) -> int:
 
 def positions(engine: Any, policy: Policy) -> tuple[int | None, str]:
     """Tokens that a prompt and its reply may have together (None: any number), and what says so."""
-    known = getattr(policy.model.config.get_text_config(), "max_position_embeddings", None)
-    limits = [(known, "max_position_embeddings of the model")] if known else []
+    limits = context(policy.model)
     if limit := getattr(engine, "max_length", None):
         limits.append((limit, "generation.max_length"))
     return min(limits, default=(None, ""))
