@@ -35,12 +35,15 @@ def nothing_to_learn(begin: Begin, folder: Path) -> Iterator[str]:
     for name, sign in (("train", "+"), ("test", "-")):
         rows = [{"question": f"{n}a{sign}{n}", "answer": "\\sqrt{2}"} for n in range(16)]
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    words = [*SHORT, "dataset=local", f"dataset.path={folder}", "reward=accuracy", "algo.steps=12", "preflight=false"]
+    words = [*SHORT, "dataset=local", f"dataset.path={folder}", "algo.steps=12", "preflight=false"]
+    words += ["episode.temperature=0.2"]  # all are well-formed and wrong
     for name, rate in (("still", "0.0"), ("moved", "3e-4")):
         begin("train", *words, f"name={name}", f"algo.trainer.learning_rate={rate}").wait()
     still, moved = (load_file(folder / f"outputs/{name}/policy/model.safetensors") for name in ("still", "moved"))
     most = max(float((still[name] - moved[name]).abs().max()) for name in still)
-    yield f"12 steps of rewards that are all equal: the weights move by up to {most:.1e}"
+    metrics = (folder / "outputs/moved/metrics.jsonl").read_text().splitlines()
+    alike = sum(json.loads(line)["train/zero_spread"] == 1 for line in metrics)
+    yield f"{alike} of 12 steps have rewards that are all equal: the weights move by up to {most:.1e}"
 
 
 def later_passes(begin: Begin, folder: Path) -> str:

@@ -9,13 +9,13 @@ from typing import Any
 from motif.choices import Choices
 from motif.evaluation import Measurer, Validation
 from motif.evaluation.terminal import show_result
-from motif.policies import dropout
-from motif.policies.model_card import write_card
+from motif.training.preflight import dropout
 from motif.policies.policy import Policy
-from motif.policies.saving import save_policy
 from motif.rounds.replies import Generate
 from motif.runs import Ledger, Limits, Run
 from motif.runs.budget import Pace
+from motif.runs.model_card import write_card
+from motif.runs.saving import save_policy
 from motif.runs.summary import summary_of
 from motif.runs.tracking.base import Silent, Tracker
 from motif.system import console, processes, write_json

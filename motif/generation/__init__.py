@@ -2,6 +2,7 @@
 
 engines         Transformers and VLLM, the two choices of the config group `generation`
 decoding        batched decoding with transformers
+decodable       whether a model can be decoded so
 kv_cache        its key-value cache, and steps as CUDA graphs
 vllm_requests   requests to vLLM and its replies
 vllm_retry      retries where a vLLM server does not answer

@@ -5,8 +5,6 @@ pretrained       policies to train (`Pretrained`) and policies to evaluate (`ope
 weights          files found in a folder or on the hub, weighed and loaded
 tiny             the embedded policy of one million parameters, and its warm start
 tiny_tokenizer   its tokenizer
-saving           a trained policy on disk
-model_card       its model card
 """
 
 from motif.policies.policy import Policy

@@ -7,6 +7,8 @@ ledger        what a run has spent: tokens, seconds, memory, FLOPs
 flops         the estimate of FLOPs
 budget        limits at which training ends
 summary       the result of a run: summary.json
+saving        its trained policy on disk
+model_card    the card of that policy
 tracking      Weights & Biases, TensorBoard, or nothing
 """
 

@@ -13,7 +13,7 @@ from random import Random
 from statistics import fmean, stdev
 from typing import Any
 
-from motif.policies import dropout
+from motif.training.preflight import dropout
 from motif.policies.policy import without_adapters
 from motif.rounds import Node, Reply, Sampling, Tree
 from motif.system.errors import UserError, number, whole

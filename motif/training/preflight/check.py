@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from motif.policies import dropout
+from motif.training.preflight import dropout
 from motif.policies.policy import Policy
 from motif.rounds.episode import Episode
 from motif.runs.checkpoints import Checkpoints

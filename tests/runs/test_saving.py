@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from motif.policies.pretrained import CHOICES, choices_of, load_policy
-from motif.policies.saving import save_policy
 from motif.policies.tiny import Tiny
+from motif.runs.saving import save_policy
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from huggingface_hub import ModelCard
 
-from motif.policies.model_card import write_card
+from motif.runs.model_card import write_card
 from tests.support import ROOT
 
 SUMMARY = {
