@@ -9,7 +9,6 @@ from typing import Any
 from motif.choices import Choices
 from motif.evaluation import Measurer, Validation
 from motif.evaluation.terminal import show_result
-from motif.training.preflight import dropout
 from motif.policies.policy import Policy
 from motif.rounds.replies import Generate
 from motif.runs import Ledger, Limits, Run
@@ -23,6 +22,7 @@ from motif.system.environment import environment
 from motif.tasks.questions import Question, fingerprint
 from motif.training import Rollout
 from motif.training.micro_batch import fitted
+from motif.training.preflight import dropout
 from motif.training.published import base_generator
 from motif.training.watchdogs import said
 

@@ -13,10 +13,10 @@ from random import Random
 from statistics import fmean, stdev
 from typing import Any
 
-from motif.training.preflight import dropout
 from motif.policies.policy import without_adapters
 from motif.rounds import Node, Reply, Sampling, Tree
 from motif.system.errors import UserError, number, whole
+from motif.training.preflight import dropout
 
 FLOOR = 0.001  # nats a token; below it a difference is that of arithmetic
 SURE = 3.0  # standard errors

@@ -60,21 +60,18 @@ def make_trainer(
 
 
 def asked(questions: Sequence[str], arguments: GRPOConfig) -> list[str]:
-    """The ids of `questions` in the order in which a training asks them, pass after pass, as its only pass for TRL.
+    """The ids of `questions`, at least a step's, in the order in which a training asks them: pass after pass, which for
+    TRL are one.
 
     Each pass is a permutation that the seed and the pass decide, less the last questions that make no whole step: so a
     step has no question twice, and a training that goes on anywhere asks what comes next. TRL's own sampler begins
-    with the first pass again. A `UserError` where they do not fill a step.
+    with the first pass again.
     """
     a_step = arguments.generation_batch_size // arguments.num_generations  # type: ignore[operator]
-    if len(questions) < a_step:
-        raise UserError(f"a step asks algo.questions={a_step} questions, but dataset has {len(questions)} to train on")
-    steps = -(-arguments.max_steps // arguments.num_iterations)
-    generator, order = torch.Generator().manual_seed(arguments.seed), list[int]()
-    while len(order) < steps * a_step:
-        one_pass = torch.randperm(len(questions), generator=generator).tolist()
-        order += one_pass[: len(one_pass) // a_step * a_step]
-    return [questions[place] for place in order[: steps * a_step]]
+    a_pass, needed = len(questions) // a_step * a_step, -(-arguments.max_steps // arguments.num_iterations) * a_step
+    generator = torch.Generator().manual_seed(arguments.seed)
+    orders = (torch.randperm(len(questions), generator=generator)[:a_pass] for _ in range(-(-needed // a_pass)))
+    return [questions[place] for place in torch.cat(list(orders))[:needed].tolist()]
 
 
 def scheduled(

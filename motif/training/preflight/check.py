@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from motif.training.preflight import dropout
 from motif.policies.policy import Policy
 from motif.rounds.episode import Episode
 from motif.runs.checkpoints import Checkpoints
 from motif.system import UserError, console
 from motif.tasks.questions import Question
 from motif.training.algorithms import Algorithm
+from motif.training.preflight import dropout
 from motif.training.preflight.reply_forms import Check, Marks, Paid, golds_check, pay
 from motif.training.preflight.room import disk, memory
 from motif.training.preflight.rules import rule_checks
