@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks import mended_choices
 from motif.system import console
 
 ROOT = Path(__file__).parents[1]
@@ -64,6 +65,8 @@ def main() -> None:
                 console.say(version.overshoot(algo, 50_000, *words))
         for what, words in REFUSED.items():
             console.say(f"{what}: {'refused' if version.refuses(words) else 'taken'}")
+        for line in mended_choices.lines(checkout, Path(folder)):
+            console.say(line)
 
 
 if __name__ == "__main__":

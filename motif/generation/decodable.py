@@ -1,5 +1,7 @@
 """Can a model be decoded here? Asked of the model itself, with a prompt of eight tokens, before it writes any reply."""
 
+from typing import Any
+
 import torch
 
 from motif.generation.decoding import decode
@@ -11,7 +13,7 @@ FAR = 0.01  # nats a token between two ways to compute the same in float32
 ROUNDED = 0.3  # the same in types of 16 bits, which make a tenth of it
 
 
-def check_decodable(model: torch.nn.Module) -> None:
+def check_decodable(model: Any) -> None:
     """A `UserError` where steps over keys and values do not give what one pass over the whole text gives.
 
     So it is with architectures that keep a state in the place of keys and values, with those that follow another text,
