@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import steps
+from benchmarks import mended_choices, steps
 from motif.system import console
 
 ROOT = Path(__file__).parents[1]
@@ -79,7 +79,8 @@ def main() -> None:
                 console.say(version.overshoot(algo, 50_000, *words))
         for what, words in REFUSED.items():
             console.say(f"{what}: {'refused' if version.refuses(words) else 'taken'}")
-        for line in itertools.chain(version.texts(), steps.lines(version.begin, Path(folder))):
+        own = steps.lines(version.begin, Path(folder))
+        for line in itertools.chain(version.texts(), own, mended_choices.lines(checkout, Path(folder))):
             console.say(line)
 
 

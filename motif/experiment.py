@@ -17,7 +17,7 @@ from motif.runs.model_card import write_card
 from motif.runs.saving import save_policy
 from motif.runs.summary import summary_of
 from motif.runs.tracking.base import Silent, Tracker
-from motif.system import console, processes, write_json
+from motif.system import UserError, console, first_line, processes, write_json
 from motif.system.environment import environment
 from motif.tasks.questions import Question, fingerprint
 from motif.training import Rollout
@@ -141,7 +141,10 @@ class Experiment(Choices):
             pace=pace,
             continuations=base_generator(policy, self.generation) if from_base else None,
         )
-        trainer = make_trainer(policy, arguments, rollout, pace.fraction)
+        try:
+            trainer = make_trainer(policy, arguments, rollout, pace.fraction)
+        except (ValueError, KeyError, ImportError) as error:  # TRL's, of settings that do not go together
+            raise error if isinstance(error, UserError) else UserError(f"algo.trainer: {first_line(error)}") from error
         generate = rollout.generator(trainer)
         return Training(policy, trainer, rollout, generate, ledger, tests, validation, limits, started)
 

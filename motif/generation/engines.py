@@ -59,6 +59,7 @@ class Transformers:
 
         def generate(conversations: Sequence[Conversation], sampling: Sampling) -> list[Reply]:
             prompts = policy.render(conversations)
+            policy.check_ids(max(prompt, default=0) for prompt in prompts)
             written = decode(
                 *(policy.model, prompts, sampling, policy.end_ids, policy.pad_id, self.cache_gib), allowance=allowance
             )

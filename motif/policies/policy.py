@@ -47,7 +47,6 @@ class Policy:
             self._text([{**message, "content": self.as_text(message["content"])} for message in talk]) for talk in talks
         ]
         ids = self.tokenizer(list(map(encodable, texts)), add_special_tokens=False)["input_ids"] if texts else []
-        self.check_ids({id for row in ids for id in row})
         rendered = dict(zip(distinct, ids, strict=True))
         return [rendered[key] for key in keys]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from motif.policies.policy import Policy, frozen_copy, untrained
 from motif.policies.weights import DTYPES, Weights, has_tokenizer, missing, stored
-from motif.system import UserError, first_line, hint, number, one_of, ran_out, read_json, read_yaml, shown, whole
+from motif.system import UserError, first_line, hint, number, one_of, ran_out, read_json, read_yaml, shown, text, whole
 
 __all__ = ["Policy", "Pretrained", "frozen_copy", "load_policy", "open_policy", "policy_name", "untrained"]
 
@@ -59,6 +59,7 @@ class Pretrained:
     def __post_init__(self) -> None:
         if not isinstance(self.path, str) or not self.path:
             raise UserError(f"model.path must be a hub id or a folder, got {self.path!r}")
+        text("model.name", self.name)
         one_of("model.dtype", self.dtype, ("auto", *DTYPES))
         one_of("model.wording", self.wording, ("full", "terse"))
         one_of("model.quantization", self.quantization, (None, "4bit"))
@@ -183,6 +184,7 @@ def load_policy(
     if policy.shows("user") is None:
         named = f"the chat template of {weights.key}={path}"
         raise UserError(f"{named} cannot render a question with {policy.template_options}")
+    policy.check_ids([*policy.render([[{"role": "user", "content": "-"}]])[0], policy.pad_id])
     return policy
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from motif.system import UserError, first_line, install, one_of, ran_out, read_json
+from motif.system import UserError, first_line, install, one_of, ran_out, read_json, text
 
 if TYPE_CHECKING:
     import torch
@@ -75,6 +75,7 @@ class Weights:
     def __post_init__(self) -> None:
         one_of(self.setting("dtype"), self.dtype, ("auto", *DTYPES))
         one_of(self.setting("quantization"), self.quantization, (None, "4bit"))
+        text(self.setting("attention"), self.attention)
 
     def setting(self, name: str) -> str:
         """The full name of a setting beside `key`: model.dtype beside model.path, else options.dtype."""

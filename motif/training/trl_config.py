@@ -5,11 +5,12 @@ from dataclasses import fields
 from pathlib import Path
 
 import torch
+from transformers import Trainer, get_scheduler
 from trl import GRPOConfig
 
 from motif.rounds.episode import Episode
 from motif.runs.checkpoints import Checkpoints, drafts
-from motif.system import UserError, hint, number, one_of, processes, whole
+from motif.system import UserError, first_line, hint, number, one_of, processes, whole
 from motif.training.algorithms import Algorithm
 from motif.training.rewards import Reward
 
@@ -36,6 +37,8 @@ OURS = {  # what TRL is told by the suite itself, and the setting to use instead
     "save_steps": "checkpoint.every",
     "save_total_limit": "checkpoint.keep",
     "use_vllm": "generation",
+    "push_to_hub": "tracking.artifact",
+    "eval_strategy": "watch.every",
     **{f"vllm_{key}": f"generation.{ours}" for key, ours in VLLM_KEYS.items()},
 }
 IDLE = {  # what TRL takes and a rollout of ours leaves without effect, and what to use instead
@@ -47,6 +50,7 @@ IDLE = {  # what TRL takes and a rollout of ours leaves without effect, and what
     **{"num_completions_to_print": "record.questions", "log_unique_prompts": "record.questions"},
     **{"log_completions_hub_repo": "tracking", "log_multimodal": "record.questions", "shuffle_dataset": "seed"},
     **{"num_generations_eval": "evaluation.samples", "model_init_kwargs": "model", "trust_remote_code": "model"},
+    "use_liger_kernel": "algo.weighting",
 }
 OURS_TO_DO = (  # what TRL would do otherwise
     "disable_dropout",  # done when the model is loaded; TRL would turn off that of adapters, too
@@ -79,6 +83,8 @@ def trainer_arguments(
             )
         if key not in known:
             raise UserError(f"algo.trainer.{key} is not an argument of TRL's GRPOConfig{hint(key, known)}")
+        if (isinstance(known[key], bool) or key == "bf16") and value is not None:
+            one_of(f"algo.trainer.{key}", value, (True, False))
         numeric = key in LEAST or (isinstance(known[key], int | float) and not isinstance(known[key], bool))
         if numeric and value is not None:
             number(f"algo.trainer.{key}", value, LEAST.get(key, -math.inf))
@@ -108,7 +114,7 @@ def trainer_arguments(
             "the updates on the same replies no checkpoint could be gone on from exactly"
         )
     try:
-        return GRPOConfig(
+        made = GRPOConfig(
             output_dir=str(drafts(folder)),
             max_steps=algorithm.steps,
             num_generations=replies,
@@ -131,5 +137,21 @@ def trainer_arguments(
             use_cpu=not torch.cuda.is_available(),
             **options,
         )
-    except (TypeError, ValueError, ImportError, OSError) as error:  # the last two of what else a setting would need
-        raise UserError(f"algo.trainer: {str(error).strip().splitlines()[0]}") from error
+        try_optimiser(made)
+        return made
+    except Exception as error:  # of any kind: keywords are a person's, and what a setting would need may be absent
+        raise UserError(f"algo.trainer: {first_line(error)}") from error
+
+
+def try_optimiser(arguments: GRPOConfig) -> None:
+    """Make the optimiser and the schedule that `arguments` ask for, of one weight. What they cannot be is raised now, and
+    not after the untrained policy was measured."""
+    kind, options = Trainer.get_optimizer_cls_and_kwargs(arguments)
+    optimiser = kind([torch.nn.Parameter(torch.zeros(1))], **options)
+    get_scheduler(
+        arguments.lr_scheduler_type,
+        optimiser,
+        num_warmup_steps=arguments.get_warmup_steps(arguments.max_steps),
+        num_training_steps=arguments.max_steps,
+        scheduler_specific_kwargs=arguments.lr_scheduler_kwargs,  # type: ignore[arg-type]
+    )

@@ -113,8 +113,7 @@ def alone(model, prompt, tokens):
     return model.generate(ids, attention_mask=torch.ones_like(ids), **options)[0, len(prompt) :].tolist()
 
 
-@pytest.mark.parametrize("kind", ["llama", "phi3"])
-@pytest.mark.parametrize("rope", [*ROPES, "longrope"])
+@pytest.mark.parametrize(("kind", "rope"), [*(("llama", rope) for rope in (*ROPES, "longrope")), ("phi3", "longrope")])
 def test_positions_that_depend_on_the_length_are_decoded_as_by_the_library_or_refused(kind, rope):
     longest = 32 if rope == "longrope" else 128
     options = {"rope_type": rope, "rope_theta": 1e4, **(LONG if rope == "longrope" else ROPES[rope])}

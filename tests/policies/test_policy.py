@@ -346,6 +346,16 @@ def test_tokens_that_the_model_has_no_embedding_of_are_a_line_that_names_the_mod
     policy = random_qwen()
     policy.model.resize_token_embeddings(len(policy.tokenizer) - 5)
     lacking = policy.tokenizer.convert_ids_to_tokens(len(policy.tokenizer) - 1)
-    assert policy.render([[{"role": "user", "content": "1"}]])
+    generate = Transformers().generator(policy)
+    assert generate([[{"role": "user", "content": "1"}]], Sampling(2))
     with pytest.raises(UserError, match=r"^the tokenizer of model.path=None has more tokens .*resize_token_embeddings"):
-        policy.render([[{"role": "user", "content": lacking}]])
+        generate([[{"role": "user", "content": lacking}]], Sampling(2))
+
+
+def test_a_padding_token_without_an_embedding_is_refused_when_the_model_is_loaded(tmp_path):
+    policy = random_qwen()
+    policy.tokenizer.add_special_tokens({"pad_token": "[PAD]"})
+    for part in (policy.model, policy.tokenizer):
+        part.save_pretrained(tmp_path)
+    with pytest.raises(UserError, match=r"tokenizer of model.path=.* and \[PAD\] is number"):
+        load_policy(str(tmp_path))

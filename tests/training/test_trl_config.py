@@ -40,6 +40,15 @@ def test_sampling_reward_weights_and_the_trainers_own_keys_are_passed_on(tmp_pat
         ({"trainer": {"beta": "x"}}, "algo.trainer.beta must be a number"),
         ({"trainer": {"learning_rate": float("nan")}}, "algo.trainer.learning_rate must be a number"),
         ({"trainer": {"optim": "no such"}}, "algo.trainer: "),
+        ({"trainer": {"optim_args": "x"}}, "algo.trainer: "),
+        ({"trainer": {"adam_beta1": 1.5}}, "algo.trainer: .*1.5"),
+        ({"trainer": {"lr_scheduler_kwargs": {"x": 1}}}, "algo.trainer: .*'x'"),
+        ({"trainer": {"parallelism_config": {"x": 1}}}, "algo.trainer: "),
+        ({"trainer": {"bf16": 7}}, "algo.trainer.bf16 must be one of True, False, got 7"),
+        ({"trainer": {"mask_truncated_completions": 3}}, "algo.trainer.mask_truncated_completions must be one of"),
+        ({"trainer": {"disable_dropout": 3}}, "algo.trainer.disable_dropout must be one of"),
+        ({"trainer": {"push_to_hub": True}}, "is set by tracking.artifact="),
+        ({"trainer": {"use_liger_kernel": True}}, "algo.trainer.use_liger_kernel has no effect here"),
     ],
 )
 def test_bad_trainer_arguments_are_refused_in_a_line(tmp_path, settings, words):

@@ -48,9 +48,9 @@ def test_the_embedded_default_passes_in_one_line_and_says_what_was_looked_at(pol
     experiment = made()
     questions, tests = experiment.questions()
     found = experiment.checks(questions, tests).check(policy)
-    said = r"preflight: 16 checks passed in \d+\.\d s; the chat template knows no thoughts\n"
+    said = r"preflight: 17 checks passed in \d+\.\d s; the chat template knows no thoughts\n"
     assert re.fullmatch(said, told(capsys)) and found["thinking"] == "the chat template knows no thoughts"
-    assert len(found["passed"]) == 16 and not found["warnings"] and json.dumps(found)
+    assert len(found["passed"]) == 17 and not found["warnings"] and json.dumps(found)
     assert {probe["probe"]: probe["total"] for probe in found["probes"]}["an empty reply"] == 0
     assert all({"total", "terms", "reply of the last round"} <= set(probe) for probe in found["probes"])
     rounds = found["numbers"]["tokens"]["rounds"]
@@ -59,6 +59,14 @@ def test_the_embedded_default_passes_in_one_line_and_says_what_was_looked_at(pol
         ("chain", 1, 1), ("chain", 3, 1), ("chain", 3, 2), ("chain", 3, 3),
     }  # fmt: skip
     assert all(row["minimal"] <= row["window"] == 44 for row in rounds)
+
+
+def test_dropout_in_training_is_a_remark_that_names_its_setting_and_its_rate(policy, capsys):
+    model = type(policy.model)(policy.model.config)
+    model.model.layers[0].self_attn.attention_dropout = 0.1
+    found = made().checks(TOYS, {"toy": TOYS}).check(replace(policy, model=model))
+    assert "algo.trainer.disable_dropout: a rate of 0.1" in found["warnings"]["what is trained is what was drawn"]
+    assert "guard/difference_dropout" in told(capsys)
 
 
 def test_no_random_number_is_drawn_and_no_weight_touched(policy):
@@ -130,7 +138,7 @@ def test_a_flaw_that_was_switched_on_by_name_is_a_warning(policy, capsys, flaw, 
     experiment = made("reward=as_published", f"flaws.{flaw}")
     found = experiment.checks(TOYS, {"toy": TOYS}).check(policy)
     warning, passed = told(capsys).splitlines()
-    assert words in warning and f"flaws that are on: {flaw.split('=')[0]}" in warning and "15 checks passed" in passed
+    assert words in warning and f"flaws that are on: {flaw.split('=')[0]}" in warning and "16 checks passed" in passed
     assert len(found["warnings"]) == 1
 
 
