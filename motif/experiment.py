@@ -17,6 +17,7 @@ from motif.runs.model_card import write_card
 from motif.runs.saving import save_policy
 from motif.runs.summary import summary_of
 from motif.runs.tracking.base import Silent, Tracker
+from motif.runs.watchdogs import said
 from motif.system import UserError, console, first_line, processes, write_json
 from motif.system.environment import environment
 from motif.tasks.questions import Question, fingerprint
@@ -24,7 +25,6 @@ from motif.training import Rollout
 from motif.training.micro_batch import fitted
 from motif.training.preflight import dropout
 from motif.training.published import base_generator
-from motif.training.watchdogs import said
 
 
 @dataclass(frozen=True)

@@ -82,14 +82,13 @@ class Weights:
         return f"model.{name}" if self.key.startswith("model.") else f"options.{name}"
 
     def wrong(self, words: str) -> UserError:
-        """An error that says `words` of these weights."""
         return UserError(f"{self.key}={self.path} {words}")
 
     def check_quantization(self) -> None:
         """Refuse 4 bits where bitsandbytes or a GPU is missing."""
+        setting = self.setting("quantization")
         if self.quantization is None:
             return
-        setting = self.setting("quantization")
         if importlib.util.find_spec("bitsandbytes") is None:
             raise UserError(f"{setting}={self.quantization} needs bitsandbytes: {install('quantization')}")
         if self.device.type != "cuda":

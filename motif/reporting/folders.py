@@ -16,9 +16,9 @@ import yaml
 
 from motif.evaluation.results import RESULT_KEYS
 from motif.reporting.recorded import BASE, RecordedRun, Result, choice, json_lines, question_records
+from motif.runs import watchdogs
 from motif.system.files import check_format
 from motif.system.safe_text import all_visible
-from motif.training import watchdogs
 
 EVALUATIONS = "evaluations"  # where `evaluate.py` writes results of a policy that is no run
 NO_RUNS = {EVALUATIONS, "report"}  # other folders in outputs/

@@ -18,9 +18,9 @@ from typing import Any
 from motif.evaluation.wording import in_rounds, percent_interval
 from motif.runs.budget import TOTALS, Budget, Limits
 from motif.runs.folder import Run
+from motif.runs.watchdogs import names, said
 from motif.system import UserError, read_json, read_yaml
 from motif.system.locks import Holder, holder, reason
-from motif.training.watchdogs import names, said
 
 FINISHED = ("done", "skipped", "finished")
 RECENT = 20  # steps whose mean is the pace

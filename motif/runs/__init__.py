@@ -9,6 +9,7 @@ budget        limits at which training ends
 summary       the result of a run: summary.json
 saving        its trained policy on disk
 model_card    the card of that policy
+watchdogs     warnings of a training that goes wrong
 tracking      Weights & Biases, TensorBoard, or nothing
 """
 

@@ -19,7 +19,7 @@ from motif.system.errors import UserError, shown
 INSTALLED = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 MOVED = {  # modules of the first version whose classes its configurations name, and where they are now
     **{"algorithms": "training.algorithms", "rewards": "training.rewards", "flaws": "training.published"},
-    **{"guard": "training.guard", "watchdogs": "training.watchdogs", "budget": "runs.budget"},
+    **{"guard": "training.guard", "watchdogs": "runs.watchdogs", "budget": "runs.budget"},
     **{"runs": "runs.folder", "checkpoints": "runs.checkpoints", "tracking": "runs.tracking.base"},
     **{"episode": "rounds.episode", "carry": "rounds.carry", "prompts": "rounds.prompts"},
     **{"chain": "tasks.chain", "corpus": "tasks.corpus", "engines": "generation.engines"},

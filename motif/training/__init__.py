@@ -10,19 +10,18 @@ recorder       what is kept of a step
 trl_config     TRL's GRPOConfig, made of our settings
 resume         from which checkpoint training goes on, and what becomes of a step that fails
 guard          do the replies come from the policy that is trained?
-watchdogs      warnings of what goes wrong
 nonfinite      NaN and infinity end a run before they are saved
 micro_batch    how many rows fit the memory of a GPU
 published      the flaws of the published code, each a switch
 preflight      what is checked before the first step
 """
 
+from motif.runs.watchdogs import Watch
 from motif.training.algorithms import GRPO, MOTIF, Algorithm, Broadcast, Discounted, LeaveOneOut, Row, Value
 from motif.training.guard import Guard
 from motif.training.published import Flaws
 from motif.training.rewards import Reward
 from motif.training.rollout import Rollout
-from motif.training.watchdogs import Watch
 
 __all__ = ["GRPO", "MOTIF", "Algorithm", "Broadcast", "Discounted", "LeaveOneOut", "Row", "Value"]
 __all__ += ["Flaws", "Guard", "Reward", "Rollout", "Watch"]

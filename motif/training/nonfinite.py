@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from motif.runs.folder import Run, checkpoints
+from motif.runs.watchdogs import place
 from motif.system.errors import UserError
-from motif.training.watchdogs import place
 
 
 class NotFinite(UserError):

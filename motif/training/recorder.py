@@ -12,12 +12,12 @@ from motif.runs.budget import Limits, reached
 from motif.runs.checkpoints import drafts
 from motif.runs.folder import Run
 from motif.runs.tracking.base import Tracker
+from motif.runs.watchdogs import Alarm, Watch
 from motif.system import processes
 from motif.system.console import Report
 from motif.training.nonfinite import check_finite, not_finite, trained
 from motif.training.resume import LastStep
 from motif.training.rollout import Rollout
-from motif.training.watchdogs import Alarm, Watch
 
 OF_TRL = ("loss", "grad_norm", "learning_rate", "entropy", "kl", "reward", "reward_std")  # kept of TRL's own log
 OF_OURS = {  # and of what the rollout has reported through TRL, by the first part of the name

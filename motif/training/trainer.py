@@ -24,6 +24,7 @@ from motif.runs.flops import Cost
 from motif.runs.folder import Run
 from motif.runs.ledger import forget_peak
 from motif.runs.tracking.base import Tracker
+from motif.runs.watchdogs import Watch
 from motif.system import UserError, processes
 from motif.system.console import Report
 from motif.system.signals import Stopped, handled
@@ -31,7 +32,6 @@ from motif.training.nonfinite import within_range
 from motif.training.recorder import Measure, Recorder
 from motif.training.resume import lost, newest, train_on
 from motif.training.rollout import Rollout
-from motif.training.watchdogs import Watch
 
 
 def make_trainer(

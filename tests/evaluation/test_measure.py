@@ -39,7 +39,7 @@ def measured(folder, policy, ledger=None):
     asked = [Measurement("trained", "toy", episode, QUESTIONS) for episode in EPISODES]
     write = Writer(policy)
     measurer = Measurer(policy, write, Evaluation(), seed=0, marks=grade, ledger=ledger or Ledger())
-    return measurer.measure_all(asked, folder, grader="g1"), write.asked
+    return measurer.measure_all(asked, folder, grader="g1", engine="e1"), write.asked
 
 
 def test_each_measurement_has_a_result_and_its_records_beside_it(policy, tmp_path):
@@ -53,6 +53,7 @@ def test_each_measurement_has_a_result_and_its_records_beside_it(policy, tmp_pat
         assert json.loads(file.read_text()) == json.loads(json.dumps({**each, "disagreeing": []}))
         assert len(file.with_suffix(".jsonl").read_text().splitlines()) == 4 and each["budget"] == episode.budget()
         assert (each["policy"], each["dataset"], each["split"], each["grader"]) == ("trained", "toy", "test", "g1")
+        assert each["arithmetic"]["engine"] == "e1" and each["arithmetic"]["batch"] == 256
         assert each["compute"]["generated_tokens"] == each["tokens"] * 4 and each["compute"]["flops"] > 0
     assert results[0]["rows"] == results[1]["rows"]
 

@@ -46,15 +46,17 @@ def test_a_result_stands_beside_its_records_and_is_read_the_second_time(tmp_path
     assert "measured before" in capsys.readouterr().out
 
 
-def test_other_settings_are_another_measurement_and_batches_are_not(tmp_path):
+def test_other_settings_are_another_measurement(tmp_path):
     first = measuring(tmp_path, questions=4).run()
-    measuring(tmp_path, questions=4, batch=1).run()
-    assert len(files(tmp_path)) == 1
+    for more in ({"batch": 1}, {"deterministic": True}):
+        again = measuring(tmp_path, questions=4, **more).run()
+        assert again["accuracy"] == first["accuracy"] and again["arithmetic"] != first["arithmetic"]
+    assert len(files(tmp_path)) == 3
     measuring(tmp_path, questions=4, rounds=1).run()
     measuring(tmp_path, questions=4, budget=60).run()
     measuring(tmp_path, questions=4, samples=2).run()
     names = files(tmp_path)
-    assert len(names) == 4 and any("-x2-" in name for name in names) and first["n"] == 4
+    assert len(names) == 6 and any("-x2-" in name for name in names) and first["n"] == 4
 
 
 def test_the_policy_is_loaded_once_for_all_jobs(tmp_path, monkeypatch):
@@ -86,7 +88,7 @@ def test_an_interrupted_evaluation_goes_on(tmp_path):
     text = file.read_bytes()
     file.with_suffix(".json").unlink()
     file.write_bytes(text[: len(text) // 2])
-    again = measuring(tmp_path, batch=3).run()
+    again = measuring(tmp_path, batch=5).run()
     for result in (again, whole):
         spent = result["compute"]
         assert spent["generated_tokens"] == round(result["tokens"] * result["n"]) and spent["flops"] > 0

@@ -104,11 +104,12 @@ def test_the_cache_that_is_named_spares_the_attempts(policy, monkeypatch, said):
 
 def test_a_single_reply_without_memory_is_one_line(policy, monkeypatch, said):
     policy.model.train()
+    generate = Transformers().generator(policy)
     Narrow(monkeypatch, policy.model, 0)
     with pytest.raises(
         OutOfMemory, match=r"a single reply .* up to 30 new ones\); lower episode.tokens, to 15 say"
     ) as error:
-        Transformers().generator(policy)(talks(), Sampling(30))
+        generate(talks(), Sampling(30))
     assert isinstance(error.value, UserError) and "\n" not in str(error.value)
     assert policy.model.training
 

@@ -88,10 +88,10 @@ def test_what_was_measured_is_read_and_what_was_interrupted_goes_on(tmp_path, mo
     assert json.loads(file.with_suffix(".json").read_text()) == result
     file.with_suffix(".json").unlink()
     file.write_bytes(text[: len(text) * 3 // 4])
-    assert probing(tmp_path, **small, batch=2).run() == result and file.read_bytes() == text
+    assert probing(tmp_path, **small, batch=4).run() == result and file.read_bytes() == text
     capsys.readouterr()
     monkeypatch.setattr(program, "opened", lambda *_: pytest.fail("measured again"))
-    assert probing(tmp_path, **small).run() == result
+    assert probing(tmp_path, **small, batch=4).run() == result
     assert "measured before" in capsys.readouterr().out
     with pytest.raises(pytest.fail.Exception):
         probing(tmp_path, **small, overwrite=True).run()

@@ -12,10 +12,10 @@ import pytest
 from motif.policies.tiny import Tiny
 from motif.runs.folder import Run
 from motif.runs.tracking.base import Nowhere
+from motif.runs.watchdogs import Alarm, Watch, Watchdogs, place, said
 from motif.system.errors import UserError
 from motif.training.algorithms import GRPO
 from motif.training.nonfinite import NotFinite
-from motif.training.watchdogs import Alarm, Watch, Watchdogs, place, said
 from tests.support import FEW, ROOT
 from tests.support.training import TRAINER, Killed, dies_at, motif, run_training, small
 
