@@ -246,7 +246,6 @@ CASES = [
         "algo.questions=5000", "algo.steps=4", *SHORT, says=["algo.questions=5000 are more than the", "dataset=chain"]
     ),
     train("algo.questions=9", "dataset.train_size=8", *SHORT, says=["algo.questions=9", "than the 8 questions"]),
-    train("+algo.trainer.sync_ref_model=true", *SHORT, says=["algo.trainer: ", "sync_ref_model"]),
     train("+algo.trainer.fp16=true", *SHORT, says=["algo.trainer.fp16 needs a GPU"]),
     train("outputs=" + "o" * 300, *SHORT, says=["ooo", "name too long", "shorter"]),
     train("outputs=null", says=["outputs must be text", "got None"]),

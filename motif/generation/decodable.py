@@ -2,9 +2,6 @@
 
 from typing import Any
 
-import torch
-
-from motif.generation.decoding import decode
 from motif.rounds.replies import Sampling
 from motif.system import UserError, first_line
 from motif.system.memory import OutOfMemory
@@ -19,6 +16,10 @@ def check_decodable(model: Any) -> None:
     So it is with architectures that keep a state in the place of keys and values, with those that follow another text,
     and with those whose positions do not begin at 0.
     """
+    import torch
+
+    from motif.generation.decoding import decode
+
     config = model.config.get_text_config()
     prompts = [[id % config.vocab_size for id in range(1, size + 1)] for size in (8, 3)]  # the second is padded
     was_training, apart = model.training, list[float]()

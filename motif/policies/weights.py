@@ -174,8 +174,7 @@ class Weights:
                     f"smaller model, {self.setting('dtype')}=bfloat16 or {self.setting('quantization')}=4bit"
                 ) from error
             if "attention implementation" in str(error):
-                where = f"{self.setting('attention')}={self.attention}"
-                raise self.wrong(f"cannot be computed with {where}; take another one, such as eager") from error
+                raise self.wrong(f"has no {self.setting('attention')}={self.attention}; try eager") from error
             shapes = "ignore_mismatched_sizes" in str(error)
             if isinstance(error, RuntimeError) and not shapes:  # a fault of ours
                 raise

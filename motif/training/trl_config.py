@@ -142,8 +142,8 @@ def trainer_arguments(
 
 
 def try_optimiser(arguments: GRPOConfig) -> None:
-    """Make the optimiser and the schedule that `arguments` ask for, of one weight. What they cannot be is raised now,
-    and not after the untrained policy was measured."""
+    """Make the optimiser and the schedule that `arguments` ask for, of one weight. An error comes now, not after the
+    untrained policy was measured."""
     kind, options = Trainer.get_optimizer_cls_and_kwargs(arguments)
     optimiser = kind([torch.nn.Parameter(torch.zeros(1))], **options)
     get_scheduler(
