@@ -33,13 +33,23 @@ class Version:
     def __init__(self, checkout: Path, folder: Path) -> None:
         self.checkout, self.folder = checkout, folder
 
-    def begin(self, program: str, *words: str) -> "subprocess.Popen[bytes]":
-        """A program, begun."""
-        own = self.checkout / ".venv/bin/python"
-        call = [str(own) if own.exists() else sys.executable, str(self.checkout / f"{program}.py"), *words]
-        environment = {**os.environ, "PYTHONPATH": str(self.checkout), "OMP_NUM_THREADS": "1"}
-        quiet = subprocess.DEVNULL
-        return subprocess.Popen(call, cwd=self.folder, env=environment, stdout=quiet, stderr=quiet)
+    def begin(
+        self, program: str | Path, *words: str, place: str = "", output: int = subprocess.DEVNULL
+    ) -> "subprocess.Popen[str]":
+        """A program of the checkout, or a script, begun in the folder `place`."""
+        own, folder = self.checkout / ".venv/bin/python", self.folder / place
+        script = program if isinstance(program, Path) else self.checkout / f"{program}.py"
+        folder.mkdir(exist_ok=True)
+        environment = {**os.environ, "PYTHONPATH": str(self.checkout), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+        environment["HF_DATASETS_CACHE"] = str(self.folder / "cache")
+        call = [str(own) if own.exists() else sys.executable, str(script), *words]
+        return subprocess.Popen(call, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT, text=True)
+
+    def said(self, program: str | Path, *words: str, place: str = "") -> tuple[int, str]:
+        """The exit status of a program, and all that it says."""
+        process = self.begin(program, *words, place=place, output=subprocess.PIPE)
+        said, _ = process.communicate()
+        return process.returncode, said
 
     def run(self, program: str, *words: str) -> int:
         """The exit status of a program."""
@@ -56,11 +66,9 @@ class Version:
 
     def texts(self) -> list[str]:
         """What it makes of data as written, of control tokens and of thoughts (`benchmarks/texts.py`)."""
-        own = self.checkout / ".venv/bin/python"
-        call = [str(own) if own.exists() else sys.executable, str(Path(__file__).with_name("texts.py"))]
-        environment = {**os.environ, "PYTHONPATH": str(self.checkout), "HF_DATASETS_CACHE": str(self.folder / "cache")}
-        done = subprocess.run(call, cwd=self.folder, env=environment, capture_output=True, text=True)
-        return done.stdout.splitlines() or [f"texts: {done.stderr.strip().splitlines()[-1]}"]
+        status, said = self.said(Path(__file__).with_name("texts.py"))
+        lines = said.strip().splitlines()
+        return [line for line in lines if line.startswith("F")] if status == 0 else [f"texts: {lines[-1]}"]
 
     def refuses(self, words: list[str]) -> bool:
         """Whether a training with these settings is refused before its first step."""
@@ -80,7 +88,7 @@ def main() -> None:
         for what, words in REFUSED.items():
             console.say(f"{what}: {'refused' if version.refuses(words) else 'taken'}")
         own = steps.lines(version.begin, Path(folder))
-        for line in itertools.chain(version.texts(), own, mended_choices.lines(checkout, Path(folder))):
+        for line in itertools.chain(version.texts(), own, mended_choices.lines(version)):
             console.say(line)
 
 

@@ -4,12 +4,13 @@
 """
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from benchmarks.mended import Version
 
 SMALL = [
     *("experiment=smoke", "tracking=none", "rounds=1", "algo.m=2", "algo.steps=1", "algo.questions=1"),
@@ -27,52 +28,40 @@ CHOICES = {  # by model: what is chosen with it
 }
 
 
-def lines(checkout: Path, folder: Path) -> Iterator[str]:
-    """A line for each thing tried with the programs of `checkout`, whose runs are put into `folder`."""
-    tried = Tried(checkout, folder)
-    code, said = tried.train("f4", "algo.questions=5000", "algo.steps=4", "name=x")
+def lines(version: "Version") -> Iterator[str]:
+    """A line for each thing tried with the programs of a version."""
+    folder = version.folder
+    code, said = train(version, "f4", "algo.questions=5000", "algo.steps=4", "name=x")
     yield f"F4 fewer questions than a step needs: status {code}, {last(said)}"
-    code, said = tried.train("f12", "-m", "seed=0,1", "hydra.job.chdir=true")
+    code, said = train(version, "f12", "-m", "seed=0,1", "hydra.job.chdir=true")
     begun = len(list((folder / "f12").rglob("run.json")))
     yield f"F12 hydra.job.chdir=true in a sweep: status {code}, {begun} runs begun, {totals(said)}"
     for name in NAMES:
-        tried.train("f13", f"name={name}")
+        train(version, "f13", f"name={name}")
         found = [place.parent.name for place in (folder / "f13/outputs").glob("*/summary.json")]
         yield f"F13 name={name}: {'a run of this name' if name in found else 'no run of this name'}"
     make_models(folder)
     for model, choices in CHOICES.items():
         for words in choices:
-            code, said = tried.train("f14", *local(folder, model), *words, "name=x", "overwrite=true")
+            code, said = train(version, "f14", *local(folder, model), *words, "name=x", "overwrite=true")
             yield f"F14 {model} {' '.join(words)}: status {code}, {last(said)}"
     words = [*local(folder, "untied"), *LORA, "model.peft.lora_dropout=0.5", "preflight=true", "episode.tokens=200"]
     words += ["+model.peft.init_lora_weights=false"]  # fresh adapters do nothing, with and without dropout
-    _, said = tried.train("f15", *words, "name=dropped")
+    _, said = train(version, "f15", *words, "name=dropped")
     yield f"F15 dropout of adapters: {'named' if 'dropout is on' in said else 'not named'}, {step(folder, 'dropped')}"
-    tried.train("f15", *local(folder, "gpt2"), "algo.trainer.beta=0.1", "name=kl")
+    train(version, "f15", *local(folder, "gpt2"), "algo.trainer.beta=0.1", "name=kl")
     yield f"F15 GPT-2 with a KL term: {step(folder, 'kl')}"
-    code, said = tried.train("f15", "budget.tokens=None", "name=none")
+    code, said = train(version, "f15", "budget.tokens=None", "name=none")
     yield f"F15 W&B's word budget.tokens=None: status {code}, {last(said)}"
     words = ["algo=motif", "name=n-${algo.m}", "algo.m=2,4", "algo.k=0"]
-    _, said = tried.train("f15", "-m", *words)
+    _, said = train(version, "f15", "-m", *words)
     yield f"F15 failed jobs named n-2 and n-4 are listed as {', '.join(re.findall(r'(n-[0-9]) +failed', said))}"
 
 
-class Tried:
-    """The programs of a checkout, each thing in a folder of its own."""
-
-    def __init__(self, checkout: Path, folder: Path) -> None:
-        self.checkout, self.folder = checkout, folder
-
-    def train(self, place: str, *words: str) -> tuple[int, str]:
-        """Exit status and all that `train.py` says."""
-        own = self.checkout / ".venv/bin/python"
-        options = ["-m"] if "-m" in words else []
-        call = [str(own) if own.exists() else sys.executable, str(self.checkout / "train.py"), *options, *SMALL]
-        environment = {**os.environ, "PYTHONPATH": str(self.checkout), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
-        (self.folder / place).mkdir(exist_ok=True)
-        asked = [word for word in words if word != "-m"]
-        done = subprocess.run([*call, *asked], cwd=self.folder / place, env=environment, capture_output=True, text=True)
-        return done.returncode, done.stdout + done.stderr
+def train(version: "Version", place: str, *words: str) -> tuple[int, str]:
+    """Exit status and all that `train.py` says, in a folder of its own."""
+    options = ["-m"] if "-m" in words else []
+    return version.said("train", *options, *SMALL, *(word for word in words if word != "-m"), place=place)
 
 
 def local(folder: Path, model: str) -> list[str]:

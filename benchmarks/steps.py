@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import Popen
 
-import torch
 from safetensors.torch import load_file
 
 from motif.policies.tiny import Tiny
+from tests.support.toys import random_qwen
 
 Begin = Callable[..., "Popen[bytes]"]  # a program and its words, in the folder
 SHORT = ["tracking=none", "evaluation.before=false", "evaluation.questions=4", "evaluation.rounds=[1]", "algo=grpo"]
@@ -76,23 +76,9 @@ def asked(episodes: Path) -> dict[int, list[str]]:
 
 def undecided(folder: Path) -> Path:
     """A model of random weights."""
-    from transformers import Qwen2Config, Qwen2ForCausalLM
-
-    tokenizer = Tiny().load().tokenizer
-    torch.manual_seed(0)
-    config = Qwen2Config(
-        vocab_size=len(tokenizer) + 8,
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        initializer_range=0.2,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    Qwen2ForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    policy = random_qwen()
+    policy.model.save_pretrained(folder)
+    policy.tokenizer.save_pretrained(folder)
     return folder
 
 

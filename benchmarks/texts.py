@@ -4,12 +4,12 @@ It is a script: Python finds the version on its path, and its own functions are 
 other modules.
 """
 
-import importlib.util
 import itertools
 import json
 import os
 from collections.abc import Callable
 from importlib import import_module
+from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -46,7 +46,7 @@ def of(module: str, first_version: str) -> Any:
         return import_module(first_version)
 
 
-def data(corpus: Callable[..., Any]) -> list[str]:
+def data(corpus: Callable[..., Any], error: type[Exception]) -> list[str]:
     """Files that are read as they are written, and read anew after a change."""
     with TemporaryDirectory() as folder:
         names = map("{}.jsonl".format, itertools.count())
@@ -57,7 +57,7 @@ def data(corpus: Callable[..., Any]) -> list[str]:
             os.utime(file, ns=(0, 0))
             try:
                 return [(one.text, one.gold) for one in corpus("x", path=str(file), trainable=False).test()]
-            except Exception:
+            except error:
                 return None
 
         kept, tried = 0, [[f'{{"question": "a", "answer": {gold}}}', *beside] for gold in GOLDS for beside in BESIDE]
@@ -76,7 +76,7 @@ def data(corpus: Callable[..., Any]) -> list[str]:
 
 def turns(policy: Callable[..., Any], prompts: Any, build_tokenizer: Callable[[], Any]) -> str:
     """In how many prompts a question adds control tokens."""
-    templates = Path(str(importlib.util.find_spec("trl").origin)).parent / "chat_templates"  # type: ignore[union-attr]
+    templates = files("trl") / "chat_templates"
     opened = tried = 0
     for family, control in CONTROL.items():
         tokenizer = build_tokenizer()
@@ -109,7 +109,7 @@ def main() -> None:
     prompts = of("motif.rounds.prompts", "motif.prompts").Prompts()
     policy = of("motif.policies.policy", "motif.policy").Policy
     build = of("motif.policies.tiny_tokenizer", "motif.vocabulary").build_tokenizer
-    lines = data(of("motif.tasks.corpus", "motif.corpus").Corpus)
+    lines = data(of("motif.tasks.corpus", "motif.corpus").Corpus, of("motif.system.errors", "motif.checks").UserError)
     lines += [turns(policy, prompts, build)]
     lines += thoughts(prompts, of("motif.tasks.grading.answers", "motif.notation").final_answer)
     print("\n".join(lines))

@@ -5,7 +5,7 @@ token does too. So a result says what it was measured in.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from motif.evaluation.evaluate import Evaluation
@@ -31,12 +31,9 @@ def as_measured(policy: Policy, generate: Generate, deterministic: bool) -> Iter
     Raises:
         UserError: quantised weights cannot be float32.
     """
-    with private.without_autocast(policy.model):
-        if not deterministic:
-            yield generate
-            return
-        with in_float32(policy.model):
-            yield Transformers().generator(policy, alone=True)
+    lifted = in_float32(policy.model) if deterministic else nullcontext()
+    with private.without_autocast(policy.model), lifted:
+        yield Transformers().generator(policy, alone=True) if deterministic else generate
 
 
 @contextmanager
@@ -65,8 +62,6 @@ def arithmetic_of(policy: Policy, settings: Evaluation, engine: str) -> dict[str
     model = policy.model
     if settings.deterministic:
         return {"dtype": "float32", "engine": "transformers", "device": model.device.type, "deterministic": True}
-    dtype = str(model.dtype).removeprefix("torch.")
-    return {
-        **{"dtype": dtype, "attention": private.attention(model), "engine": engine, "device": model.device.type},
-        "batch": settings.batch,
-    }
+    dtype, attention = str(model.dtype).removeprefix("torch."), private.attention(model)
+    said = {"dtype": dtype, "attention": attention, "engine": engine, "device": model.device.type}
+    return {**said, "batch": settings.batch}

@@ -12,6 +12,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -72,11 +73,11 @@ def _json(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
         parse_int=Number, parse_float=Number, parse_constant=float, object_pairs_hook=_unrepeated
     )
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    position = SEPARATORS.match(text).end()  # type: ignore[union-attr]
+    position = _after_separators(text, 0)
     in_array = text.startswith("[", position)
     position, counted, line = position + in_array, 0, 1
     while True:
-        position = SEPARATORS.match(text, position).end()  # type: ignore[union-attr]
+        position = _after_separators(text, position)
         line, counted = line + text.count("\n", counted, position), position
         if in_array and text.startswith("]", position):
             if text[position + 1 :].strip():
@@ -95,6 +96,11 @@ def _json(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
         if not isinstance(values, dict):
             raise ValueError(f"line {line}: a row is an object with columns, not {str(values)[:40]!r}")
         yield line, values
+
+
+def _after_separators(text: str, position: int) -> int:
+    found = SEPARATORS.match(text, position)
+    return found.end() if found else position
 
 
 def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -131,8 +137,7 @@ def _csv(text: str, kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
         if any(cell.strip() for cell in cells[len(header) :]):
             words = f"{len(cells)} cells and {len(header)} columns; a cell that holds {delimiter!r} stands in quotes"
             raise ValueError(f"line {line}: {words}")
-        cells += [None] * (len(header) - len(cells))  # type: ignore[list-item]
-        yield line, {name: cell for name, cell in zip(header, cells, strict=False) if name}
+        yield line, {name: cell for name, cell in zip_longest(header, cells) if name}
 
 
 def value_at(values: Mapping[str, Any], column: str) -> Any:

@@ -45,11 +45,12 @@ def make_trainer(
         rollout: that TRL calls.
         fraction: of the budget that is spent. The learning rate's schedule ends where steps or budget do.
     """
+    order = asked(list(rollout.questions), rollout.algorithm.questions, arguments)
     trainer = GRPOTrainer(
         model=policy.model,
         reward_funcs=rollout.reward_functions(),  # type: ignore[arg-type]
         args=arguments,
-        train_dataset=Dataset.from_dict({"prompt": asked(list(rollout.questions), arguments)}),
+        train_dataset=Dataset.from_dict({"prompt": order}),
         processing_class=policy.tokenizer,
         rollout_func=rollout,
     )
@@ -59,15 +60,14 @@ def make_trainer(
     return trainer
 
 
-def asked(questions: Sequence[str], arguments: GRPOConfig) -> list[str]:
-    """The ids of `questions`, at least a step's, in the order in which a training asks them: pass after pass, which for
-    TRL are one.
+def asked(questions: Sequence[str], a_step: int, arguments: GRPOConfig) -> list[str]:
+    """The ids of `questions`, at least `a_step` of them, in the order in which a training asks them: pass after pass,
+    which for TRL are one.
 
     Each pass is a permutation that the seed and the pass decide, less the last questions that make no whole step: so a
     step has no question twice, and a training that goes on anywhere asks what comes next. TRL's own sampler begins
     with the first pass again.
     """
-    a_step = arguments.generation_batch_size // arguments.num_generations  # type: ignore[operator]
     a_pass, needed = len(questions) // a_step * a_step, -(-arguments.max_steps // arguments.num_iterations) * a_step
     generator = torch.Generator().manual_seed(arguments.seed)
     orders = (torch.randperm(len(questions), generator=generator)[:a_pass] for _ in range(-(-needed // a_pass)))

@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.table import Table
 
+from motif.evaluation.arithmetic import as_measured
 from motif.evaluation.evaluate import Records, kept
 from motif.evaluation.probe.effects import effects, sentences
 from motif.evaluation.probe.interventions import Probing, interventions
@@ -49,7 +50,8 @@ class Prober(Asked):
             raise UserError(f"dataset={self.dataset.name} has one test question; progress is swapped between two")
 
         def measure(policy: Policy, generate: Generate, records_file: Path) -> Mapping[str, Any]:
-            return effects(self._measure(policy, generate, questions, records_file))
+            with as_measured(policy, generate, self.deterministic) as how:
+                return effects(self._measure(policy, how, questions, records_file))
 
         name = f"{self.dataset.name}-r{self.rounds}"
         records_file, result_file = self.once(name, self.identity(questions), measure)
