@@ -67,8 +67,8 @@ class Version:
     def texts(self) -> list[str]:
         """What it makes of data as written, of control tokens and of thoughts (`benchmarks/texts.py`)."""
         status, said = self.said(Path(__file__).with_name("texts.py"))
-        lines = said.strip().splitlines()
-        return [line for line in lines if line.startswith("F")] if status == 0 else [f"texts: {lines[-1]}"]
+        last: str = said.strip().splitlines()[-1]
+        return list(json.loads(last)) if status == 0 else [f"texts: {last}"]
 
     def refuses(self, words: list[str]) -> bool:
         """Whether a training with these settings is refused before its first step."""

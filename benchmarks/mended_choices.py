@@ -31,31 +31,31 @@ CHOICES = {  # by model: what is chosen with it
 def lines(version: "Version") -> Iterator[str]:
     """A line for each thing tried with the programs of a version."""
     folder = version.folder
-    code, said = train(version, "f4", "algo.questions=5000", "algo.steps=4", "name=x")
-    yield f"F4 fewer questions than a step needs: status {code}, {last(said)}"
-    code, said = train(version, "f12", "-m", "seed=0,1", "hydra.job.chdir=true")
-    begun = len(list((folder / "f12").rglob("run.json")))
-    yield f"F12 hydra.job.chdir=true in a sweep: status {code}, {begun} runs begun, {totals(said)}"
+    code, said = train(version, "few", "algo.questions=5000", "algo.steps=4", "name=x")
+    yield f"fewer questions than a step needs: status {code}, {last(said)}"
+    code, said = train(version, "elsewhere", "-m", "seed=0,1", "hydra.job.chdir=true")
+    begun = len(list((folder / "elsewhere").rglob("run.json")))
+    yield f"hydra.job.chdir=true in a sweep: status {code}, {begun} runs begun, {totals(said)}"
     for name in NAMES:
-        train(version, "f13", f"name={name}")
-        found = [place.parent.name for place in (folder / "f13/outputs").glob("*/summary.json")]
-        yield f"F13 name={name}: {'a run of this name' if name in found else 'no run of this name'}"
+        train(version, "names", f"name={name}")
+        found = [place.parent.name for place in (folder / "names/outputs").glob("*/summary.json")]
+        yield f"name={name}: {'a run of this name' if name in found else 'no run of this name'}"
     make_models(folder)
     for model, choices in CHOICES.items():
         for words in choices:
-            code, said = train(version, "f14", *local(folder, model), *words, "name=x", "overwrite=true")
-            yield f"F14 {model} {' '.join(words)}: status {code}, {last(said)}"
+            code, said = train(version, "models_tried", *local(folder, model), *words, "name=x", "overwrite=true")
+            yield f"{model} {' '.join(words)}: status {code}, {last(said)}"
     words = [*local(folder, "untied"), *LORA, "model.peft.lora_dropout=0.5", "preflight=true", "episode.tokens=200"]
     words += ["+model.peft.init_lora_weights=false"]  # fresh adapters do nothing, with and without dropout
-    _, said = train(version, "f15", *words, "name=dropped")
-    yield f"F15 dropout of adapters: {'named' if 'dropout is on' in said else 'not named'}, {step(folder, 'dropped')}"
-    train(version, "f15", *local(folder, "gpt2"), "algo.trainer.beta=0.1", "name=kl")
-    yield f"F15 GPT-2 with a KL term: {step(folder, 'kl')}"
-    code, said = train(version, "f15", "budget.tokens=None", "name=none")
-    yield f"F15 W&B's word budget.tokens=None: status {code}, {last(said)}"
+    _, said = train(version, "words", *words, "name=dropped")
+    yield f"dropout of adapters: {'named' if 'dropout is on' in said else 'not named'}, {step(folder, 'dropped')}"
+    train(version, "words", *local(folder, "gpt2"), "algo.trainer.beta=0.1", "name=kl")
+    yield f"GPT-2 with a KL term: {step(folder, 'kl')}"
+    code, said = train(version, "words", "budget.tokens=None", "name=none")
+    yield f"W&B's word budget.tokens=None: status {code}, {last(said)}"
     words = ["algo=motif", "name=n-${algo.m}", "algo.m=2,4", "algo.k=0"]
-    _, said = train(version, "f15", "-m", *words)
-    yield f"F15 failed jobs named n-2 and n-4 are listed as {', '.join(re.findall(r'(n-[0-9]) +failed', said))}"
+    _, said = train(version, "words", "-m", *words)
+    yield f"failed jobs named n-2 and n-4 are listed as {', '.join(re.findall(r'(n-[0-9]) +failed', said))}"
 
 
 def train(version: "Version", place: str, *words: str) -> tuple[int, str]:
@@ -82,7 +82,7 @@ def totals(said: str) -> str:
 
 def step(folder: Path, name: str) -> str:
     """What is recorded of the first step of a run about dropout."""
-    file = folder / "f15/outputs" / name / "metrics.jsonl"
+    file = folder / "words/outputs" / name / "metrics.jsonl"
     recorded = json.loads(file.read_text().splitlines()[0]) if file.is_file() else {}
     kept = {key: value for key, value in recorded.items() if key in ("kl", "train/kl") or "guard/difference" in key}
     return ", ".join(f"{key} {value:.2g}" for key, value in kept.items()) or "nothing recorded"

@@ -68,9 +68,9 @@ def data(corpus: Callable[..., Any], error: type[Exception]) -> list[str]:
         asked = [read(json.dumps({"question": each, "answer": "1"})) for each in ASKED]
         first, second = (read(f'{{"question": "a", "answer": "{gold}"}}', name="x.jsonl") for gold in (1, 2))
     return [
-        f"F9: {kept} of {len(tried)} golds of JSONL stay as they are written",
-        f"F9: {sum(each is not None for each in asked)} of {len(ASKED)} kinds of questions are read",
-        f"F7: a changed file with the same time of change gives {'old' if first == second else 'new'} rows",
+        f"{kept} of {len(tried)} golds of JSONL stay as they are written",
+        f"{sum(each is not None for each in asked)} of {len(ASKED)} kinds of questions are read",
+        f"a changed file with the same time of change gives {'old' if first == second else 'new'} rows",
     ]
 
 
@@ -89,7 +89,7 @@ def turns(policy: Callable[..., Any], prompts: Any, build_tokenizer: Callable[[]
             (ids,) = policy(None, tokenizer).render([prompts.conversation(question, 1, 3, None)])
             counts.append(sum(id in special for id in ids))
         opened, tried = opened + sum(count != counts[0] for count in counts[1:]), tried + len(counts) - 1
-    return f"F10: {opened} of {tried} questions with control tokens open or close a turn, in {len(CONTROL)} templates"
+    return f"{opened} of {tried} questions with control tokens open or close a turn, in {len(CONTROL)} templates"
 
 
 def thoughts(prompts: Any, final_answer: Callable[..., str | None]) -> list[str]:
@@ -100,8 +100,8 @@ def thoughts(prompts: Any, final_answer: Callable[..., str | None]) -> list[str]
         for text in UNFINISHED
     ]
     return [
-        f"F11: {formed} of {len(THOUGHTS)} perfect replies after a thought have form",
-        f"F11: {sum(answering)} of {len(UNFINISHED)} unfinished thoughts have an answer",
+        f"{formed} of {len(THOUGHTS)} perfect replies after a thought have form",
+        f"{sum(answering)} of {len(UNFINISHED)} unfinished thoughts have an answer",
     ]
 
 
@@ -112,7 +112,7 @@ def main() -> None:
     lines = data(of("motif.tasks.corpus", "motif.corpus").Corpus, of("motif.system.errors", "motif.checks").UserError)
     lines += [turns(policy, prompts, build)]
     lines += thoughts(prompts, of("motif.tasks.grading.answers", "motif.notation").final_answer)
-    print("\n".join(lines))
+    print(json.dumps(lines))
 
 
 if __name__ == "__main__":
