@@ -232,7 +232,7 @@ class Branch:
 def grow(
     questions: Sequence[Question],
     episode: Episode,
-    branching: Sequence[int],
+    branching: Sequence[int] | Callable[[Branch], int],
     generate: Generate,
     tokenizer: Any,
     sampling: Callable[[int], Sampling],
@@ -244,7 +244,7 @@ def grow(
     Args:
         branching: `branching[0]` is the number of first-round replies; each begins a main line. `branching[t]` is the
             number of continuations of a main line's reply of round t; the first of them carries the line on. A reply
-            beside the main lines has one continuation.
+            beside the main lines has one continuation. Or a function that says how many replies a branch has.
         generate: called once a round. The continuations of one reply are neighbouring rows with equal prompts.
         tokenizer: cuts what is carried; its special tokens are taken out of it.
         sampling: how the replies of a round are drawn.
@@ -253,10 +253,11 @@ def grow(
         talk: the conversation of the round that follows some replies, where it is not `episode.talk`.
     """
     talk = talk or episode.talk
+    wide = branching if callable(branching) else lambda branch: branching[len(branch.path)] if branch.main else 1
     trees = [Tree(question) for question in questions]
     branches = [Branch(tree.question, (), tree.roots) for tree in trees]
     for round in range(1, episode.rounds + 1):
-        widths = [branching[round - 1] if branch.main else 1 for branch in branches]
+        widths = [wide(branch) for branch in branches]
         prompts = [talk(branch.question, branch.path) for branch in branches]
         rows = [prompt for prompt, width in zip(prompts, widths, strict=True) for _ in range(width)]
         firsts = [draw(branch.question.id, branch.places) for branch in branches]
