@@ -15,8 +15,8 @@ def test_the_choices_reach_each_other():
 
 
 def test_the_tiny_model_follows_the_settings_of_the_chain():
-    experiment = made("dataset.modulus=7", "dataset.longest=5")
-    assert experiment.model.task().modulus == 7 and experiment.model.longest == 5
+    experiment = made("dataset.modulus=7", "dataset.longest=5", "model.longest=6")
+    assert experiment.model.task().modulus == 7 and experiment.model.task().longest == 6
 
 
 def test_the_folder_is_the_name_within_outputs():

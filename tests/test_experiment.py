@@ -250,7 +250,7 @@ def test_measuring_that_is_stopped_says_that_the_same_command_goes_on_and_it_doe
         "dataset=chain",
         "dataset.test_size=160",
         "batch=2",
-        "episode.prompts.wording=terse",
+        "episode.prompts.wording=countdown",
     ]
     words += ["k=0"] if program == "motif.probe" else []
 

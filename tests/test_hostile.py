@@ -42,7 +42,7 @@ from tests.support.run_folders import evaluated, make_run, records, sample
 REPLIES = st.lists(TEXT, min_size=1, max_size=6)
 EPISODES = [
     Episode(rounds=3, tokens=44, carry=Summary(tokens=16, missing="none")),
-    Episode(rounds=3, tokens=44, carry=Summary(tokens=16, missing="tail"), prompts=Prompts(wording="terse")),
+    Episode(rounds=3, tokens=44, carry=Summary(tokens=16, missing="tail"), prompts=Prompts(wording="countdown")),
     Episode(rounds=2, tokens=44, carry=Summary(missing="whole")),
     Episode(rounds=3, tokens=44, carry=Full()),
     Episode(rounds=3, tokens=44, carry=HeadTail()),
@@ -232,7 +232,7 @@ def test_a_report_on_hostile_runs_is_written_and_shows_every_name(tmp_path):
 @given(EVIL)
 @settings(max_examples=20)
 def test_a_question_from_the_shell_is_solved_whatever_bytes_it_has(text):
-    episode = Episode(rounds=1, tokens=4, prompts=Prompts(wording="terse"))
+    episode = Episode(rounds=1, tokens=4, prompts=Prompts(wording="countdown"))
     Solver(policy=str(Tiny().folder()), question=f"1a+1{text}\udcff", episode=episode, rounds=1).run()
 
 

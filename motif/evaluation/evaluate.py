@@ -21,6 +21,7 @@ from motif.system.files import append
 from motif.tasks.grading import flexible_answer, is_correct, is_correct_strictly
 from motif.tasks.questions import Dataset, Question
 
+OWN = "episode"  # as a budget: that of the experiment's own episode
 RECORD = {"id", "question", "gold", "facts", "samples"}  # keys that whoever reads records needs
 SAMPLE = {
     *("prediction", "correct", "strict", "truncated", "unparsable", "copied"),
@@ -37,7 +38,8 @@ class Evaluation:
 
     `samples` episodes a question at `temperature` (0: greedy) and `top_p`, nothing else cut from the distribution.
     `budget` is the number of tokens an episode may generate in all its rounds together, shared out in proportion to
-    the rounds' own windows (null: the windows as they are). `batch` episodes share a call, after which they are
+    the rounds' own windows; `episode` is as many as the experiment's own episode has, so that one round and several get
+    the same (null: the windows as they are). `batch` episodes share a call, after which they are
     kept. Draws and grades do not depend on it, rounding does; with `deterministic` nothing does, for each reply is
     computed alone in float32. `before` measures the untrained policy too. `split` is `test`, or `validation` where
     settings are chosen by the result.
@@ -49,7 +51,7 @@ class Evaluation:
     samples: int = 1
     temperature: float = 0.0
     top_p: float = 1.0
-    budget: int | None = None
+    budget: int | str | None = None
     batch: int = 256
     before: bool = True
     split: str = "test"
@@ -69,8 +71,8 @@ class Evaluation:
                 whole("evaluation.rounds", rounds)
         if self.questions is not None:
             whole("evaluation.questions", self.questions)
-        if self.budget is not None:
-            whole("evaluation.budget", self.budget)
+        if self.budget not in (None, OWN):
+            whole(f"evaluation.budget, if not {OWN},", self.budget)
         one_of("evaluation.before", self.before, (True, False))
         one_of("evaluation.deterministic", self.deterministic, (True, False))
         one_of("evaluation.split", self.split, ("test", "validation"))
@@ -92,8 +94,9 @@ class Evaluation:
 
     def episode(self, episode: Episode, rounds: int) -> Episode:
         """`episode` as it is measured in `rounds` rounds."""
+        budget = episode.budget() if self.budget == OWN else self.budget
         episode = episode.with_rounds(rounds)
-        return episode if self.budget is None else episode.with_budget(self.budget)
+        return episode if budget is None else episode.with_budget(int(budget))
 
     def sampling(self, episode: Episode) -> Callable[[int], Sampling]:
         """How each round is drawn: the episode's windows, these settings."""

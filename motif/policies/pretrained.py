@@ -13,6 +13,7 @@ from typing import Any
 
 from motif.policies.policy import Policy, frozen_copy, untrained
 from motif.policies.weights import DTYPES, Weights, has_tokenizer, missing, stored
+from motif.rounds.prompts import WORDINGS
 from motif.system import UserError, first_line, hint, number, one_of, ran_out, read_json, read_yaml, shown, text, whole
 
 __all__ = ["Policy", "Pretrained", "frozen_copy", "load_policy", "open_policy", "policy_name", "untrained"]
@@ -61,7 +62,7 @@ class Pretrained:
             raise UserError(f"model.path must be a hub id or a folder, got {self.path!r}")
         text("model.name", self.name)
         one_of("model.dtype", self.dtype, ("auto", *DTYPES))
-        one_of("model.wording", self.wording, ("full", "terse"))
+        one_of("model.wording", self.wording, WORDINGS)
         one_of("model.quantization", self.quantization, (None, "4bit"))
         one_of("model.gradient_checkpointing", self.gradient_checkpointing, (True, False))
         one_of("model.bf16", self.bf16, (True, False))

@@ -1,7 +1,8 @@
 """The words of each round's prompt, and the parts of a reply. All wording of the suite is here.
 
 A round's prompt holds the question and the text that the round before carried over. It holds nothing else of the past.
-There are two wordings: `full` for models that read prose, `terse` for models whose vocabulary is a task's symbols.
+There are three wordings: `full` for models that read prose, `terse` (2/3: round 2 of 3) and `countdown` (1: one round
+follows) for models whose vocabulary is a task's symbols.
 This module knows no model: how a conversation becomes tokens is in `motif.policies.policy`.
 """
 
@@ -13,6 +14,7 @@ from motif.system.errors import UserError, one_of
 from motif.tasks.grading.answers import without_thoughts
 
 Conversation = list[dict[str, str]]
+WORDINGS = ("full", "terse", "countdown")
 
 SUMMARY = "all that reaches the next one is what you write inside <{answer}></{answer}>"
 SINGLE = (
@@ -48,7 +50,7 @@ class Prompts:
     """The conversation of each round, and the parts of a reply.
 
     Args:
-        wording: `full` or `terse`.
+        wording: `full`, `terse` or `countdown`.
         reasoning, answer, progress: names of the tags around the reasoning of a reply, around its answer (its progress
             in every round but the last), and around carried text in a prompt.
         system: true sends a system message, false puts its text before the user's message, `none` leaves it out,
@@ -66,7 +68,7 @@ class Prompts:
 
     def __post_init__(self) -> None:
         one_of("episode.prompts.system", self.system, (True, False, "none", "boxed"))
-        one_of("episode.prompts.wording", self.wording, ("full", "terse"))
+        one_of("episode.prompts.wording", self.wording, WORDINGS)
         for field in fields(self)[1:4]:
             tag = getattr(self, field.name)
             if not isinstance(tag, str) or not re.fullmatch(r"[A-Za-z][\w-]*", tag):
@@ -96,8 +98,8 @@ class Prompts:
             tagged: whether the policy writes what is carried into its answer tag.
             early: whether a final answer before the last round ends the episode.
         """
-        if self.wording == "terse":
-            text = f"{round}/{rounds} {question}"
+        if self.wording != "full":
+            text = f"{round}/{rounds} {question}" if self.wording == "terse" else f"{rounds - round} {question}"
             if carried is not None:
                 text += f"<{self.progress}>{carried}</{self.progress}>"
             return [{"role": "user", "content": text}]

@@ -1,13 +1,14 @@
 """The chain task: arithmetic that does not fit into one reply.
 
 `9a-5b*8c+7` reads: start at 9, then step a takes 5 away, step b multiplies by 8, step c adds 7. All is modulo 10 and
-from left to right. A reply that writes its steps down has room for about four. So a long chain can be finished only
-where each reply carries the step and the value that it reached over to the next round.
+from left to right. A reply of 44 tokens that writes its steps down has room for about four, one of 132 for seventeen.
+So a long chain can be finished only in a long window, or where each reply carries the step and the value that it
+reached over to the next round.
 """
 
 import hashlib
 import random
-import string
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -15,7 +16,8 @@ from itertools import islice
 from motif.system.errors import UserError, whole
 from motif.tasks.questions import Question, question_id
 
-STEPS_A_ROUND = 4  # that a reply has room for
+STEPS_A_ROUND = 4  # that a reply of 44 tokens has room for
+LABELS = "abcdefghijklmnopqrstuvwxyzABCD"  # of steps
 LARGEST_SPLIT = 1_000_000  # questions
 TRIES = 1000  # at a chain of some length that belongs to the split
 OPERATIONS = {"+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b}
@@ -40,7 +42,7 @@ class Chain:
 
     name: str = "chain"
     shortest: int = 2
-    longest: int = 12
+    longest: int = 20
     modulus: int = 10
     operations: str = "+-*"
     train_size: int = 4096
@@ -53,7 +55,7 @@ class Chain:
 
     def __post_init__(self) -> None:
         whole("dataset.shortest", self.shortest)
-        whole("dataset.longest", self.longest, at_least=self.shortest, at_most=len(string.ascii_lowercase))
+        whole("dataset.longest", self.longest, at_least=self.shortest, at_most=len(LABELS))
         whole("dataset.modulus", self.modulus, at_least=2, at_most=100)
         for size in ("train_size", "validation_size", "test_size", "tokens_per_round"):
             whole(f"dataset.{size}", getattr(self, size), at_most=LARGEST_SPLIT)
@@ -110,7 +112,7 @@ class Chain:
         """The text of a chain, and the state after each of its steps."""
         value = source.randrange(self.modulus)
         text, states = str(value), []
-        for label in string.ascii_lowercase[:length]:
+        for label in LABELS[:length]:
             operation, operand = source.choice(self.operations), source.randrange(1, self.modulus)
             value = OPERATIONS[operation](value, operand) % self.modulus
             text += f"{label}{operation}{operand}"
@@ -118,11 +120,7 @@ class Chain:
         return text, states
 
 
-def written_step(question: Question, step: int) -> str:
-    """Step `step` (from 0) of a chain as a policy that shows its work writes it: `a9-5=4;`."""
-    states, text = question.facts["states"], question.text
-    label = states[step][0]
-    start = text.index(label)
-    end = text.index(states[step + 1][0]) if step + 1 < len(states) else len(text)
-    before = states[step - 1][1:] if step else text[:start]
-    return f"{label}{before}{text[start + 1 : end]}={states[step][1:]};"
+def start_and_steps(text: str) -> tuple[int, list[tuple[str, str, int]]]:
+    """The value that a chain starts at, and its steps: label, sign and number."""
+    steps = re.findall(r"([a-zA-Z])([-+*])(\d+)", text)
+    return int(re.split("[a-zA-Z]", text)[0]), [(label, sign, int(operand)) for label, sign, operand in steps]

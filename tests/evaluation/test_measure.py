@@ -14,7 +14,7 @@ from motif.runs.ledger import Ledger
 from tests.support.toys import good, question
 
 QUESTIONS = [question(f"{n}+0", str(n)) for n in range(4)]
-EPISODES = [Episode(rounds=rounds, tokens=44, prompts=Prompts(wording="terse")) for rounds in (1, 2)]
+EPISODES = [Episode(rounds=rounds, tokens=44, prompts=Prompts(wording="countdown")) for rounds in (1, 2)]
 
 
 @pytest.fixture(scope="module")

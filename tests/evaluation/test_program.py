@@ -21,7 +21,7 @@ def measuring(tmp_path, **changes):
     settings = {
         "policy": str(Tiny().folder()),
         "dataset": Chain(test_size=12),
-        "episode": Episode(rounds=3, tokens=44, prompts=Prompts(wording="terse")),
+        "episode": Episode(rounds=3, tokens=44, prompts=Prompts(wording="countdown")),
         "generation": Transformers(),
         "rounds": 2,
         "outputs": str(tmp_path),

@@ -8,7 +8,7 @@ from motif.system.errors import UserError
 
 
 def solver(question, **changes):
-    episode = Episode(rounds=3, tokens=44, prompts=Prompts(wording="terse"))
+    episode = Episode(rounds=3, tokens=44, prompts=Prompts(wording="countdown"))
     return Solver(**{"policy": str(Tiny().folder()), "question": question, "episode": episode, "rounds": 2, **changes})
 
 
@@ -26,7 +26,7 @@ def test_a_right_answer_of_zero_is_right(capsys):
 
 
 def test_an_answer_that_cannot_be_read_is_said_to_be_missing(capsys):
-    episode = Episode(rounds=1, tokens=3, prompts=Prompts(wording="terse"))
+    episode = Episode(rounds=1, tokens=3, prompts=Prompts(wording="countdown"))
     assert solver("9a-5b+3", rounds=1, episode=episode).run()[-1].prediction is None
     said = capsys.readouterr().out
     assert "cut off at the window" in said and "answer  none" in said

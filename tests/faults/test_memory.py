@@ -64,7 +64,7 @@ class Narrow:
 def talks(number=12):
     from motif.tasks.chain import Chain
 
-    prompts = Prompts(wording="terse")
+    prompts = Prompts(wording="countdown")
     return [prompts.conversation(question.text, 1, 3, None) for question in Chain(test_size=number).test()]
 
 

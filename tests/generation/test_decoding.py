@@ -19,7 +19,7 @@ def policy():
 
 @pytest.fixture(scope="module")
 def talks():
-    prompts = Prompts(wording="terse")
+    prompts = Prompts(wording="countdown")
     return [prompts.conversation(question.text, 1, 3, None) for question in Chain(test_size=24).test()]
 
 

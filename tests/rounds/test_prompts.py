@@ -9,11 +9,11 @@ def text(talk):
     return "\n".join(message["content"] for message in talk)
 
 
-@pytest.mark.parametrize("wording", ["full", "terse"])
+@pytest.mark.parametrize("wording", ["full", "terse", "countdown"])
 def test_a_round_says_which_of_how_many_it_is_and_holds_question_and_progress(wording):
     said = text(Prompts(wording=wording).conversation("6*7", 2, 3, "half way"))
     assert "6*7" in said and "half way" in said
-    assert ("round 2 of 3" in said) if wording == "full" else said.startswith("2/3")
+    assert {"full": "round 2 of 3", "terse": "2/3 6*7", "countdown": "1 6*7"}[wording] in said
 
 
 def test_only_the_last_round_is_told_to_finish():

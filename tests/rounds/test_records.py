@@ -12,7 +12,7 @@ from motif.rounds.replies import Sampling
 from motif.system.errors import UserError
 from tests.support.toys import Words, good, question, says
 
-EPISODE = Episode(rounds=2, tokens=44, prompts=Prompts(wording="terse"))
+EPISODE = Episode(rounds=2, tokens=44, prompts=Prompts(wording="countdown"))
 
 
 @pytest.fixture

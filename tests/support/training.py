@@ -28,7 +28,7 @@ from motif.training.trl_config import trainer_arguments
 
 TRAINER = {"learning_rate": 1e-4, "loss_type": "grpo", "beta": 0.0, "bf16": False, "gradient_checkpointing": False}
 REWARD = Reward(outcome={"accuracy": accuracy}, reply={"format": format}, weights={"accuracy": 1.0, "format": 0.1})
-EPISODE = Episode(rounds=3, tokens=44, temperature=1.5, prompts=Prompts(wording="terse"))
+EPISODE = Episode(rounds=3, tokens=44, temperature=1.5, prompts=Prompts(wording="countdown"))
 
 
 def small(kind: type[Algorithm], **settings: Any) -> Algorithm:

@@ -46,7 +46,7 @@ def adapted(base, size):
 
 def tree(generators):
     """A chain of rounds below two first replies, each round written by its own generator."""
-    episode = Episode(rounds=len(generators), tokens=30, prompts=Prompts(wording="terse"))
+    episode = Episode(rounds=len(generators), tokens=30, prompts=Prompts(wording="countdown"))
     made = Tree(question())
     for generate in generators:
         levels = depth(made)

@@ -64,7 +64,7 @@ def trained_gradient(loss, weighting, beta, micro_batch, folder):
     options |= {"importance_sampling_level": "sequence"} if loss == "luspo" else {}
     options |= {"epsilon_high": 5.0} if loss == "cispo" else {}  # above the ratio of 1
     algorithm = Broadcast(steps=1, questions=2, m=4, micro_batch=micro_batch, weighting=weighting, trainer=options)
-    episode = Episode(2, WINDOW, stop="answered", prompts=Prompts(wording="terse"))
+    episode = Episode(2, WINDOW, stop="answered", prompts=Prompts(wording="countdown"))
     generate = scripted(policy)
     rollout = Rollout(algorithm, episode, REWARD, QUESTIONS, lambda trainer: generate, policy.tokenizer, Ledger(), 0)
     arguments = trainer_arguments(algorithm, episode, REWARD, 0, folder, Checkpoints())

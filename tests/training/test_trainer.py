@@ -61,7 +61,7 @@ def test_the_first_reply_that_helps_gets_the_higher_advantage_and_only_first_rou
     run = run_training(policy, small(MOTIF, k=2), tmp_path / "run", planted(policy, answers))
     assert len(seen) == 2 * 2 * 4
     for text, prompt, advantage in seen:
-        assert text.startswith("<reasoning>first") and prompt.startswith("1/3")
+        assert text.startswith("<reasoning>first") and prompt.startswith("2 ")
         assert (advantage > 0.5) == (">yes<" in text) and (advantage < -0.5) == (">no<" in text)
     assert [line["train/accuracy"] for line in run.metrics()] == [0.5, 0.5]
     noted = [reply for tree in episodes(run) for reply in tree["replies"]]
@@ -71,7 +71,7 @@ def test_the_first_reply_that_helps_gets_the_higher_advantage_and_only_first_rou
 
 
 def by_rounds(policy, ends):
-    """A generator of the terse wording: in round t every reply says `t` and whose it is, and the n-th
+    """A generator of the countdown of three rounds: in round t every reply says `t` and whose it is, and the n-th
     trajectory ends in round ends[n], the first one with the right answer and the others with a wrong one."""
     golds = {question.text: question.gold for question in questions()}
     count = iter(range(10_000))
@@ -80,7 +80,7 @@ def by_rounds(policy, ends):
         replies = []
         for talk, prompt in zip(talks, policy.render(talks), strict=True):
             said = talk[0]["content"]
-            round, name = int(said[0]), said.split()[1].split("<")[0]
+            round, name = 3 - int(said[0]), said.split()[1].split("<")[0]
             n = int(said.split(">n")[1][0]) if "<progress>" in said else next(count) % len(ends)
             box = f"\\boxed{{{golds[name] if n == 0 else 'wrong'}}}"
             text = good(box if round == ends[n] else f"n{n}", reasoning=f"round {round} of n{n}")

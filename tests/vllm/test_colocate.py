@@ -41,7 +41,7 @@ EPISODE = Episode(
     tokens=12,
     later={"tokens": 9, "temperature": 0.8, "top_p": 0.9, "top_k": 50},
     carry=Summary(missing="tail", tokens=8),
-    prompts=Prompts(wording="terse"),
+    prompts=Prompts(wording="countdown"),
 )
 QUESTIONS = Chain(train_size=16, longest=4).train()
 TALKS = [[{"role": "user", "content": f"1/1 {n}a-5b*8"}] for n in (1, 1, 1, 2, 2, 3)]
@@ -53,7 +53,7 @@ class Training:
 
     def __init__(self, folder, place, peft=LORA, **settings):
         torch.manual_seed(0)  # of the adapters
-        self.policy = Pretrained(str(folder), peft=peft, wording="terse").load()
+        self.policy = Pretrained(str(folder), peft=peft, wording="countdown").load()
         algorithm = MOTIF(k=2, m=4, questions=2, steps=3, trainer={**TRAINER, **settings})
         self.run, engine, ledger = Run.open(place, {}), VLLM(), Ledger()
         self.run.begin({})

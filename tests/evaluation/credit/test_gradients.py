@@ -44,7 +44,7 @@ def test_the_gradient_is_the_one_that_the_trainer_takes(tmp_path, algorithm):
 
     options = {"loss_type": "grpo", "beta": 0.0, "bf16": False, "max_grad_norm": 0.0, "gradient_checkpointing": False}
     algorithm = replace(algorithm, steps=1, questions=2, trainer=options)
-    policy, episode = Tiny().load(), Episode(3, 44, temperature=1.5, prompts=Prompts(wording="terse"))
+    policy, episode = Tiny().load(), Episode(3, 44, temperature=1.5, prompts=Prompts(wording="countdown"))
     questions = Chain(train_size=16, longest=4).train()
     lab = Lab(policy, episode, BOTH, algorithm, grade)
     rollout = Rollout(algorithm, episode, BOTH, questions, lambda trainer: lab.generate, policy.tokenizer, Ledger(), 0)

@@ -16,7 +16,7 @@ from motif.rounds.prompts import Prompts
 from motif.system.errors import UserError
 from motif.tasks.chain import Chain
 
-EPISODE = Episode(rounds=3, tokens=44, prompts=Prompts(wording="terse"))
+EPISODE = Episode(rounds=3, tokens=44, prompts=Prompts(wording="countdown"))
 
 
 def probing(tmp_path, **changes):

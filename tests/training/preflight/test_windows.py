@@ -38,7 +38,7 @@ def test_an_engines_own_bound_counts(policy):
 
 
 def test_the_shortest_reply_is_its_tags_and_an_answer_and_in_the_last_round_nearly_all_golds(policy):
-    episode = Episode(rounds=2, tokens=44, prompts=Prompts(wording="terse"))
+    episode = Episode(rounds=2, tokens=44, prompts=Prompts(wording="countdown"))
     tags = ["<reasoning>", "</reasoning>", "<answer>", "</answer>"]
     least = sum(map(len, policy.tokenizer(tags, add_special_tokens=False)["input_ids"])) + 1
     assert minimal(episode, 1, TOYS, policy.tokenizer) == least + 1
