@@ -64,7 +64,7 @@ class Tiny:
     heads: int = 4
     imitation_steps: int = 900
     imitation_batch: int = 64
-    imitation_rate: float = 1e-2
+    imitation_rate: float = 4e-3
     useful_replies: float = 0.2
     useful_onward: float = 0.8
     restarts: float = 0.5
