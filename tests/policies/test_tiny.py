@@ -62,7 +62,8 @@ def test_a_reply_hands_over_the_state_that_it_reached_an_earlier_one_a_wrong_val
     for handed, share in ((False, 0.2), (True, 0.8)):
         shares = {kind: count / kinds[handed].total() for kind, count in kinds[handed].items()}
         assert shares["reached"] == pytest.approx(share, abs=0.04)
-        assert all(shares[kind] == pytest.approx((1 - share) / 3, abs=0.04) for kind in ("stale", "off by one", "none"))
+        others = {"none": 0.6, "stale": 0.2, "off by one": 0.2}
+        assert all(shares[kind] == pytest.approx((1 - share) * of_them, abs=0.04) for kind, of_them in others.items())
 
 
 def test_a_reply_goes_on_from_the_state_that_it_was_handed_to_the_end_in_the_last_round():
