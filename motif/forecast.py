@@ -98,9 +98,8 @@ def left(run: Run, experiment: Experiment, found: Mapping[str, Any]) -> Counter[
     questions = steps * found["questions_a_step"]
     questions = share * min([questions, *(limit / found["question"][name] for name, limit in limits.items())])
     parts = [times(found["question"], questions), times(found["begin"])]
-    parts += [
-        times(each) for name, each in found["evaluation"].items() if not (begun and (run.evaluation / name).is_file())
-    ]
+    ended = {file.name for file in run.evaluation.glob("*.json")} if begun else set()
+    parts += [times(each) for name, each in found["evaluation"].items() if name not in ended]
     if every := experiment.watch.every:
         parts.append(times(found["validation"], int(questions / found["asked"]) // every))
     return sum(parts, Counter[str]())
@@ -177,26 +176,22 @@ def calibrate(config: Mapping[str, Any]) -> dict[str, Any]:
     spent["seconds"] = sum(map(step_seconds, lines))
     asked = sum(line["step/trained_questions"] for line in lines)
     settings = experiment.evaluation
-    measurer = Measurer(
-        training.policy, training.generate, settings, experiment.seed, experiment.flaws.marks(), ledger
-    )
+    measurer = Measurer(training.policy, training.generate, settings, experiment.seed, experiment.flaws.marks(), ledger)
 
     def evaluated(questions: Sequence[Question], episode: Episode, name: str) -> dict[str, float]:
         """The cost of a whole evaluation, by two small ones: seconds grow with the calls and with the questions."""
         many, a_call = len(questions), max(1, settings.batch // settings.samples)
         few = min(ceil(many / 4), a_call, max(1, EPISODES // settings.samples))
         spread = questions[:: many // few][:few]
-        files = [run.evaluation / f"{name}-{part}.jsonl" for part in ("some", "all")]
         some, all_ = (
-            measurer.measure(part, episode, file)["compute"]
-            for part, file in zip((spread[::4], spread), files, strict=True)
+            measurer.measure(part, episode, run.evaluation / f"{name}-part{number}.jsonl")["compute"]
+            for number, part in enumerate((spread[::4], spread))
         )
         more = all_["seconds"] - some["seconds"]
         each = min(max(0.0, more / max(1, few - len(spread[::4]))), all_["seconds"] / few)
         seconds = ceil(many / a_call) * (all_["seconds"] - few * each) + many * each
-        return {"seconds": seconds} | {
-            key: all_[count] * many / few for key, count in (("tokens", "generated_tokens"), ("flops", "flops"))
-        }
+        cost = {"tokens": all_["generated_tokens"] * many / few, "flops": all_["flops"] * many / few}
+        return {**cost, "seconds": seconds}
 
     costs: dict[str, dict[str, float]] = {}
     known: list[Measurement] = []  # that others are like, but for the policy

@@ -142,7 +142,9 @@ def planned(jobs: Sequence[Sequence[str]], extra: Sequence[str]) -> list[tuple[S
 def say_what_they_take(jobs: Sequence[Sequence[str]], extra: Sequence[str]) -> NoReturn:
     """Say what the jobs of a sweep will take, and end without running one."""
     if not jobs:
-        raise SystemExit("error: an optimiser chooses its jobs as it goes; plan=true plans one job, without -m and sweeps=")
+        raise SystemExit(
+            "error: an optimiser chooses its jobs as it goes; plan=true plans one job, without -m and sweeps="
+        )
     names = Names(extra)
     try:
         forecast.show([masked({**names.config(job), "name": names.of(job)}) for job in jobs])
