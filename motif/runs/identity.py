@@ -15,8 +15,8 @@ from motif.system.errors import UserError, shown
 from motif.system.targets import first_target, with_targets
 
 PLUMBING = (  # can change no result
-    *("name", "outputs", "overwrite", "preflight", "tracking", "generation", "guard", "watch", "record"),
-    "checkpoint",
+    *("name", "outputs", "overwrite", "preflight", "plan", "tracking", "generation", "guard", "watch"),
+    *("record", "checkpoint"),
 )
 NEVER = object()
 SINCE: dict[str, dict[str, Any]] = {  # settings that came later, with the value at which they change nothing
