@@ -21,7 +21,7 @@ PLUMBING = (  # can change no result
 NEVER = object()
 SINCE: dict[str, dict[str, Any]] = {  # settings that came later, with the value at which they change nothing
     "trainer": {"disable_dropout": True},
-    "algo": {"weighting": "trajectory", "sampling": "fixed", "redraws": 2},
+    "algo": {"weighting": "trajectory", "sampling": "fixed", "redraws": 2, "pilot": 4},
     "budget": {"flops": None, "steps": None},
     "evaluation": {"deterministic": False},
     "episode": {"carry_thoughts": False},

@@ -144,24 +144,36 @@ class Rollout:
 
     def _graded(self, questions: Sequence[Question], step: int, generate: Generate) -> list[Tree]:
         """Trees of `questions`, counted by the ledger."""
-        trees = grow(
+        widen = partial(
+            grow,
             questions,
             self.episode,
-            self.algorithm.branching(self.episode.rounds),
-            generate,
-            self.tokenizer,
-            self.episode.sampling,
+            generate=generate,
+            tokenizer=self.tokenizer,
+            sampling=self.episode.sampling,
             draw=partial(draw_key, "training", self.seed, step),
         )
+        trees = widen(branching=self.algorithm.beginning(self.episode.rounds))
         with self.ledger.phase("reward"):
             self.marks(trees)
+            allotted = [self.algorithm.allotted(tree, self.reward.outcome_of) for tree in trees]
+        if any(allotted):
+            roots = [root for tree in trees for root in tree.roots]
+            widths = dict(zip(map(id, roots), itertools.chain(*filter(None, allotted)), strict=True))
+            begun = {id(root): len(root.children) for root in roots}
+            widen(branching=lambda branch: widths.get(id(branch.path[-1]), 1) if branch.path else 0, trees=trees)
+            further = [
+                Tree(tree.question, [new for r in tree.roots for new in r.children[begun[id(r)] :]]) for tree in trees
+            ]
+            with self.ledger.phase("reward"):
+                self.marks(further)  # a reply is graded once
         self.ledger.count(trees)
         return trees
 
     def _dull(self, tree: Tree) -> bool:
         """Whether all rows of the question earn the same."""
         rows = self.algorithm.rows(tree)
-        values = [self.reward.of(row.path, row.continuations) for row in rows]
+        values = [self.reward.of(row.path, row.continuations, row.weights) for row in rows]
         returns = [return_of(row, terms, self.reward) for row, terms in zip(rows, values, strict=True)]
         return flat(self.algorithm.centred(returns))
 

@@ -134,8 +134,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--gradients", type=int, default=0, metavar="N", help="measure gradients on N questions (off)")
     parser.add_argument("--policy", choices=("trained", "base"), default="trained", help="whose gradients (trained)")
     parser.add_argument("--draws", type=int, default=4, help="of each scheme, a group a question each (4)")
-    of_k = "continuations of schemes that have such a setting, several times for several (the run's, or 2)"
-    parser.add_argument("--k", type=int, action="append", help=of_k)
+    of_k = "continuations, a number or adaptive, of schemes that have them; several times for several (the run's, or 2)"
+    parser.add_argument("--k", type=count, action="append", help=of_k)
     parser.add_argument("--reference-k", type=int, default=16, metavar="K", help="continuations of the reference (16)")
     parser.add_argument("--reference-draws", type=int, default=2, metavar="R", help="draws of the reference (2)")
     parser.add_argument("--seed", type=int, default=0, help="of questions, draws and sketches (0)")
@@ -161,12 +161,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return failures.MISTAKE if failed else 0
 
 
+def count(text: str) -> int | str:
+    """--k as it is typed. argparse names it in the message where it is neither."""
+    return text if text == "adaptive" else int(text)
+
+
 def check(given: argparse.Namespace) -> None:
     """Raises a `UserError` where a number is out of its range."""
     if given.gradients:
         whole("--gradients", given.gradients, at_least=2)
     for option in ("draws", "reference_draws"):
         whole(f"--{option.replace('_', '-')}", getattr(given, option), at_least=2)
-    for value in (given.reference_k, *(given.k or ())):
+    for value in (given.reference_k, *(k for k in given.k or () if k != "adaptive")):
         whole("--k and --reference-k", value)
     whole("--seed", given.seed, at_least=0, at_most=2**31 - 1)
