@@ -198,6 +198,18 @@ def test_later_rounds_come_from_another_generator_where_there_is_one_and_are_gra
     assert made(ids("a", "a"), trainer())["values"][0]["accuracy"] == 1
 
 
+@pytest.mark.parametrize("algorithm", [MOTIF(m=2, sampling="dynamic"), MOTIF(m=2, k="adaptive", pilot=2)])
+def test_first_rounds_are_the_policys_own_also_of_questions_drawn_anew_and_further_continuations_are_not(algorithm):
+    made = rollout(algorithm=algorithm)  # whose replies all earn the same
+    made.continuations = says(made.tokenizer, lambda prompt: good("\\boxed{3}"))
+    made(ids("a", "a"), trainer())
+    for tree in made.trees:
+        assert all((node.answer == "\\boxed{2}") == (node.round == 1) for node in tree.nodes())
+    counts = made.ledger.counts
+    assert counts["questions"] == (3 if algorithm.sampling == "dynamic" else 1) and counts["continuations"]
+
+
+
 @pytest.mark.slow
 def test_one_process_and_two_draw_the_same_replies_to_a_question(tmp_path):
     words = ["experiment=smoke", "tracking=none", "evaluation.questions=2", "evaluation.before=false", "algo.m=4", *FEW]
