@@ -66,6 +66,8 @@ def train(*overrides: str, steps: int | None = None, **settings: Any) -> TrainRe
         extra = [word for word in words if word.startswith("hydra.")]
         own = [word for word in words if word not in extra]
         experiment, plain = cli.experiment(config, choices, own, extra=extra)
+        if experiment.plan:
+            raise UserError("plan=true is of the command line; type: motif-train plan=true")
         summary = experiment.run(plain)
         return TrainResult(experiment.folder, Run(experiment.folder).summary() or summary)  # as JSON has it
 

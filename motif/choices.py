@@ -51,6 +51,7 @@ class Choices:
     outputs: str = "outputs"
     overwrite: bool = False
     preflight: bool = True
+    plan: bool = False
 
     def __post_init__(self) -> None:
         for name, kind in NODES.items():
@@ -75,7 +76,7 @@ class Choices:
                 f"generation={self.generation.name} reports log-probabilities of what top_p and top_k leave, which the "
                 "loss would take for the policy's own: set episode.top_p=1 episode.top_k=0, or generation=transformers"
             )
-        for name in ("overwrite", "preflight"):
+        for name in ("overwrite", "preflight", "plan"):
             if not isinstance(getattr(self, name), bool):
                 raise UserError(f"{name} must be true or false, got {getattr(self, name)!r}")
 

@@ -111,6 +111,12 @@ class Names:
         special = own_hash(mine, usual.with_values(fields))
         return derived_name({**groups, **fields}, [each for word in words for each in spelled(word)], special)
 
+    def config(self, words: Sequence[str]) -> dict[str, Any]:
+        """The resolved configuration of the job with these overrides. A `UserError` where it cannot be resolved."""
+        base, put = self.composition(words)
+        found = base.with_values(put)
+        return resolved(composed([*words, *self.extra])[0]) if found is None else found
+
     def composition(self, words: Sequence[str]) -> tuple[Composed, dict[str, Any]]:
         """What makes the configuration of these overrides: as much of it as has to be composed, and by which keys what
         is put in."""

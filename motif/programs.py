@@ -15,7 +15,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from motif import cli, sweeps
+from motif import cli, forecast, sweeps
 from motif.overrides import arguments
 from motif.reporting.status import objective, result_line
 from motif.reporting.study import Job
@@ -45,6 +45,9 @@ def training(config: DictConfig, job: Job | None) -> float | None:
     """Run what `config` describes. The accuracy on validation questions, where these are what it is measured on."""
     choices = HydraConfig.get().runtime.choices
     experiment, plain = cli.experiment(config, choices, cli.overrides(), cli.study())
+    if experiment.plan:
+        forecast.show([plain])
+        return None
     if cli.optimised() and experiment.evaluation.split != "validation":
         raise UserError("an optimiser must not see test questions: evaluation.split=validation")
     if job is None:

@@ -24,7 +24,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from motif import hydra_private
+from motif import forecast, hydra_private
 from motif.cli import Mistake, as_typed, interrupted
 from motif.mistakes import check_options, tell
 from motif.planning import Names
@@ -90,6 +90,8 @@ class Plan(Folders):
             raise SystemExit(f"error: hydra/launcher={name} needs: {NEEDED.get(name, install('sweeps'))}")
         words = swept(hydra)
         jobs = jobs_asked(hydra, words)
+        if config.plan:
+            say_what_they_take(jobs, as_typed(hydra.overrides.hydra))
         many = len(jobs) or hydra.sweeper.get("n_trials") or 1
         console.say(f"{many:,} job{'s' * (many > 1)}; where they stand: python -m motif.study status {config.outputs}")
         if "submitit" in module:
@@ -135,6 +137,21 @@ def planned(jobs: Sequence[Sequence[str]], extra: Sequence[str]) -> list[tuple[S
     plan = [(job, names.of(job)) for job in jobs]
     hydra_private.compose_only([job for job, name in plan if name is None])
     return plan
+
+
+def say_what_they_take(jobs: Sequence[Sequence[str]], extra: Sequence[str]) -> NoReturn:
+    """Say what the jobs of a sweep will take, and end without running one."""
+    if not jobs:
+        raise SystemExit(
+            "error: an optimiser chooses its jobs as it goes; plan=true plans one job, without -m and sweeps="
+        )
+    names = Names(extra)
+    try:
+        forecast.show([masked({**names.config(job), "name": names.of(job)}) for job in jobs])
+    except Exception as error:  # which Hydra would only warn of
+        tell(error, "config")
+        sys.exit(1)
+    sys.exit(0)
 
 
 def study_name(hydra: DictConfig, words: Sequence[str]) -> str:

@@ -24,7 +24,7 @@ settings.load_profile("quick")
 
 NO_UNITS = {  # files of tests that train, measure, draw, simulate studies or compose configurations by the hundred
     *("test_api.py", "test_bad_input.py", "test_choices.py", "test_conf.py", "test_contributing.py"),
-    *("test_every_algorithm.py", "test_hostile.py", "test_planning.py", "test_presets.py"),
+    *("test_every_algorithm.py", "test_forecast.py", "test_hostile.py", "test_planning.py", "test_presets.py"),
     *("evaluation/probe/test_program.py", "evaluation/test_power.py", "evaluation/test_program.py"),
     *("evaluation/test_significance.py", "faults/test_grader.py", "faults/test_memory.py"),
     *("generation/test_decoding.py", "generation/test_vllm_retry.py", "policies/test_pretrained.py"),

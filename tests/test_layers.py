@@ -164,7 +164,7 @@ sys.exit(", ".join({{"torch", "transformers", "trl", "wandb"}} & set(sys.modules
 
 def test_only_the_programs_take_the_whole_experiment():
     takers = {shown(path) for path in modules() if "experiment.Experiment" in inner(path)}
-    assert takers <= {"cli", "programs", "sweeps", "experiment"}
+    assert takers <= {"cli", "forecast", "programs", "sweeps", "experiment"}
 
 
 SHIMS = {"credit", "dashboard", "probe", "report", "study", "uploads", "verdicts"}  # of three lines, for `python -m`

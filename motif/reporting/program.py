@@ -13,6 +13,7 @@ from pathlib import Path
 from motif.reporting import tables
 from motif.reporting.arms import arms_of
 from motif.reporting.attach import attach
+from motif.reporting.by_fact import by_facts, crossovers, tables_by_fact
 from motif.reporting.comparison import Verdict
 from motif.reporting.episodes import MOST, write_episodes
 from motif.reporting.folders import read_runs
@@ -52,12 +53,18 @@ def build(
     known = arms_of(runs)
     trained = [arm for arm in known if arm.trained]
     pooled = pool(known)
+    facts = by_facts(pooled)
     compared, refused = survey(known, against)
     verdicts: list[Verdict | NoVerdict] = [*compared, *map(NoVerdict, not_compared(refused))]
     for verdict in verdicts:
         say(f"\n{verdict.sentence}")
     all_tables = {
-        "results": [tables.results(pooled, references(runs)), *tables.trained_by_decoded(pooled)],
+        "results": [
+            tables.results(pooled, references(runs)),
+            *tables.trained_by_decoded(pooled),
+            *tables_by_fact(facts),
+            *crossovers(facts, against),
+        ],
         "runs": [tables.runs_table(trained)],
         "configuration": [tables.differences(trained)],
     }
@@ -67,7 +74,7 @@ def build(
         subtitle=counts_in_words(runs, len(trained)),
         verdicts=verdicts,
         tables={kind: [table for table in of_kind if table.rows] for kind, of_kind in all_tables.items()},
-        pictures=draw_all(to / "pictures", known, pooled, runs, axes),
+        pictures=draw_all(to / "pictures", known, pooled, runs, axes, facts),
         sources=sources,
         footer=f"Written by python -m motif.report on {time.strftime('%Y-%m-%d %H:%M')}.",
     )

@@ -21,15 +21,18 @@ PHASES = ("load", "rollout", "future_rollout", "guard", "reward", "update", "eva
 @dataclass
 class Shares:
     """The share of right samples of each question, by its id: of `whole` episodes, and `by_round`, had they been
-    stopped after each round (for questions whose records say so)."""
+    stopped after each round (for questions whose records say so). `numbers` are its facts that are whole numbers."""
 
     whole: dict[str, float] = field(default_factory=dict)
+    numbers: dict[str, dict[str, int]] = field(default_factory=dict)
     by_round: dict[str, list[float]] = field(default_factory=dict)
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Add the record of one question."""
         id, samples = str(record["id"]), record["samples"]
         self.whole[id] = sum(bool(sample["correct"]) for sample in samples) / len(samples)
+        facts = record.get("facts")
+        self.numbers[id] = {key: fact for key, fact in (facts or {}).items() if type(fact) is int}
         if known := [sample for sample in samples if sample.get("correct_by_round")]:
             rounds = range(max(len(sample["correct_by_round"]) for sample in known))
             self.by_round[id] = [sum(correct_after(sample, t) for sample in known) / len(known) for t in rounds]

@@ -131,13 +131,12 @@ def limits(config: Mapping[str, Any]) -> Limits:
 
 def time_left(run: Run, lines: Sequence[Mapping[str, Any]], steps: int) -> float | None:
     """Seconds that `steps` more take at the pace of the last `lines`, and the evaluation that follows."""
-    if not lines:
-        return None
+    return max(0.0, fmean(map(step_seconds, lines)) * steps) + evaluation_left(run) if lines else None
 
-    def pace(line: Mapping[str, Any]) -> float:
-        return sum(value for key, value in line.items() if key.startswith("seconds/") and key != "seconds/training")
 
-    return max(0.0, fmean(map(pace, lines)) * steps) + evaluation_left(run)
+def step_seconds(line: Mapping[str, Any]) -> float:
+    """Seconds of the step of this line of metrics."""
+    return sum(value for key, value in line.items() if key.startswith("seconds/") and key != "seconds/training")
 
 
 def evaluated(run: Run) -> float:

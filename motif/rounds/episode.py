@@ -238,6 +238,7 @@ def grow(
     sampling: Callable[[int], Sampling],
     talk: Callable[[Question, Path], Conversation] | None = None,
     draw: Callable[[str, tuple[int, ...]], int] = draw_key,
+    trees: Sequence[Tree] = (),
 ) -> list[Tree]:
     """Grow one tree a question, of at most `episode.rounds` rounds.
 
@@ -251,22 +252,24 @@ def grow(
         draw: the key of the random numbers of the first reply to a question's id and the places of what comes before
             it. The replies beside that one have the keys that follow.
         talk: the conversation of the round that follows some replies, where it is not `episode.talk`.
+        trees: of the questions, where they have grown before. A branch gets the replies that it lacks of its width;
+            they have the places, and so the keys, after those that are there.
     """
     talk = talk or episode.talk
     wide = branching if callable(branching) else lambda branch: branching[len(branch.path)] if branch.main else 1
-    trees = [Tree(question) for question in questions]
-    branches = [Branch(tree.question, (), tree.roots) for tree in trees]
+    grown = [*trees] or [Tree(question) for question in questions]
+    branches = [Branch(tree.question, (), tree.roots) for tree in grown]
     for round in range(1, episode.rounds + 1):
-        widths = [wide(branch) for branch in branches]
-        prompts = [talk(branch.question, branch.path) for branch in branches]
-        rows = [prompt for prompt, width in zip(prompts, widths, strict=True) for _ in range(width)]
+        new = [(branch, range(len(branch.replies), wide(branch))) for branch in branches]
+        prompts = [talk(branch.question, branch.path) if places else [] for branch, places in new]
+        rows = [prompt for prompt, (_, places) in zip(prompts, new, strict=True) for _ in places]
         firsts = [draw(branch.question.id, branch.places) for branch in branches]
-        keys = [first + place for first, width in zip(firsts, widths, strict=True) for place in range(width)]
+        keys = [first + place for first, (_, places) in zip(firsts, new, strict=True) for place in places]
         replies = iter(generate(rows, sampling(round).keyed(keys)) if rows else ())
-        for branch, width in zip(branches, widths, strict=True):
-            branch.replies.extend(episode.node(next(replies), branch.path, tokenizer) for _ in range(width))
+        for branch, places in new:
+            branch.replies.extend(episode.node(next(replies), branch.path, tokenizer) for _ in places)
         branches = [longer for branch in branches for longer in branch.longer()]
-    return trees
+    return grown
 
 
 def grade(trees: Sequence[Tree]) -> None:

@@ -15,13 +15,13 @@ from motif.system.errors import UserError, shown
 from motif.system.targets import first_target, with_targets
 
 PLUMBING = (  # can change no result
-    *("name", "outputs", "overwrite", "preflight", "tracking", "generation", "guard", "watch", "record"),
-    "checkpoint",
+    *("name", "outputs", "overwrite", "preflight", "plan", "tracking", "generation", "guard", "watch"),
+    *("record", "checkpoint"),
 )
 NEVER = object()
 SINCE: dict[str, dict[str, Any]] = {  # settings that came later, with the value at which they change nothing
     "trainer": {"disable_dropout": True},
-    "algo": {"weighting": "trajectory", "sampling": "fixed", "redraws": 2},
+    "algo": {"weighting": "trajectory", "sampling": "fixed", "redraws": 2, "pilot": 4},
     "budget": {"flops": None, "steps": None},
     "evaluation": {"deterministic": False},
     "episode": {"carry_thoughts": False},

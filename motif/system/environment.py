@@ -29,12 +29,6 @@ def environment(seed: int, before: Path | None = None) -> dict[str, Any]:
     if before and before.is_file():
         last = read_json(before)
         earlier = [*last.pop("earlier", []), last]
-    found: dict[str, str | None] = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = None
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
     return {
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
@@ -47,9 +41,27 @@ def environment(seed: int, before: Path | None = None) -> dict[str, Any]:
         "device": device,
         "cpu_count": os.cpu_count(),
         "threads": torch.get_num_threads(),
-        "packages": found,
+        "packages": versions(),
         "earlier": earlier,
     }
+
+
+def versions() -> dict[str, str | None]:
+    """The versions of `PACKAGES`; None of one that is not installed."""
+    found: dict[str, str | None] = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """What decides how fast this code runs here, as far as it is known without loading torch."""
+    told = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")}
+    code = {"motif": version(DISTRIBUTION), "git": git_commit(), "python": platform.python_version()}
+    return {"host": platform.node(), "cpu_count": os.cpu_count(), **told, **code, "packages": versions()}
 
 
 def git_commit() -> str | None:

@@ -7,23 +7,25 @@ an algorithm's name.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from motif.rounds.episode import Episode, Path, Tree, continuations, main_line
 from motif.system.errors import number, of_kind, one_of, whole
 from motif.training.advantages import Return, against_the_group, against_the_others, by_change
+from motif.training.allocation import allocation
 
 
 @dataclass(frozen=True)
 class Row:
-    """A trained reply, the last of `path`; the `continuations` whose outcomes credit it, as whole trajectories; and the
-    `trajectory` that it is of."""
+    """A trained reply, the last of `path`; the `continuations` whose outcomes credit it, as whole trajectories; the
+    `trajectory` that it is of; and the `weights` of the continuations in their mean, None where they are equal."""
 
     path: Path
     continuations: list[Path]
     trajectory: Path = ()
+    weights: list[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,21 @@ class Algorithm(ABC):
 
     @abstractmethod
     def branching(self, rounds: int) -> list[int]:
-        """How many replies each round draws from one prompt of a main line, from round 1 to round `rounds`."""
+        """How many replies each round draws from one prompt of a main line, from round 1 to round `rounds`. Where
+        that depends on outcomes it is the mean."""
+
+    def beginning(self, rounds: int) -> list[int]:
+        """`branching` before any outcome is known."""
+        return self.branching(rounds)
+
+    def widest(self, rounds: int) -> list[int]:
+        """The most that `branching` can be."""
+        return self.branching(rounds)
+
+    def allotted(self, tree: Tree, outcome: Callable[[Path], float]) -> list[int] | None:
+        """How many continuations each first-round reply has in the end, by the `outcome` of trajectories of its graded
+        `tree`. None where outcomes decide nothing."""
+        return None
 
     @abstractmethod
     def rows(self, tree: Tree) -> list[Row]:
@@ -129,23 +145,64 @@ class MOTIF(Algorithm):
 
     r_i = (1/k) Σ_j outcome(o_i, j) + reply terms(o_i);  A_i = (r_i − mean_j r_j) / (std_j r_j + ε) over the m
     first-round replies of a question; the objective runs over first-round tokens only. With one round it is GRPO.
+
+    With k=adaptive each reply first has p = `pilot` continuations of mean outcome X_i. They allot the second half:
+    reply i has n_i more, of mean outcome Y_i. The mean of n_i over the question's replies that go on is p, so the mean
+    number of continuations is 2p, and
+
+        outcome part of r_i = ½ X_i + ½ Y_i.
+
+    It is unbiased. Given the reply, X_i is the mean of p independent draws of mean V_i, so E[X_i] = V_i. n_i is a
+    function of the pilots and is at least 1. The draws of the second half are independent of the pilots, so
+    E[Y_i | pilots] = V_i whatever n_i is. The weights are constants, so E[½ X_i + ½ Y_i] = V_i. The plain mean of all
+    p + n_i draws weighs X_i by p / (p + n_i), which depends on X_i, and is biased.
     """
 
-    k: int = 2
+    k: int | str = 2
+    pilot: int = 4
     name: str = "motif"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        whole("algo.k", self.k)
+        if isinstance(self.k, str):
+            one_of("algo.k, where it is no number,", self.k, ["adaptive"])
+        else:
+            whole("algo.k", self.k)
+        whole("algo.pilot", self.pilot, at_least=2)
+
+    @property
+    def adaptive(self) -> bool:
+        return self.k == "adaptive"
 
     def rounds(self, rounds: int) -> int:
         return rounds
 
-    def branching(self, rounds: int) -> list[int]:
-        return [self.m, self.k, *[1] * rounds][:rounds]
+    def branching(self, rounds: int, adaptive: int = 2) -> list[int]:
+        """`adaptive` is the width of k=adaptive, in pilots."""
+        return [self.m, adaptive * self.pilot if isinstance(self.k, str) else self.k, *[1] * rounds][:rounds]
+
+    def beginning(self, rounds: int) -> list[int]:
+        return self.branching(rounds, adaptive=1)
+
+    def widest(self, rounds: int) -> list[int]:
+        return self.branching(rounds, adaptive=3)
+
+    def allotted(self, tree: Tree, outcome: Callable[[Path], float]) -> list[int] | None:
+        """See `allocation`. A reply that has ended its episode has no continuation, and takes no part."""
+        if not self.adaptive or tree.roots[0].rounds == 1:
+            return None
+        begun = [continuations((root,))[: self.pilot] for root in tree.roots if root.children]
+        further = iter(allocation([[outcome(path) for path in paths] for paths in begun]))
+        return [self.pilot + next(further) if root.children else 0 for root in tree.roots]
 
     def rows(self, tree: Tree) -> list[Row]:
-        return [Row((root,), continuations((root,)), (root,)) for root in tree.roots]
+        found = []
+        for root in tree.roots:
+            paths = continuations((root,))
+            p, n = self.pilot, len(paths) - self.pilot
+            halves = [n] * p + [p] * n if self.adaptive and n > 0 else None  # each weighs p·n
+            found.append(Row((root,), paths, (root,), halves))
+        return found
 
 
 @dataclass(frozen=True)

@@ -75,10 +75,15 @@ class Reward:
         for name, weight in self.weights.items():
             number(f"reward.weights.{name}", weight)
 
-    def of(self, path: Path, continuations: Sequence[Path]) -> dict[str, float]:
-        """Every term's value, unweighted, for the last reply of `path` whose full trajectories are `continuations`."""
-        values = {name: fmean(term(each) for each in continuations) for name, term in self.outcome.items()}
+    def of(self, path: Path, continuations: Sequence[Path], weights: Sequence[float] | None = None) -> dict[str, float]:
+        """Every term's value, unweighted, for the last reply of `path` whose full trajectories are `continuations`.
+        They count alike, or by `weights`."""
+        values = {name: fmean([term(each) for each in continuations], weights) for name, term in self.outcome.items()}
         return values | {name: term(path) for name, term in self.reply.items()}
+
+    def outcome_of(self, path: Path) -> float:
+        """The weighted sum of the outcome terms of one whole trajectory."""
+        return self.total({name: term(path) for name, term in self.outcome.items()})
 
     def parts(self, values: Mapping[str, float]) -> tuple[float, float]:
         """The part of the total that is the outcome's, and the reply's own."""

@@ -84,7 +84,7 @@ class Rollout:
             UserError: where the replies to a question are spread over processes.
         """
         step = trainer.state.global_step
-        generate = self._timed(self.generator(trainer))
+        generate = self.generator(trainer)
         asked = self._asked(prompts)
         self.trees, redrawn = self._grown(self._affordable(asked, step), step, generate)
         checked = self._checked(trainer.model, draw_key("guard", self.seed, step, trainer.accelerator.process_index))
@@ -144,24 +144,39 @@ class Rollout:
 
     def _graded(self, questions: Sequence[Question], step: int, generate: Generate) -> list[Tree]:
         """Trees of `questions`, counted by the ledger."""
-        trees = grow(
+        widen = partial(
+            grow,
             questions,
             self.episode,
-            self.algorithm.branching(self.episode.rounds),
-            generate,
-            self.tokenizer,
-            self.episode.sampling,
+            tokenizer=self.tokenizer,
+            sampling=self.episode.sampling,
             draw=partial(draw_key, "training", self.seed, step),
         )
+        trees = widen(branching=self.algorithm.beginning(self.episode.rounds), generate=self._timed(generate))
         with self.ledger.phase("reward"):
             self.marks(trees)
+            allotted = [self.algorithm.allotted(tree, self.reward.outcome_of) for tree in trees]
+        if any(allotted):
+            roots = [root for tree in trees for root in tree.roots]
+            widths = dict(zip(map(id, roots), itertools.chain(*filter(None, allotted)), strict=True))
+            begun = {id(root): len(root.children) for root in roots}
+            widen(
+                branching=lambda branch: widths.get(id(branch.path[-1]), 1) if branch.path else 0,
+                generate=self._timed(generate, begun=1),
+                trees=trees,
+            )
+            further = [
+                Tree(tree.question, [new for r in tree.roots for new in r.children[begun[id(r)] :]]) for tree in trees
+            ]
+            with self.ledger.phase("reward"):
+                self.marks(further)  # a reply is graded once
         self.ledger.count(trees)
         return trees
 
     def _dull(self, tree: Tree) -> bool:
         """Whether all rows of the question earn the same."""
         rows = self.algorithm.rows(tree)
-        values = [self.reward.of(row.path, row.continuations) for row in rows]
+        values = [self.reward.of(row.path, row.continuations, row.weights) for row in rows]
         returns = [return_of(row, terms, self.reward) for row, terms in zip(rows, values, strict=True)]
         return flat(self.algorithm.centred(returns))
 
@@ -184,9 +199,10 @@ class Rollout:
         with self.ledger.phase("guard"):
             return self.check(model, self.trees, seed=key)
 
-    def _timed(self, first: Generate) -> Generate:
-        """The generator of all rounds. Its time counts as `rollout` in round 1 and as `future_rollout` after it."""
-        calls = itertools.count()
+    def _timed(self, first: Generate, begun: int = 0) -> Generate:
+        """The generator of the rounds of trees that have `begun` so many. Its time counts as `rollout` in round 1 and
+        as `future_rollout` after it."""
+        calls = itertools.count(begun)
 
         def generate(talks: Sequence[Conversation], sampling: Sampling) -> list[Reply]:
             later = next(calls) > 0

@@ -36,7 +36,7 @@ class Credit(NamedTuple):
 
 def credited(algorithm: Algorithm, groups: Sequence[Sequence[Row]], reward: Reward, scale: str = "group") -> Credit:
     """What the rows of each group get."""
-    values = [[reward.of(row.path, row.continuations) for row in rows] for rows in groups]
+    values = [[reward.of(row.path, row.continuations, row.weights) for row in rows] for rows in groups]
     returns = [
         [return_of(row, terms, reward) for row, terms in zip(rows, of_rows, strict=True)]
         for rows, of_rows in zip(groups, values, strict=True)

@@ -10,6 +10,7 @@ from unittest.mock import Mock
 import pytest
 
 from motif.rounds.episode import Episode
+from motif.rounds.replies import draw_key
 from motif.runs.ledger import Ledger
 from motif.system.errors import UserError
 from motif.training.algorithms import GRPO, MOTIF, Broadcast, Value
@@ -197,6 +198,18 @@ def test_later_rounds_come_from_another_generator_where_there_is_one_and_are_gra
     assert made(ids("a", "a"), trainer())["values"][0]["accuracy"] == 1
 
 
+@pytest.mark.parametrize("algorithm", [MOTIF(m=2, sampling="dynamic"), MOTIF(m=2, k="adaptive", pilot=2)])
+def test_first_rounds_are_the_policys_own_also_of_questions_drawn_anew_and_further_continuations_are_not(algorithm):
+    made = rollout(algorithm=algorithm)  # whose replies all earn the same
+    made.continuations = says(made.tokenizer, lambda prompt: good("\\boxed{3}"))
+    made(ids("a", "a"), trainer())
+    for tree in made.trees:
+        assert all((node.answer == "\\boxed{2}") == (node.round == 1) for node in tree.nodes())
+    counts = made.ledger.counts
+    assert counts["questions"] == (3 if algorithm.sampling == "dynamic" else 1) and counts["continuations"]
+
+
+
 @pytest.mark.slow
 def test_one_process_and_two_draw_the_same_replies_to_a_question(tmp_path):
     words = ["experiment=smoke", "tracking=none", "evaluation.questions=2", "evaluation.before=false", "algo.m=4", *FEW]
@@ -215,3 +228,58 @@ def test_one_process_and_two_draw_the_same_replies_to_a_question(tmp_path):
 
 def texts(replies):
     return [(reply["text"], texts(reply["children"])) for reply in replies]
+
+
+def by_key(prompt_answers):
+    """A toy policy of which a reply depends on its key alone, and every key that it was asked for."""
+    keys, calls = [], []
+
+    def generator(tokenizer):
+        def generate(talks, sampling):
+            calls.append(len(talks))
+            keys.extend(sampling.keys)
+            made = []
+            for place, talk in enumerate(talks):
+                right = sampling.key(place) % 3 == 0
+                made += says(tokenizer, lambda prompt: good("\\boxed{2}" if right else "\\boxed{3}"))([talk], sampling)  # noqa: B023
+            return made
+
+        return generate
+
+    return generator, keys, calls
+
+
+def adaptive(algorithm, **settings):
+    made = rollout(algorithm=algorithm, **settings)
+    generator, keys, calls = by_key(None)
+    made.generator = lambda trainer: generator(made.tokenizer)
+    made(ids(*[text for text in "ab" for _ in range(algorithm.m)]), trainer())
+    return made, keys, calls
+
+
+def test_adaptive_continuations_come_after_those_of_the_pilot_and_no_reply_is_drawn_twice():
+    made, keys, calls = adaptive(MOTIF(m=4, k="adaptive", pilot=3))
+    fixed, fixed_keys, _ = adaptive(MOTIF(m=4, k=3))
+    assert len(keys) == len(set(keys)) and set(fixed_keys) < set(keys)
+    assert calls == [8, 24, 24, 24, 24], "round 1; rounds 2 and 3 of the pilot, and of the second half"
+    more = {len(root.children) for tree in made.trees for root in tree.roots}
+    assert len(more) > 1 and min(more) > 3
+    for ours, theirs in zip(made.trees, fixed.trees, strict=True):
+        for root, other in zip(ours.roots, theirs.roots, strict=True):
+            texts = [child.reply.text for child in root.children[:3]]
+            assert texts == [child.reply.text for child in other.children], "the pilot is what k=3 draws"
+            assert all(len(child.children) == 1 for child in root.children)
+            for place, child in enumerate(root.children):  # the keys follow on
+                right = (draw_key("training", 0, 0, ours.question.id, (ours.roots.index(root),)) + place) % 3 == 0
+                assert child.correct == right
+
+
+def test_adaptive_continuations_cost_what_twice_the_pilot_costs_and_each_is_graded_once():
+    algorithm, graded = MOTIF(m=4, k="adaptive", pilot=3, sampling="dynamic"), []
+    made = rollout(algorithm=algorithm)
+    marks = made.marks
+    made.marks = lambda trees: (graded.extend(node for tree in trees for node in tree.nodes()), marks(trees))
+    made(ids("a", "a", "a", "a"), trainer())  # all right: it is replaced, and so is the next one
+    worst = algorithm.worst(made.episode)
+    assert len(graded) == len({id(node) for node in graded}) == made.ledger.counts["responses"] == worst["responses"]
+    assert algorithm.worst(made.episode) == MOTIF(m=4, k=6, sampling="dynamic").worst(made.episode)

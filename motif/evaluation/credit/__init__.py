@@ -5,6 +5,7 @@ agreement   do the advantages of two schemes agree on a run's recorded trees?
 sums        sums by question, and the correlations and shares that they give
 gradients   gradients of every scheme on new trees of a policy
 noise       signal, noise and direction of these gradients
+variance    which round makes the outcome vary, and the k that this predicts
 tables      what the command prints, and the same as CSV
 program     the command: `python -m motif.credit outputs/RUN`
 """

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from motif.evaluation.credit.noise import Draw, GradientSums, estimates
-from motif.evaluation.credit.schemes import Credited, credit, cut, kinds, name, remembering, with_k
+from motif.evaluation.credit.schemes import Credited, credit, grown_by, kinds, name, remembering, with_k
 from motif.generation.engines import Transformers
 from motif.policies.policy import Policy
 from motif.rounds import Episode, Reply, Tree, draw_key, grow
@@ -42,7 +42,7 @@ class Setting:
 
     questions: int = 64
     draws: int = 4
-    ks: tuple[int, ...] = (2,)
+    ks: tuple[int | str, ...] = (2,)
     reference_k: int = 16
     reference_draws: int = 2
 
@@ -116,7 +116,7 @@ class Lab:
             rounds = rounds & set(key) if isinstance(key, tuple) else rounds
             weights[key] = [loss_weights(group, scheme.m, rounds) for group in groups]
             zeros = np.zeros((len(trees), self.sketch.size), dtype=np.float32)
-            draws[key] = Draw(zeros, generated_tokens(scheme, trees), rounds)
+            draws[key] = Draw(zeros, generated_tokens(scheme, trees, reward), rounds)
         for place, tree in enumerate(trees):
             known: dict[tuple[Any, ...], Any] = {}
             for reply in (node.reply for node in tree.nodes()):
@@ -147,9 +147,9 @@ def loss_weights(group: Sequence[Credited], m: int, rounds: set[int]) -> dict[in
     return {id(reply.node.reply): reply.advantage * reply.returned.share / m for reply in counted}
 
 
-def generated_tokens(scheme: Algorithm, trees: Sequence[Tree]) -> int:
+def generated_tokens(scheme: Algorithm, trees: Sequence[Tree], reward: Reward) -> int:
     """Tokens of the part of `trees` that a scheme would have grown."""
-    parts = [cut(tree, scheme.branching(tree.roots[0].rounds)) for tree in trees]
+    parts = [grown_by(scheme, tree, reward) for tree in trees]
     return sum(len(node.reply.token_ids) for part in parts for node in part.nodes())
 
 
@@ -163,12 +163,12 @@ def trainable(model: Any) -> list[Any]:
     return parameters
 
 
-def schemes_of(own: Algorithm, rounds: int, ks: Sequence[int]) -> dict[str, Algorithm]:
+def schemes_of(own: Algorithm, rounds: int, ks: Sequence[int | str]) -> dict[str, Algorithm]:
     """Every scheme that is defined in `rounds` rounds, with each of `ks`, by name; `own` also as it is."""
     schemes: list[Algorithm] = []
     own_k = [own.k] if hasattr(own, "k") else []
     for kind in kinds():
-        variants = with_k(kind, own.m, sorted({*ks, *own_k}))
+        variants = with_k(kind, own.m, sorted({*ks, *own_k}, key=lambda k: (isinstance(k, str), k)))
         if type(own) is kind:
             variants = [replace(own, **{"k": scheme.k}) if hasattr(scheme, "k") else own for scheme in variants]
         schemes += [scheme for scheme in variants if scheme.rounds(rounds) == rounds]
@@ -189,7 +189,7 @@ def measure(
         of_schemes = draw < setting.draws
         references = dict.fromkeys([all_rounds, *trained.values()], reference)
         drawn: Mapping[Any, Algorithm] = schemes if of_schemes else references
-        widths = [algorithm.branching(rounds) for algorithm in drawn.values()]
+        widths = [algorithm.widest(rounds) for algorithm in drawn.values()]
         trees = lab.trees(questions, branching=[max(of_round) for of_round in zip(*widths, strict=True)])
         for key, made in lab.draw(trees, drawn, lab.scale if of_schemes else "none").items():
             sums[key].add(made)

@@ -43,12 +43,14 @@ def name(scheme: Algorithm) -> str:
     """`value k=2`: the algorithm, and the settings that only it has."""
     common = {field.name for field in fields(Algorithm)}
     own = [field.name for field in fields(scheme) if field.name not in common]
+    own = [key for key in own if key != "pilot" or getattr(scheme, "adaptive", False)]
     return " ".join([scheme.name, *(f"{key}={getattr(scheme, key)}" for key in own)])
 
 
-def with_k(kind: type[Algorithm], m: int, ks: Sequence[int]) -> list[Algorithm]:
-    """The algorithm with each of `ks` continuations; once where it has no such setting."""
+def with_k(kind: type[Algorithm], m: int, ks: Sequence[int | str]) -> list[Algorithm]:
+    """The algorithm with each of `ks` continuations that it can have; once where it has no such setting."""
     make: Any = kind
+    ks = [k for k in ks if isinstance(k, int) or hasattr(kind, "pilot")]
     return [make(m=m, k=k) for k in ks] if hasattr(kind, "k") else [make(m=m)]
 
 
@@ -59,7 +61,7 @@ def readable(own: Algorithm, rounds: int) -> tuple[list[Algorithm], dict[str, st
     """
     schemes: list[Algorithm] = []
     why_not: dict[str, str] = {}
-    grown = own.branching(rounds)
+    grown = own.beginning(rounds)
     for kind in kinds():
         variants = [own] if type(own) is kind else with_k(kind, own.m, range(max(grown[1:], default=1), 0, -1))
         reasons = [reason_against(scheme, grown) for scheme in variants]
@@ -75,27 +77,37 @@ def reason_against(scheme: Algorithm, grown: Sequence[int]) -> str | None:
     rounds = len(grown)
     if scheme.rounds(rounds) != rounds:
         return f"it is of replies in {scheme.rounds(rounds)} round, and these episodes have {rounds}"
-    for after, (wanted, had) in enumerate(zip(scheme.branching(rounds), grown, strict=True)):
+    for after, (wanted, had) in enumerate(zip(scheme.beginning(rounds), grown, strict=True)):
         if wanted > had:
             where = f"continuations after round {after}" if after else "first-round replies"
             return f"it needs {wanted} {where}, and there {'is' if had == 1 else 'are'} {had}"
     return None
 
 
-def cut(tree: Tree, branching: Sequence[int]) -> Tree:
+def grown_by(scheme: Algorithm, tree: Tree, reward: Reward) -> Tree:
+    """The part of the graded `tree` that `scheme` would have grown."""
+    begun = cut(tree, scheme.beginning(tree.roots[0].rounds))
+    widths = scheme.allotted(begun, reward.outcome_of)
+    return begun if widths is None else cut(tree, [len(widths), *[1] * tree.roots[0].rounds], widths)
+
+
+def cut(tree: Tree, branching: Sequence[int], after_first: Sequence[int] | None = None) -> Tree:
     """The part of `tree` that an algorithm with this `branching` would have grown; it shares replies with `tree`.
+    `after_first` is the number of continuations of each first-round reply, where these differ.
 
     Raises:
         UserError: where a reply has fewer continuations.
     """
 
-    def part(node: Node, main: bool) -> Node:
+    def part(node: Node, main: bool, width: int | None = None) -> Node:
         if not node.children:
             return node
-        children = first(node.children, branching[node.round] if main else 1)
+        children = first(node.children, width or (branching[node.round] if main else 1))
         return replace(node, children=[part(child, main and place == 0) for place, child in enumerate(children)])
 
-    return Tree(tree.question, [part(root, True) for root in first(tree.roots, branching[0])])
+    roots = first(tree.roots, branching[0])
+    widths = [None] * len(roots) if after_first is None else after_first
+    return Tree(tree.question, [part(root, True, width) for root, width in zip(roots, widths, strict=True)])
 
 
 def first(nodes: Sequence[Node], count: int) -> Sequence[Node]:
@@ -109,8 +121,7 @@ def credit(scheme: Algorithm, trees: Sequence[Tree], reward: Reward, scale: Any 
     loss. `scale` is TRL's scale_rewards; for `batch` the trees are those of one step."""
     if not trees:
         return []
-    rounds = trees[0].roots[0].rounds
-    groups = [scheme.rows(cut(tree, scheme.branching(rounds))) for tree in trees]
+    groups = [scheme.rows(grown_by(scheme, tree, reward)) for tree in trees]
     by_group = zip(groups, *credited(scheme, groups, reward, scale), strict=True)
     return [[Credited(*reply) for reply in zip(*columns, strict=True)] for columns in by_group]
 

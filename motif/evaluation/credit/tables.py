@@ -68,6 +68,37 @@ def gradients_table(run: str, result: Mapping[str, Any]) -> Table:
     return table
 
 
+def variance_table(run: str, result: Mapping[str, Any]) -> Table:
+    """A level a row: the variance of the outcome that it makes."""
+    title = f"{run}, {result['policy']} policy: variance of the outcome [95 %], n = {result['questions']} questions"
+    table = new_table(title, ["level"])
+    for column in ("variance", "share"):
+        table.add_column(column, justify="right")
+    for row in result["components"]:
+        bounds = f" [{', '.join(map(percent, row['share_interval']))}]" if row["share_interval"] else ""
+        shown = MISSING if row["share"] is None else percent(row["share"]) + bounds
+        add_row(table, row["level"], estimate(row["variance"], row["variance_interval"]), shown)
+    return table
+
+
+def variance_lines(result: Mapping[str, Any]) -> list[str]:
+    """What a decomposition of variance says, and what it predicts of k."""
+    first, after = result["tokens"]["first_reply"], result["tokens"]["continuation"]
+    grown = f"m = {result['m']} first replies, k = {result['k']}, {result['later']} ends of each continuation"
+    lines = [f"{grown}; {first:.1f} tokens a first reply, {after:.1f} a continuation to its end"]
+    if negative := [each["level"] for each in result["components"] if each["variance"] < 0]:
+        lines.append(f"the estimate for {' and '.join(negative)} is below 0: such a variance is too small to be seen")
+    if result["best_k"] is None:
+        return [*lines, "no k is predicted: a variance that it depends on is not above 0"]
+    best = estimate(result["best_k"], result["best_k_interval"], digits=2)
+    lines.append(f"k = {best} gives the least variance of a question's mean value at a fixed number of tokens")
+    at = [
+        f"{estimate(each['relative_variance'], each['relative_variance_interval'], digits=2)} at k = {each['k']}"
+        for each in result["predicted"]
+    ]
+    return [*lines, f"this variance, relative to k = 1: {', '.join(at)}"]
+
+
 def estimate(value: float | None, interval: Sequence[float] | None, digits: int = 3) -> str:
     """`0.743 [0.722, 0.763]`, without what is not known."""
     if value is None:

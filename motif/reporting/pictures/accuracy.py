@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from motif.reporting.arms import Arm
+from motif.reporting.by_fact import ByFact, decoded
 from motif.reporting.pictures import style
 from motif.reporting.pictures.saving import Drawing
 from motif.reporting.pooled import Pooled
@@ -100,6 +101,24 @@ def by_round(title: str, arms: Sequence[Arm], pooled: Sequence[Pooled]) -> "Figu
     style.percent_axis(axes, rounds=True)
     style.legend(figure, axes)
     return figure
+
+
+def by_fact(facts: Sequence[ByFact]) -> Iterator[Drawing]:
+    """Accuracy against the value of each fact, a line a result."""
+    for number, one in enumerate(facts, 1):
+        for suffix, title_suffix, page in style.pages(one.results):
+            title = f"Accuracy by {one.fact}, {one.dataset}{title_suffix}"
+            figure, axes = style.new_figure(title, one.fact, "accuracy (%)")
+            for place, result in enumerate(page):
+                values, intervals = zip(*(one.accuracy(result, value) for value in one.ids), strict=True)
+                y, bars = style.error_bars(values, intervals, scale=100)
+                x = [value + beside(place, len(page)) for value in one.ids]
+                label = f"{decoded(result)} (n = {result['n']}" + f" × {len(result.results)} seeds" * result.arm.trained
+                axes.errorbar(x, y, bars, capsize=2, elinewidth=0.8, label=f"{label})", **style.look(place))
+            style.percent_axis(axes, rounds=True)
+            style.legend(figure, axes)
+            caption = f"{INTERVALS} n is of all values of {one.fact} together."
+            yield Drawing(f"by-fact-{number}-{style.file_word(one.fact)}{suffix}", "results", caption, figure)
 
 
 def lines_by_arm(pooled: Sequence[Pooled]) -> dict[Arm, list[Pooled]]:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from motif.reporting.arms import Arm
+from motif.reporting.by_fact import ByFact
 from motif.reporting.cores import parallel_map
-from motif.reporting.pictures.accuracy import accuracies
+from motif.reporting.pictures.accuracy import accuracies, by_fact
 from motif.reporting.pictures.credit import credit
 from motif.reporting.pictures.probes import probes
 from motif.reporting.pictures.saving import Picture, save
@@ -16,7 +17,12 @@ from motif.reporting.recorded import RecordedRun
 
 
 def draw_all(
-    folder: Path, arms: Sequence[Arm], pooled: Sequence[Pooled], runs: Sequence[RecordedRun], axes: Sequence[str] = ()
+    folder: Path,
+    arms: Sequence[Arm],
+    pooled: Sequence[Pooled],
+    runs: Sequence[RecordedRun],
+    axes: Sequence[str] = (),
+    facts: Sequence[ByFact] = (),
 ) -> list[Picture]:
     """Draw what there is data for, into `folder`: against steps and tokens, and `axes` (other names of
     `training.AXES`)."""
@@ -29,6 +35,7 @@ def draw_all(
         drawings = [
             *training_curves(trained, ("steps", *counts)),
             *accuracies(trained, pooled, counts),
+            *by_fact(facts),
             *times(trained),
             *credit(trained),
             *probes(runs),

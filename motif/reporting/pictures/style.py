@@ -5,14 +5,13 @@ line styles besides.
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
-
-from motif.reporting.arms import Arm
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+T = TypeVar("T")
 INK, PAPER = "#1a1b1e", "#fefefe"  # the page replaces them with its own
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe & Ito, without black and yellow
 MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -55,8 +54,8 @@ def look(place: int) -> dict[str, Any]:
     }
 
 
-def pages(arms: Sequence[Arm]) -> Iterator[tuple[str, str, Sequence[Arm]]]:
-    """Arms in pictures of at most MOST_ARMS: a suffix of the file's name, one of the title, and the arms."""
+def pages(arms: Sequence[T]) -> Iterator[tuple[str, str, Sequence[T]]]:
+    """Arms, or results, in pictures of at most MOST_ARMS: a suffix of the file's name, one of the title, and they."""
     parts = [arms[start : start + MOST_ARMS] for start in range(0, len(arms), MOST_ARMS)]
     for number, part in enumerate(parts, 1):
         yield (f"-{number}", f" ({number} of {len(parts)})", part) if len(parts) > 1 else ("", "", part)

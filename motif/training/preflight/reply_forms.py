@@ -215,7 +215,7 @@ def pay(
         tree = tree_of(question, probe, episode, branching, tokenizer)
         marks([tree])
         try:
-            rows = [reward.of(row.path, row.continuations) for row in algorithm.rows(tree)]
+            rows = [reward.of(row.path, row.continuations, row.weights) for row in algorithm.rows(tree)]
             values = {name: fmean(row[name] for row in rows) for name in reward.weights}
             total = fmean(reward.total(row) for row in rows)
         except UserError:

@@ -110,3 +110,25 @@ def test_a_batchs_spread_needs_all_of_its_questions(run, tmp_path, capsys):
     (made / "config.yaml").write_text(yaml.safe_dump(config))
     assert main([str(made)]) == 2
     assert "the spread of all 2 questions of a step" in capsys.readouterr().err
+
+
+def test_the_variance_is_split_kept_and_read_again_without_a_policy(run, capsys, monkeypatch):
+    words = ["--variance", "3", "--m", "2", "--k", "2", "--policy", "base"]
+    assert main([str(run), *words]) == 0
+    written = run / "credit/variance-base.json"
+    result = json.loads(written.read_text())
+    assert [row["level"] for row in result["components"]] == ["question", "first reply", "continuation", "later rounds"]
+    assert (result["questions"], result["m"], result["k"], result["later"]) == (3, 2, 2, 2)
+    lines = (run / "credit/variance-base.csv").read_text().splitlines()
+    assert lines[0].startswith("level,variance,variance_interval_low") and len(lines) == 5
+    said = capsys.readouterr().out
+    assert "variance of the outcome" in said and "tokens a first reply" in said
+
+    before, (records,) = written.read_bytes(), (run / "credit").glob("variance-base-n3-m2-k2-l2-s0.jsonl")
+    kept = records.read_bytes()
+    records.write_bytes(b"".join(kept.splitlines(keepends=True)[:1]) + b'{"torn')  # as a kill may leave it
+    assert main([str(run), *words]) == 0 and records.read_bytes() == kept and written.read_bytes() == before
+    monkeypatch.setattr("motif.evaluation.credit.program.load_policy", None)  # nothing is left to generate
+    assert main([str(run), *words]) == 0 and written.read_bytes() == before
+    assert main([str(run), "--variance", "2"]) == main([str(run), "--variance", "3", "--later", "1"]) == 2
+    assert "--variance must be" in (said := capsys.readouterr().err) and "--later must be" in said

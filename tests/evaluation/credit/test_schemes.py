@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from motif.evaluation.credit.schemes import credit, cut, name, readable
+from motif.evaluation.credit.schemes import credit, cut, grown_by, name, readable
 from motif.rounds.episode import Episode, grade
 from motif.rounds.records import as_record, tree_of_record
 from motif.rounds.replies import Reply
@@ -106,3 +106,17 @@ def test_a_record_is_read_back_as_the_tree_that_it_was():
     del record["replies"][0]["finished"]
     with pytest.raises(UserError, match="lacks finished"):
         tree_of_record(record, EPISODE)
+
+
+def test_adaptive_reads_of_a_wider_tree_what_it_would_have_grown_and_its_record_says_the_same():
+    scheme = LeaveOneOut(m=2, k="adaptive", pilot=4)
+    mixed = node(1, *(line(right, right, round=2) for right in (1, 0, 1, 0, 1, 1, 1, 1, 1, 0, 0, 0)))
+    settled = node(1, *(line(0, 0, round=2) for _ in range(12)))
+    wide = tree(mixed, settled)
+    grown = grown_by(scheme, wide, ACCURACY)
+    assert [len(root.children) for root in grown.roots] == [9, 7], "a pilot of 4, then 5 and 3"
+    assert grown_by(scheme, grown, ACCURACY) == grown and name(scheme) == "leave_one_out k=adaptive pilot=4"
+    assert advantages(scheme, wide) == advantages(scheme, grown) == [[0.75, -0.75]]  # ½ of 2/4 and 5/5, against 0
+    assert name(readable(scheme, 3)[0][0]) == "motif k=4", "what every reply has, whatever the outcomes"
+    back = tree_of_record(as_record(grown), EPISODE)
+    assert advantages(scheme, back) == [[0.75, -0.75]]
