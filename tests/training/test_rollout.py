@@ -209,7 +209,6 @@ def test_first_rounds_are_the_policys_own_also_of_questions_drawn_anew_and_furth
     assert counts["questions"] == (3 if algorithm.sampling == "dynamic" else 1) and counts["continuations"]
 
 
-
 @pytest.mark.slow
 def test_one_process_and_two_draw_the_same_replies_to_a_question(tmp_path):
     words = ["experiment=smoke", "tracking=none", "evaluation.questions=2", "evaluation.before=false", "algo.m=4", *FEW]

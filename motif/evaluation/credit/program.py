@@ -196,8 +196,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--draws", type=int, default=4, help="of each scheme, a group a question each (4)")
     of_k = (
-        "continuations, a number or adaptive, of schemes that have them; several times for several (the run's, or 2; of "
-        "--variance one number, 8)"
+        "continuations, a number or adaptive, of schemes that have them; several times for several "
+        "(the run's, or 2; of --variance one number, 8)"
     )
     parser.add_argument("--k", type=count, action="append", help=of_k)
     parser.add_argument("--reference-k", type=int, default=16, metavar="K", help="continuations of the reference (16)")
