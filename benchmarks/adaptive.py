@@ -15,7 +15,7 @@ from random import Random
 import numpy as np
 
 from motif.evaluation.credit.gradients import Lab
-from motif.evaluation.credit.program import experiment_of, load_policy, training_episode
+from motif.evaluation.credit.program import experiment_of, load_policy, training_episode, which_policy
 from motif.rounds.episode import continuations
 from motif.runs.folder import Run
 from motif.system import console
@@ -44,7 +44,8 @@ def main() -> None:
     given = parser.parse_args()
     console.quiet_bars()
     experiment = experiment_of(given.run)
-    policy, name = load_policy(Run(given.run), experiment, given.policy, lambda *_: None)
+    name = which_policy(Run(given.run), given.policy)
+    policy = load_policy(Run(given.run), experiment, name, lambda *_: None)
     lab = Lab(policy, training_episode(experiment), experiment.reward, experiment.algo, experiment.flaws.marks())
     questions = Random(0).sample(experiment.dataset.train(), given.questions)
     m, k = experiment.algo.m, given.continuations

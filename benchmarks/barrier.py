@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import torch
 
@@ -29,7 +30,7 @@ from motif.policies.tiny import Tiny
 from motif.rounds.carry import Summary, Tail
 from motif.rounds.episode import Branch, Episode, Tree, grow
 from motif.rounds.prompts import Prompts
-from motif.rounds.replies import Sampling, draw_key
+from motif.rounds.replies import Reply, Sampling, draw_key
 from motif.system import console
 from motif.tasks.chain import Chain
 
@@ -145,7 +146,8 @@ def unbarred(
         for branch, prompt in zip(branches, prompts, strict=True):
             first = draw(branch.question.id, branch.places)
             width = widths[len(branch.path)] if branch.main else 1
-            branch.replies.extend([None] * width)  # type: ignore[list-item]
+            unwritten = episode.read(Reply("", [], prompt, False), len(branch.path) + 1)
+            branch.replies.extend([unwritten] * width)
             yield from (Row(branch, place, prompt, first + place, []) for place in range(width))
 
     def grown(rows: Sequence[Row]) -> Iterator[Branch]:
@@ -187,11 +189,8 @@ def forced(length: Callable[[int], int], ends: Sequence[int]) -> Iterator[None]:
         token, score = pick(logits, sampling, draws % 1)
         return torch.where(draws >= 2, next(iter(ends)), token), score
 
-    decoding.random_numbers, decoding.pick = marked, chosen  # type: ignore[assignment]
-    try:
+    with patch.multiple(decoding, random_numbers=marked, pick=chosen):
         yield
-    finally:
-        decoding.random_numbers, decoding.pick = numbers, pick
 
 
 def written(trees: Sequence[Tree]) -> list[list[int]]:

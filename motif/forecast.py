@@ -9,8 +9,7 @@ import hashlib
 import json
 import sys
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -40,6 +39,7 @@ from motif.tasks.questions import Question
 STEPS = 5  # of a calibration; the first one warms up and is not counted
 EPISODES = 64  # at most, in each small evaluation
 PLUMBING = ("name", "outputs", "overwrite", "preflight", "plan", "tracking")  # of a configuration's first level
+SPENT = ("tokens", "seconds", "flops")  # what a cost counts
 FREE = {  # settings of any level that change no cost at the beginning
     *("seed", "learning_rate", "lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "warmup_ratio"),
     *("weight_decay", "max_grad_norm", "adam_beta1", "adam_beta2", "adam_epsilon"),
@@ -55,7 +55,7 @@ class Row:
     name: str
     jobs: int
     done: int
-    cost: Counter[str]
+    cost: dict[str, float]
     memory: int = 0
     made: str = ""
 
@@ -83,13 +83,13 @@ def row(jobs: Sequence[Mapping[str, Any]], which: str) -> Row:
     open_ones = [run for run in folders if experiment.overwrite or status(run.folder).state not in FINISHED]
     done = len(jobs) - len(open_ones)
     if not open_ones:
-        return Row(name, len(jobs), done, Counter())
+        return Row(name, len(jobs), done, together([]))
     found = calibration(jobs[0], f"calibrating {which}: {name}")
-    cost = sum((left(run, experiment, found) for run in open_ones), Counter[str]())
+    cost = together(left(run, experiment, found) for run in open_ones)
     return Row(name, len(jobs), done, cost, found["memory"], found["made"])
 
 
-def left(run: Run, experiment: Experiment, found: Mapping[str, Any]) -> Counter[str]:
+def left(run: Run, experiment: Experiment, found: Mapping[str, Any]) -> dict[str, float]:
     """What is left to spend in `run`, by the calibration `found`."""
     stands, limits = status(run.folder), experiment.budget.limits()
     begun = not experiment.overwrite and run.has_recorded()
@@ -102,12 +102,18 @@ def left(run: Run, experiment: Experiment, found: Mapping[str, Any]) -> Counter[
     parts += [times(each) for name, each in found["evaluation"].items() if name not in ended]
     if every := experiment.watch.every:
         parts.append(times(found["validation"], int(questions / found["asked"]) // every))
-    return sum(parts, Counter[str]())
+    return together(parts)
 
 
-def times(cost: Mapping[str, float], factor: float = 1.0) -> Counter[str]:
+def times(cost: Mapping[str, float], factor: float = 1.0) -> dict[str, float]:
     """Tokens, seconds and FLOPs of `factor` times what costs so much."""
-    return Counter({name: factor * cost.get(name, 0.0) for name in ("tokens", "seconds", "flops")})  # type: ignore[misc]
+    return {name: factor * cost.get(name, 0.0) for name in SPENT}
+
+
+def together(costs: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """The sum of costs, by what is spent."""
+    listed = list(costs)
+    return {name: sum(cost[name] for cost in listed) for name in SPENT}
 
 
 def costly(node: Any, first: bool = True) -> Any:
@@ -218,7 +224,7 @@ def show(configs: Sequence[Mapping[str, Any]]) -> None:
     table = new_table(None)
     for column in ("arm", "jobs", "done", "tokens", "time", "memory", "FLOPs"):
         table.add_column(column, justify="left" if column == "arm" else "right", overflow="fold")
-    total = Row("in all", len(configs), sum(each.done for each in rows), sum((each.cost for each in rows), Counter()))
+    total = Row("in all", len(configs), sum(each.done for each in rows), together(each.cost for each in rows))
     for each in (*rows, total):
         memory = max(one.memory for one in rows) if each is total else each.memory
         cost = [f"{each.cost['tokens']:,.0f}", duration(each.cost["seconds"]), f"{memory / 1e9:.1f} GB"]

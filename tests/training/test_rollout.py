@@ -229,7 +229,7 @@ def texts(replies):
     return [(reply["text"], texts(reply["children"])) for reply in replies]
 
 
-def by_key(prompt_answers):
+def by_key():
     """A toy policy of which a reply depends on its key alone, and every key that it was asked for."""
     keys, calls = [], []
 
@@ -237,11 +237,8 @@ def by_key(prompt_answers):
         def generate(talks, sampling):
             calls.append(len(talks))
             keys.extend(sampling.keys)
-            made = []
-            for place, talk in enumerate(talks):
-                right = sampling.key(place) % 3 == 0
-                made += says(tokenizer, lambda prompt: good("\\boxed{2}" if right else "\\boxed{3}"))([talk], sampling)  # noqa: B023
-            return made
+            answers = iter(good(f"\\boxed{{{2 if key % 3 == 0 else 3}}}") for key in sampling.keys)
+            return says(tokenizer, lambda prompt: next(answers))(talks, sampling)
 
         return generate
 
@@ -250,7 +247,7 @@ def by_key(prompt_answers):
 
 def adaptive(algorithm, **settings):
     made = rollout(algorithm=algorithm, **settings)
-    generator, keys, calls = by_key(None)
+    generator, keys, calls = by_key()
     made.generator = lambda trainer: generator(made.tokenizer)
     made(ids(*[text for text in "ab" for _ in range(algorithm.m)]), trainer())
     return made, keys, calls
