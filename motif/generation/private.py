@@ -15,7 +15,7 @@ def own_rows(trainer: Any, credit: Callable[[], tuple[Sequence[float], Sequence[
     """Let `trainer` learn from advantages and weights of ours, one a row of the generation.
 
     A row's weight multiplies all of its part of the loss, the KL term too. A loss that counts tokens divides by the sum
-    of weight × tokens.
+    of weight × tokens. Rows that are equal, such as those that fill a batch, are computed once.
 
     Args:
         trainer: TRL's.
@@ -24,6 +24,7 @@ def own_rows(trainer: Any, credit: Callable[[], tuple[Sequence[float], Sequence[
     import torch
 
     scored, computed = trainer._generate_and_score_completions, trainer._compute_loss
+    of_tokens = trainer._get_per_token_logps_and_entropies
 
     def generated(inputs: Any) -> dict[str, Any]:
         output: dict[str, Any] = scored(inputs)
@@ -46,7 +47,19 @@ def own_rows(trainer: Any, credit: Callable[[], tuple[Sequence[float], Sequence[
         finally:
             trainer.beta = beta
 
+    def once(model: Any, input_ids: Any, attention_mask: Any, *rest: Any, **named: Any) -> Any:
+        rows = [*map(tuple, torch.cat([input_ids, attention_mask], dim=1).tolist())]
+        first = {row: place for place, row in reversed([*enumerate(rows)])}
+        if len(first) == len(rows) or named.get("compute_aux_loss"):  # a loss of the experts' load counts every row
+            return of_tokens(model, input_ids, attention_mask, *rest, **named)
+        kept = sorted(first.values())
+        found = of_tokens(model, input_ids[kept], attention_mask[kept], *rest, **named)
+        number = {place: number for number, place in enumerate(kept)}
+        back = [number[first[row]] for row in rows]
+        return tuple(None if each is None else each[back] for each in found)
+
     trainer._generate_and_score_completions, trainer._compute_loss = generated, weighted
+    trainer._get_per_token_logps_and_entropies = once
 
 
 def counted(inputs: dict[str, Any]) -> Any:
