@@ -24,7 +24,6 @@ def own_rows(trainer: Any, credit: Callable[[], tuple[Sequence[float], Sequence[
     import torch
 
     scored, computed = trainer._generate_and_score_completions, trainer._compute_loss
-    of_tokens = trainer._get_per_token_logps_and_entropies
 
     def generated(inputs: Any) -> dict[str, Any]:
         output: dict[str, Any] = scored(inputs)
@@ -47,19 +46,28 @@ def own_rows(trainer: Any, credit: Callable[[], tuple[Sequence[float], Sequence[
         finally:
             trainer.beta = beta
 
-    def once(model: Any, input_ids: Any, attention_mask: Any, *rest: Any, **named: Any) -> Any:
-        rows = [*map(tuple, torch.cat([input_ids, attention_mask], dim=1).tolist())]
-        first = {row: place for place, row in reversed([*enumerate(rows)])}
-        if len(first) == len(rows) or named.get("compute_aux_loss"):  # a loss of the experts' load counts every row
-            return of_tokens(model, input_ids, attention_mask, *rest, **named)
-        kept = sorted(first.values())
-        found = of_tokens(model, input_ids[kept], attention_mask[kept], *rest, **named)
-        number = {place: number for number, place in enumerate(kept)}
-        back = [number[first[row]] for row in rows]
-        return tuple(None if each is None else each[back] for each in found)
-
     trainer._generate_and_score_completions, trainer._compute_loss = generated, weighted
-    trainer._get_per_token_logps_and_entropies = once
+    trainer._get_per_token_logps_and_entropies = once(trainer._get_per_token_logps_and_entropies)
+
+
+def once(of_tokens: Callable[..., Any]) -> Callable[..., Any]:
+    """TRL's `_get_per_token_logps_and_entropies`, so that rows of equal tokens are computed once and given to each.
+
+    Half of a group's replies may be alike where a policy is sure, and those that fill a batch all are. Gradients add up
+    over equal rows. With dropout in the adapters, equal rows lose the same units.
+    """
+    import torch
+
+    def computed(model: Any, input_ids: Any, attention_mask: Any, *rest: Any, **named: Any) -> Any:
+        rows = [*map(tuple, torch.cat([input_ids, attention_mask], dim=1).tolist())]
+        numbers = {row: number for number, row in enumerate(dict.fromkeys(rows))}
+        if len(numbers) == len(rows) or named.get("compute_aux_loss"):  # the loss of experts' load counts each row
+            return of_tokens(model, input_ids, attention_mask, *rest, **named)
+        kept = [rows.index(row) for row in numbers]
+        found = of_tokens(model, input_ids[kept], attention_mask[kept], *rest, **named)
+        return tuple(None if each is None else each[[numbers[row] for row in rows]] for each in found)
+
+    return computed
 
 
 def counted(inputs: dict[str, Any]) -> Any:
