@@ -120,7 +120,7 @@ def test_whatever_changes_a_result_changes_the_name_and_what_changes_none_does_n
         for words in (
             ["seed=0"], ["algo.k=4"], ["algo.k=8"], ["algo.k=4", "algo.m=4"], ["reward=accuracy"], ["experiment=smoke"],
             ["++algo.trainer.beta=0.1"], ["+algo.trainer.epsilon_low=0.1"], ["~algo.trainer.weight_decay"],
-            ["sweeps=budget"],
+            ["sweeps=carry"],
             ["dataset.longest=5"], ["model.learning_rate=1e-3"], ["flaws={futures:base}"], ["episode.tokens=50"],
         )
     ]  # fmt: skip
@@ -130,7 +130,7 @@ def test_whatever_changes_a_result_changes_the_name_and_what_changes_none_does_n
     for same in (
         ["algo.k=2"],
         ["tracking=none", "outputs=/elsewhere", "preflight=false"],
-        ["sweeps=baseline", "algo=motif"],
+        ["sweeps=rewards", "algo=motif"],
         ["overwrite=true"],
     ):
         assert name_and_identity(same)[0] == plain

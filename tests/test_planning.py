@@ -79,7 +79,7 @@ def test_a_planned_name_is_the_one_that_the_job_gives_itself(names, words):
         ["experiment=smoke", "algo.m=4", "tracking=none"],
         ["experiment=paper_motif", "seed=1"],
         ["experiment=as_published_grpo", "algo.m=4", "seed=1"],
-        ["sweeps=budget", "seed=1", "algo=grpo"],
+        ["sweeps=carry", "seed=1", "algo=grpo"],
         ["sweeps=flaws", "flaws={carry:whole_text}", "seed=1"],
         ["flaws.format=single_line", "reward=as_published", "flaws.accuracy=tiered"],
         ["reward=length", "episode.tokens=33"],
