@@ -206,7 +206,7 @@ def compare(case: str, policy: Policy, given: argparse.Namespace) -> None:
     }
     length, questions, sampling = lengths[case], Chain().test()[: given.questions], Sampling(window)
     carry = Tail(8) if length else Summary()  # a reply of a designed length has no summary
-    episode = Episode(given.n, window, carry=carry, prompts=Prompts(wording="terse"))
+    episode = Episode(given.n, window, carry=carry, prompts=Prompts(wording="countdown"))
     generate = Transformers().generator(policy)
     ways: dict[str, Callable[..., list[Tree]]] = {
         "by round": partial(grow, questions, episode, widths, generate, policy.tokenizer, lambda _: sampling)

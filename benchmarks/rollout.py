@@ -95,7 +95,7 @@ def compare(arguments: argparse.Namespace) -> None:
     policy = Tiny().load()
     questions = Chain().test()[: arguments.questions]
     m, k, n = arguments.m, arguments.k, arguments.n
-    episode = Episode(rounds=n, tokens=44, prompts=Prompts(wording="terse"))
+    episode = Episode(rounds=n, tokens=44, prompts=Prompts(wording="countdown"))
     branching, ours, engine = [m, k, *[1] * n][:n], Transformers().generator(policy), bare(policy)
 
     def greedy(round: int) -> Sampling:
@@ -135,7 +135,7 @@ def long_rollout(policy: Policy, rounds: int) -> Any:
     35 tokens are what a reply of four steps takes, and where a last reply is cut off: rounds differ in number alone.
     """
     questions = Chain(shortest=12, test_size=8).test()
-    episode = Episode(rounds=rounds, tokens=35, prompts=Prompts(wording="terse"))
+    episode = Episode(rounds=rounds, tokens=35, prompts=Prompts(wording="countdown"))
     ours, branching = Transformers().generator(policy), [32, *[1] * rounds]
     return lambda: grow(questions, episode, branching, ours, policy.tokenizer, lambda _: Sampling(35))
 

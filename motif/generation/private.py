@@ -15,7 +15,7 @@ def own_rows(trainer: Any, credit: Callable[[], tuple[Sequence[float], Sequence[
     """Let `trainer` learn from advantages and weights of ours, one a row of the generation.
 
     A row's weight multiplies all of its part of the loss, the KL term too. A loss that counts tokens divides by the sum
-    of weight × tokens.
+    of weight × tokens. Rows that are equal, such as those that fill a batch, are computed once.
 
     Args:
         trainer: TRL's.
@@ -47,6 +47,27 @@ def own_rows(trainer: Any, credit: Callable[[], tuple[Sequence[float], Sequence[
             trainer.beta = beta
 
     trainer._generate_and_score_completions, trainer._compute_loss = generated, weighted
+    trainer._get_per_token_logps_and_entropies = once(trainer._get_per_token_logps_and_entropies)
+
+
+def once(of_tokens: Callable[..., Any]) -> Callable[..., Any]:
+    """TRL's `_get_per_token_logps_and_entropies`, so that rows of equal tokens are computed once and given to each.
+
+    Half of a group's replies may be alike where a policy is sure, and those that fill a batch all are. Gradients add up
+    over equal rows. With dropout in the adapters, equal rows lose the same units.
+    """
+    import torch
+
+    def computed(model: Any, input_ids: Any, attention_mask: Any, *rest: Any, **named: Any) -> Any:
+        rows = [*map(tuple, torch.cat([input_ids, attention_mask], dim=1).tolist())]
+        numbers = {row: number for number, row in enumerate(dict.fromkeys(rows))}
+        if len(numbers) == len(rows) or named.get("compute_aux_loss"):  # the loss of experts' load counts each row
+            return of_tokens(model, input_ids, attention_mask, *rest, **named)
+        kept = [rows.index(row) for row in numbers]
+        found = of_tokens(model, input_ids[kept], attention_mask[kept], *rest, **named)
+        return tuple(None if each is None else each[[numbers[row] for row in rows]] for each in found)
+
+    return computed
 
 
 def counted(inputs: dict[str, Any]) -> Any:

@@ -47,7 +47,8 @@ def test_replies_to_one_prompt_differ_and_come_again_with_the_same_keys(policy, 
     replies = generate([talks[5]] * 16, sampling)
     assert len({reply.text for reply in replies}) > 4
     assert replies == generate([talks[5]] * 16, sampling)
-    assert replies[4:] == generate([talks[5]] * 12, sampling.keyed(range(104, 116)))
+    fewer = generate([talks[5]] * 12, sampling.keyed(range(104, 116)))  # whose log-probabilities are rounded otherwise
+    assert [reply.token_ids for reply in replies[4:]] == [reply.token_ids for reply in fewer]
     assert replies != generate([talks[5]] * 16, sampling.keyed(range(16)))
 
 

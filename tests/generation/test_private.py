@@ -26,6 +26,7 @@ def rows_of(credit):
     trainer = SimpleNamespace(
         _generate_and_score_completions=lambda inputs: dict(made),
         _compute_loss=lambda model, inputs: (inputs["advantages"], trainer.beta * torch.ones(3, 3)),
+        _get_per_token_logps_and_entropies=None,
         accelerator=SimpleNamespace(gather=lambda tensor: tensor),
         loss_type="dapo",
         beta=0.5,
@@ -47,6 +48,29 @@ def test_own_advantages_and_weights_take_the_place_of_those_that_trl_made_one_a_
 def test_rows_without_an_advantage_or_a_weight_of_their_own_are_a_fault():
     with pytest.raises(AssertionError):
         rows_of(([1.0], [1.0]))._generate_and_score_completions(None)
+
+
+def test_equal_rows_are_computed_once_and_have_the_values_and_the_gradient_of_each():
+    weight, seen = torch.ones(6, requires_grad=True), []
+
+    def of_tokens(model, ids, mask, keep, compute_entropy=False, compute_aux_loss=False):
+        seen.append(len(ids))
+        return (weight[ids] * mask)[:, -keep:], weight[ids][:, -keep:] if compute_entropy else None, None
+
+    ids = torch.tensor([[1, 2, 3], [4, 2, 3], [1, 2, 3], [1, 2, 3], [4, 2, 3]])
+    mask = torch.ones(5, 3)
+    mask[3, 0] = 0  # padded: another row than the first, though its tokens are the same
+    gradients = []
+    for function in (of_tokens, private.once(of_tokens)):
+        logprobs, entropies, aux = function(None, ids, mask, 2, compute_entropy=True)
+        assert logprobs.shape == entropies.shape == (5, 2) and aux is None
+        weight.grad = None
+        (logprobs * torch.arange(1.0, 6.0)[:, None]).sum().backward()
+        gradients.append(weight.grad)
+    assert seen == [5, 3] and torch.equal(*gradients)
+    assert private.once(of_tokens)(None, ids, mask, 2)[1] is None
+    private.once(of_tokens)(None, ids, mask, 2, compute_aux_loss=True)  # the load of experts counts every row
+    assert seen[2:] == [3, 5]
 
 
 @pytest.mark.program

@@ -16,13 +16,14 @@ from motif.rounds.prompts import Prompts
 from motif.system.errors import UserError
 from motif.tasks.chain import Chain
 
+CHAINS = Chain(longest=12, test_size=33)
 EPISODE = Episode(rounds=3, tokens=44, prompts=Prompts(wording="countdown"))
 
 
 def probing(tmp_path, **changes):
     settings = {
         "policy": str(Tiny().folder()),
-        "dataset": Chain(test_size=22),
+        "dataset": CHAINS,
         "episode": EPISODE,
         "generation": Transformers(),
         "rounds": 3,
@@ -45,9 +46,9 @@ def test_a_policy_that_writes_no_progress_misses_none_and_would_use_the_true_one
     result = probing(tmp_path).run()
     without, true = (effect(result, name) for name in ("without-every", "true-every"))
     assert without["outcome"] == "not distinguishable" and result["untouched"]["value"] < 0.6
-    assert true["outcome"] == "better" and true["accuracy"]["value"] > 0.85
+    assert true["outcome"] == "better" and true["accuracy"]["value"] > 0.6
     said = capsys.readouterr().out
-    assert "With the true progress after every round, accuracy rises by" in said and "n = 22): better progress" in said
+    assert "With the true progress after every round, accuracy rises by" in said and "n = 33): better progress" in said
     assert "next    python -m motif.report" in said and "chain-r3-" in said
 
 
@@ -57,11 +58,11 @@ def test_a_policy_that_hands_on_where_it_got_to_falls_to_the_single_round_level_
     own = Transformers().generator(policy)
 
     def reached(talk, reply):
-        round, rounds = map(int, re.match(r"(\d)/(\d)", talk[-1]["content"]).groups())
-        steps = re.findall(r"([a-l])[^;<]*=(\d);", reply.text)
-        before = re.search(r"<progress>([a-l]\d)</progress>", talk[-1]["content"])
+        following = int(re.match(r"\d", talk[-1]["content"])[0])
+        steps = re.findall(r"([a-zA-D])[^;<]*=(\d);", reply.text)
+        before = re.search(r"<progress>([a-zA-D]\d)</progress>", talk[-1]["content"])
         state = "".join(steps[-1]) if steps else before[1] if before else "ok"
-        if round == rounds:
+        if not following:
             return reply
         return replace(reply, text=re.sub(r"<answer>.*", f"<answer>{state}</answer>", reply.text))
 
@@ -70,13 +71,13 @@ def test_a_policy_that_hands_on_where_it_got_to_falls_to_the_single_round_level_
 
     monkeypatch.setattr(program, "opened", lambda *_: (policy, generate))
     result = probing(tmp_path).run()
-    alone = single_round(policy, own, Chain(test_size=22).test(), tmp_path / "one.jsonl")
-    assert result["untouched"]["value"] > 0.85 > 0.6 > alone == effect(result, "early-0")["accuracy"]["value"]
+    alone = single_round(policy, own, CHAINS.test(), tmp_path / "one.jsonl")
+    assert result["untouched"]["value"] > 0.6 > 0.5 > alone == effect(result, "early-0")["accuracy"]["value"]
     without = effect(result, "without-every")
     assert without["outcome"] == "worse" and without["accuracy"]["value"] == pytest.approx(alone, abs=0.1)
     assert effect(result, "swapped-every")["accuracy"]["value"] < 0.5
     assert alone < effect(result, "early-1")["accuracy"]["value"] < result["untouched"]["value"]
-    assert effect(result, "true-every")["accuracy"]["value"] > 0.85
+    assert effect(result, "true-every")["accuracy"]["value"] > 0.6
 
 
 def test_what_was_measured_is_read_and_what_was_interrupted_goes_on(tmp_path, monkeypatch, capsys):
