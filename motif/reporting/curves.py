@@ -1,12 +1,11 @@
 """Held-out accuracy at budgets of generated tokens, and the area under its curve: `python -m motif.report --at 20000`.
 
 The points are the lines of metrics.jsonl that have `held_out/accuracy`, which `watch.every` measures. Between two
-points the curve is a straight line. Before the first point and after the last one nothing is said.
+points the curve is a straight line. Long before the first point and long after the last one nothing is said.
 """
 
 from collections.abc import Sequence
-from statistics import fmean
-from typing import Any, NamedTuple
+from typing import Any
 
 from motif.evaluation import power
 from motif.evaluation.significance import Difference, least_p, over_seeds_alone
@@ -20,7 +19,7 @@ from motif.reporting.verdicts import against_baselines, choose_baselines
 from motif.system.errors import UserError, whole
 
 TOKENS, ACCURACY = "train/generated_tokens", "held_out/accuracy"  # of a line of metrics
-BEYOND = 1.05  # a count that is at most so many times the last one measured has its accuracy
+NEAR = 1.05  # steps end near a count, not at it: so many times more or less than what was measured has its accuracy
 Points = Sequence[tuple[float, float]]
 
 
@@ -47,52 +46,39 @@ def points_of(run: RecordedRun) -> Points:
     return [(line[TOKENS], line[ACCURACY]) for line in run.metrics if line.get(ACCURACY) is not None and TOKENS in line]
 
 
-def accuracy_at(points: Points, count: float) -> float | None:
-    """Held-out accuracy after `count` tokens, between two points by linear interpolation; None outside the points."""
+def mean_accuracy(points: Points, first: float, last: float) -> float | None:
+    """The area under the curve from `first` to `last` tokens, divided by the tokens between them: the mean accuracy.
+
+    Of one count it is the accuracy there. None where an end lies outside the points.
+    """
     import numpy as np
 
-    if not points or not points[0][0] <= count <= BEYOND * points[-1][0]:
+    if not points or NEAR * first < points[0][0] or last > NEAR * points[-1][0]:
         return None
-    return float(np.interp(count, *zip(*points, strict=True)))
-
-
-def mean_accuracy(points: Points, counts: Sequence[int]) -> float | None:
-    """The area under the curve from the first to the last of `counts`, divided by the tokens between them: the mean
-    accuracy. Of one count it is the accuracy there; None where an end lies outside the points."""
-    import numpy as np
-
-    first, last = counts[0], counts[-1]
-    ends = accuracy_at(points, first), accuracy_at(points, last)
-    if first == last or None in ends:
-        return ends[0] if first == last else None
-    x = [first, *(tokens for tokens, _ in points if first < tokens < last), last]
+    x = np.array([first, *(tokens for tokens, _ in points if first < tokens < last), last])
     y = np.interp(x, *zip(*points, strict=True))
-    return float((np.diff(x) * (y[1:] + y[:-1]) / 2).sum() / (last - first))
+    return float((np.diff(x) * (y[1:] + y[:-1]) / 2).sum() / (last - first) if last > first else y[0])
 
 
-def means(arm: Arm, counts: Sequence[int]) -> dict[Any, float]:
-    """`mean_accuracy` of each seed that has been so far."""
-    found = {run.seed: mean_accuracy(points_of(run), counts) for run in arm.runs}
+def means(arm: Arm, first: float, last: float) -> dict[Any, float]:
+    """`mean_accuracy` of each seed that has come so far."""
+    found = {run.seed: mean_accuracy(points_of(run), first, last) for run in arm.runs}
     return {seed: value for seed, value in found.items() if value is not None}
-
-
-def span(counts: Sequence[int]) -> str:
-    return " – ".join(f"{count:,}" for count in dict.fromkeys((counts[0], counts[-1])))
 
 
 def at_counts(arms: Sequence[Arm], counts: Sequence[int]) -> Table:
     """An arm a row, a count a column, and the mean accuracy from the first to the last count."""
-    rows = []
-    for arm in arms:
-        curves = [points_of(run) for run in arm.runs]
-        row = {"trained on": str(arm.settings.get("dataset.name", MISSING)), "arm": arm.name}
-        for count in counts:
-            row[f"at {count:,}"] = cell([found for each in curves if (found := accuracy_at(each, count)) is not None])
-        rows.append(row | {f"mean of {span(counts)}": cell([*means(arm, counts).values()])})
+    spans = {f"at {count:,}": (count, count) for count in counts}
+    spans |= {f"mean of {counts[0]:,} – {counts[-1]:,}": (counts[0], counts[-1])} if len(counts) > 1 else {}
+    rows = [
+        {"trained on": str(arm.settings.get("dataset.name", MISSING)), "arm": arm.name}
+        | {name: cell([*means(arm, *span).values()]) for name, span in spans.items()}
+        for arm in arms
+    ]
     note = (
         "Greedy accuracy on validation questions after so many tokens generated in training, mean over the seeds that "
-        "have come so far, with its 95 % t interval over seeds. Between two measurements it is interpolated. The mean "
-        "is the area under this curve from the first to the last count, divided by the tokens between them."
+        "have come so far, with its 95 % t interval over seeds. Between two measurements it is interpolated; up to 5 % "
+        "before the first and after the last one it is theirs. The mean is the area under this curve from the first to the last count, divided by the tokens between them."
     )
     return Table("at-tokens", "Held-out accuracy at token budgets", rows, note)
 
@@ -106,30 +92,17 @@ def cell(values: Sequence[float]) -> str:
     return f"{percent(mean)} ({interval}n = {plural(len(values), 'seed')})"
 
 
-class Pair(NamedTuple):
-    """An arm and its baseline: their mean accuracies in one sample of differences by seed, or in a sample of each; and
-    their difference, None where there is one seed each."""
-
-    arm: Arm
-    baseline: Arm
-    samples: Sequence[Sequence[float]]
-    study: Difference | None
-
-    @property
-    def decides(self) -> bool:
-        """Whether so many seeds can give a p below 5 %."""
-        return self.study is not None and least_p([*map(len, self.samples)]) < LEVEL
-
-
-def paired(arm: Arm, baseline: Arm, counts: Sequence[int]) -> Pair | None:
-    """An arm and its baseline, seed by seed where both begin alike; None where they cannot be compared."""
-    mine, theirs = means(arm, counts), means(baseline, counts)
-    if not (mine and theirs) or questions(arm) != questions(baseline):
+def compared(arm: Arm, baseline: Arm, first: float, last: float) -> Difference | None:
+    """The difference of two arms' mean accuracies, seed by seed where so many pairs can decide; None where they are not
+    measured on the same questions, or have one seed each."""
+    mine, theirs = means(arm, first, last), means(baseline, first, last)
+    if not mine or not theirs or len(mine) + len(theirs) < 3 or questions(arm) != questions(baseline):
         return None
     shared = [seed for seed in mine if seed in theirs and same_start((arm, baseline))]
-    several = len(shared) > 1
-    samples = [[mine[seed] - theirs[seed] for seed in shared]] if several else [[*mine.values()], [*theirs.values()]]
-    return Pair(arm, baseline, samples, over_seeds_alone(samples) if max(map(len, samples)) > 1 else None)
+    by_seed = bool(shared) and least_p([len(shared)]) < LEVEL
+    return over_seeds_alone(
+        [[mine[seed] - theirs[seed] for seed in shared]] if by_seed else [[*mine.values()], [*theirs.values()]]
+    )
 
 
 def questions(arm: Arm) -> Any:
@@ -140,33 +113,33 @@ def questions(arm: Arm) -> Any:
 
 def differences(arms: Sequence[Arm], counts: Sequence[int], against: str) -> Table:
     """Each arm against its baseline, by `mean_accuracy`."""
+    first, last = counts[0], counts[-1]
     met = against_baselines(arms, choose_baselines(arms, against)[0])
-    pairs = [pair for one, other in met if (pair := paired(one, other, counts))]
-    family = [pair for pair in pairs if pair.decides]
-    corrected = dict(zip(map(id, family), holm([pair.study.p for pair in family if pair.study]), strict=True))
+    studies = [(*pair, study) for pair in met if (study := compared(*pair, first, last))]
+    family = [study for *_, study in studies if least_p([sample.seeds for sample in study.samples]) < LEVEL]
+    corrected = dict(zip(map(id, family), holm([study.p for study in family]), strict=True))
+    rows = []
+    for arm, baseline, study in studies:
+        seen, p_holm = power.detectable(study), corrected.get(id(study))
+        rows.append(
+            {
+                "arm": arm.name,
+                "against": baseline.name,
+                "difference": f"{points(study.effect)} points",
+                "95 % interval": " to ".join(map(points, study.interval)),
+                "seeds": " against ".join(str(sample.seeds) for sample in study.samples)
+                + " in pairs" * (len(study.samples) == 1),
+                "p": p_value(study.p),
+                "Holm": MISSING if p_holm is None else f"{p_value(p_holm)} of {len(family)}",
+                "would see": MISSING if seen is None else f"{100 * seen:.1f} points",
+            }
+        )
     note = (
-        f"The difference of the mean accuracies over {span(counts)} generated tokens. Arms of the same start and data "
-        "are compared seed by seed. p is the larger of a t test over seeds and of the exact permutations: all sign "
-        "flips of the differences by seed, or all ways to divide the seeds. Five pairs of seeds or fewer can give no p "
-        "below 0.05; such a comparison is not counted in Holm's correction. The last column is the smallest difference "
-        "that such a study sees in 80 % of cases, before the correction, if other seeds vary as these do. All this "
-        "holds for these validation questions."
+        f"The difference of the mean accuracies from {first:,} to {last:,} generated tokens. Arms that share six seeds "
+        "or more, with the same start and the same questions in the same order, are compared seed by seed. p is the "
+        "larger of a t test over seeds and of the exact permutations: all sign flips of the differences by seed, or "
+        "all ways to divide the seeds. A pair of arms whose seeds cannot give a p below 0.05 is not counted in Holm's "
+        "correction. The last column is the smallest difference that such a study sees in 80 % of cases, before the "
+        "correction, if other seeds vary as these do. All this holds for these validation questions."
     )
-    rows = [pair_row(pair, corrected.get(id(pair)), len(family)) for pair in pairs]
     return Table("at-tokens-pairs", "Difference of the mean held-out accuracy", rows, note)
-
-
-def pair_row(pair: Pair, p_holm: float | None, family: int) -> dict[str, str]:
-    arm, baseline, samples, study = pair
-    seen = power.detectable(study) if study else None
-    effect = fmean(samples[0]) - sum(map(fmean, samples[1:]))
-    return {
-        "arm": arm.name,
-        "against": baseline.name,
-        "difference": f"{points(effect)} points",
-        "95 % interval": " to ".join(map(points, study.interval)) if study else MISSING,
-        "seeds": " against ".join(str(len(sample)) for sample in samples) + " in pairs" * (len(samples) == 1),
-        "p": p_value(study.p) if study else MISSING,
-        "Holm": MISSING if p_holm is None else f"{p_value(p_holm)} of {family}",
-        "would see": MISSING if seen is None else f"{100 * seen:.1f} points",
-    }

@@ -100,11 +100,7 @@ def curve(arm: Arm, metric: Metric, against: str) -> Curve | None:
         return None
     start, end = max(points[0, 0] for points in seeds), min(points[-1, 0] for points in seeds)
     x = max(seeds, key=len)[:, 0]
-    x = x[(x >= start) & (x <= end)]
-    if not len(x):
-        x = np.array([start])
-    if x[-1] < end:  # between two points of the longest seed
-        x = np.append(x, end)
+    x = np.unique([start, *x[(x > start) & (x < end)], max(start, end)])
     values = np.stack([np.interp(x, points[:, 0], points[:, 1]) for points in seeds])
     ends = []
     for points, y in zip(seeds, values, strict=True):
