@@ -56,7 +56,8 @@ def mean_accuracy(points: Points, first: float, last: float) -> float | None:
     if not points or NEAR * first < points[0][0] or last > NEAR * points[-1][0]:
         return None
     x = np.array([first, *(tokens for tokens, _ in points if first < tokens < last), last])
-    y = np.interp(x, *zip(*points, strict=True))
+    tokens_so_far, accuracies = np.array(points).T
+    y = np.interp(x, tokens_so_far, accuracies)
     return float((np.diff(x) * (y[1:] + y[:-1]) / 2).sum() / (last - first) if last > first else y[0])
 
 
@@ -78,7 +79,8 @@ def at_counts(arms: Sequence[Arm], counts: Sequence[int]) -> Table:
     note = (
         "Greedy accuracy on validation questions after so many tokens generated in training, mean over the seeds that "
         "have come so far, with its 95 % t interval over seeds. Between two measurements it is interpolated; up to 5 % "
-        "before the first and after the last one it is theirs. The mean is the area under this curve from the first to the last count, divided by the tokens between them."
+        "before the first and after the last one it is theirs. The mean is the area under this curve from the first to "
+        "the last count, divided by the tokens between them."
     )
     return Table("at-tokens", "Held-out accuracy at token budgets", rows, note)
 

@@ -23,6 +23,7 @@ from motif.reporting.pictures.draw import draw_all
 from motif.reporting.pictures.training import AXES
 from motif.reporting.pooled import pool
 from motif.reporting.recorded import RecordedRun
+from motif.reporting.survival import survival_table
 from motif.reporting.verdicts import not_compared, survey
 from motif.system import UserError, explained, failures, named, there, visible, whole
 
@@ -65,6 +66,7 @@ def build(
         "results": [
             tables.results(pooled, references(runs)),
             *tables.trained_by_decoded(pooled),
+            survival_table(pooled),
             *tables_by_fact(facts),
             *crossovers(facts, against),
         ],
