@@ -8,13 +8,12 @@ from collections.abc import Callable
 from math import ceil, sqrt
 from typing import Any
 
-from motif.evaluation.significance import MCNEMAR, Difference, mixed_p, permutations
+from motif.evaluation.significance import ENDLESS, MCNEMAR, Difference, mixed_p, permutations
 from motif.evaluation.statistics import LEVEL, TINY
 
 POWER = 0.8  # of the differences that are called detectable
 LEAST_QUESTIONS = 6  # with fewer no exact paired test comes below LEVEL
 STUDIES = 2000  # simulated ones
-ENDLESS = 10**9  # questions
 MOST_SEEDS = 100  # a study of more is not practical
 PERMUTATIONS = 400  # of the seeds of a simulated study
 

@@ -17,6 +17,7 @@ from motif.evaluation.statistics import LEVEL, TINY, Interval, discordant_interv
 from motif.system.errors import UserError
 
 MCNEMAR = "exact McNemar test"
+ENDLESS = 10**9  # questions
 MOST_PERMUTATIONS = 20_000  # of seeds: of more, so many are drawn
 Shares = Sequence[Sequence[float]]
 
@@ -94,8 +95,6 @@ def over_seeds_and_questions(tables: Sequence[Any]) -> Difference:
         tables: (seeds, questions) of both arms; or one table of differences between an arm's seeds and what each is
             compared with.
     """
-    from scipy.special import stdtrit
-
     n, sizes = tables[0].shape[1], tuple(map(len, tables))
     d = tables[0].mean(0) - sum(table.mean(0) for table in tables[1:])
     effect, of_questions = float(d.mean()), float(d.var(ddof=1)) / n if d.max() - d.min() > TINY else 0.0
@@ -103,9 +102,8 @@ def over_seeds_and_questions(tables: Sequence[Any]) -> Difference:
     spreads = [variance_of_seeds(table if len(table) > 1 else several) for table in tables]
     means, of_chance = [table.mean(1) for table in tables], [chance for _, chance in spreads]
     p, variance, dof = map(float, mixed_p(means, of_chance, of_questions, n, permutations(sizes)))
-    floor = abs(effect) / stdtrit(dof, 1 - min(p, 0.5) / 2)
     room = 0.0 if effect or of_questions else sign_flip(d)[1][1]  # that n alike questions leave for others
-    half = float(max(t_quantile(dof) * max(sqrt(variance), floor), room))
+    half = max(half_interval(effect, p, variance, dof), room)
     kind = "permutations of seeds" if len(tables) > 1 else "sign flips of seeds"
     return Difference(
         **distribution(d),
@@ -118,6 +116,43 @@ def over_seeds_and_questions(tables: Sequence[Any]) -> Difference:
             for size, (of_means, chance) in zip(sizes, spreads, strict=True)
         ),
     )
+
+
+def over_seeds_alone(samples: Sequence[Sequence[float]]) -> Difference:
+    """The difference of two arms by one number in [-1, 1] of each seed, for other seeds and the same questions.
+
+    The test is that of `over_seeds_and_questions` on ENDLESS questions, which add no variance.
+
+    Args:
+        samples: the numbers of both arms; or one sample of differences between seeds that both share. One sample holds
+            several seeds.
+    """
+    import numpy as np
+
+    means, sizes = [np.asarray(sample, dtype=float) for sample in samples], tuple(map(len, samples))
+    effect = float(means[0].mean() - sum(sample.mean() for sample in means[1:]))
+    p, variance, dof = map(float, mixed_p(means, [0.0] * len(means), 0.0, ENDLESS, permutations(sizes)))
+    half = half_interval(effect, p, variance, dof)
+    several = next(sample for sample in means if len(sample) > 1)
+    spreads = [float((sample if len(sample) > 1 else several).var(ddof=1)) for sample in means]
+    return Difference(
+        effect=effect,
+        interval=(max(-1.0, effect - half), min(1.0, effect + half)),
+        p=p,
+        test=f"t test over seeds ({dof:.1f} degrees of freedom) and permutations of seeds",
+        n=ENDLESS,
+        values=(effect,),
+        shares=(1.0,),
+        samples=tuple(SeedVariance(size, spread, 0.0) for size, spread in zip(sizes, spreads, strict=True)),
+    )
+
+
+def half_interval(effect: float, p: float, variance: float, dof: float) -> float:
+    """Half a 95 % t interval, with a standard error that is large enough to give this `p`."""
+    from scipy.special import stdtrit
+
+    floor = abs(effect) / stdtrit(dof, 1 - min(p, 0.5) / 2)
+    return float(t_quantile(dof) * max(sqrt(variance), floor))
 
 
 def mixed_p(

@@ -9,6 +9,8 @@ comparison     one comparison: a verdict in numbers and in a sentence
 verdicts       which arms are compared: `python -m motif.verdicts`
 pooled         results pooled over seeds, with their interval
 tables         the tables of the report and of the terminal
+survival       right intermediate states handed over, by round
+curves         held-out accuracy at budgets of generated tokens
 markup         a table as Markdown and LaTeX
 paper          Table 1 of the MOTIF paper
 pictures       the pictures of the report

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from motif.evaluation.statistics import clustered
 from motif.evaluation.wording import in_rounds, percent, percent_interval
 from motif.reporting.arms import as_key
 from motif.reporting.markup import Table
-from motif.reporting.pooled import Pooled, with_seeds
+from motif.reporting.pooled import Pooled, of_shares
 
 MOST_VALUES = 40  # of a fact by which results are split
 DRAWS = 2000  # of a bootstrap
@@ -31,10 +30,7 @@ class ByFact:
 
     def accuracy(self, one: Pooled, value: int) -> tuple[float, tuple[float, float]]:
         """Of the questions of a value: accuracy, a mean over seeds, and its interval as in the table of results."""
-        table = self.table(one, value)
-        by_seed, by_question = table.mean(1).tolist(), table.mean(0).tolist()
-        over_questions = clustered(by_question, len(table) * one["samples"])
-        return float(table.mean()), with_seeds(by_seed, over_questions)
+        return of_shares(self.table(one, value), one["samples"])
 
     def table(self, one: Pooled, value: int) -> Any:
         """The share of right samples, (seeds, questions)."""

@@ -28,7 +28,8 @@ TITLES = {
     "configuration": "Configuration",
     "episodes": "Episodes",
 }
-TABLES_OF = {"results": "results", "training": None, "time": "runs", "configuration": "configuration"}  # by section
+# the tables of a section
+TABLES_OF = {"results": "results", "training": "training", "time": "runs", "configuration": "configuration"}
 NO_VERDICT = "Nothing to compare: a verdict needs finished runs of two arms, measured on the same questions."
 
 
@@ -42,8 +43,8 @@ class NoVerdict:
 
 @dataclass(frozen=True)
 class Report:
-    """What the report shows: verdicts and lines on what was not compared; the tables of `results`, `runs` and
-    `configuration`; pictures, each in its section; the sources of episodes."""
+    """What the report shows: verdicts and lines on what was not compared; the tables of `results`, `training`,
+    `runs` and `configuration`; pictures, each in its section; the sources of episodes."""
 
     title: str
     subtitle: str
@@ -93,7 +94,7 @@ def report_md(report: Report) -> str:
     parts.append("\n".join(f"- {markdown(verdict.sentence)}" for verdict in report.verdicts) or NO_VERDICT)
     for section, kind in TABLES_OF.items():
         parts.append(f"## {TITLES[section]}")
-        for table in report.tables.get(kind, []) if kind else []:
+        for table in report.tables.get(kind, []):
             parts.append(f"### {markdown(table.title)}\n\n{table.markdown()}")
         for picture in report.pictures:
             if picture.section == section:

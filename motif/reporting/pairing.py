@@ -60,11 +60,16 @@ def left_out(arm: Arm, measured: Sequence[Result], compared: Sequence[Result]) -
 
 
 def share_seeds(arms: tuple[Arm, Arm], compared: Sequence[Sequence[Result]]) -> bool:
-    """Whether two arms are compared seed by seed: they have the same PAIRED_SEEDS or more, and each seed means the same
-    policy at the start and the same training questions in the same order."""
+    """Whether two arms are compared seed by seed: they have the same PAIRED_SEEDS or more, and each means the same."""
     one, other = ([result.seed for result in results] for results in compared)
+    return same_start(arms) and one == other and len(one) >= PAIRED_SEEDS
+
+
+def same_start(arms: tuple[Arm, Arm]) -> bool:
+    """Whether a seed means the same policy at the start of both arms, and the same training questions in the same
+    order."""
     differ = any(key.startswith(("model.", "dataset.")) for key in differing(arms[0].settings, arms[1].settings))
-    return all(arm.trained for arm in arms) and not differ and one == other and len(one) >= PAIRED_SEEDS
+    return all(arm.trained for arm in arms) and not differ
 
 
 def single_seeds(arms: tuple[Arm, Arm], seeds: tuple[int, int]) -> list[str]:

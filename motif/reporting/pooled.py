@@ -86,6 +86,13 @@ def with_seeds(values: Sequence[float], over_questions: Interval) -> Interval:
     return max(0.0, min(low, least)), min(1.0, max(high, most))
 
 
+def of_shares(table: Any, samples: int) -> tuple[float, Interval]:
+    """The mean of shares (seeds, questions), each of so many `samples`, and its interval: over seeds where there are
+    several, and at least that over questions."""
+    over_questions = clustered(table.mean(0).tolist(), len(table) * samples)
+    return float(table.mean()), with_seeds(table.mean(1).tolist(), over_questions)
+
+
 def pool(arms: Sequence[Arm]) -> list[Pooled]:
     """The results of all arms, sorted by data set, arm (untrained policies first) and rounds."""
     pooled = []

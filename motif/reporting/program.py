@@ -1,4 +1,4 @@
-"""`python -m motif.report outputs/* [--against ARM] [--axis COUNT] [--to FOLDER] [--wandb]`: tables, pictures, a page.
+"""`python -m motif.report outputs/* [--against ARM] [--axis COUNT] [--at COUNTS] [--to FOLDER]`: tables and a page.
 
 The report is written to report/ beside the runs unless another place is given, never into a run's folder. `build` does
 the same without the terminal.
@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from motif.reporting import tables
+from motif.reporting import curves, tables
 from motif.reporting.arms import arms_of
 from motif.reporting.attach import attach
 from motif.reporting.by_fact import by_facts, crossovers, tables_by_fact
@@ -23,6 +23,7 @@ from motif.reporting.pictures.draw import draw_all
 from motif.reporting.pictures.training import AXES
 from motif.reporting.pooled import pool
 from motif.reporting.recorded import RecordedRun
+from motif.reporting.survival import survival_table
 from motif.reporting.verdicts import not_compared, survey
 from motif.system import UserError, explained, failures, named, there, visible, whole
 
@@ -35,6 +36,7 @@ def build(
     axes: Sequence[str] = (),
     wandb: bool = False,
     say: Callable[[str], object] = lambda line: None,
+    at: Sequence[int] = (),
 ) -> Path:
     """Write the report on `runs` to the folder `to`; returns its page.
 
@@ -46,12 +48,14 @@ def build(
         axes: names of `training.AXES` to draw against, besides steps and tokens.
         wandb: attach it to the group's W&B run.
         say: is called with every verdict.
+        at: counts of generated tokens at which held-out accuracy is said; a `UserError` where no run has it.
     """
     check_place(to)
     whole("--episodes", episodes)
-    sources = write_episodes(runs, to / "episodes", episodes)
     known = arms_of(runs)
     trained = [arm for arm in known if arm.trained]
+    at_tokens = curves.tables(trained, at, against)
+    sources = write_episodes(runs, to / "episodes", episodes)
     pooled = pool(known)
     facts = by_facts(pooled)
     compared, refused = survey(known, against)
@@ -62,9 +66,11 @@ def build(
         "results": [
             tables.results(pooled, references(runs)),
             *tables.trained_by_decoded(pooled),
+            survival_table(pooled),
             *tables_by_fact(facts),
             *crossovers(facts, against),
         ],
+        "training": at_tokens,
         "runs": [tables.runs_table(trained)],
         "configuration": [tables.differences(trained)],
     }
@@ -114,6 +120,13 @@ def folder_name(text: str) -> Path:
     return Path(text)
 
 
+def token_counts(text: str) -> list[int]:
+    """Numbers of tokens as typed: `20000,40000`."""
+    if not all(part.isdecimal() for part in text.split(",")):
+        raise argparse.ArgumentTypeError(f"it must be numbers of tokens, such as 20000,40000, got {text!r}")
+    return [int(part) for part in text.split(",")]
+
+
 @failures.program
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = failures.Parser(prog="python -m motif.report", description="Tables, pictures and a page on runs.")
@@ -122,6 +135,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     axes = [name for name in AXES if name not in ("steps", "tokens")]
     of_axis = f"also draw against {', '.join(axes)}; may be given several times"
     parser.add_argument("--axis", action="append", default=[], choices=axes, metavar="COUNT", help=of_axis)
+    of_counts = "also say held-out accuracy at these counts of generated tokens, and compare its mean between them"
+    parser.add_argument("--at", type=token_counts, default=[], metavar="COUNT,COUNT", help=of_counts)
     parser.add_argument("--to", type=folder_name, help="where the report is written (report/ beside the runs)")
     parser.add_argument("--episodes", type=int, default=MOST, help=f"most questions kept of one file ({MOST})")
     parser.add_argument("--wandb", action="store_true", help="attach verdicts and pictures to the group's W&B run")
@@ -137,5 +152,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if unfinished:
         print(f"\n{unfinished} of {len(runs) + others} folders hold no finished run.")
     with explained(folder, "or choose another --to="):
-        index = build(runs, folder, given.against, given.episodes, given.axis, given.wandb, say=print)
+        index = build(runs, folder, given.against, given.episodes, given.axis, given.wandb, print, given.at)
     print(visible(f"\nreport  {index}"))

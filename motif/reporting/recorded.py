@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from motif.evaluation.results import correct_after
@@ -15,24 +17,31 @@ from motif.system.files import parsed_line
 
 BASE = "base"  # the policy before training, as results and arms name it
 MISSING = "–"
+NONE = (False, False)  # no state handed over
 PHASES = ("load", "rollout", "future_rollout", "guard", "reward", "update", "evaluation", "held_out")
 
 
 @dataclass
 class Shares:
     """The share of right samples of each question, by its id: of `whole` episodes, and `by_round`, had they been
-    stopped after each round (for questions whose records say so). `numbers` are its facts that are whole numbers."""
+    stopped after each round (for questions whose records say so). `numbers` are its facts that are whole numbers.
+    `states` has, after each round, the shares of `right_states`, for questions that know theirs."""
 
     whole: dict[str, float] = field(default_factory=dict)
     numbers: dict[str, dict[str, int]] = field(default_factory=dict)
     by_round: dict[str, list[float]] = field(default_factory=dict)
+    states: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Add the record of one question."""
         id, samples = str(record["id"]), record["samples"]
         self.whole[id] = sum(bool(sample["correct"]) for sample in samples) / len(samples)
-        facts = record.get("facts")
-        self.numbers[id] = {key: fact for key, fact in (facts or {}).items() if type(fact) is int}
+        facts = record.get("facts") or {}
+        self.numbers[id] = {key: fact for key, fact in facts.items() if type(fact) is int}
+        if isinstance(states := facts.get("states"), list):
+            found = [right_states(sample.get("carried") or [], states) for sample in samples]
+            after = [zip(*of_samples, strict=True) for of_samples in zip_longest(*found, fillvalue=NONE)]
+            self.states[id] = [(fmean(right), fmean(survived)) for right, survived in after]
         if known := [sample for sample in samples if sample.get("correct_by_round")]:
             rounds = range(max(len(sample["correct_by_round"]) for sample in known))
             self.by_round[id] = [sum(correct_after(sample, t) for sample in known) / len(known) for t in rounds]
@@ -135,6 +144,17 @@ class RecordedRun:
         last = self.metrics[-1] if self.metrics else {}
         counts = {key.removeprefix("train/"): value for key, value in last.items() if key.startswith("train/")}
         return {**counts, "seconds": last.get("seconds/training"), "peak_memory": last.get("memory/peak")}
+
+
+def right_states(carried: Sequence[str | None], states: Sequence[str]) -> list[tuple[bool, bool]]:
+    """Of what each round of an episode handed over: whether it is one of the right `states`; and whether all of them so
+    far are, none of them earlier than the one before."""
+    found, survived, place = [], True, 0
+    for note in carried:
+        survived = survived and note in states[place:]
+        place = states.index(note, place) if survived else place
+        found.append((note in states, survived))
+    return found
 
 
 def choice(name: str, summary: Mapping[str, Any], config: Mapping[str, Any]) -> Any:

@@ -3,19 +3,22 @@
 Intervals are drawn. Policies that were not trained stand in every picture.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from motif.evaluation.statistics import Interval
 from motif.reporting.arms import Arm
 from motif.reporting.by_fact import ByFact, decoded
 from motif.reporting.pictures import style
 from motif.reporting.pictures.saving import Drawing
 from motif.reporting.pooled import Pooled
+from motif.reporting.survival import SURVIVED, handed_over
 from motif.runs.budget import COUNTED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+AfterRounds = Sequence[tuple[float, Interval]]
 INTERVALS = "Bars are 95 % intervals: over seeds where there are several, else over questions."
 
 
@@ -38,7 +41,14 @@ def accuracies(arms: Sequence[Arm], pooled: Sequence[Pooled], counts: Sequence[s
             if any(len(one.by_round) > 1 for one in shown):
                 stopped = "An episode stopped early answers with what that round boxed; progress notes box nothing."
                 caption = f"{INTERVALS} {stopped}"
-                yield Drawing(f"by-round-{name}", "results", caption, by_round(title, arms, shown))
+                titles = f"Accuracy by round, {title}", "stopped after round", "accuracy (%)"
+                figure = by_round(titles, arms, shown, lambda one: one.by_round)
+                yield Drawing(f"by-round-{name}", "results", caption, figure)
+            if any(handed_over(one, SURVIVED) for one in shown):
+                titles = f"Right states handed over, {title}", "handed over after round", "right so far (%)"
+                caption = f"{INTERVALS} An episode counts while each round has handed over a right state."
+                figure = by_round(titles, arms, shown, lambda one: handed_over(one, SURVIVED))
+                yield Drawing(f"survival-{name}", "results", caption, figure)
 
 
 def against_rounds(title: str, arms: Sequence[Arm], pooled: Sequence[Pooled]) -> "Figure":
@@ -89,12 +99,17 @@ def against_cost(count: str, title: str, arms: Sequence[Arm], pooled: Sequence[P
     return figure
 
 
-def by_round(title: str, arms: Sequence[Arm], pooled: Sequence[Pooled]) -> "Figure":
-    figure, axes = style.new_figure(f"Accuracy by round, {title}", "stopped after round", "accuracy (%)")
-    most_rounds = {arm: line[-1] for arm, line in lines_by_arm(pooled).items() if len(line[-1].by_round) > 1}
+def by_round(
+    titles: tuple[str, str, str], arms: Sequence[Arm], pooled: Sequence[Pooled], after: Callable[[Pooled], AfterRounds]
+) -> "Figure":
+    """A share and its interval `after` each round, of each arm's result in most rounds; `titles` are of the figure and
+    both axes."""
+    figure, axes = style.new_figure(*titles)
+    lines = lines_by_arm(pooled)
+    most_rounds = {arm: line[-1] for arm, line in lines.items() if line[-1]["rounds"] > 1 and after(line[-1])}
     styles = styles_of(arms, most_rounds)
     for place, (arm, one) in enumerate(most_rounds.items()):
-        values, intervals = zip(*one.by_round, strict=True)
+        values, intervals = zip(*after(one), strict=True)
         y, bars = style.error_bars(values, intervals, scale=100)
         x = [round + beside(place, len(most_rounds)) for round in range(1, len(y) + 1)]
         axes.errorbar(x, y, bars, capsize=3, label=f"{label_of([one])}, {one['rounds']} rounds", **styles[arm])

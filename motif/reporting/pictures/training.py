@@ -33,6 +33,7 @@ class Metric:
     axis: str
     read: Callable[[Line], float | None]
     scale: float = 1.0
+    point: str = "step"  # what each point of its curve is, or is the mean of
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,9 @@ def episode_tokens(line: Line) -> float | None:
 METRICS = {
     "reward": Metric("Reward", "mean reward", of_key("train/reward")),
     "accuracy": Metric("Accuracy in training", "right episodes (%)", of_key("train/accuracy"), scale=100.0),
+    "held-out": Metric(
+        *("Held-out accuracy", "right validation questions (%)", of_key("held_out/accuracy"), 100.0, "measurement")
+    ),
     "length": Metric("Length", "tokens / episode", episode_tokens),
     "zero-spread": Metric(
         "Groups that teach nothing", "groups of equal reward (%)", of_key("train/zero_spread"), scale=100.0
@@ -83,7 +87,7 @@ AXES = {  # of training: name, key of a metrics line, label
 
 def curve(arm: Arm, metric: Metric, against: str) -> Curve | None:
     """A metric of an arm's runs against the key of an axis in their lines; None where no run has it."""
-    steps, seeds = steps_per_point([arm]), []
+    steps, seeds = steps_per_point([arm], metric), []
     for run in arm.runs:
         own = [
             (float(line[against]), metric.scale * float(value))
@@ -96,11 +100,7 @@ def curve(arm: Arm, metric: Metric, against: str) -> Curve | None:
         return None
     start, end = max(points[0, 0] for points in seeds), min(points[-1, 0] for points in seeds)
     x = max(seeds, key=len)[:, 0]
-    x = x[(x >= start) & (x <= end)]
-    if not len(x):
-        x = np.array([start])
-    if x[-1] < end:  # between two points of the longest seed
-        x = np.append(x, end)
+    x = np.unique([start, *x[(x > start) & (x < end)], max(start, end)])
     values = np.stack([np.interp(x, points[:, 0], points[:, 1]) for points in seeds])
     ends = []
     for points, y in zip(seeds, values, strict=True):
@@ -115,9 +115,10 @@ def averaged(points: np.ndarray, size: int) -> np.ndarray:
     return np.stack([points[start : start + size].mean(0) for start in range(0, len(points), size)])
 
 
-def steps_per_point(arms: Sequence[Arm]) -> int:
-    """How many consecutive steps a point averages at most, in the longest run of these arms."""
-    longest = max((len(run.metrics) for arm in arms for run in arm.runs), default=0)
+def steps_per_point(arms: Sequence[Arm], metric: Metric) -> int:
+    """How many consecutive steps with a metric a point averages at most, in the longest run of these arms."""
+    read = [[metric.read(line) is not None for line in run.metrics] for arm in arms for run in arm.runs]
+    longest = max(map(sum, read), default=0)
     return max(1, -(-longest // MOST_POINTS))
 
 
@@ -138,7 +139,7 @@ def training_curves(arms: Sequence[Arm], axes: Sequence[str]) -> Iterator[Drawin
                         style.counts_axis(plot)
                         style.legend(figure, plot)
                         file = f"{name}-{against}-{style.file_word(dataset)}{suffix}"
-                        yield Drawing(file, "training", curves_caption(page, drawn), figure)
+                        yield Drawing(file, "training", curves_caption(page, metric, drawn), figure)
 
 
 def draw_curve(axes: "Axes", arm: Arm, metric: Metric, key: str, look: dict[str, Any]) -> Curve | None:
@@ -155,14 +156,14 @@ def draw_curve(axes: "Axes", arm: Arm, metric: Metric, key: str, look: dict[str,
     return line
 
 
-def curves_caption(page: Sequence[Arm], drawn: Sequence[Curve | None]) -> str:
+def curves_caption(page: Sequence[Arm], metric: Metric, drawn: Sequence[Curve | None]) -> str:
     sentences = []
     if max(len(arm.runs) for arm in page) > 1:
         sentences.append("Mean over seeds; the band is from the lowest to the highest.")
     if any(line.ends for line in drawn if line):
         sentences.append("Thin lines are seeds that go further than the others.")
-    steps = steps_per_point(page)
-    sentences.append(f"A point is the mean of up to {steps} steps." if steps > 1 else "A point is a step.")
+    steps, point = steps_per_point(page, metric), metric.point
+    sentences.append(f"A point is the mean of up to {steps} {point}s." if steps > 1 else f"A point is a {point}.")
     return " ".join(sentences)
 
 

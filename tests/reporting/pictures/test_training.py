@@ -33,7 +33,7 @@ def test_a_curve_is_a_mean_and_a_band_over_seeds_and_goes_on_as_single_seeds(tmp
 def test_a_long_run_has_few_points_that_are_means_of_steps(tmp_path):
     arm = arm_of(make_run(tmp_path / "a", steps=2 * MOST_POINTS))
     found = curve(arm, METRICS["accuracy"], "step")
-    assert len(found.x) == MOST_POINTS and steps_per_point([arm]) == 2
+    assert len(found.x) == MOST_POINTS and steps_per_point([arm], METRICS["accuracy"]) == 2
     assert list(found.x[:2]) == [1.5, 3.5] and set(found.mean) == {25.0}  # in percent
     assert curve(arm, METRICS["accuracy"], "train/flops") is None
 
