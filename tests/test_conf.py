@@ -158,7 +158,7 @@ def test_the_flaws_are_switched_on_one_at_a_time():
         assert job_built(job).model.name == "qwen2.5-3b-4bit"
 
 
-@pytest.mark.parametrize(("sweep", "count"), [("flaws", 11), ("continuations", 4), ("baseline", 2), ("rewards", 4)])
+@pytest.mark.parametrize(("sweep", "count"), [("flaws", 11), ("continuations", 4), ("baseline", 4), ("rewards", 4)])
 def test_of_a_sweeps_jobs_one_arm_is_what_its_head_says_to_compare_with(sweep, count):
     """And the others are called by what they depart in."""
     head = (ROOT / "sweeps" / f"{sweep}.yaml").read_text()
@@ -173,9 +173,11 @@ def test_of_a_sweeps_jobs_one_arm_is_what_its_head_says_to_compare_with(sweep, c
         assert all(len(arm.name.split()) == 2 and confounded(arm, baseline) == [] for arm in others)
 
 
-def test_the_arms_of_a_budget_get_the_same_tokens():
-    limits = [job_built(job).budget.limits() for job in expanded("budget")]
-    assert len(limits) == 6 and all(each == limits[0] and each["tokens"] > 0 for each in limits)
+@pytest.mark.parametrize(("sweep", "arms"), [("baseline", 4), ("credit", 5)])
+def test_the_arms_of_a_comparison_get_the_same_tokens_in_as_many_steps(sweep, arms):
+    budgets = [job_built(job).budget for job in expanded(sweep, "seed=0")]
+    assert len(budgets) == arms and budgets[0].tokens > 0 and budgets[0].steps > 0
+    assert all(each == budgets[0] for each in budgets)
 
 
 def test_an_optimiser_sees_validation_questions_alone():
