@@ -1,7 +1,7 @@
 """What the shipped warm starts know: `python -m benchmarks.warm_starts`, on validation questions of the chain.
 
 Greedy, in one window of 132 tokens: accuracy, the share of steps whose arithmetic is wrong, and of steps that were
-looked up wrongly. Sampled at temperature 1 in groups of four: the share of groups whose answers are all right or all wrong.
+looked up wrongly. Sampled at temperature 1 in groups of four: the share of groups that are all right or all wrong.
 """
 
 import argparse
