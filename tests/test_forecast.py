@@ -121,7 +121,9 @@ def test_in_all_is_the_sum_of_the_rows(kept, capsys, monkeypatch):
     assert jobs == [2, 1, 3] and abs(tokens[0] + tokens[1] - tokens[2]) <= 1
 
 
-@pytest.mark.parametrize("words", [["-m", "seed=0,1"], ["sweeps=baseline", "algo=motif", "seed=0,1"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [["-m", "seed=0,1"], ["sweeps=rewards", "algo=motif", "reward=accuracy_format", "seed=0,1"]], ids=" ".join
+)
 def test_a_sweep_is_forecast_whole_and_none_of_it_begun(kept, forks, words):
     status, said = forks.train(kept, *words, *SMALL, "plan=true", "outputs=.").wait()
     assert status == 0 and said.count("motif-chain-tiny-r2") == 1 and "next " in said.splitlines()[-1], said

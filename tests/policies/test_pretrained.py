@@ -22,7 +22,7 @@ from tests.support import ROOT
 from tests.support.templates import policy_of
 
 LORA = {"r": 4, "lora_alpha": 4, "target_modules": ["q_proj", "v_proj"]}
-TALK = [{"role": "user", "content": "1/1 9a-5b*8"}]
+TALK = [{"role": "user", "content": "0 8a-3b*8"}]
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def run(trained, tmp_path):
 def test_a_folder_is_a_policy(folder):
     policy = Pretrained(path=folder).load()
     (reply,) = Transformers().generator(policy)([TALK], Sampling(44, 0.0))
-    assert "\\boxed{2}" in reply.text
+    assert "\\boxed{0}" in reply.text
 
 
 def test_lora_trains_few_weights_and_they_are_of_full_precision_over_a_bfloat16_model(folder):
@@ -80,7 +80,7 @@ def test_lora_trains_few_weights_and_they_are_of_full_precision_over_a_bfloat16_
     assert trained and all("lora_" in name and weight.dtype == torch.float32 for name, weight in trained.items())
     assert policy.model.dtype == torch.bfloat16
     (reply,) = Transformers().generator(policy)([TALK], Sampling(44, 0.0))
-    assert "\\boxed{2}" in reply.text
+    assert "\\boxed{0}" in reply.text
 
 
 def test_decoding_with_adapters_in_bfloat16_follows_the_models_own_logits(folder):
@@ -193,7 +193,7 @@ def test_without_its_adapters_a_policy_is_the_untrained_one_and_after_that_the_t
     with untrained(policy):
         assert torch.equal(logits(policy), logits(base))
         (reply,) = Transformers().generator(policy)([TALK], Sampling(44, 0.0))
-    assert "\\boxed{2}" in reply.text
+    assert "\\boxed{0}" in reply.text
     assert torch.equal(logits(policy), before) and not torch.equal(before, logits(base))
     assert any(weight.requires_grad for weight in policy.model.parameters())
 

@@ -28,9 +28,9 @@ def planted(policy, answers):
         replies = []
         for place, (talk, prompt) in enumerate(zip(talks, policy.render(talks), strict=True)):
             said = talk[-1]["content"]
-            if said.startswith(("1/3", "1/1")):
+            if said.startswith("2 "):
                 text = good("yes" if place % 2 else "no", reasoning="first")
-            elif said.startswith("2/3"):
+            elif said.startswith("1 "):
                 text = good("yes" if ">yes<" in said else "no", reasoning="second")
             else:
                 gold = answers[said.split()[1].split("<")[0]]

@@ -20,7 +20,11 @@ def policy():
 
 
 def test_as_much_is_counted_as_may_be_carried_and_no_more(policy):
-    assert made("episode.tokens=1900", "episode.carry.tokens=100").checks(TOYS, {"toy": TOYS}).check(policy)
+    assert (
+        made("episode.tokens=1900", "episode.carry.tokens=100", "evaluation.budget=null")
+        .checks(TOYS, {"toy": TOYS})
+        .check(policy)
+    )
     found = made("episode.tokens=100").checks(TOYS, {"toy": TOYS}).check(policy)
     by_round = {row["round"]: row["prompt"] for row in found["numbers"]["tokens"]["rounds"] if row["for"] == "training"}
     assert 100 < by_round[2] - by_round[1] < 105, "the window of the round before, its tags"
