@@ -114,7 +114,13 @@ def said(records: Path) -> list[list[str]]:
 def masked(begin: Begin, folder: Path) -> str:
     """The gradient where cut replies are masked, and a turn's end is not the tokenizer's."""
     model = with_another_end(folder / "turns")
-    words = [*SHORT, "model=local", f"model.path={model}", "model.wording=terse", "model.gradient_checkpointing=false"]
+    words = [
+        *SHORT,
+        "model=local",
+        f"model.path={model}",
+        "model.wording=countdown",
+        "model.gradient_checkpointing=false",
+    ]
     words += ["algo.steps=1", "preflight=false", "name=masked", "guard.replies=0", "episode.temperature=1.5"]
     begin("train", *words, "+algo.trainer.mask_truncated_completions=true").wait()
     (line,) = (folder / "outputs/masked/metrics.jsonl").read_text().splitlines()

@@ -60,12 +60,13 @@ def once(of_tokens: Callable[..., Any]) -> Callable[..., Any]:
 
     def computed(model: Any, input_ids: Any, attention_mask: Any, *rest: Any, **named: Any) -> Any:
         rows = [*map(tuple, torch.cat([input_ids, attention_mask], dim=1).tolist())]
-        numbers = {row: number for number, row in enumerate(dict.fromkeys(rows))}
-        if len(numbers) == len(rows) or named.get("compute_aux_loss"):  # the loss of experts' load counts each row
+        first = {row: place for place, row in reversed([*enumerate(rows)])}
+        if len(first) == len(rows) or named.get("compute_aux_loss"):  # the loss of experts' load counts each row
             return of_tokens(model, input_ids, attention_mask, *rest, **named)
-        kept = [rows.index(row) for row in numbers]
+        kept = sorted(first.values())
+        number = {rows[place]: number for number, place in enumerate(kept)}
         found = of_tokens(model, input_ids[kept], attention_mask[kept], *rest, **named)
-        return tuple(None if each is None else each[[numbers[row] for row in rows]] for each in found)
+        return tuple(None if each is None else each[[number[row] for row in rows]] for each in found)
 
     return computed
 

@@ -1,7 +1,7 @@
 """The chain task: arithmetic that does not fit into one reply.
 
 `9a-5b*8c+7` reads: start at 9, then step a takes 5 away, step b multiplies by 8, step c adds 7. All is modulo 10 and
-from left to right. A reply of 44 tokens that writes its steps down has room for about four, one of 132 for seventeen.
+from left to right. A reply of 44 tokens that writes its steps down has room for about four, one of 132 for eighteen.
 So a long chain can be finished only in a long window, or where each reply carries the step and the value that it
 reached over to the next round.
 """
