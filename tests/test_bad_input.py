@@ -96,7 +96,7 @@ CASES = [
     train("model=tinny", says=["model", "qwen2.5-3b", "'tinny'", "did you mean tiny?"]),
     train("dataset=gsm9k", says=["dataset", "math500", "'gsm9k'", "did you mean gsm8k?"]),
     train("experiment=smoek", says=["experiment", "laptop", "'smoek'", "did you mean smoke?"]),
-    train("sweeps=rouns", says=["sweeps", "budget", "'rouns'", "did you mean rounds?"]),
+    train("sweeps=rouns", says=["sweeps", "baseline", "'rouns'", "did you mean rounds?"]),
     train("tracking=wand", says=["tracking", "none, tensorboard, wandb", "'wand'"]),
     train("generation=vlm", says=["generation", "transformers, vllm", "'vlm'"]),
     train("hydra/launcher=slurm", says=["hydra/launcher", "submitit_slurm", "'slurm'"]),

@@ -143,7 +143,7 @@ def test_a_sweep_runs_and_its_preset_is_found(typed):
     assert "2 done" in said and "motif-train seed" not in said
     assert "2 finished" in typed("python -m motif.study status sweep")
     composed = typed("motif-train sweeps=baseline rounds=2 --cfg hydra")
-    assert "mode: MULTIRUN" in composed and "algo: grpo,motif" in composed
+    assert "mode: MULTIRUN" in composed and "experiment: window_grpo,rounds_motif," in composed
 
 
 def test_a_notebooks_functions_are_there(typed, trained):
