@@ -1,7 +1,8 @@
 """What the shipped warm starts know: `python -m benchmarks.warm_starts`, on validation questions of the chain.
 
 Greedy, in one window of 132 tokens: accuracy, the share of steps whose arithmetic is wrong, and of steps that were
-looked up wrongly. Sampled at temperature 1 in groups of four: the share of groups that are all right or all wrong.
+looked up wrongly. Sampled at temperature 1 in groups of eight, as `algo=grpo` has them: the share of groups that are
+all right or all wrong.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from motif.rounds.replies import Sampling, draw_key
 from motif.system import console
 from motif.tasks.chain import OPERATIONS, Chain, start_and_steps
 
-WINDOW = 132
+WINDOW, GROUP = 132, 8
 STEP = re.compile(r"([a-zA-Z])(\d)([-+*])(\d)=(\d);")
 
 
@@ -41,7 +42,7 @@ def main() -> None:
         policy = Tiny(seed=seed).load()
         grown = partial(grow, questions, episode, generate=Transformers().generator(policy), tokenizer=policy.tokenizer)
         greedy = grown(branching=[1], sampling=lambda _: Sampling(WINDOW, temperature=0.0))
-        drawn = grown(branching=[4], sampling=lambda _: Sampling(WINDOW), draw=partial(draw_key, 0))
+        drawn = grown(branching=[GROUP], sampling=lambda _: Sampling(WINDOW), draw=partial(draw_key, 0))
         grade(greedy)
         grade(drawn)
         steps, wrong, missed = map(sum, zip(*map(mistakes, greedy), strict=True))
