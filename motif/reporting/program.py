@@ -47,7 +47,7 @@ def build(
         episodes: the most questions of a file that the browser of episodes has.
         axes: names of `training.AXES` to draw against, besides steps and tokens.
         wandb: attach it to the group's W&B run.
-        say: is called with every verdict.
+        say: is called with every verdict, and with the tables of `at`.
         at: counts of generated tokens at which held-out accuracy is said; a `UserError` where no run has it.
     """
     check_place(to)
@@ -62,6 +62,8 @@ def build(
     verdicts: list[Verdict | NoVerdict] = [*compared, *map(NoVerdict, not_compared(refused))]
     for verdict in verdicts:
         say(f"\n{verdict.sentence}")
+    for table in at_tokens:
+        say(f"\n{table.title}\n\n{table.markdown()}")
     all_tables = {
         "results": [
             tables.results(pooled, references(runs)),

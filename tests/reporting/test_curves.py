@@ -157,7 +157,9 @@ def test_the_report_has_the_tables_where_counts_are_given_and_the_curve_always(t
         watched(tmp_path, algo, seed, [0.2, 0.4])
     folders = [str(folder) for folder in sorted(tmp_path.iterdir())]
     assert main([*folders, "--to", str(tmp_path / "plain")]) == 0
+    assert "token budgets" not in capsys.readouterr().out
     assert main([*folders, "--to", str(tmp_path / "with"), "--at", "200,400"]) == 0
+    assert "Held-out accuracy at token budgets\n\n| trained on | arm |" in capsys.readouterr().out
     plain, at = ((tmp_path / name / "report.md").read_text() for name in ("plain", "with"))
     assert "token budgets" not in plain and "### Held-out accuracy at token budgets" in at
     page, latex = ((tmp_path / "with" / name).read_text() for name in ("index.html", "tables.tex"))

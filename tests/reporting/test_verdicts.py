@@ -54,6 +54,17 @@ def test_one_round_is_held_against_three_at_an_equal_budget_only(tmp_path):
     assert "decoded in 3 rounds against 1 round" in verdict.sentence
 
 
+def test_more_rounds_are_held_against_a_baseline_as_it_was_trained(tmp_path):
+    folders = [run(tmp_path / "m", trained=answers(60)), run(tmp_path / "b", "broadcast", trained=answers(50))]
+    for folder in folders:
+        for rounds in (1, 4):
+            evaluation(
+                folder / f"evaluation/trained-chain-r{rounds}", answers(40), "trained", "chain", rounds, budget=132
+            )
+    met = [(verdict.rounds, verdict.baseline_rounds) for verdict in verdicts(folders, "motif")]
+    assert sorted(met) == [(1, 1), (3, 3), (4, 3), (4, 4)]
+
+
 def test_first_comes_what_is_decoded_as_it_was_trained(tmp_path):
     folders = [run(tmp_path / "m", trained=answers(60)), run(tmp_path / "g", "grpo", trained=answers(50))]
     for folder, right in zip(folders, (70, 40), strict=True):
