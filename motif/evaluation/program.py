@@ -18,7 +18,7 @@ from motif.evaluation.lm_eval import export
 from motif.evaluation.measure import Measurer, title_of
 from motif.evaluation.results import RESULT_KEYS
 from motif.evaluation.terminal import RATES, by_round_lines, results_table, sample_lines
-from motif.policies import weights
+from motif.policies import gguf, weights
 from motif.policies.pretrained import Policy, check_policy, open_policy, policy_name
 from motif.rounds import Episode, Generate, Sampling
 from motif.runs.folder import Run
@@ -189,6 +189,8 @@ def policy_id(where: str) -> str:
     run = Run(Path(where).expanduser())
     if run.is_run():
         return f"run {run.id}"
+    if file := gguf.source(where):
+        return f"{file.name} {gguf.content_hash(file)}"
     folder = run.folder if run.folder.exists() else weights.cached(where, None)
     if folder is None:
         return where
