@@ -155,4 +155,6 @@ def check_tokenizer(file: Path, tokenizer: Any, contents: Any) -> None:
     if (back := tokenizer.decode(ids(PROBE))) != PROBE:
         wrong.append(f"a text comes back as {back!r}")
     if wrong:
-        raise UserError(f"{file}: transformers makes another tokenizer of it: {wrong[0]}; take safetensors of the model")
+        raise UserError(
+            f"{file}: transformers makes another tokenizer of it ({wrong[0]}); take the model's safetensors"
+        )

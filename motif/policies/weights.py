@@ -104,7 +104,7 @@ class Weights:
         if folder.is_dir():
             return folder.absolute(), None
         if not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", self.path):
-            raise self.wrong("is neither a folder or GGUF file that exists nor a hub id such as Qwen/Qwen2.5-3B-Instruct")
+            raise self.wrong("is neither a folder or GGUF file here nor a hub id such as Qwen/Qwen2.5-3B-Instruct")
         from huggingface_hub import HfApi, constants, hf_hub_download, snapshot_download
 
         pinned = re.fullmatch(r"[0-9a-f]{40}", self.revision or "")
@@ -162,12 +162,9 @@ class Weights:
 
         options: dict[str, Any] = {"device_map": {"": self.device}} if self.device.type == "cuda" else {}
         if self.quantization == "4bit":
-            options["quantization_config"] = BitsAndBytesConfig(
-                load_in_4bit=True,
-                bnb_4bit_quant_type="nf4",
-                bnb_4bit_use_double_quant=True,
-                bnb_4bit_compute_dtype=torch.bfloat16,
-            )
+            four: dict[str, Any] = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}
+            four |= {"load_in_4bit": True, "bnb_4bit_compute_dtype": torch.bfloat16}
+            options["quantization_config"] = BitsAndBytesConfig(**four)
         try:
             how = {"dtype": self.dtype, "attn_implementation": self.attention, "use_safetensors": True}
             return AutoModelForCausalLM.from_pretrained(str(folder), **how, **SAFE, **options)
@@ -278,8 +275,8 @@ def needed(counts: Counts, config: Path, dtype: str, quantization: str | None, t
     It is a lower bound: activations, optimizer and key-value cache come on top. Four bits leave the embeddings as they
     are; their number is read from `config`, the model's config.json.
     """
-    total = sum(counts.values())
     if quantization == "4bit":
+        total = sum(counts.values())
         apart = min(total, embeddings(config))
         return apart * DTYPES.get(dtype, 2) + (total - apart) * NF4
     loaded = sum(count * DTYPES.get(dtype, SIZES.get(name, 1)) for name, count in counts.items())
