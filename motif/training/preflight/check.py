@@ -101,7 +101,6 @@ class Preflight:
             raise UserError(" ".join(f"preflight: {failed[0].wrong}: {failed[0].remedy}{more}; {SAID}".split()))
         passed, seconds = [each.name for each in checks if not each.wrong], time.monotonic() - started
         console.say(f"preflight: {len(passed)} checks passed in {seconds:.1f} s; {policy.thinking}", style="dim")
-        console.say(policy.weights, style="dim")
         return {
             "passed": passed,
             "warnings": {each.name: each.wrong for each in (*excused, *remarks)},
