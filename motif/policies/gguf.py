@@ -87,16 +87,17 @@ def dequantise(file: Path, folder: Path, shown: Path) -> None:
     where: dict[str, Any] = {"gguf_file": file.name, "local_files_only": True}
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(str(file.parent), **where)
-        model: Any = AutoModelForCausalLM.from_pretrained(str(file.parent), dtype=torch.float32, **where)
+        where |= {"dtype": torch.float32, "output_loading_info": True}
+        model, found = AutoModelForCausalLM.from_pretrained(str(file.parent), **where)
     except Exception as error:  # of any kind: what the file holds is anybody's
         raise UserError(f"{file} cannot be read by transformers: {first_line(error)}") from error
-    check_tokenizer(file, tokenizer, contents)
+    if missing := sorted(found["missing_keys"]):  # transformers would draw them at random
+        raise UserError(f"{file} lacks weights of its architecture: {', '.join(missing[:3])}")
     model.config.__dict__.pop("quantization_config", None)  # it is float32 now, and is to be saved as such
     model.hf_quantizer, model.is_quantized = None, False
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    again: Any = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
-    check_tokenizer(file, again, contents)
+    check_tokenizer(file, AutoTokenizer.from_pretrained(str(folder), local_files_only=True), contents)
     del model, contents
     gc.collect()
 

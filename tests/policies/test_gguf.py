@@ -25,7 +25,7 @@ ARCHITECTURE = {
 }
 
 
-def written(file: Path, seed: int = 0, eos: int = 2, architecture: str = "llama", template: str = SMOLLM2) -> Path:
+def written(file: Path, seed: int = 0, architecture: str = "llama", template: str = SMOLLM2, lacks: str = "") -> Path:
     """A random llama of one layer with SmolLM2's ends and template, in GGUF. Embeddings have 8 bits."""
     package = pytest.importorskip("gguf")
     writer = package.GGUFWriter(str(file), architecture)
@@ -38,7 +38,7 @@ def written(file: Path, seed: int = 0, eos: int = 2, architecture: str = "llama"
     writer.add_token_types([3] * 3 + [1] * (len(TOKENS) - 3))
     writer.add_token_merges(["a b"])
     writer.add_bos_token_id(1)
-    writer.add_eos_token_id(eos)
+    writer.add_eos_token_id(2)
     writer.add_pad_token_id(2)
     writer.add_chat_template(template)
     draw = torch.Generator().manual_seed(seed)
@@ -47,6 +47,8 @@ def written(file: Path, seed: int = 0, eos: int = 2, architecture: str = "llama"
     shapes |= {"blk.0.ffn_up": (32, 32), "blk.0.ffn_down": (32, 32), "output_norm": (32,), "blk.0.attn_norm": (32,)}
     for name, shape in {**shapes, "blk.0.ffn_norm": (32,)}.items():
         weight = torch.randn(shape, generator=draw).numpy()
+        if name == lacks:
+            continue
         if name == "token_embd":
             kind = package.GGMLQuantizationType.Q8_0
             writer.add_tensor(f"{name}.weight", package.quantize(weight, kind), raw_dtype=kind)
@@ -133,7 +135,11 @@ def test_a_torn_file_is_one_line_and_leaves_no_folder(tmp_path, cache):
 
 @pytest.mark.parametrize(
     ("changed", "words"),
-    [({"architecture": "nobody"}, "cannot be read by transformers"), ({"template": ""}, "chat template")],
+    [
+        ({"architecture": "nobody"}, "cannot be read by transformers"),
+        ({"template": ""}, "chat template"),
+        ({"lacks": "blk.0.ffn_up"}, "lacks weights of its architecture: model.layers.0.mlp.up_proj.weight"),
+    ],
 )
 def test_a_file_that_cannot_be_a_policy_is_one_line(tmp_path, changed, words):
     with pytest.raises(UserError, match=words):
