@@ -88,7 +88,8 @@ def dequantise(file: Path, folder: Path, shown: Path) -> None:
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(str(file.parent), **where)
         where |= {"dtype": torch.float32, "output_loading_info": True}
-        model, found = AutoModelForCausalLM.from_pretrained(str(file.parent), **where)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(str(file.parent), **where)
+        model, found = loaded
     except Exception as error:  # of any kind: what the file holds is anybody's
         raise UserError(f"{file} cannot be read by transformers: {first_line(error)}") from error
     if missing := sorted(found["missing_keys"]):  # transformers would draw them at random
