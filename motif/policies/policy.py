@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from motif.rounds.prompts import Conversation
@@ -136,6 +137,22 @@ class Policy:
         if THOUGHT.search(str(self.tokenizer.chat_template)):
             return f"the chat template lets the policy think first{option}; form and answer are read after its thoughts"
         return f"the chat template knows no thoughts{option}"
+
+    @property
+    def weights(self) -> str:
+        """Which weights these are, by where they came from, and what they are kept and trained in."""
+        name = Path(str(getattr(self.model, "name_or_path", ""))).name  # of the folder: a commit, or what a file became
+        kept, trained = (
+            "/".join(sorted({str(each.dtype).removeprefix("torch.") for each in self.model.parameters() if grad(each)}))
+            for grad in (lambda each: not each.requires_grad, lambda each: each.requires_grad)
+        )
+        origin = self.path if not name or name in str(self.path) else f"{self.path} ({name})"
+        parts = (
+            f"weights of {origin}",
+            f"frozen in {kept}" if kept else "",
+            f"trained in {trained}" if trained else "",
+        )
+        return ", ".join(filter(None, parts))
 
     @cached_property
     def end_ids(self) -> list[int]:

@@ -11,10 +11,24 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from motif.policies import gguf
 from motif.policies.policy import Policy, frozen_copy, untrained
 from motif.policies.weights import DTYPES, Weights, has_tokenizer, missing, stored
 from motif.rounds.prompts import WORDINGS
-from motif.system import UserError, first_line, hint, number, one_of, ran_out, read_json, read_yaml, shown, text, whole
+from motif.system import (
+    UserError,
+    console,
+    first_line,
+    hint,
+    number,
+    one_of,
+    ran_out,
+    read_json,
+    read_yaml,
+    shown,
+    text,
+    whole,
+)
 
 __all__ = ["Policy", "Pretrained", "frozen_copy", "load_policy", "open_policy", "policy_name", "untrained"]
 
@@ -26,9 +40,9 @@ class Pretrained:
     """A policy to train, from the hub or a folder; safetensors only, no remote code.
 
     Args:
-        path: a hub id or a folder.
+        path: a hub id, a folder, a GGUF file, or `package:NAME` for the GGUF file that a Python package carries.
         name: what the run and the report call it.
-        revision: a branch, tag or commit of the hub.
+        revision: a branch, tag or commit of the hub, or the version of the package.
         dtype: auto, float32, bfloat16 or float16.
         attention: transformers' name of the implementation.
         quantization: null or 4bit (NF4, doubly quantized, computed in bfloat16). 4bit trains adapters only.
@@ -59,7 +73,7 @@ class Pretrained:
 
     def __post_init__(self) -> None:
         if not isinstance(self.path, str) or not self.path:
-            raise UserError(f"model.path must be a hub id or a folder, got {self.path!r}")
+            raise UserError(f"model.path must be a hub id, a folder or a GGUF file, got {self.path!r}")
         text("model.name", self.name)
         one_of("model.dtype", self.dtype, ("auto", *DTYPES))
         one_of("model.wording", self.wording, WORDINGS)
@@ -81,7 +95,12 @@ class Pretrained:
             raise UserError("model.quantization=4bit trains adapters only: model.peft must not be null")
 
     def load(self, report: Any = None) -> Policy:
-        """Load weights and tokenizer, with fresh LoRA adapters where `peft` is set."""
+        """Load weights and tokenizer, with fresh LoRA adapters where `peft` is set, and say which they are."""
+        policy = self._load()
+        console.say(policy.weights, style="dim")
+        return policy
+
+    def _load(self) -> Policy:
         adapter = None if self.peft is None else self.adapter()
         settings: dict[str, Any] = {name: getattr(self, name) for name in ("dtype", "attention", "quantization")}
         options = dict(self.template_options)
@@ -158,7 +177,7 @@ def load_policy(
     tokenizer: Path | None = None,
     **settings: Any,
 ) -> Policy:
-    """The policy at `path`, a hub id or a folder, on the GPU where there is one.
+    """The policy at `path`, a hub id, a folder or a GGUF file, on the GPU where there is one.
 
     Args:
         template_options: keywords of the chat template.
@@ -181,7 +200,8 @@ def load_policy(
         return adapted(weights, folder, base, template_options=template_options, **settings)
     weights.check_room(stored(folder), folder / "config.json")
     words = weights.tokenizer(tokenizer or folder)
-    policy = Policy(weights.model(folder), words, dict(template_options or {}), path if commit else str(folder), commit)
+    origin = path if commit else str(gguf.source(path) or folder)
+    policy = Policy(weights.model(folder), words, dict(template_options or {}), origin, commit)
     if policy.shows("user") is None:
         named = f"the chat template of {weights.key}={path}"
         raise UserError(f"{named} cannot render a question with {policy.template_options}")

@@ -10,13 +10,13 @@ never reads useful progress never learns to use it. Nothing else in the suite kn
 import hashlib
 import itertools
 import json
-import os
 import random
 import shutil
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ from motif.policies.imitation import Report, imitate
 from motif.policies.policy import Policy
 from motif.policies.tiny_tokenizer import END, TEMPLATE, build_tokenizer, check_reloaded, tokens
 from motif.rounds.prompts import WORDINGS, Conversation, Prompts
-from motif.system import explained, number, one_of, whole
+from motif.system import number, one_of, whole
+from motif.system.files import cache_folder, made_once, make_whole
 from motif.tasks.chain import OPERATIONS, STEPS_A_ROUND, Chain, start_and_steps
 from motif.tasks.questions import Question
 
@@ -117,18 +118,9 @@ class Tiny:
 
     def load(self, report: Report | None = None) -> Policy:
         """The warm-started policy. It is made on first use; `report` follows that."""
-        from filelock import FileLock
-
         from motif.policies.pretrained import load_policy
 
-        folder = self.folder()
-        if not folder.is_dir():
-            with explained(folder.parent, "or set MOTIF_CACHE to where made policies may lie"):
-                folder.parent.mkdir(parents=True, exist_ok=True)
-                with FileLock(f"{folder}.lock"):
-                    if not folder.is_dir():
-                        self.make(folder, report)
-        return load_policy(str(folder))
+        return load_policy(str(made_once(self.folder(), partial(self.make, report=report))))
 
     def demonstrations(self) -> Iterator[tuple[Conversation, str]]:
         """Demonstrations without end. They begin with short chains, of which finding a step by its label is learned
@@ -189,7 +181,7 @@ class Tiny:
         return drawn.uniform(*DOUBTS) if drawn.random() < self.unsure else 0.0
 
     def make(self, folder: Path, report: Report | None = None) -> None:
-        """Warm-start the policy and put it at `folder`, complete or not at all."""
+        """Warm-start the policy and write it into `folder`."""
         import torch
 
         started = time.monotonic()
@@ -205,14 +197,11 @@ class Tiny:
                 tokenizer.pad_token_id,
                 report,
             )
-        making = folder.with_name(f"{folder.name}.making")
-        shutil.rmtree(making, ignore_errors=True)
-        model.save_pretrained(making)
-        tokenizer.save_pretrained(making)
-        check_reloaded(making, tokenizer, list(itertools.islice(self._texts(tokenizer), 64)))
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        check_reloaded(folder, tokenizer, list(itertools.islice(self._texts(tokenizer), 64)))
         record = {"recipe": self.recipe(), "seconds": round(time.monotonic() - started, 1), "curve": curve}
-        (making / "warm_start.json").write_text(json.dumps(record, indent=1))
-        making.rename(folder)
+        (folder / "warm_start.json").write_text(json.dumps(record, indent=1))
 
     def _model(self, tokenizer: Any) -> Any:
         from transformers import Qwen2Config, Qwen2ForCausalLM
@@ -252,12 +241,6 @@ class Tiny:
             yield from pool
 
 
-def cache_folder() -> Path:
-    """Where made policies are kept: `$MOTIF_CACHE`, else `motif` in the user's cache folder."""
-    users = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(os.environ.get("MOTIF_CACHE") or users / "motif")
-
-
 def main() -> None:
     """Make the policies anew that the package ships: `python -m motif.policies.tiny`, or some: `… tiny 1 2`."""
     from motif.system import console
@@ -269,7 +252,7 @@ def main() -> None:
         folder = SHIPPED / f"tiny-{tiny.recipe_hash()}"
         shutil.rmtree(folder, ignore_errors=True)
         with console.progress(f"warm start {seed}", tiny.imitation_steps) as report:
-            tiny.make(folder, report)
+            make_whole(folder, partial(tiny.make, report=report))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from motif.policies import gguf
 from motif.system import UserError, first_line, install, one_of, ran_out, read_json, text
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Weights:
     """The weights and the tokenizer at `path`, and how they are loaded.
 
     Args:
-        path: a hub id or a folder.
+        path: a hub id, a folder, or a GGUF file (`motif.policies.gguf`).
         revision, dtype, attention, quantization: as in `Pretrained`.
         device: where the model is put.
         training: whether all weights will be trained.
@@ -95,12 +96,15 @@ class Weights:
             raise UserError(f"{setting}={self.quantization} needs a CUDA GPU, and none is visible; or {setting}=null")
 
     def fetch(self) -> tuple[Path, str | None]:
-        """The folder of the files, and their commit where they come from the hub; too large ones are not downloaded."""
+        """The folder of the files, and their commit where they come from the hub; too large ones are not downloaded.
+        That of a GGUF file is made of it, and the version of its package stands for a commit."""
+        if file := gguf.source(self.path, self.revision):
+            return gguf.as_folder(file), gguf.package_version(self.path)
         folder = Path(self.path).expanduser()
         if folder.is_dir():
             return folder.absolute(), None
         if not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", self.path):
-            raise self.wrong("is neither a folder that exists nor a hub id such as Qwen/Qwen2.5-3B-Instruct")
+            raise self.wrong("is neither a folder or GGUF file here nor a hub id such as Qwen/Qwen2.5-3B-Instruct")
         from huggingface_hub import HfApi, constants, hf_hub_download, snapshot_download
 
         pinned = re.fullmatch(r"[0-9a-f]{40}", self.revision or "")
@@ -143,11 +147,11 @@ class Weights:
             f"{self.setting('quantization')}=4bit": gpu and not self.training and self.quantization is None,
         }
         what = "weights and gradients" if self.training else "weights"
-        how = f"in {self.dtype}" if self.dtype in DTYPES else "as stored"
+        how = "in 4 bits" if self.quantization else f"in {self.dtype}" if self.dtype in DTYPES else "as stored"
         raise self.wrong(
-            f"needs {need / 2**30:.1f} GiB for its {what} {'in 4 bits' if self.quantization else how}, and "
-            f"{free / 2**30:.1f} GiB are free on the {'GPU' if gpu else 'CPU'}; what helps: "
-            f"{', '.join(words for words, true in helps.items() if true)}"
+            f"needs {need / 2**30:.1f} GiB for its {what} {how}, and "
+            f"{free / 2**30:.1f} GiB are free on the {'GPU' if gpu else 'CPU'}; "
+            f"what helps: {', '.join(words for words, true in helps.items() if true)}"
         )
 
     def model(self, folder: Path) -> Any:
@@ -158,12 +162,9 @@ class Weights:
 
         options: dict[str, Any] = {"device_map": {"": self.device}} if self.device.type == "cuda" else {}
         if self.quantization == "4bit":
-            options["quantization_config"] = BitsAndBytesConfig(
-                load_in_4bit=True,
-                bnb_4bit_quant_type="nf4",
-                bnb_4bit_use_double_quant=True,
-                bnb_4bit_compute_dtype=torch.bfloat16,
-            )
+            four: dict[str, Any] = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}
+            four |= {"load_in_4bit": True, "bnb_4bit_compute_dtype": torch.bfloat16}
+            options["quantization_config"] = BitsAndBytesConfig(**four)
         try:
             how = {"dtype": self.dtype, "attn_implementation": self.attention, "use_safetensors": True}
             return AutoModelForCausalLM.from_pretrained(str(folder), **how, **SAFE, **options)
@@ -245,8 +246,7 @@ def has_tokenizer(folder: Path) -> bool:
 
 def weight_files(folder: Path) -> list[Path]:
     """The safetensors files of the model in `folder`: those of its index, else all that are there."""
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
+    if (index := folder / "model.safetensors.index.json").is_file():
         names = read_json(index).get("weight_map")
         if not isinstance(names, dict):
             raise UserError(f"{index} does not say where weights lie (weight_map); fetch or copy it again")
@@ -275,8 +275,8 @@ def needed(counts: Counts, config: Path, dtype: str, quantization: str | None, t
     It is a lower bound: activations, optimizer and key-value cache come on top. Four bits leave the embeddings as they
     are; their number is read from `config`, the model's config.json.
     """
-    total = sum(counts.values())
     if quantization == "4bit":
+        total = sum(counts.values())
         apart = min(total, embeddings(config))
         return apart * DTYPES.get(dtype, 2) + (total - apart) * NF4
     loaded = sum(count * DTYPES.get(dtype, SIZES.get(name, 1)) for name, count in counts.items())
@@ -285,8 +285,7 @@ def needed(counts: Counts, config: Path, dtype: str, quantization: str | None, t
 
 def embeddings(config: Path) -> int:
     """The number of weights of the token embeddings, and of the output's where these are others."""
-    settings = read_json(config)
-    settings = settings.get("text_config", settings)
+    settings = (whole := read_json(config)).get("text_config", whole)
     tables = 1 if settings.get("tie_word_embeddings", True) else 2
     return settings.get("vocab_size", 0) * settings.get("hidden_size", 0) * tables
 

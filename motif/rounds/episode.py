@@ -27,6 +27,7 @@ class Node:
         round: which round it is of, from 1, of how many `rounds`.
         well_formed: whether it has the form that its round asks for.
         answer: the text of its answer tag; None where it has none.
+        stated: the result in the last line of a plain reply.
         carried: the text that it carries to the next round; None where it carries nothing.
         events: what went wrong: no_answer, progress_cut, progress_cleaned, or grader_gave_up.
         prediction: its boxed result; `correct` says whether that is right. `grade` sets both.
@@ -39,6 +40,7 @@ class Node:
     reply: Reply
     well_formed: bool
     answer: str | None
+    stated: str | None = None
     carried: str | None = None
     events: tuple[str, ...] = ()
     prediction: str | None = None
@@ -146,6 +148,10 @@ class Episode:
     def with_rounds(self, rounds: int) -> "Episode":
         return replace(self, rounds=rounds)
 
+    def showing(self, questions: Sequence[Question]) -> "Episode":
+        """The same episode with worked examples from these training questions (`Prompts.showing`)."""
+        return replace(self, prompts=self.prompts.showing(questions))
+
     def budget(self) -> int:
         """The most new tokens of an episode, all rounds together."""
         return sum(self.sampling(round).tokens for round in range(1, self.rounds + 1))
@@ -195,9 +201,11 @@ class Episode:
         Before the end of an episode only a tagged carry-over asks for an answer tag. With another one any reply there
         is well formed.
         """
-        answer = self.prompts.answer_of(reply.text)
-        node = Node(round, self.rounds, reply, self.prompts.well_formed(reply.text), answer)
-        node.ended = round == self.rounds or (self.stop == "answered" and self.answered(reply, answer))
+        prompts = self.prompts
+        text = reply.text if reply.finished or prompts.format == "tags" else ""  # a last line that was cut says nothing
+        answer, stated = prompts.answer_of(text), prompts.stated(text)
+        ended = round == self.rounds or (self.stop == "answered" and self.answered(reply, answer, stated))
+        node = Node(round, self.rounds, reply, prompts.well_formed(text, ended), answer, stated, ended=ended)
         if node.ended or self.carry.tagged:
             node.events += ("no_answer",) * (answer is None)
         else:
@@ -205,9 +213,11 @@ class Episode:
         return node
 
     @staticmethod
-    def answered(reply: Reply, answer: str | None) -> bool:
-        """Whether `reply` is a complete final answer: it came to its own end, and its answer tag holds a box."""
-        return reply.finished and answer is not None and final_answer(answer, tag=None) is not None
+    def answered(reply: Reply, answer: str | None, stated: str | None = None) -> bool:
+        """Whether `reply` is a complete final answer: it came to its own end, and its answer tag holds a box or its
+        last line states the result."""
+        boxed = answer is not None and final_answer(answer, tag=None) is not None
+        return reply.finished and (boxed or stated is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +286,7 @@ def grade(trees: Sequence[Tree]) -> None:
     """Set the prediction of every node, and whether it is right."""
     for tree in trees:
         for node in tree.nodes():
-            node.prediction = final_answer(node.reply.text, tag=None)
+            node.prediction = node.stated or final_answer(node.reply.text, tag=None)
             if node.prediction is None and tree.question.unboxed:
                 node.prediction = node.answer or None
             graded = verdict(node.prediction, tree.question.gold) if node.prediction is not None else Verdict.WRONG

@@ -2,19 +2,27 @@
 
 A round's prompt holds the question and the text that the round before carried over. It holds nothing else of the past.
 There are three wordings: `full` for models that read prose, `terse` (2/3: round 2 of 3) and `countdown` (1: one round
-follows) for models whose vocabulary is a task's symbols.
+follows) for models whose vocabulary is a task's symbols. There are two formats of replies: `tags`, with a boxed result,
+and `plain`, whose last line is `#### 72`. Before the question stand worked rounds of other questions, if there are any.
 This module knows no model: how a conversation becomes tokens is in `motif.policies.policy`.
 """
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import cycle
 
-from motif.system.errors import UserError, one_of
-from motif.tasks.grading.answers import without_thoughts
+from motif.system.errors import UserError, of_kind, one_of, whole
+from motif.tasks.grading.answers import plain_answer, without_thoughts
+from motif.tasks.questions import Question
 
 Conversation = list[dict[str, str]]
 WORDINGS = ("full", "terse", "countdown")
+FORMATS = ("tags", "plain")
+CANDIDATES = 200  # training questions of which the shortest become examples
+FEWEST = 3  # steps of an example, where questions have so many
+NOTE = "Progress:"  # begins what a plain reply carries over
+PROGRESS_LINE = re.compile(f"^{NOTE}", re.MULTILINE)
 
 SUMMARY = "all that reaches the next one is what you write inside <{answer}></{answer}>"
 SINGLE = (
@@ -31,6 +39,16 @@ UNTAGGED = ROUNDS + (
     "Reason inside <{reasoning}></{reasoning}>. In round {rounds} write the final answer inside <{answer}></{answer}>, "
     "the result itself in \\boxed{{}}."
 )
+PLAIN_SUMMARY = "all that reaches the next one is what you write after '" + NOTE + "'"
+PLAIN_SINGLE = "You solve problems by reasoning step by step. Write the final answer on the last line, as in '#### 72'."
+PLAIN_MULTI = ROUNDS + (
+    "Reason step by step. In rounds 1 to {before} end with a line that begins with 'Progress:' and says what is done "
+    "so far, complete enough to go on from it without your reasoning. In round {rounds} write the final answer on the "
+    "last line, as in '#### 72'."
+)
+PLAIN_UNTAGGED = ROUNDS + (
+    "Reason step by step. In round {rounds} write the final answer on the last line, as in '#### 72'."
+)
 BOXED = "Put the result of the problem in \\boxed{{}}."
 EARLY = " As soon as you have the final answer, write it so, in whatever round: that ends the work."
 PROBLEM = "Problem:\n{question}"
@@ -43,6 +61,17 @@ FINISH = (
     "This is round {round} of {rounds}, the last one. Finish, and write the final answer inside "
     "<{answer}></{answer}>, with the result in \\boxed{{}}."
 )
+PLAIN_GO_ON = (
+    "This is round {round} of {rounds}. Work on, then write your progress on a line that begins with '" + NOTE + "'."
+)
+PLAIN_FINISH = (
+    "This is round {round} of {rounds}, the last one. Finish, and write the final answer on the last line, as in "
+    "'#### 72'."
+)
+WORDS = {  # by format: system text of one round, of several, of several without summaries, end of a prompt, last end
+    "tags": (SINGLE, MULTI, UNTAGGED, GO_ON, FINISH),
+    "plain": (PLAIN_SINGLE, PLAIN_MULTI, PLAIN_UNTAGGED, PLAIN_GO_ON, PLAIN_FINISH),
+}
 
 
 @dataclass(frozen=True)
@@ -55,9 +84,13 @@ class Prompts:
             in every round but the last), and around carried text in a prompt.
         system: true sends a system message, false puts its text before the user's message, `none` leaves it out,
             `boxed` sends one that asks for a box and for no tag.
+        format: `tags`, or `plain` for replies without tags and boxes. A plain reply ends with a line such as `#### 72`
+            or `The answer is 72`; before the last round it ends with its progress, after `Progress:`.
+        examples: how many worked rounds of other questions stand before the question, as turns of the talk.
+        worked: the questions that these are of; `showing` chooses them.
 
     Raises:
-        UserError: an unknown wording, a name that is no tag's, or two equal tags.
+        UserError: an unknown wording or format, a name that is no tag's, or two equal tags.
     """
 
     wording: str = "full"
@@ -65,8 +98,15 @@ class Prompts:
     answer: str = "answer"
     progress: str = "progress"
     system: bool | str = True
+    format: str = "tags"
+    examples: int = 0
+    worked: tuple[Question, ...] = ()
 
     def __post_init__(self) -> None:
+        one_of("episode.prompts.format", self.format, FORMATS)
+        whole("episode.prompts.examples", self.examples, at_least=0)
+        for question in self.worked:
+            of_kind("episode.prompts.worked", question, Question)
         one_of("episode.prompts.system", self.system, (True, False, "none", "boxed"))
         one_of("episode.prompts.wording", self.wording, WORDINGS)
         for field in fields(self)[1:4]:
@@ -98,53 +138,104 @@ class Prompts:
             tagged: whether the policy writes what is carried into its answer tag.
             early: whether a final answer before the last round ends the episode.
         """
-        if self.wording != "full":
-            text = f"{round}/{rounds} {question}" if self.wording == "terse" else f"{rounds - round} {question}"
-            if carried is not None:
-                text += f"<{self.progress}>{carried}</{self.progress}>"
-            return [{"role": "user", "content": text}]
-        words = {
-            **vars(self),
-            "round": round,
-            "rounds": rounds,
-            "before": rounds - 1,
-            "previous": round - 1,
-            "question": question,
-            "carried": carried,
-            "told": told.format(answer=self.answer),
-        }
-        multi = (MULTI if tagged else UNTAGGED) + EARLY * early
-        system = (BOXED if self.system == "boxed" else SINGLE if rounds == 1 else multi).format(**words)
-        parts = [PROBLEM]
-        if round > 1:
-            parts.append(NO_PROGRESS if carried is None else PROGRESS if tagged else SEEN)
-        if rounds > 1:
-            parts.append(FINISH if round == rounds else GO_ON if tagged else WORK_ON)
-        user = "\n\n".join(part.format(**words) for part in parts)
-        if self.system == "none":
-            return [{"role": "user", "content": user}]
-        if not self.system:
-            return [{"role": "user", "content": f"{system}\n\n{user}"}]
-        return [{"role": "system", "content": system}, {"role": "user", "content": user}]
+        single, multi, untagged, go_on, finish = WORDS[self.format]
+        told = PLAIN_SUMMARY if tagged and self.format == "plain" else told.format(answer=self.answer)
+        words = {**vars(self), "told": told, "round": round, "rounds": rounds}
+        words |= {"before": rounds - 1, "previous": round - 1}
+        end = "" if rounds == 1 else finish if round == rounds else go_on if tagged else WORK_ON
+
+        def asked(question: str, carried: str | None) -> str:
+            if self.wording != "full":
+                text = f"{round}/{rounds} {question}" if self.wording == "terse" else f"{rounds - round} {question}"
+                return text if carried is None else f"{text}<{self.progress}>{carried}</{self.progress}>"
+            handed = "" if round == 1 else NO_PROGRESS if carried is None else PROGRESS if tagged else SEEN
+            parts = filter(None, (PROBLEM, handed, end))
+            return "\n\n".join(part.format(**words, question=question, carried=carried) for part in parts)
+
+        said = []
+        for other in [each for each in self.worked if each.text != question][: self.examples]:
+            handed, reply = self.worked_round(other, round, rounds, carried is not None, tagged)
+            said += [asked(other.text, handed), reply]
+        said.append(asked(question, carried))
+        talk = [{"role": role, "content": text} for role, text in zip(cycle(("user", "assistant")), said, strict=False)]
+        if self.wording != "full" or self.system == "none":
+            return talk
+        text = single if rounds == 1 else (multi if tagged else untagged) + EARLY * early
+        system = (BOXED if self.system == "boxed" else text).format(**words)
+        if self.system:
+            return [{"role": "system", "content": system}, *talk]
+        return [{"role": "user", "content": f"{system}\n\n{said[0]}"}, *talk[1:]]
+
+    def worked_round(
+        self, question: Question, round: int, rounds: int, handed: bool, tagged: bool
+    ) -> tuple[str | None, str]:
+        """What a worked round of `question` is handed, and its reply. Each round works a part of the steps, all parts
+        being about equal; a round that is not `handed` anything begins with the first step."""
+        first, end = (-(-place * len(question.steps) // rounds) for place in (round - 1, round))
+        before, work = question.steps[:first], question.steps[first if handed else 0 : end]
+        note = "\n".join(question.steps[:end]) if tagged else None
+        reply = self.reply("\n".join(work), question.gold if round == rounds else note, round == rounds)
+        return "\n".join(before) if handed else None, reply
+
+    def reply(self, work: str, said: str | None, final: bool) -> str:
+        """A reply in perfect form: the work, and the result (`final`) or the progress `said`; None says nothing."""
+        if self.format == "plain":
+            return "\n".join([work] + ([] if said is None else [f"{'####' if final else NOTE} {said}"]))
+        work = f"<{self.reasoning}>\n{work}\n</{self.reasoning}>"
+        said = f"\\boxed{{{said}}}" if final else said
+        return work if said is None else f"{work}\n<{self.answer}>\n{said}\n</{self.answer}>"
+
+    def showing(self, questions: Sequence[Question]) -> "Prompts":
+        """These prompts with worked examples from `questions`, which are training questions.
+
+        Of the first `CANDIDATES` that have a worked solution the shortest are taken, first of those with `FEWEST` steps
+        or more. There is one to spare: a question is no example of itself.
+
+        Raises:
+            UserError: too few questions have a worked solution.
+        """
+        if not self.examples:
+            return self
+        known = [question for question in questions if question.steps][:CANDIDATES]
+        if len(known) <= self.examples:
+            raise UserError(
+                f"episode.prompts.examples={self.examples} needs as many training questions with worked solutions and "
+                f"one to spare, and there are {len(known)}: dataset.gold=hashes or boxed reads them, and chain has them"
+            )
+        size = {each.id: len(each.text) + sum(map(len, each.steps)) for each in known}
+        known.sort(key=lambda each: (len(each.steps) < FEWEST, size[each.id]))
+        return replace(self, worked=tuple(known[: self.examples + 1]))
 
     def answer_of(self, reply: str) -> str | None:
-        """The text of the last complete answer tag after the thoughts of `reply`, stripped; None if there is none."""
+        """The text of the last complete answer tag after the thoughts of `reply`, stripped; None if there is none. In
+        plain replies it is what follows the last `Progress:`, else what the last line states."""
         reply = without_thoughts(reply)
+        if self.format == "plain":
+            noted = PROGRESS_LINE.split(reply)
+            return noted[-1].strip() or None if noted[1:] else plain_answer(reply)
         end = reply.rfind(f"</{self.answer}>")
         start = reply.rfind(f"<{self.answer}>", 0, end) if end >= 0 else -1
         return reply[start + len(self.answer) + 2 : end].strip() if start >= 0 else None
 
-    def well_formed(self, reply: str) -> bool:
-        """Whether `reply` is one reasoning block, then one answer block with text in it, and nothing around them.
+    def well_formed(self, reply: str, final: bool = True) -> bool:
+        """Whether `reply` is one reasoning block, then one answer block with text in it, and nothing around them. A
+        plain reply states its result in the last line; one that is not `final` may end with its progress instead.
 
         Thoughts before them are no part of the form.
         """
+        if self.format == "plain":
+            stated = plain_answer(reply) is not None and without_thoughts(reply).count("####") <= 1
+            return stated or (not final and self.answer_of(reply) is not None)
         reply = self.said(reply)
         tags = [f"<{self.reasoning}>", f"</{self.reasoning}>", f"<{self.answer}>", f"</{self.answer}>"]
         if any(reply.count(tag) != 1 for tag in tags):
             return False
         blocks = re.fullmatch(r"\s*{}.*{}\s*{}(.*){}\s*".format(*tags), reply, re.DOTALL)
         return blocks is not None and bool(blocks[1].strip())
+
+    def stated(self, reply: str) -> str | None:
+        """The result that a plain reply states in its last line; None of a reply with tags, whose result is boxed."""
+        return plain_answer(reply) if self.format == "plain" else None
 
     def said(self, reply: str) -> str:
         """What `reply` says after its thoughts; all of it where the tag of the reasoning is that of thoughts."""

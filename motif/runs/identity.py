@@ -20,11 +20,13 @@ PLUMBING = (  # can change no result
 )
 NEVER = object()
 SINCE: dict[str, dict[str, Any]] = {  # settings that came later, with the value at which they change nothing
-    "trainer": {"disable_dropout": True},
-    "algo": {"weighting": "trajectory", "sampling": "fixed", "redraws": 2, "pilot": 4},
+    "algo": {
+        **{"weighting": "trajectory", "sampling": "fixed", "redraws": 2, "pilot": 4},
+        "trainer": {"disable_dropout": True},
+    },
     "budget": {"flops": None, "steps": None},
     "evaluation": {"deterministic": False},
-    "episode": {"carry_thoughts": False},
+    "episode": {"carry_thoughts": False, "prompts": {"format": "tags", "examples": 0}},
     "flaws": {"base_prompt": "same"},
 }
 NAMED = ("algo", "dataset", "model")  # the choices that a derived name begins with
@@ -43,8 +45,6 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     evaluation = kept.get("evaluation")
     if isinstance(evaluation, Mapping) and evaluation.get("datasets"):
         kept["evaluation"] = {**evaluation, "datasets": [without_copy(each) for each in evaluation["datasets"]]}
-    if isinstance(algo, Mapping) and isinstance(trainer := algo.get("trainer"), Mapping):
-        kept["algo"] = {**kept["algo"], "trainer": without(trainer, SINCE["trainer"])}
     for node, defaults in SINCE.items():
         if isinstance(settings := kept.get(node), Mapping):
             kept[node] = without(settings, defaults)
@@ -54,8 +54,15 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def without(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """`settings` without those that have their value of `defaults`."""
-    return {key: value for key, value in settings.items() if defaults.get(key, NEVER) != value}
+    """`settings` without those that have their value of `defaults`, in nested settings, too."""
+    kept: dict[str, Any] = {}
+    for key, value in settings.items():
+        default = defaults.get(key, NEVER)
+        if isinstance(default, Mapping) and isinstance(value, Mapping):
+            kept[key] = without(value, default)
+        elif default != value:
+            kept[key] = value
+    return kept
 
 
 def by_parts(trainer: Mapping[str, Any]) -> bool:

@@ -8,6 +8,7 @@ import inspect
 import re
 import warnings
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from motif.system.environment import has_bfloat16
 from motif.system.errors import UserError, hint, one_of
 from motif.system.targets import check_trusted, current_target, with_targets
 
@@ -27,6 +29,10 @@ warnings.filterwarnings("ignore", r"(?s).*is validated against ConfigStore schem
 
 # Hydra copies its store of schemas at each composition, and 128 times for --help; what it reads there it copies anyway
 ConfigStore.__deepcopy__ = lambda store, memo: store  # type: ignore[attr-defined]
+
+# what a choice depends on where it is made; the values that these give are recorded, and are part of what a run is
+OmegaConf.register_new_resolver("if_installed", lambda name, yes, no: yes if find_spec(name) else no, replace=True)
+OmegaConf.register_new_resolver("if_bfloat16", lambda yes, no: yes if has_bfloat16() else no, replace=True)
 
 PACKAGE = Path(__file__).parents[1]
 CONF = next(folder for folder in (PACKAGE.parent / "conf", PACKAGE / "conf") if (folder / "config.yaml").is_file())

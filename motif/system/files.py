@@ -139,6 +139,35 @@ def remove(folder: Path) -> None:
     shutil.rmtree(removing, ignore_errors=True)
 
 
+def cache_folder() -> Path:
+    """Where made policies are kept: `$MOTIF_CACHE`, else `motif` in the user's cache folder."""
+    users = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("MOTIF_CACHE") or users / "motif")
+
+
+def make_whole(folder: Path, make: Callable[[Path], None]) -> None:
+    """Let `make` fill a draft, and rename that to `folder`: it is there complete or not at all."""
+    draft = folder.with_name(f"{folder.name}.making")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    make(draft)
+    sync_all(draft)
+    draft.rename(folder)
+
+
+def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
+    """`folder` of the cache, which one process makes on first use (`make_whole`); others wait for it."""
+    from filelock import FileLock
+
+    if not folder.is_dir():
+        with explained(folder.parent, "or set MOTIF_CACHE to where made policies may lie"):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(f"{folder}.lock"):
+                if not folder.is_dir():
+                    make_whole(folder, make)
+    return folder
+
+
 def size(folder: Path) -> int:
     """The bytes of a file, or of all files in a folder."""
     files = folder.rglob("*") if folder.is_dir() else [folder]

@@ -90,11 +90,11 @@ class Chain:
     def _draw(self, source: random.Random, split: str, length: int) -> Question | None:
         """A chain of `length` steps that belongs to `split`; None where no try gave one."""
         for _ in range(TRIES):
-            text, states = self._chain(source, length)
+            text, states, steps = self._chain(source, length)
             if int(hashlib.sha256(text.encode()).hexdigest(), 16) % 10 in TENTHS[split]:
                 progress = [*states[STEPS_A_ROUND - 1 : -1 : STEPS_A_ROUND], states[-1]]
                 facts = {"length": length, "states": states, "progress": progress}
-                return Question(question_id(self.name, text), text, states[-1][1:], facts)
+                return Question(question_id(self.name, text), text, states[-1][1:], facts, steps=steps)
         return None
 
     def _distinct(self, split: str, size: int) -> list[Question]:
@@ -108,16 +108,18 @@ class Chain:
             "lower it or allow longer chains"
         )
 
-    def _chain(self, source: random.Random, length: int) -> tuple[str, list[str]]:
-        """The text of a chain, and the state after each of its steps."""
+    def _chain(self, source: random.Random, length: int) -> tuple[str, list[str], tuple[str, ...]]:
+        """The text of a chain, the state after each of its steps, and the steps as they are worked: `a9-5=4;`."""
         value = source.randrange(self.modulus)
-        text, states = str(value), []
+        text, states, steps = str(value), [], []
         for label in LABELS[:length]:
             operation, operand = source.choice(self.operations), source.randrange(1, self.modulus)
-            value = OPERATIONS[operation](value, operand) % self.modulus
+            result = OPERATIONS[operation](value, operand) % self.modulus
+            steps.append(f"{label}{value}{operation}{operand}={result};")
             text += f"{label}{operation}{operand}"
-            states.append(f"{label}{value}")
-        return text, states
+            states.append(f"{label}{result}")
+            value = result
+        return text, states, tuple(steps)
 
 
 def start_and_steps(text: str) -> tuple[int, list[tuple[str, str, int]]]:

@@ -23,6 +23,7 @@ from motif.tasks.questions import Question, normalised, question_id, question_te
 from motif.tasks.tables import FORMATS, Table, fetch_table, find_table, is_saved_dict, is_table, read_table, table_of
 
 MOST_UNREADABLE = 0.01  # of the rows of a split; above this the columns are likely wrong
+CALCULATOR = re.compile(r"<<[^<>]*>>")
 THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 
 
@@ -57,6 +58,14 @@ def as_written(value: object, gold: str) -> str | None:
     """How the data write `gold` after the last `####`, where that differs; None elsewhere."""
     text = value.rpartition("####")[2].strip() if isinstance(value, str) else gold
     return text if text != gold and THOUSANDS.sub("", text) == gold else None
+
+
+def worked_steps(value: object, gold: str) -> tuple[str, ...]:
+    """The lines of a worked solution in the answer's column, read as `gold`, without GSM8K's `<<2*3=6>>`."""
+    if gold == "field" or not isinstance(value, str):
+        return ()
+    text = value.rpartition("####")[0] if gold == "hashes" else value
+    return tuple(line.strip() for line in CALCULATOR.sub("", text).splitlines() if line.strip())
 
 
 GOLDS = {"field": gold_in_field, "hashes": gold_after_hashes, "boxed": gold_in_box}
@@ -208,7 +217,8 @@ class Corpus:
             else:
                 facts = {name: as_json(value_at(values, column)) for name, column in kept_columns.items()}
                 id = question_id(self.name, text.strip())
-                questions[key] = Question(id, text.strip(), gold, facts, self.unboxed, as_written(answer, gold))
+                more = (self.unboxed, as_written(answer, gold), worked_steps(answer, self.gold))
+                questions[key] = Question(id, text.strip(), gold, facts, *more)
         rows = f"{len(table.rows)} rows of {self.name} {split}"
         if unreadable:
             words = f"{len(unreadable)} of {rows} have no question or no readable gold"

@@ -25,6 +25,7 @@ class Question:
             `facts["progress"]` has it by round, the last one for all rounds that follow.
         written: the gold as the data have it, where `gold` is written otherwise: with commas between thousands.
         unboxed: whether the text of the answer tag counts as the answer where a last reply holds no box.
+        steps: its worked solution, step by step, without the answer; empty where the data have none.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Question:
     facts: dict[str, Any] = field(default_factory=dict)
     unboxed: bool = False
     written: str | None = None
+    steps: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
 
 @runtime_checkable

@@ -86,7 +86,7 @@ class Flaws:
         if self.system_prompt == "dropped" and policy == "trained" and dataset.startswith("aime"):
             episode = replace(episode, prompts=replace(episode.prompts, system="none"))
         if self.base_prompt == "boxed" and policy == "base":
-            episode = replace(episode, prompts=replace(episode.prompts, system="boxed"))
+            episode = replace(episode, prompts=replace(episode.prompts, system="boxed", worked=()))
         return episode
 
     def mended(self, reward: Reward) -> Reward:

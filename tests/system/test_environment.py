@@ -3,7 +3,9 @@ import re
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
+import pytest
 import yaml
 
 import motif
@@ -18,6 +20,16 @@ def test_what_is_recorded_of_a_run_names_the_version_and_the_command(monkeypatch
     assert found["seed"] == 7
     assert found["command"] == ["train.py", "rounds=3", "+api_key=[hidden]"]
     assert found["packages"]["trl"].startswith("1.16.")
+
+
+@pytest.mark.parametrize(
+    ("flags", "there"),
+    [("fpu avx512f avx512_bf16 sse", True), ("fpu amx_bf16", True), ("fpu avx512f avx2 bf16ish", False), ("", False)],
+)
+def test_a_processor_that_computes_in_bfloat16_is_known_by_its_flags(monkeypatch, flags, there):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setattr(Path, "read_text", lambda file: f"processor\t: 0\nflags\t\t: {flags}\nbugs\t: none\n")
+    assert here.has_bfloat16.__wrapped__() is there
 
 
 def test_an_extra_is_installed_by_the_name_on_the_public_index():

@@ -146,7 +146,7 @@ def write(run: Run, name: str, result: Mapping[str, Any], rows: Mapping[str, Seq
 def training_episode(experiment: Any) -> Any:
     """The episode as it was in training."""
     rounds = experiment.algo.rounds(experiment.rounds)
-    return experiment.flaws.training_episode(experiment.episode).with_rounds(rounds)
+    return experiment.flaws.training_episode(experiment.shown).with_rounds(rounds)
 
 
 def which_policy(run: Run, which: str) -> str:

@@ -124,6 +124,21 @@ def stated_answer(text: str) -> str:
     return _formulas(text) or text
 
 
+def plain_answer(reply: str) -> str | None:
+    """What the last line of a reply states after its thoughts: 72 in `#### 72`, `The answer is 72.` or `Answer: 72`;
+    None where that line states nothing."""
+    lines = without_thoughts(reply).strip().splitlines()
+    return _last_stated(lines[-1]) if lines else None
+
+
+def _last_stated(text: str) -> str | None:
+    """What the last 'the answer is …', `Answer: …` or `#### …` of a text states, if it is short."""
+    if not (statements := list(ANSWER_IS.finditer(text))):
+        return None
+    stated = SENTENCE_END.split(text[statements[-1].end() :])[0].strip().strip("*").removesuffix(".").strip()
+    return stated if len(stated) < LONGEST_STATED and stated else None
+
+
 def flexible_answer(reply: str) -> str | None:
     """The last plausible answer of a reply that need not mark one. It finds more than `final_answer`, less surely.
 
@@ -134,10 +149,8 @@ def flexible_answer(reply: str) -> str | None:
     if (marked := final_answer(reply)) is not None:
         return marked
     text = without_thoughts(reply)
-    if statements := list(ANSWER_IS.finditer(text)):
-        stated = SENTENCE_END.split(text[statements[-1].end() :])[0].strip().strip("*").removesuffix(".").strip()
-        if stated and len(stated) < LONGEST_STATED:
-            return stated
+    if stated := _last_stated(text):
+        return stated
     numbers = NUMBER.findall(text)
     return numbers[-1] if numbers else None
 

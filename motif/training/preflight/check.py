@@ -105,6 +105,7 @@ class Preflight:
             "passed": passed,
             "warnings": {each.name: each.wrong for each in (*excused, *remarks)},
             "thinking": policy.thinking,
+            "weights": policy.weights,
             "numbers": numbers,
             "probes": [
                 {"probe": each.probe.name, "total": each.total, "terms": each.terms}

@@ -104,13 +104,19 @@ STUFFED, BOXES, REPEATED = "a box with every answer", "every answer boxed, the r
 ONLY_FORM, HALF = "perfect form, no answer", "right answer in half of the futures"
 
 
+def written(prompts: Prompts, layout: str, work: str, said: str, final: bool = True) -> str:
+    """A reply that works and says something, in one of `LAYOUTS`; a plain one has no layouts."""
+    if prompts.format == "plain":
+        return prompts.reply(work, said, final)
+    return LAYOUTS[layout].format(reasoning=prompts.reasoning, answer=prompts.answer, work=work, said=said)
+
+
 def probes(prompts: Prompts, gold: str, others: Sequence[str]) -> list[Probe]:
     """Every probe of a question with this `gold`, where `others` are wrong answers to it (one at least)."""
-    tags = {"reasoning": prompts.reasoning, "answer": prompts.answer}
 
     def perfect(name: str, work: str, layout: str, said: str) -> Probe:
-        before = LAYOUTS[layout].format(**tags, work=work, said="what is known so far")
-        return Probe(name, before, LAYOUTS[layout].format(**tags, work=work, said=said))
+        before = written(prompts, layout, work, "what is known so far", final=False)
+        return Probe(name, before, written(prompts, layout, work, said))
 
     box, no_box = f"\\boxed{{{gold}}}", f"\\boxed{{{others[0]}}}"
     found = [Probe(EMPTY, "", "")]
@@ -160,9 +166,9 @@ def tree_of(question: Question, probe: Probe, episode: Episode, branching: Seque
 
 def said(question: Question, answer: str, episode: Episode, marks: Marks, tokenizer: Any) -> bool:
     """Whether `answer` in a perfect reply of one round is graded right; boxed, and bare where that counts too."""
-    tags = {"reasoning": episode.prompts.reasoning, "answer": episode.prompts.answer}
-    texts = [f"\\boxed{{{answer}}}", *([answer] if question.unboxed else [])]
-    texts = [LAYOUTS["tags on lines"].format(**tags, work="so", said=text) for text in texts]
+    plain_too = question.unboxed or episode.prompts.format == "plain"
+    texts = [f"\\boxed{{{answer}}}", *([answer] if plain_too else [])]
+    texts = [written(episode.prompts, "tags on lines", "so", text) for text in texts]
     trees = [tree_of(question, Probe("", text, text), episode.with_rounds(1), [1], tokenizer) for text in texts]
     marks(trees)
     return all(tree.roots[0].correct for tree in trees)

@@ -87,6 +87,9 @@ def minimal(episode: Episode, round: int, questions: Sequence[Question], tokeniz
     last = round == episode.rounds
     answers = [f"\\boxed{{{question.gold}}}" for question in sample(questions)] if last else ["-"]
     texts = [f"{open_reasoning}{end_reasoning}{open_answer}{answer}{end_answer}" for answer in answers]
+    if episode.prompts.format == "plain":
+        golds = [question.gold for question in sample(questions)] if last else ["-"]
+        texts = [episode.prompts.reply("", gold, last).strip() for gold in golds]
     sizes = sorted(map(len, tokenizer(list(map(encodable, texts)), add_special_tokens=False)["input_ids"]))
     return sizes[int(RIGHT * (len(sizes) - 1))] + 1
 

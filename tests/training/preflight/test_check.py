@@ -61,6 +61,23 @@ def test_the_embedded_default_passes_in_one_line_and_says_what_was_looked_at(pol
     assert all(row["minimal"] <= row["window"] == (132 if row["rounds"] == 1 else 44) for row in rounds)
 
 
+@pytest.mark.parametrize("reward", ["accuracy", "accuracy_format", "length", "efficiency"])
+def test_plain_replies_pass_with_every_reward_that_knows_no_tags(policy, reward):
+    words = [f"reward={reward}", "episode.prompts.format=plain", "episode.prompts.examples=1", "episode.tokens=200"]
+    experiment = made(*words)
+    found = experiment.checks(*experiment.questions()).check(policy)
+    assert "tags cost nothing" in found["passed"] and len(found["passed"]) == 17
+
+
+def test_the_tokens_of_examples_count_in_the_longest_prompt(policy):
+    prompts = []
+    for examples in (0, 4):
+        experiment = made(f"episode.prompts.examples={examples}")
+        rounds = experiment.checks(*experiment.questions()).check(policy)["numbers"]["tokens"]["rounds"]
+        prompts.append([row["prompt"] for row in rounds])
+    assert all(more > less + 4 * 10 for less, more in zip(*prompts, strict=True))
+
+
 def test_dropout_in_training_is_a_remark_that_names_its_setting_and_its_rate(policy, capsys):
     model = type(policy.model)(policy.model.config)
     model.model.layers[0].self_attn.attention_dropout = 0.1
