@@ -146,6 +146,11 @@ class Prompts:
         blocks = re.fullmatch(r"\s*{}.*{}\s*{}(.*){}\s*".format(*tags), reply, re.DOTALL)
         return blocks is not None and bool(blocks[1].strip())
 
+    def reply(self, reasoning: str, answer: str | None) -> str:
+        """The text of a reply with these parts; without an answer tag where `answer` is None."""
+        block = "" if answer is None else f"<{self.answer}>{answer}</{self.answer}>"
+        return f"<{self.reasoning}>{reasoning}</{self.reasoning}>{block}"
+
     def said(self, reply: str) -> str:
         """What `reply` says after its thoughts; all of it where the tag of the reasoning is that of thoughts."""
         return reply if self.reasoning in ("think", "thinking") else without_thoughts(reply)
