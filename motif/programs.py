@@ -1,6 +1,6 @@
-"""The programs with Hydra's grammar: train, warm_start, evaluate, solve, probe. `train.py` and `motif-train` are the same.
+"""The programs with Hydra's grammar: train, warm_start, evaluate, solve, probe.
 
-What they do stands in `motif.cli`, which `motif.api` shares.
+`train.py` and `motif-train` are the same. What they do stands in `motif.cli`, which `motif.api` shares.
 """
 
 import sys

@@ -29,7 +29,7 @@ def steps_of(text: str) -> tuple[Step, ...]:
 
 def is_open(text: str) -> bool:
     """Whether a formula begins in `text` and does not end there."""
-    return text.replace("\\$", "").count("$") % 2 == 1 and "\\" in text or any(
+    return (text.replace("\\$", "").count("$") % 2 == 1 and "\\" in text) or any(
         text.count(begin) > text.count(end) for begin, end in PAIRS
     )
 

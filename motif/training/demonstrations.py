@@ -103,7 +103,9 @@ class Demonstrator:
         if len(ids) > episode.sampling(round).tokens:
             return None
         (prompt,) = policy.render([episode.talk(question, path)])
-        node = episode.node(Reply(policy.thought + after_thought(policy) + text, ids, prompt, True), path, policy.tokenizer)
+        node = episode.node(
+            Reply(policy.thought + after_thought(policy) + text, ids, prompt, True), path, policy.tokenizer
+        )
         whole = node.well_formed and (not episode.carry.tagged or not node.events)
         return node if whole and node.ended == final else None
 

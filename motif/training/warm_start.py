@@ -6,7 +6,6 @@ command goes on after a stop, and shows what is finished. Training by reward is 
 policy that this one leaves.
 """
 
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -205,10 +204,7 @@ class WarmStart:
             "whole": self.share,
             "demonstrations": len(rows),
             "left_out": dict(left_out),
-            "tokens": {
-                "prompts": sum(len(row.prompt) for row in rows),
-                "replies": sum(len(row.reply) for row in rows),
-            },
+            "tokens": {"prompts": sum(len(row.prompt) for row in rows), "replies": sum(len(row.reply) for row in rows)},
             "loss": {"first": losses[0], "last": sum(losses[-10:]) / len(losses[-10:])},
             "held_out": {"first": measured[0], "last": measured[-1]} if measured else None,
             "seconds": next(line["seconds/training"] for line in reversed(lines) if "seconds/training" in line),
