@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 
 class Step(NamedTuple):
-    """A step of a worked solution, and what a round that ends after it should carry over: a note of all steps so far."""
+    """A step of a worked solution, and what a round that ends after it should carry over: a note of all so far."""
 
     text: str
     note: str

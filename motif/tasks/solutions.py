@@ -11,7 +11,7 @@ from motif.tasks.questions import Step
 PICTURE = re.compile(r"\[asy\].*?(?:\[/asy\]|$)", re.DOTALL)  # drawn by a program, in MATH
 MARK = re.compile(r"<<([^<>]*)>>")
 RESULT = re.compile(r"<<([^<>]*)>>\$?[\d.,]*((?: (?!and\b)[A-Za-z'-]+)*)")  # a calculation, and of what it is
-SENTENCE = re.compile(r"(?<=[.!?])(?<!\b[A-Z]\.)(?<!\b[A-Z][a-z]\.)(?<!\b[A-Z][a-z]{2}\.)\s+(?=[A-Z\\$])")
+SENTENCE = re.compile(r"(?<=[.!?])(?<!\b[A-Z]\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bDr\.)(?<!\bMrs\.)\s+(?=[A-Z\\$])")
 PAIRS = (("\\[", "\\]"), ("\\(", "\\)"), ("\\begin{", "\\end{"), ("{", "}"))  # of formulas
 
 

@@ -71,7 +71,7 @@ class Demonstrator:
         return [Demonstration(node.reply.prompt_ids, node.reply.token_ids) for node in path]
 
     def path(self, question: Question, most: int) -> tuple[Node, ...]:
-        """The replies of an episode with at most `most` steps in each round but the last; none where they do not fit."""
+        """The replies of an episode, at most `most` steps in each round but the last; none where they do not fit."""
         path: tuple[Node, ...] = ()
         left, note = list(question.solution), ""
         while not path or not path[-1].ended:

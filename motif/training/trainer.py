@@ -166,8 +166,10 @@ def train(
 
 @contextmanager
 def stoppable(recorder: Any) -> Iterator[None]:
-    """Within the block the first Ctrl-C, SIGTERM or SIGUSR2 ends training after its step, the second at once. The number
-    of the first is noted in `recorder.signal`."""
+    """Within the block the first Ctrl-C, SIGTERM or SIGUSR2 ends training after its step, the second at once.
+
+    The number of the first is noted in `recorder.signal`.
+    """
 
     def stop(number: int, frame: Any) -> None:
         if recorder.signal:

@@ -162,8 +162,8 @@ class WarmStart:
         solved = [question for question in self.dataset.train() if question.solution]
         if not solved:
             raise UserError(
-                f"dataset={self.dataset.name} has no worked solutions to imitate: take gsm8k or stories, or for your own "
-                "rows dataset.gold=hashes, dataset.gold=boxed or dataset.solution=COLUMN"
+                f"dataset={self.dataset.name} has no worked solutions to imitate: take gsm8k or stories, or for your "
+                "own rows dataset.gold=hashes, dataset.gold=boxed or dataset.solution=COLUMN"
             )
         test = self.dataset.test()
         kept, dropped = without(solved, test)
@@ -223,10 +223,9 @@ def show(summary: Mapping[str, Any], folder: Path) -> None:
     loss, held_out, tokens = (summary[key] for key in ("loss", "held_out", "tokens"))
     measured = f", held-out {held_out['first']:.3f} → {held_out['last']:.3f}" if held_out else ""
     console.say(f"loss     {loss['first']:.3f} → {loss['last']:.3f}{measured}")
-    console.say(
-        f"shown    {summary['demonstrations']:,} demonstrations, {summary['whole']:.0%} of them whole solutions; "
-        f"{tokens['prompts'] + tokens['replies']:,} tokens, {tokens['replies']:,} in replies; {summary['seconds']:.0f} s"
-    )
+    both = f"{tokens['prompts'] + tokens['replies']:,} tokens, {tokens['replies']:,} in replies"
+    shown = f"{summary['demonstrations']:,} demonstrations, {summary['whole']:.0%} of them whole solutions"
+    console.say(f"shown    {shown}; {both}; {summary['seconds']:.0f} s")
     console.say(f"policy   {folder}/policy")
     console.say(f"measure  {program('evaluate')} policy={folder}")
     rest = f"dataset={summary['dataset']} rounds={summary['rounds']}"
