@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from motif.policies.policy import Policy
+from motif.policies.policy import Policy, context
 from motif.rounds import Episode
 from motif.runs import Checkpoints, Run
 from motif.runs.identity import check_name
@@ -190,6 +190,12 @@ class WarmStart:
             words = f"{unfit} of {len(train)} worked solutions do not fit {windows}, and are left out there"
             console.say(words, style="yellow")
         policy.check_ids([max(map(max, row)) for row in rows])
+        longest = max(len(row.prompt) + len(row.reply) for row in rows)
+        if longest > (limit := min(context(policy.model), default=(longest, "")))[0]:
+            raise UserError(
+                f"{longest} tokens of a prompt with its reply do not fit the model's {limit[0]} positions ({limit[1]}); "
+                "lower episode.tokens"
+            )
         return rows, held_out, left_out
 
     def summary(self, run: Run, rows: Sequence[Demonstration], left_out: Mapping[str, int]) -> dict[str, Any]:

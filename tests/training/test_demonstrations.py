@@ -51,8 +51,9 @@ def test_a_prompt_is_the_tokens_that_the_episode_shows_the_policy():
 def test_a_round_has_no_more_steps_than_its_window_holds_and_one_with_nothing_left_carries_on():
     texts = [reply for _, reply in shown(CATS, Episode(2, 400), most=3)]
     assert "animals" in texts[0] and texts[1].startswith("<reasoning></reasoning><answer>\\boxed{10}")
-    narrow = [reply.count("=") for _, reply in shown(CATS, Episode(3, 110), most=3)]
-    assert narrow[0] == 2 and len(narrow) == 3  # one step and its note
+    one_each = [len(node.reply.token_ids) for node in Demonstrator(Episode(3, 400), POLICY).path(CATS, 1)]
+    narrow = Episode(3, max(one_each))
+    assert shown(CATS, narrow, most=3) == shown(CATS, narrow, most=1) != shown(CATS, Episode(3, 400), most=3)
 
 
 def test_an_episode_that_ends_with_the_answer_is_not_drawn_out():

@@ -9,6 +9,7 @@ from motif.evaluation.program import Evaluator
 from motif.generation.engines import Transformers
 from motif.policies.pretrained import Pretrained
 from motif.rounds import Episode
+from motif.rounds.prompts import Prompts
 from motif.system import config as settings
 from motif.system.errors import UserError
 from motif.tasks.chain import Chain
@@ -19,7 +20,7 @@ from tests.support.toys import random_qwen
 from tests.support.training import weights
 
 STORIES = Stories(longest=2, train_size=30, validation_size=6, test_size=6)
-EPISODE = Episode(2, 300)
+EPISODE = Episode(2, 120, prompts=Prompts(wording="countdown"))
 CONFIG = {"model": {}, "episode": {}, "rounds": 2, "steps": 3}
 
 
@@ -67,6 +68,7 @@ def test_adapters_are_merged_so_that_the_folder_is_a_model(folder, tmp_path):
     [
         ({"dataset": Chain(train_size=8, test_size=8)}, "dataset=chain has no worked solutions to imitate: take gsm8k"),
         ({"episode": Episode(2, 10)}, "none of the 30 worked solutions fits"),
+        ({"episode": Episode(2, 120)}, "tokens of a prompt with its reply do not fit the model's 512 positions"),
         ({"micro_batch": 3}, "micro_batch=3 must divide batch=4"),
         ({"whole": 2}, "whole must be"),
         ({"steps": 0}, "steps must be"),
@@ -82,9 +84,15 @@ def test_what_cannot_be_done_is_one_line_and_leaves_no_folder(folder, tmp_path, 
 
 
 def test_solutions_that_do_not_fit_are_counted_and_said(folder, tmp_path, capsys):
-    summary = warm(folder, tmp_path, episode=Episode(2, 150), held_out=0, steps=1, batch=8).run(CONFIG)
+    changes = {
+        "dataset": replace(STORIES, longest=6),
+        "episode": replace(EPISODE, tokens=90),
+        "held_out": 0,
+        "steps": 9,
+    }
+    summary = warm(folder, tmp_path, **changes).run(CONFIG)
     ((windows, count),) = [each for each in summary["left_out"].items() if "2 rounds" in each[0]]
-    assert windows == "2 rounds of 150 tokens" and 0 < count < 30
+    assert windows == "2 rounds of 90 tokens" and 0 < count < 30
     assert f"{count} of 30 worked solutions do not fit {windows}" in capsys.readouterr().out
 
 
