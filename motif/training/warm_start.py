@@ -191,11 +191,10 @@ class WarmStart:
             console.say(words, style="yellow")
         policy.check_ids([max(map(max, row)) for row in rows])
         longest = max(len(row.prompt) + len(row.reply) for row in rows)
-        if longest > (limit := min(context(policy.model), default=(longest, "")))[0]:
-            raise UserError(
-                f"{longest} tokens of a prompt with its reply do not fit the model's {limit[0]} positions ({limit[1]}); "
-                "lower episode.tokens"
-            )
+        limit, what = min(context(policy.model), default=(longest, ""))
+        if longest > limit:
+            words = f"{longest} tokens of a prompt with its reply do not fit the model's {limit} positions ({what})"
+            raise UserError(f"{words}; lower episode.tokens")
         return rows, held_out, left_out
 
     def summary(self, run: Run, rows: Sequence[Demonstration], left_out: Mapping[str, int]) -> dict[str, Any]:
