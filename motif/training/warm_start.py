@@ -172,7 +172,7 @@ class WarmStart:
         if not kept:
             raise UserError(f"dataset={self.dataset.name}: all training questions are test questions")
         validation = [question for question in self.dataset.validation() if question.solution]
-        return kept, without(validation, test)[0] if test != self.dataset.validation() else validation
+        return kept, validation
 
     def demonstrations(
         self, policy: Policy, train: Sequence[Question], validation: Sequence[Question]
