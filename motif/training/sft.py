@@ -59,7 +59,8 @@ class Follower(TrainerCallback):
         self.run.check_there()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
-        step, metrics = state.global_step, {KEPT[name]: float(logs[name]) for name in KEPT if name in (logs or {})}
+        step, told = state.global_step, logs or {}
+        metrics = {KEPT[name]: float(told[name]) for name in KEPT if name in told}
         if not metrics:
             return
         if not math.isfinite(metrics.get("train/loss", 0.0)):
