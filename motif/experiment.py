@@ -59,16 +59,7 @@ class Experiment(Choices):
             UserError: for a person's mistake.
             Stopped: after a stop that wrote a checkpoint.
         """
-        run = Run(self.folder)
-        overwrite = self.overwrite and not run.begun_by_this_job()
-        run = Run.open(self.folder, config, overwrite)
-        if (summary := run.summary()) and not overwrite:
-            console.say(f"{self.folder} is finished already; overwrite=true runs it again.", style="yellow")
-            show_result(summary, self.folder)
-            return summary
-        with run.held(), run.writing("the same command" + " without overwrite=true" * self.overwrite):
-            run = Run.open(self.folder, config, overwrite)  # as the one who held it before has left it
-            return (not overwrite and run.summary()) or self._run(run, config, overwrite)
+        return Run.once(self.folder, config, self.overwrite, self._run, show_result)
 
     def _run(self, run: Run, config: Mapping[str, Any], overwrite: bool) -> dict[str, Any]:
         training = self.prepare(run, config, overwrite)

@@ -1,6 +1,6 @@
-"""The programs with Hydra's grammar: train, evaluate, solve, probe. `train.py` and `motif-train` are the same.
+"""The programs with Hydra's grammar: train, warm_start, evaluate, solve, probe.
 
-What they do stands in `motif.cli`, which `motif.api` shares.
+`train.py` and `motif-train` are the same. What they do stands in `motif.cli`, which `motif.api` shares.
 """
 
 import sys
@@ -21,7 +21,7 @@ from motif.reporting.status import objective, result_line
 from motif.reporting.study import Job
 from motif.runs.folder import Run
 from motif.system import UserError, console, masked
-from motif.system.config import CONF, build
+from motif.system.config import CONF, build, resolved
 from motif.system.environment import as_installed, first_word, is_installed
 
 GOES_ON = "the same command goes on after the questions that are done"
@@ -62,6 +62,13 @@ def training(config: DictConfig, job: Job | None) -> float | None:
     found = experiment.run(plain)
     job.note("done", result=result_line(found))
     return objective(found)
+
+
+@program("warm_start")
+def _warm_start(config: DictConfig) -> None:
+    console.quiet(cli.verbose())
+    sys.argv = masked(sys.argv)
+    cli.guarded(lambda: build(config).run(masked(resolved(config))), config=config)
 
 
 @program("evaluate")
@@ -113,6 +120,11 @@ def start(main: Callable[[], Any], config: str) -> None:
 def train() -> None:
     """Be `train.py`."""
     start(_train, "config")
+
+
+def warm_start() -> None:
+    """Be `python -m motif.warm_start`."""
+    start(_warm_start, "warm_start")
 
 
 def evaluate() -> None:

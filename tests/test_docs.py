@@ -204,7 +204,7 @@ def test_help_is_narrow_and_lists_every_choice():
             assert re.search(rf"^ +{re.escape(option)} +{re.escape(told)}$", done.stdout, re.M), f"{group}={option}"
 
 
-@pytest.mark.parametrize("program", ["evaluate", "probe", "solve"])
+@pytest.mark.parametrize("program", ["evaluate", "probe", "solve", "warm_start"])
 def test_other_help_pages_are_narrow_and_list_every_setting(program):
     help_page = yaml.safe_load((ROOT / f"conf/hydra/help/{program}.yaml").read_text())
     assert all(len(line) <= generate.WIDTH for part in help_page.values() for line in part.splitlines())

@@ -35,7 +35,7 @@ HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "wandb", "accelerat
 MAY_BE_HEAVY = {
     *(f"tasks.grading.{name}" for name in ("calculus", "formulas", "symbolic", "tokens")),  # of the judge's process
     *("generation.kv_cache", "generation.decoding"),
-    *("training.trainer", "training.recorder", "training.trl_config"),
+    *("training.trainer", "training.recorder", "training.sft", "training.trl_config"),
 }
 
 
@@ -167,7 +167,16 @@ def test_only_the_programs_take_the_whole_experiment():
     assert takers <= {"cli", "forecast", "programs", "sweeps", "experiment"}
 
 
-SHIMS = {"credit", "dashboard", "probe", "report", "study", "uploads", "verdicts"}  # of three lines, for `python -m`
+SHIMS = {
+    "credit",
+    "dashboard",
+    "probe",
+    "report",
+    "study",
+    "uploads",
+    "verdicts",
+    "warm_start",
+}  # of three lines, for `python -m`
 
 
 @pytest.mark.parametrize("path", modules(), ids=shown)

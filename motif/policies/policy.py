@@ -162,11 +162,16 @@ class Policy:
         """
         ends = self.model.generation_config.eos_token_id
         ends = [] if ends is None else [ends] if isinstance(ends, int) else list(ends)
+        every = [self.tokenizer.eos_token_id, *ends, self.turn_end]
+        return [id for id in dict.fromkeys(every) if id is not None]
+
+    @cached_property
+    def turn_end(self) -> int | None:
+        """The special token that ends a reply in the chat template; None where the template writes none."""
         after = (self.shows("user", "assistant") or "").rpartition(PROBE)[2].lstrip()
+        first = self.tokenizer(after, add_special_tokens=False)["input_ids"][:1] if after else []
         special = self.tokenizer.added_tokens_decoder
-        turn = self.tokenizer(after, add_special_tokens=False)["input_ids"][:1] if after else []
-        ends += [id for id in turn if id in special and special[id].special]
-        return [id for id in dict.fromkeys([self.tokenizer.eos_token_id, *ends]) if id is not None]
+        return next((id for id in first if id in special and special[id].special), None)
 
     @property
     def pad_id(self) -> int:

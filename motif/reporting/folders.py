@@ -21,7 +21,7 @@ from motif.system.files import check_format
 from motif.system.safe_text import all_visible
 
 EVALUATIONS = "evaluations"  # where `evaluate.py` writes results of a policy that is no run
-NO_RUNS = {EVALUATIONS, "report"}  # other folders in outputs/
+NO_RUNS = {EVALUATIONS, "report", "warm_starts"}  # other folders in outputs/
 
 
 def read_runs(folders: Iterable[Path]) -> tuple[list[RecordedRun], int]:

@@ -171,11 +171,14 @@ class Prompts:
     ) -> tuple[str | None, str]:
         """What a worked round of `question` is handed, and its reply. Each round works a part of the steps, all parts
         being about equal; a round that is not `handed` anything begins with the first step."""
-        first, end = (-(-place * len(question.steps) // rounds) for place in (round - 1, round))
-        before, work = question.steps[:first], question.steps[first if handed else 0 : end]
-        note = "\n".join(question.steps[:end]) if tagged else None
-        reply = self.reply("\n".join(work), question.gold if round == rounds else note, round == rounds)
-        return "\n".join(before) if handed else None, reply
+        steps = question.solution
+        first, end = (-(-place * len(steps) // rounds) for place in (round - 1, round))
+        work = "\n".join(step.text for step in steps[first if handed else 0 : end])
+        before = "\n".join(step.text for step in steps[:first])
+        if tagged:
+            before, note = (steps[place - 1].note if place else "" for place in (first, end))
+        said = question.gold if round == rounds else note if tagged else None
+        return before if handed else None, self.reply(work, said, round == rounds)
 
     def reply(self, work: str, said: str | None, final: bool) -> str:
         """A reply in perfect form: the work, and the result (`final`) or the progress `said`; None says nothing."""
@@ -196,14 +199,14 @@ class Prompts:
         """
         if not self.examples:
             return self
-        known = [question for question in questions if question.steps][:CANDIDATES]
+        known = [question for question in questions if question.solution][:CANDIDATES]
         if len(known) <= self.examples:
             raise UserError(
                 f"episode.prompts.examples={self.examples} needs as many training questions with worked solutions and "
                 f"one to spare, and there are {len(known)}: dataset.gold=hashes or boxed reads them, and chain has them"
             )
-        size = {each.id: len(each.text) + sum(map(len, each.steps)) for each in known}
-        known.sort(key=lambda each: (len(each.steps) < FEWEST, size[each.id]))
+        size = {each.id: len(each.text) + sum(len(step.text) for step in each.solution) for each in known}
+        known.sort(key=lambda each: (len(each.solution) < FEWEST, size[each.id]))
         return replace(self, worked=tuple(known[: self.examples + 1]))
 
     def answer_of(self, reply: str) -> str | None:

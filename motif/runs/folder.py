@@ -22,7 +22,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +91,35 @@ class Run:
                 "run"
             )
         return run
+
+    @classmethod
+    def once(
+        cls,
+        folder: Path,
+        config: Mapping[str, Any],
+        overwrite: bool,
+        work: Callable[["Run", Mapping[str, Any], bool], dict[str, Any]],
+        show: Callable[[Mapping[str, Any], Path], object],
+    ) -> dict[str, Any]:
+        """The summary of the run at `folder`. What is finished is shown, else `work` does what is left, in one process.
+
+        Args:
+            folder: of the run.
+            config: its resolved configuration.
+            overwrite: begins again, unless this job of a queue has done so already.
+            work: is given the run, `config` and `overwrite`, and finishes the run.
+            show: prints a summary.
+        """
+        command = "the same command" + " without overwrite=true" * overwrite
+        overwrite = overwrite and not cls(folder).begun_by_this_job()
+        run = cls.open(folder, config, overwrite)
+        if (summary := run.summary()) and not overwrite:
+            console.say(f"{folder} is finished already; overwrite=true runs it again.", style="yellow")
+            show(summary, folder)
+            return summary
+        with run.held(), run.writing(command):
+            run = cls.open(folder, config, overwrite)  # as the one who held it before has left it
+            return (not overwrite and run.summary()) or work(run, config, overwrite)
 
     def differs(self, config: Mapping[str, Any]) -> list[str]:
         """The keys in which the configuration of the run here differs from `config`; none where there is no run."""

@@ -26,6 +26,7 @@ SINCE: dict[str, dict[str, Any]] = {  # settings that came later, with the value
     },
     "budget": {"flops": None, "steps": None},
     "evaluation": {"deterministic": False},
+    "dataset": {"solution": None},
     "episode": {"carry_thoughts": False, "prompts": {"format": "tags", "examples": 0}},
     "flaws": {"base_prompt": "same"},
 }
@@ -72,9 +73,13 @@ def by_parts(trainer: Mapping[str, Any]) -> bool:
 
 def without_copy(dataset: Any) -> Any:
     """The settings of a data set of the hub without the place of a local copy; the rows are compared by fingerprint."""
-    if isinstance(dataset, Mapping) and dataset.get("hub"):
-        return {key: value for key, value in dataset.items() if key != "path"}
-    return dataset
+    if not isinstance(dataset, Mapping):
+        return dataset
+    return {
+        key: value
+        for key, value in without(dataset, SINCE["dataset"]).items()
+        if key != "path" or not dataset.get("hub")
+    }
 
 
 def identity_hash(config: Mapping[str, Any]) -> str:

@@ -3,6 +3,9 @@
     questions  what a question and a data set are, and when two questions are the same
     corpus     data sets of rows, from the hub or from files
     tables     finds rows: files, folders, the hub
+    solutions  worked solutions as steps
+    generated  what tasks share whose questions are made from a seed
+    stories    word problems in plain English, with worked solutions
     chain      the embedded task, arithmetic that does not fit into one reply
     grading/   whether an answer is right
 

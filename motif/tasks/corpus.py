@@ -19,11 +19,11 @@ from typing import Any
 from motif.system import UserError, console, hint, number, of_kind, one_of, shown, whole
 from motif.system.rows import Number, value_at
 from motif.tasks.grading.answers import final_answer
-from motif.tasks.questions import Question, normalised, question_id, question_text
+from motif.tasks.questions import Question, Step, normalised, question_id, question_text
+from motif.tasks.solutions import steps_of
 from motif.tasks.tables import FORMATS, Table, fetch_table, find_table, is_saved_dict, is_table, read_table, table_of
 
 MOST_UNREADABLE = 0.01  # of the rows of a split; above this the columns are likely wrong
-CALCULATOR = re.compile(r"<<[^<>]*>>")
 THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 
 
@@ -60,14 +60,6 @@ def as_written(value: object, gold: str) -> str | None:
     return text if text != gold and THOUSANDS.sub("", text) == gold else None
 
 
-def worked_steps(value: object, gold: str) -> tuple[str, ...]:
-    """The lines of a worked solution in the answer's column, read as `gold`, without GSM8K's `<<2*3=6>>`."""
-    if gold == "field" or not isinstance(value, str):
-        return ()
-    text = value.rpartition("####")[0] if gold == "hashes" else value
-    return tuple(line.strip() for line in CALCULATOR.sub("", text).splitlines() if line.strip())
-
-
 GOLDS = {"field": gold_in_field, "hashes": gold_after_hashes, "boxed": gold_in_box}
 
 
@@ -91,6 +83,7 @@ class Corpus:
             saved, or holds `<name>_<split>`, `<name>-<split>`, `<split>` or `<name>` as such a file.
         gold: how the gold is read: `field` as it stands, `hashes` after the last `####`, `boxed` from the last complete
             `\boxed{}`.
+        solution: the column of worked solutions, if that is not the one that the gold is read from.
         facts, id: columns that are kept beside a question.
         unboxed: that of its questions.
         tokens_per_round: the number of new tokens a round that suits them.
@@ -109,6 +102,7 @@ class Corpus:
     question: str = "question"
     answer: str = "answer"
     gold: str = "field"
+    solution: str | None = None
     facts: Sequence[str] = ()
     id: str | None = None
     trainable: bool = False
@@ -123,7 +117,7 @@ class Corpus:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not re.fullmatch(r"[\w.-]+", self.name):
             raise UserError(f"dataset.name must be of letters, digits, '.', '_' and '-', got {shown(self.name)}")
-        for key in ("hub", "config", "revision", "path", "id", "question", "answer"):
+        for key in ("hub", "config", "revision", "path", "id", "solution", "question", "answer"):
             value = getattr(self, key)
             if not (isinstance(value, str) and value.strip()) and (value is not None or key in ("question", "answer")):
                 raise UserError(f"dataset.{key} must be text, got {shown(value)}")
@@ -217,8 +211,8 @@ class Corpus:
             else:
                 facts = {name: as_json(value_at(values, column)) for name, column in kept_columns.items()}
                 id = question_id(self.name, text.strip())
-                more = (self.unboxed, as_written(answer, gold), worked_steps(answer, self.gold))
-                questions[key] = Question(id, text.strip(), gold, facts, *more)
+                told = (text.strip(), gold, facts, self.unboxed, as_written(answer, gold), self._steps(values, answer))
+                questions[key] = Question(id, *told)
         rows = f"{len(table.rows)} rows of {self.name} {split}"
         if unreadable:
             words = f"{len(unreadable)} of {rows} have no question or no readable gold"
@@ -233,8 +227,16 @@ class Corpus:
             console.say(f"{words} ({contradicting} with another gold)" if contradicting else words, style="yellow")
         return questions
 
+    def _steps(self, values: Mapping[str, Any], answer: object) -> tuple[Step, ...]:
+        """The worked solution of a row: what its answer says besides the gold, or a column of its own."""
+        if self.solution is not None:
+            answer = value_at(values, self.solution)
+        elif self.gold == "field":
+            return ()
+        return steps_of(answer.rpartition("####")[0] or answer) if isinstance(answer, str) else ()
+
     def _table(self, split: str) -> Table | None:
-        columns = [self.question, self.answer, *self.facts, *([self.id] if self.id else [])]
+        columns = [self.question, self.answer, *self.facts, *filter(None, (self.id, self.solution))]
         if self.path is None:
             hub_split = self.splits.get(split)
             if not hub_split:
@@ -266,7 +268,8 @@ class Corpus:
 
     def _check_columns(self, table: Table) -> None:
         settings = [("question", self.question), ("answer", self.answer), *(("facts", fact) for fact in self.facts)]
-        for key, column in [*settings, *([("id", self.id)] if self.id else [])]:
+        settings += [(key, column) for key, column in (("id", self.id), ("solution", self.solution)) if column]
+        for key, column in settings:
             if column not in table.columns and all(value_at(row.values, column) is None for row in table.rows):
                 raise UserError(
                     f"dataset.{key}={column} is no column of {self.path or self.hub}{hint(column, table.columns)} "

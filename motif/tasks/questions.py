@@ -10,7 +10,14 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+
+class Step(NamedTuple):
+    """A step of a worked solution, and what a round that ends after it should carry over: a note of all so far."""
+
+    text: str
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +32,7 @@ class Question:
             `facts["progress"]` has it by round, the last one for all rounds that follow.
         written: the gold as the data have it, where `gold` is written otherwise: with commas between thousands.
         unboxed: whether the text of the answer tag counts as the answer where a last reply holds no box.
-        steps: its worked solution, step by step, without the answer; empty where the data have none.
+        solution: the steps of a worked solution; none where the data have none.
     """
 
     id: str
@@ -34,7 +41,7 @@ class Question:
     facts: dict[str, Any] = field(default_factory=dict)
     unboxed: bool = False
     written: str | None = None
-    steps: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    solution: tuple[Step, ...] = field(default=(), compare=False, repr=False)
 
 
 @runtime_checkable

@@ -8,6 +8,9 @@ rollout        the suite's side of TRL: rollout_func and reward functions
 trainer        TRL's trainer, and when training ends
 recorder       what is kept of a step
 trl_config     TRL's GRPOConfig, made of our settings
+demonstrations replies to imitate: worked solutions, whole or cut into rounds
+sft            imitation by TRL's SFTTrainer
+warm_start     the program that imitates (`python -m motif.warm_start`)
 resume         from which checkpoint training goes on, and what becomes of a step that fails
 guard          do the replies come from the policy that is trained?
 nonfinite      NaN and infinity end a run before they are saved

@@ -165,8 +165,11 @@ def train(
 
 
 @contextmanager
-def stoppable(recorder: Recorder) -> Iterator[None]:
-    """Within the block the first Ctrl-C, SIGTERM or SIGUSR2 ends training after its step, the second at once."""
+def stoppable(recorder: Any) -> Iterator[None]:
+    """Within the block the first Ctrl-C, SIGTERM or SIGUSR2 ends training after its step, the second at once.
+
+    The number of the first is noted in `recorder.signal`.
+    """
 
     def stop(number: int, frame: Any) -> None:
         if recorder.signal:

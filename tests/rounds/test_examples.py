@@ -9,12 +9,19 @@ from motif.rounds.replies import Reply
 from motif.runs.identity import identity
 from motif.system.errors import UserError
 from motif.tasks.chain import Chain
-from motif.tasks.corpus import worked_steps
-from motif.tasks.questions import Question
+from motif.tasks.questions import Question, Step
 from tests.support.experiments import composed, made
 
-STEPS = ("He buys 2+3=5 apples.", "He eats 1.", "So 5-1=4 are left.", "Twice that is 8.")
-TRAIN = [Question(f"q{n}", f"What of {n}?", str(n), steps=STEPS) for n in range(300)]
+STEPS = tuple(
+    Step(text, note)
+    for text, note in (
+        ("He buys 2+3=5 apples.", "5 apples"),
+        ("He eats 1.", "5 apples, 1 eaten"),
+        ("So 5-1=4 are left.", "4 apples"),
+        ("Twice that is 8.", "8 apples"),
+    )
+)
+TRAIN = [Question(f"q{n}", f"What of {n}?", str(n), solution=STEPS) for n in range(300)]
 FORMATS = ["tags", "plain"]
 
 
@@ -49,14 +56,15 @@ def test_an_example_is_a_round_of_the_kind_that_is_asked_for(format, round, carr
 
 @pytest.mark.parametrize("rounds", [1, 2, 3, 6])
 def test_the_rounds_of_an_example_work_each_step_once_and_hand_on_what_is_done(rounds):
-    prompts, worked = Prompts(), []
+    prompts, worked, note = Prompts(), [], ""
     for round in range(1, rounds + 1):
         handed, reply = prompts.worked_round(TRAIN[5], round, rounds, round > 1, True)
-        assert handed == ("\n".join(worked) if round > 1 else None)
+        assert handed == (note if round > 1 else None)
         work = reply.partition("</reasoning>")[0].removeprefix("<reasoning>").strip()
         worked += work.splitlines()
-        assert prompts.answer_of(reply) == ("\\boxed{5}" if round == rounds else "\n".join(worked))
-    assert worked == [*STEPS]
+        note = STEPS[len(worked) - 1].note
+        assert prompts.answer_of(reply) == ("\\boxed{5}" if round == rounds else note)
+    assert worked == [step.text for step in STEPS]
 
 
 def test_a_question_is_no_example_of_itself():
@@ -68,8 +76,8 @@ def test_a_question_is_no_example_of_itself():
 
 
 def test_examples_are_short_and_have_steps_enough():
-    questions = [Question("long", "x" * 99, "1", steps=STEPS), Question("two", "y", "1", steps=STEPS[:2])]
-    questions += [Question("none", "z", "1"), Question("short", "v", "1", steps=STEPS), *TRAIN[:1]]
+    questions = [Question("long", "x" * 99, "1", solution=STEPS), Question("two", "y", "1", solution=STEPS[:2])]
+    questions += [Question("none", "z", "1"), Question("short", "v", "1", solution=STEPS), *TRAIN[:1]]
     prompts = Prompts(examples=2).showing(questions)
     assert [each.id for each in prompts.worked] == ["short", "q0", "long"]
 
@@ -98,13 +106,12 @@ def test_no_example_is_of_a_validation_or_a_test_question(tmp_path):
     assert measured == experiment.training_episode.prompts
 
 
-def test_steps_of_a_data_set_are_those_of_its_worked_solutions():
-    answer = "He has 2*3=<<2*3=6>>6.\n\nHe eats 1.\n#### 1,005"
-    assert worked_steps(answer, "hashes") == ("He has 2*3=6.", "He eats 1.")
-    assert worked_steps("So it is\n$\\boxed{4}$.", "boxed") == ("So it is", "$\\boxed{4}$.")
-    assert worked_steps("4", "field") == worked_steps(4, "hashes") == ()
+def test_steps_of_a_chain_are_those_that_a_reply_writes():
     (chain,) = Chain(shortest=3, longest=3, train_size=1).train()
-    assert [step.split("=")[1].strip(";") for step in chain.steps] == [state[1:] for state in chain.facts["states"]]
+    assert [step.note for step in chain.solution] == chain.facts["states"]
+    assert [step.text.split("=")[1].strip(";") for step in chain.solution] == [
+        each[1:] for each in chain.facts["states"]
+    ]
 
 
 PLAIN = Prompts(format="plain")

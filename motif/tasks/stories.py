@@ -1,0 +1,89 @@
+"""The stories: word problems in plain English, made from a seed, each with a worked solution.
+
+"Tom has 12 apples. He buys 3 more. He gives half of them to Ann. How many apples does he have now?" A story has one to
+ten events, and its solution one line an event: "He buys 3 more: 12 + 3 = 15." All numbers are whole, from 1 to 99. So
+one does the arithmetic in the head, and the number of events says how hard a story is.
+"""
+
+import random
+from dataclasses import dataclass
+from typing import ClassVar
+
+from motif.tasks.generated import Generated
+from motif.tasks.questions import Question, Step, question_id
+
+STEPS_A_ROUND = 4  # that a reply of 112 tokens has room for
+LARGEST = 99  # number in a story
+AMOUNT = 20  # that is added or taken away at most
+PEOPLE = {
+    **dict.fromkeys(("Tom", "Ben", "Sam", "Leo", "Omar", "Ravi"), ("he", "him")),
+    **dict.fromkeys(("Ann", "Mia", "Eva", "Lily", "Nora", "Mei"), ("she", "her")),
+}
+THINGS = ("apples", "books", "cards", "coins", "cookies", "marbles", "pencils", "shells", "stamps", "stickers")
+OPENINGS = ("{name} has {n} {things}.", "{name} starts with {n} {things}.", "At first {name} has {n} {things}.")
+QUESTIONS = (
+    "How many {things} does {name} have now?",
+    "How many {things} does {he} have in the end?",
+    "How many {things} are left with {name}?",
+)
+EVENTS = {  # by the operation
+    "+": ("{he} buys {n} more", "{he} finds {n} {things}", "{friend} gives {him} {n}", "{he} wins {n} {things}"),
+    "-": ("{he} gives {n} to {friend}", "{he} loses {n}", "{he} sells {n} of them", "{friend} takes {n} {things}"),
+    "*": ("{friend} gives {him} as many as {he} has", "{he} doubles the number of {things}"),
+    "/": ("{he} gives half of them to {friend}", "{he} loses half of the {things}"),
+}
+
+
+@dataclass(frozen=True)
+class Stories(Generated):
+    """Stories of `shortest` to `longest` events.
+
+    The `facts` of a question are its `length`; the `states` after each event, such as `['1 done, 15 now']`; and the
+    `progress`, which is the state that each round should carry over.
+
+    Raises:
+        UserError: where a setting is invalid.
+    """
+
+    name: str = "stories"
+    shortest: int = 1
+    longest: int = 10
+    tokens_per_round: int = 112
+    kind: ClassVar[str] = "stories"
+    most: ClassVar[int] = 30
+
+    def drawn(self, source: random.Random, length: int) -> tuple[str, tuple[Step, ...]]:
+        """The text of a story, and its solution."""
+        name, friend = source.sample(sorted(PEOPLE), 2)
+        he, him = PEOPLE[name]
+        value = source.randint(2, AMOUNT)
+        words = {"name": name, "friend": friend, "he": he, "him": him, "things": source.choice(THINGS)}
+        told, steps = [source.choice(OPENINGS).format(**words, n=value)], []
+        for done in range(1, length + 1):
+            sign, n = source.choice(changes(source, value))
+            event = source.choice(EVENTS[sign]).format(**words, n=n)
+            event = event[0].upper() + event[1:]
+            result = {"+": value + n, "-": value - n, "*": value * n, "/": value // n}[sign]
+            told.append(f"{event}.")
+            steps.append(Step(f"{event}: {value} {sign} {n} = {result}.", f"{done} done, {result} now"))
+            value = result
+        return " ".join([*told, source.choice(QUESTIONS).format(**words)]), tuple(steps)
+
+    def question(self, text: str, made: tuple[Step, ...]) -> Question:
+        states = [step.note for step in made]
+        progress = [*states[STEPS_A_ROUND - 1 : -1 : STEPS_A_ROUND], states[-1]]
+        facts = {"length": len(made), "states": states, "progress": progress}
+        gold = states[-1].split()[2]
+        return Question(question_id(self.name, text), text, gold, facts, unboxed=True, solution=made)
+
+
+def changes(source: random.Random, value: int) -> list[tuple[str, int]]:
+    """What may happen to `value` things: an operation and its number, twice where it adds or takes away."""
+    found = []
+    if value < LARGEST - 1:
+        found += 2 * [("+", source.randint(2, min(AMOUNT, LARGEST - value)))]
+    if value > 2:
+        found += 2 * [("-", source.randint(2, max(2, min(AMOUNT, 2 * value // 3))))]
+    if 1 < value <= LARGEST // 2:
+        found.append(("*", 2))
+    return [*found, ("/", 2)] if value % 2 == 0 else found
