@@ -10,6 +10,8 @@ from pathlib import Path
 from types import MethodType
 from typing import Any
 
+from motif.generation.packed import fits, pack, unpacked
+
 
 def own_rows(trainer: Any, credit: Callable[[], tuple[Sequence[float], Sequence[float]]]) -> None:
     """Let `trainer` learn from advantages and weights of ours, one a row of the generation.
@@ -47,7 +49,8 @@ def own_rows(trainer: Any, credit: Callable[[], tuple[Sequence[float], Sequence[
             trainer.beta = beta
 
     trainer._generate_and_score_completions, trainer._compute_loss = generated, weighted
-    trainer._get_per_token_logps_and_entropies = once(trainer._get_per_token_logps_and_entropies)
+    of_tokens = with_prompts_once(trainer._get_per_token_logps_and_entropies, trainer.accelerator.autocast)
+    trainer._get_per_token_logps_and_entropies = once(of_tokens)
 
 
 def once(of_tokens: Callable[..., Any]) -> Callable[..., Any]:
@@ -67,6 +70,30 @@ def once(of_tokens: Callable[..., Any]) -> Callable[..., Any]:
         number = {rows[place]: number for number, place in enumerate(kept)}
         found = of_tokens(model, input_ids[kept], attention_mask[kept], *rest, **named)
         return tuple(None if each is None else each[[number[row] for row in rows]] for each in found)
+
+    return computed
+
+
+def with_prompts_once(of_tokens: Callable[..., Any], autocast: Callable[[], Any]) -> Callable[..., Any]:
+    """TRL's `_get_per_token_logps_and_entropies`, so that a prompt is computed once for all its rows where that saves
+    half of the tokens (`motif.generation.packed`)."""
+
+    def computed(model: Any, input_ids: Any, attention_mask: Any, kept: int, *rest: Any, **named: Any) -> Any:
+        asked = {key for key, value in named.items() if value is not None and value is not False}
+        plain = not rest and asked <= {"compute_entropy"} and fits(model)
+        packed = pack(input_ids, attention_mask, kept) if plain else None
+        if packed is None:
+            return of_tokens(model, input_ids, attention_mask, kept, *rest, **named)
+        with autocast():
+            found = model(
+                input_ids=packed.ids,
+                attention_mask=packed.sees,
+                position_ids=packed.positions,
+                shift_labels=packed.labels,
+                fused_lm_head=True,
+            )
+        entropies = unpacked(found.entropy, packed, kept) if named.get("compute_entropy") else None
+        return unpacked(found.log_probs, packed, kept), entropies, None
 
     return computed
 

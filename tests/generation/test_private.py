@@ -27,7 +27,7 @@ def rows_of(credit):
         _generate_and_score_completions=lambda inputs: dict(made),
         _compute_loss=lambda model, inputs: (inputs["advantages"], trainer.beta * torch.ones(3, 3)),
         _get_per_token_logps_and_entropies=None,
-        accelerator=SimpleNamespace(gather=lambda tensor: tensor),
+        accelerator=SimpleNamespace(gather=lambda tensor: tensor, autocast=None),
         loss_type="dapo",
         beta=0.5,
     )
