@@ -12,7 +12,8 @@
 PYTHON ?= python3
 PYTEST = .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 HOSTILE = tests/test_hostile.py tests/system/test_safe_text.py  # what is tested with text that is made up
-PIP = .venv/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# --no-compile: what is used is compiled when it is first used, and the rest never; more than a minute less
+PIP = .venv/bin/pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 
 .PHONY: train check test test-all test-real test-vllm lint audit fuzz bench docs wheel sync clean
 
