@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 FAMILIES = ("llama", "qwen2", "qwen3")  # each position sees all before it, and knows its place by position_ids alone
-LEAST = 128  # tokens of the shortest prompt that is worth it; a mask of its own is not free
+LEAST = 64  # tokens of the shortest prompt that is worth it; a mask of its own is not free
 
 
 @dataclass(frozen=True)

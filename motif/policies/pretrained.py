@@ -106,9 +106,7 @@ class Pretrained:
         options = dict(self.template_options)
         policy = load_policy(self.path, self.revision, options, training=adapter is None, **settings)
         if hasattr(policy.model, "peft_config"):
-            raise UserError(
-                f"model.path={self.path} is an adapter: to train on, merge it into its base (peft: merge_and_unload)"
-            )
+            policy = merged(policy)
         if adapter is None:
             return policy
         from peft import get_peft_model
@@ -222,12 +220,17 @@ def adapted(weights: Weights, folder: Path, base: str | None, **settings: Any) -
     if not root:
         raise weights.wrong("does not say what model it adapts; give it as options.base=HUB_ID_OR_FOLDER")
     own, settings = folder if has_tokenizer(folder) else None, {**settings, "training": False, "key": "base"}
-    policy = load_policy(root, None if base else adapter.revision, tokenizer=own, **settings)
+    policy = merged(load_policy(root, None if base else adapter.revision, tokenizer=own, **settings))
     try:
         model: Any = PeftModel.from_pretrained(policy.model, str(folder))
     except Exception as error:
         raise weights.wrong(f"does not fit base={root}: {first_line(error)}") from error
-    return replace(policy, model=model)
+    return replace(policy, model=model, path=weights.path)
+
+
+def merged(policy: Policy) -> Policy:
+    """`policy` with its adapters, if it has any, merged into its weights."""
+    return replace(policy, model=policy.model.merge_and_unload()) if hasattr(policy.model, "peft_config") else policy
 
 
 def open_policy(where: str | Path, base: str | None = None, **settings: Any) -> Policy:

@@ -1,7 +1,7 @@
 """The stories: word problems in plain English, made from a seed, each with a worked solution.
 
 "Tom has 12 apples. He buys 3 more. He gives half of them to Ann. How many apples does he have now?" A story has one to
-ten events, and its solution one line an event: "He buys 3 more: 12 + 3 = 15." All numbers are whole, from 1 to 99. So
+ten events, and its solution one line an event: "12 + 3 = 15". All numbers are whole, from 1 to 99. So
 one does the arithmetic in the head, and the number of events says how hard a story is.
 """
 
@@ -12,7 +12,7 @@ from typing import ClassVar
 from motif.tasks.generated import Generated
 from motif.tasks.questions import Question, Step, question_id
 
-STEPS_A_ROUND = 4  # that a reply of 112 tokens has room for
+STEPS_A_ROUND = 2  # that a reply of 36 tokens has room for
 LARGEST = 99  # number in a story
 AMOUNT = 20  # that is added or taken away at most
 PEOPLE = {
@@ -47,8 +47,8 @@ class Stories(Generated):
 
     name: str = "stories"
     shortest: int = 1
-    longest: int = 10
-    tokens_per_round: int = 112
+    longest: int = 6
+    tokens_per_round: int = 36
     kind: ClassVar[str] = "stories"
     most: ClassVar[int] = 30
 
@@ -65,7 +65,7 @@ class Stories(Generated):
             event = event[0].upper() + event[1:]
             result = {"+": value + n, "-": value - n, "*": value * n, "/": value // n}[sign]
             told.append(f"{event}.")
-            steps.append(Step(f"{event}: {value} {sign} {n} = {result}.", f"{done} done, {result} now"))
+            steps.append(Step(f"{value} {sign} {n} = {result}", f"{done} done, {result} now"))
             value = result
         return " ".join([*told, source.choice(QUESTIONS).format(**words)]), tuple(steps)
 

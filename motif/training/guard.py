@@ -1,8 +1,9 @@
 """The guard: do the replies come from the policy that is trained? Asked of the model itself, at every step.
 
-On a few replies of each round it compares the log-probabilities that the engine reported with those that the training
-model gives the same tokens. An engine that was never sent the new weights, or that leaves the adapters out for some
-rounds, is found at the step where it happens. It changes nothing: no random number, no gradient, no mode of the model.
+It compares the log-probabilities that the engine reported with those that the training model gives the same tokens: in
+the first step on replies of every round, later on one reply a step, of the rounds in turn, so that it costs little. An
+engine that was never sent the new weights, or that leaves the adapters out for some rounds, is found within as many
+steps as there are rounds. It changes nothing: no random number, no gradient, no mode of the model.
 """
 
 import math
@@ -25,7 +26,7 @@ PIECE = 256  # tokens whose distributions are held at a time
 
 @dataclass(frozen=True)
 class Guard:
-    """Compares `replies` replies of each step (0: none), spread over the rounds.
+    """Compares `replies` replies of the first step (0: none), spread over the rounds, and one of each later step.
 
     A round's replies fit another policy where their log-probabilities differ from the training model's by more than
     `tolerance` nats a token in the mean, or where they fit the model without its adapters at least twice as well; each
@@ -53,10 +54,12 @@ class Guard:
         cut: bool = False,
         seed: int = 0,
         rounds: Iterable[int] | None = None,
+        step: int = 0,
     ) -> dict[str, float]:
         """The step's `guard/difference`, also by round (`…/round_t`), of a PEFT model `guard/difference_base`, and of a
         model with dropout `guard/difference_dropout`, in nats a token. Only the last is measured with dropout, as the
-        model is trained. A person has asked for that, so it is shown and not judged.
+        model is trained. A person has asked for that, so it is shown and not judged. After step 0 the base model is
+        asked only where the difference is more than that of arithmetic.
 
         `sampling(round)` is how replies were drawn, `cut` whether the engine's log-probabilities are those of the
         distribution that top-k and top-p left. Only `rounds` are looked at where given. Raises `UserError` where a
@@ -69,12 +72,12 @@ class Guard:
         noisy: list[float] = []
         drops = bool(dropout.heard(model))
         by_round: dict[str, list[float]] = {}
-        for round, nodes in sorted(self._sample(trees, seed, rounds).items()):
+        for round, nodes in sorted(self._sample(trees, seed, rounds, step).items()):
             replies = [node.reply for node in nodes]
             drawn = sampling(round)
             here = differences(model, replies, drawn, cut)
             there = []
-            if isinstance(model, PeftModel):
+            if isinstance(model, PeftModel) and (step == 0 or here and fmean(here) > FLOOR):
                 with without_adapters(model):
                     there = differences(model, replies, drawn, cut)
             self._judge(round, here, there)
@@ -85,8 +88,11 @@ class Guard:
         named = {"guard/difference": own, "guard/difference_base": base, "guard/difference_dropout": noisy, **by_round}
         return {name: fmean(values) for name, values in named.items() if values}
 
-    def _sample(self, trees: Sequence[Tree], seed: int, rounds: Iterable[int] | None) -> dict[int, list[Node]]:
-        """`replies` nodes by round, as evenly as they go."""
+    def _sample(
+        self, trees: Sequence[Tree], seed: int, rounds: Iterable[int] | None, step: int = 0
+    ) -> dict[int, list[Node]]:
+        """Nodes by round: at step 0 `replies` of them, as evenly as they go, later one of the round whose turn it
+        is."""
         wanted = None if rounds is None else set(rounds)
         random = Random(seed)
         waiting: dict[int, list[Node]] = {}
@@ -95,6 +101,9 @@ class Guard:
                 waiting.setdefault(node.round, []).append(node)
         for nodes in waiting.values():
             random.shuffle(nodes)
+        if step and waiting:
+            round = sorted(waiting)[step % len(waiting)]
+            return {round: waiting[round][:1]}
         turns = sorted((turn, round) for round, nodes in waiting.items() for turn in range(len(nodes)))
         taken: dict[int, list[Node]] = {}
         for turn, round in turns[: self.replies]:

@@ -87,7 +87,8 @@ class Rollout:
         generate = self.generator(trainer)
         asked = self._asked(prompts)
         self.trees, redrawn = self._grown(self._affordable(asked, step), step, generate)
-        checked = self._checked(trainer.model, draw_key("guard", self.seed, step, trainer.accelerator.process_index))
+        key = draw_key("guard", self.seed, step, trainer.accelerator.process_index)
+        checked = self._checked(trainer.model, key, step)
         with self.ledger.phase("reward"):
             groups = [self.algorithm.rows(tree) for tree in self.trees]
             credit = credited(self.algorithm, groups, self.reward, self.scale_rewards)
@@ -193,11 +194,11 @@ class Rollout:
             )
         return [self.questions[group[0]] for group in groups]
 
-    def _checked(self, model: Any, key: int) -> dict[str, float]:
+    def _checked(self, model: Any, key: int, step: int) -> dict[str, float]:
         if not self.check:
             return {}
         with self.ledger.phase("guard"):
-            return self.check(model, self.trees, seed=key)
+            return self.check(model, self.trees, seed=key, step=step)
 
     def _timed(self, first: Generate, begun: int = 0) -> Generate:
         """The generator of the rounds of trees that have `begun` so many. Its time counts as `rollout` in round 1 and

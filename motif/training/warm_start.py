@@ -148,7 +148,7 @@ class WarmStart:
                 )
             run.check_there()
             choices = {key: config[key] for key in CHOICES if key in config}
-            save_policy(merged(policy), run.policy, choices, lambda folder: None)
+            save_policy(policy, run.policy, choices, lambda folder: None)
             summary = self.summary(run, rows, left_out)
         finally:
             tracker.finish(summary, run.policy if summary else None)
