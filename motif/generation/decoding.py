@@ -15,6 +15,7 @@ import torch
 from transformers.cache_utils import Cache
 
 from motif.generation.kv_cache import FIRST_ROOM, Captured, Room, Stepper, capturable
+from motif.generation.packed import beginnings
 from motif.policies.policy import context
 from motif.rounds.replies import Sampling
 from motif.system import UserError, console
@@ -26,7 +27,6 @@ Watch = Callable[[int, int], None]  # called with (row, token) as tokens come
 
 DROP_AT = {Stepper: 0.85, Captured: 0.5}  # ended rows leave once the others are at most this share of the batch
 PREFILL_TOKENS = 16_384  # tokens of prompts in one forward pass
-LEAST_SHARED = 48  # tokens that prompts have alike for these to be read once
 ROW_BYTES = 40  # a row and word of the vocabulary: logits, log-probabilities, probabilities and their sums
 
 
@@ -264,33 +264,6 @@ def padded(rows: Sequence[list[int]], pad_id: int, device: torch.device) -> tupl
     ids = [[pad_id] * (width - len(row)) + row for row in rows]
     mask = [[0] * (width - len(row)) + [1] * len(row) for row in rows]
     return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
-
-
-def beginnings(prompts: Sequence[list[int]]) -> tuple[list[list[int]], list[int]]:
-    """What prompts begin with alike, such as the question of a group in later rounds, and by prompt which of them.
-
-    None where to read these once saves less than a third of the tokens.
-    """
-    order = sorted(range(len(prompts)), key=lambda place: prompts[place])
-    begun: list[list[int]] = []
-    places = [0] * len(prompts)
-    for place in order:
-        prompt = prompts[place][:-1]  # something of each is left to read
-        common = shared(begun[-1], prompt) if begun else 0
-        if common >= max(LEAST_SHARED, len(prompt) // 2):
-            begun[-1] = prompt[:common]
-        else:
-            begun.append(prompt)
-        places[place] = len(begun) - 1
-    whole, read = sum(map(len, prompts)), sum(map(len, begun))
-    read += sum(len(prompt) - len(begun[place]) for prompt, place in zip(prompts, places, strict=True))
-    return (begun, places) if 3 * read <= 2 * whole else ([], [])
-
-
-def shared(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many ids two rows have alike from their beginning."""
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((place for place, (left, right) in pairs if left != right), min(len(one), len(other)))
 
 
 def random_numbers(sampling: Sampling, rows: Sequence[int]) -> torch.Tensor:

@@ -77,7 +77,7 @@ class Guard:
             drawn = sampling(round)
             here = differences(model, replies, drawn, cut)
             there = []
-            if isinstance(model, PeftModel) and (step == 0 or here and fmean(here) > FLOOR):
+            if isinstance(model, PeftModel) and (step == 0 or (here and fmean(here) > FLOOR)):
                 with without_adapters(model):
                     there = differences(model, replies, drawn, cut)
             self._judge(round, here, there)

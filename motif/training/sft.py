@@ -77,6 +77,11 @@ class Follower(TrainerCallback):
         self.run.seal({"step": state.global_step, "seconds": time.monotonic() - self.begun}, self.keep)
 
 
+def length(row: Demonstration) -> int:
+    """Tokens of a prompt and its reply."""
+    return len(row.prompt) + len(row.reply)
+
+
 def table(rows: Sequence[Demonstration]) -> Dataset:
     """Rows as TRL takes them when they are prepared: labels of -100 where no loss is."""
     ids = [row.prompt + row.reply for row in rows]
@@ -123,8 +128,8 @@ def imitate(
         UserError: the checkpoint was made with other versions.
     """
     steps = len(rows) // batch
-    shortest_first = lambda row: len(row.prompt) + len(row.reply)  # so that a forward pass has little padding
-    rows = [row for start in range(0, len(rows), batch) for row in sorted(rows[start : start + batch], key=shortest_first)]
+    parts = (rows[start : start + batch] for start in range(0, len(rows), batch))
+    rows = [row for part in parts for row in sorted(part, key=length)]  # so that a forward pass has little padding
     arguments = SFTConfig(
         output_dir=str(drafts(run.checkpoints)),
         max_steps=steps,
@@ -171,7 +176,7 @@ def imitate(
     if found and found.step >= steps:  # from its end the trainer would take one more
         private.load_weights(trainer, found.folder)
         return
-    lengths = [len(row.prompt) + len(row.reply) for row in rows]
+    lengths = [*map(length, rows)]
     tokens = [sum(lengths[start : start + batch]) for start in range(0, len(lengths), batch)]
     follower = Follower(run, tracker, report, tokens, checkpoints.keep, found.note["seconds"] if found else 0.0)
     trainer.add_callback(follower)

@@ -3,6 +3,7 @@
 import pytest
 
 from motif.generation import decoding
+from motif.generation.packed import beginnings
 from motif.rounds import Sampling
 from tests.support.toys import random_qwen
 
@@ -16,13 +17,13 @@ def model():
 
 
 def test_prompts_are_put_to_their_beginnings():
-    begun, places = decoding.beginnings(PROMPTS)
+    begun, places = beginnings(PROMPTS)
     assert begun == [STEM, OTHER] and places == [0, 0, 1, 0, 1, 0]
 
 
 @pytest.mark.parametrize("prompts", [[STEM, OTHER], [STEM[:20]] * 3, [[*STEM, 1]]])
 def test_nothing_is_shared_where_little_would_be_saved(prompts):
-    assert decoding.beginnings(prompts) == ([], [])
+    assert beginnings(prompts) == ([], [])
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])

@@ -28,7 +28,7 @@ def rows():
         return torch.randint(5, 40, (length,), generator=generator).tolist()
 
     long, short = drawn(150), drawn(131)
-    prompts = [long, short, long, long, short, short]
+    prompts = [long, short, [*long[:140], 9, 9, 8], long, short, [*short, 7, 5]]
     return batch(prompts, [drawn(n) for n in (9, 1, 4, 7, 9, 3)])
 
 
@@ -66,7 +66,7 @@ def test_values_and_gradients_are_those_of_rows_of_their_own(trainer, rows, chec
         ((logprobs * real) ** 2).sum().backward()
         gradient = torch.cat([each.grad.flatten() for each in model.parameters()])
         found.append((logprobs * real, entropies * real, gradient))
-    assert seen == [ids.shape, (2, 149 + 20)]
+    assert seen == [ids.shape, (2, 140 + 18 + 6 + 16)]
     for own, together in zip(*found, strict=True):
         assert (own - together).norm() < 1e-5 * own.norm()
 
@@ -75,7 +75,7 @@ def test_what_saves_little_is_computed_as_it_comes(rows):
     ids, mask = rows
     assert packed.pack(ids, mask, KEPT) is not None
     assert packed.pack(ids[:2], mask[:2], KEPT) is None  # two prompts, two rows
-    assert packed.pack(ids[:, 40:], mask[:, 40:], KEPT) is None  # short prompts
+    assert packed.pack(ids[:, 115:], mask[:, 115:], KEPT) is None  # short prompts
 
 
 def test_models_whose_layers_see_less_are_left_alone():

@@ -150,6 +150,15 @@ def test_the_sample_is_spread_over_the_rounds(base, monkeypatch):
     assert {round: len(nodes) for round, nodes in taken.items()} == {1: 2, 2: 1, 3: 1}
 
 
+def test_later_steps_compare_one_reply_of_the_rounds_in_turn(policy, base):
+    made = [tree([writes(policy), writes(policy), writes(base)])]
+    shown = lambda step: Guard(tolerance=9.0).check(policy.model, made, lambda round: SAMPLING, step=step)  # noqa: E731
+    for step, round in ((3, 1), (4, 2)):
+        assert set(shown(step)) == {"guard/difference", f"guard/difference/round_{round}"}
+    with pytest.raises(UserError, match="round 3 come from the base model"):
+        shown(5)
+
+
 def test_cut_log_probabilities_are_compared_as_such(base):
     sampling = Sampling(30, temperature=1.5, top_p=0.6, top_k=3)
     (reply,) = writes(base)(TALKS[:1], sampling)
@@ -209,8 +218,10 @@ def test_in_training_it_reports_at_every_step_and_changes_nothing(policy, tmp_pa
     algorithm = small(algorithm)
     plain = run_training(policy, algorithm, tmp_path / "plain")
     watched = run_training(other, algorithm, tmp_path / "watched", guard=Guard())
-    for line in watched.metrics():
-        assert line["train/guard/difference"] < 1e-4 and line["train/guard/difference_base"] > 0.001
+    first, *others = watched.metrics()
+    assert first["train/guard/difference_base"] > 0.001 and others
+    assert all(line["train/guard/difference"] < 1e-4 for line in (first, *others))
+    assert all("train/guard/difference_base" not in line for line in others)  # nothing to explain
     kept_lines = [{key: value for key, value in line.items() if "guard" not in key} for line in without_times(watched)]
     assert kept_lines == without_times(plain) and weights(policy) == weights(other)
 
