@@ -6,6 +6,7 @@
     solutions  worked solutions as steps
     generated  what tasks share whose questions are made from a seed
     stories    word problems in plain English, with worked solutions
+    puzzles    words and numbers to count and sort, likewise
     chain      the embedded task, arithmetic that does not fit into one reply
     grading/   whether an answer is right
 
