@@ -9,7 +9,8 @@ limit.
 2. rollouts of a MOTIF step (m 8, k 4, n 3): ours, a call a round, against the published schedule, a prompt a call,
    both in windows of a sixteenth;
 3. steps of training through TRL in the published windows of 1024 and 2048 tokens: seconds by phase, peak memory, and
-   the micro-batch found from free memory.
+   the micro-batch found from free memory;
+4. vLLM, where it is installed, with the same weights in this process: tokens per second at the rows of the first part.
 
 Without a GPU the same program runs at a small shape; its figures say nothing about a GPU.
 """
@@ -139,6 +140,29 @@ def decoding(policy: Policy, device: str, rows: Sequence[int], prompt: int, toke
         )
 
 
+def vllm(policy: Policy, rows: Sequence[int], prompt: int, tokens: int) -> None:
+    """Tokens per second of vLLM beside the model in one GPU's memory, weights as they are without adapters."""
+    try:
+        from vllm import LLM
+        from vllm import SamplingParams as Drawn
+    except ImportError:
+        console.say("vLLM is not installed: not measured")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        policy.model.unload().save_pretrained(folder)  # the last part that needs adapters has run
+        engine = LLM(model=folder, skip_tokenizer_init=True, dtype="bfloat16", gpu_memory_utilization=0.5)
+        drawn = Drawn(temperature=1.0, max_tokens=tokens, min_tokens=tokens, ignore_eos=True, detokenize=False)
+        source = torch.Generator().manual_seed(0)
+        console.say("| rows | vLLM |")
+        console.say("|---|---|")
+        for count in rows:
+            ids = torch.randint(2, policy.model.config.vocab_size, (count, prompt), generator=source).tolist()
+            prompts = [{"prompt_token_ids": row} for row in ids]
+            engine.generate(prompts, drawn, use_tqdm=False)  # warm
+            taken = seconds(lambda: engine.generate(prompts, drawn, use_tqdm=False), "cuda")  # noqa: B023
+            console.say(f"| {count} | {count * tokens / taken:.0f} |")
+
+
 def tree_of(policy: Policy, generate: Generate, windows: tuple[int, int], seed: int) -> None:
     episode = episode_of(windows)
     grow([QUESTION], episode, [8, 4, 1], generate, policy.tokenizer, episode.sampling, draw=partial(draw_key, seed))
@@ -208,7 +232,7 @@ def training(policy: Policy, device: str, windows: tuple[int, int], steps: int) 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--parts", nargs="*", default=["decoding", "rollouts", "training"])
+    parser.add_argument("--parts", nargs="*", default=["decoding", "rollouts", "training", "vllm"])
     parser.add_argument("--tokens", type=int, help="new tokens of the decoding part")
     parser.add_argument("--steps", type=int, default=2)
     arguments = parser.parse_args()
@@ -232,6 +256,8 @@ def main() -> None:
         rollouts(policy, device, windows)
     if "training" in arguments.parts:
         training(policy, device, windows, arguments.steps)
+    if "vllm" in arguments.parts and device == "cuda":
+        vllm(policy, (8, 32, 128), 256, arguments.tokens or 128)
 
 
 if __name__ == "__main__":
