@@ -154,8 +154,9 @@ class WarmStart:
         self, policy: Policy, train: Sequence[Question], validation: Sequence[Question]
     ) -> tuple[list[Demonstration], list[Demonstration], dict[str, int]]:
         """What is imitated, what the loss is measured on, and how many training questions did not fit, by windows."""
-        single = self.episode.with_rounds(1).with_budget(self.episode.budget())
-        makers = Demonstrator(single, policy), Demonstrator(self.episode, policy)
+        episode = self.episode.showing(train)
+        single = episode.with_rounds(1).with_budget(episode.budget())
+        makers = Demonstrator(single, policy), Demonstrator(episode, policy)
         rows = demonstrations(*makers, train, self.steps * self.batch, self.share, self.seed)
         left_out = {maker.window: len(maker.unfit) for maker in makers if maker.unfit}
         for window, unfit in left_out.items():

@@ -100,14 +100,24 @@ def test_what_cannot_be_done_is_one_line_and_leaves_no_folder(folder, tmp_path, 
 def test_solutions_that_do_not_fit_are_counted_and_said(folder, tmp_path, capsys):
     changes = {
         "dataset": replace(STORIES, longest=6),
-        "episode": replace(EPISODE, tokens=60),
+        "episode": replace(EPISODE, tokens=44),
         "held_out": 0,
         "steps": 9,
     }
     summary = warm(folder, tmp_path, **changes).run(CONFIG)
-    window = "rounds=2 with 120 tokens in all"
+    window = "rounds=2 with 88 tokens in all"
     count = summary["left_out"][window]
     assert 0 < count < 30 and f"{count} of 30 worked solutions do not fit {window}" in capsys.readouterr().out
+
+
+def test_worked_examples_stand_in_the_prompts_that_are_imitated(folder, tmp_path):
+    policy, stories = random_qwen(), Stories(longest=1, train_size=8, validation_size=2, test_size=2)
+    shown = replace(EPISODE, prompts=Prompts(wording="countdown", examples=1))
+    program = warm(folder, tmp_path, dataset=stories, episode=shown, steps=2, batch=3, held_out=1)
+    rows, held_out, _ = program.demonstrations(policy, stories.train(), stories.validation())
+    assert len(rows) == 6 and len(held_out) == 1
+    for row in (*rows, *held_out):
+        assert policy.tokenizer.decode(row.prompt).count("<reasoning>") == 1
 
 
 def test_the_program_composes_and_builds():
