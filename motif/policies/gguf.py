@@ -136,7 +136,7 @@ def check_tokenizer(file: Path, tokenizer: Any, contents: Any) -> None:
 
     tokens, kinds = of("ggml.tokens") or [], of("ggml.token_type") or []
     control = [(id, token) for id, (token, kind) in enumerate(zip(tokens, kinds, strict=False)) if kind == CONTROL]
-    checks = [(f"the meaning of {token}", ids(token), [id]) for id, token in control]
+    checks: list[tuple[str, Any, Any]] = [(f"the meaning of {token}", ids(token), [id]) for id, token in control]
     ends = {name: said for name in ("eos", "bos") if (said := of(f"ggml.{name}_token_id")) is not None}
     checks += [(f"its {name} token", getattr(tokenizer, f"{name}_token_id"), said) for name, said in ends.items()]
     checks += [("its number of tokens", min(len(tokenizer), len(tokens)), len(tokens))]
