@@ -86,7 +86,8 @@ def dequantise(file: Path, folder: Path, place: Path) -> None:
     full: dict[str, Any] = {"dtype": torch.float32, "output_loading_info": True}
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(str(file.parent), **where)
-        model, found = AutoModelForCausalLM.from_pretrained(str(file.parent), **where, **full)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(str(file.parent), **where, **full)
+        model, found = loaded
     except Exception as error:  # of any kind: what the file holds is anybody's
         raise UserError(f"{file} cannot be read by transformers: {first_line(error)}") from error
     if missing := sorted(found["missing_keys"]):  # transformers would draw them at random
@@ -96,7 +97,7 @@ def dequantise(file: Path, folder: Path, place: Path) -> None:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     check_tokenizer(file, AutoTokenizer.from_pretrained(str(folder), local_files_only=True), contents)
-    del model, contents
+    del loaded, model, contents
     gc.collect()
 
 

@@ -196,7 +196,7 @@ class Prompts:
         if len(known) <= self.examples:
             raise UserError(
                 f"episode.prompts.examples={self.examples} needs as many training questions with worked solutions and "
-                f"one to spare, and there are {len(known)}: dataset.gold=hashes or boxed reads them, and chain has them"
+                f"one to spare, and there are {len(known)}: dataset.gold=hashes or boxed reads them"
             )
         size = {each.id: len(each.text) + sum(len(step.text) for step in each.solution) for each in known}
         known.sort(key=lambda each: (len(each.solution) < FEWEST, size[each.id]))

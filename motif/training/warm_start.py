@@ -145,8 +145,8 @@ class WarmStart:
         kept = [question for question in apart(train, {self.dataset.name: self.dataset.test()}) if question.solution]
         if not kept:
             raise UserError(
-                f"dataset={self.dataset.name} has no worked solutions to imitate: take gsm8k or stories, or for your "
-                "own rows dataset.gold=hashes, dataset.gold=boxed or dataset.solution=COLUMN"
+                f"dataset={self.dataset.name} has no worked solutions to imitate: take gsm8k, stories or chain; for "
+                "your own rows dataset.gold=hashes, dataset.gold=boxed or dataset.solution=COLUMN"
             )
         return kept, [question for question in self.dataset.validation() if question.solution]
 
