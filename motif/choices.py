@@ -16,8 +16,8 @@ from motif.runs import Budget, Checkpoints
 from motif.runs.folder import Record, Run
 from motif.runs.identity import check_name
 from motif.runs.tracking.base import Silent
-from motif.system import UserError, console, of_kind, text, whole
-from motif.tasks.questions import Dataset, Question, without
+from motif.system import UserError, of_kind, text, whole
+from motif.tasks.questions import Dataset, Question, apart
 from motif.training import Algorithm, Flaws, Guard, Reward, Watch
 from motif.training.preflight import Plan, Preflight
 
@@ -131,13 +131,7 @@ class Choices:
         if not self.dataset.trainable:
             self.dataset.train()  # which says why not
         tests = {found.name: self.evaluation.of(found) for found in self.evaluation.datasets or [self.dataset]}
-        kept, dropped = without(self.dataset.train(), [question for test in tests.values() for question in test])
-        if dropped:
-            console.say(
-                f"{len(dropped)} of {len(kept) + len(dropped)} training questions are test questions too "
-                f"({', '.join(tests)}) and are left out",
-                style="yellow",
-            )
+        kept = apart(self.dataset.train(), tests)
         if len(kept) < self.algo.questions:
             raise UserError(
                 f"algo.questions={self.algo.questions} are more than the {len(kept)} questions to train on, so that no "

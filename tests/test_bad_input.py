@@ -19,6 +19,7 @@ from tests.support.experiments import made
 TRAIN, EVALUATE, SOLVE = "train.py", "evaluate.py", "solve.py"
 REPORT, STUDY, DASHBOARD = "motif.report", "motif.study", "motif.dashboard"
 VERDICTS, UPLOADS, PROBE, CREDIT = ("motif.verdicts", "motif.uploads", "motif.probe", "motif.credit")
+WARM_START = "motif.warm_start"
 LOCAL = ("dataset=local", "experiment=smoke")
 SHORT = ("experiment=smoke", "tracking=none", "preflight=false")
 
@@ -46,6 +47,11 @@ def train(*words, says=(), **environment):
 
 def case(program, *words, says):
     return Case(program, words, tuple(says))
+
+
+def warm(*words, says):
+    chain = () if "dataset=" in " ".join(words) else ("dataset=chain", "dataset.train_size=40")
+    return Case(WARM_START, (*chain, *words, "name=x", "outputs=outputs"), tuple(says))
 
 
 REFUSED = [  # values that the class of a key refuses, before anything is loaded
@@ -183,6 +189,16 @@ CASES = [
         *(EVALUATE, "policy={world}/no_template", "dataset=chain", "options.quantization=4bit"),
         says=["options.quantization=4bit needs"],
     ),
+    # a warm start
+    case(WARM_START, "dataset=gsm9k", says=["dataset", "stories", "'gsm9k'", "did you mean gsm8k?"]),
+    case(WARM_START, "stps=3", says=["unknown key stps", "did you mean steps?"]),
+    warm("steps=0", says=["steps", "at least 1", "got 0"]),
+    warm("micro_batch=3", says=["micro_batch=3", "must divide batch=8"]),
+    warm("dataset=math500", "dataset.path={world}", says=["dataset=math500", "evaluation set"]),
+    warm("dataset=local", "dataset.path={world}/huge.jsonl", says=["dataset=local", "no worked solutions", "COLUMN"]),
+    warm("model=tiny", "episode.tokens=4", says=["none of the 40 worked solutions fits", "raise episode.tokens"]),
+    warm("model=local", "model.path={world}/folder", says=["model.path=", "folder has no config.json"]),
+    warm("model=local", "model.path={world}/torn_adapter", says=["model.path=", "torn_adapter", "adapter_config.json"]),
     # data files
     train(*LOCAL, "dataset.path={world}/nowhere.jsonl", says=["dataset.path=", "nowhere.jsonl", "no such file"]),
     train(*LOCAL, "dataset.path={world}/empty.jsonl", says=["empty.jsonl", "no rows"]),

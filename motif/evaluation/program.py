@@ -25,6 +25,7 @@ from motif.runs.folder import Run
 from motif.runs.identity import without as without_defaults
 from motif.runs.ledger import Ledger, forget_peak
 from motif.system import Lock, UserError, console, masked, of_kind, one_of, read_json, text, whole, write_json
+from motif.system.files import digest
 from motif.tasks.questions import Dataset, Question, fingerprint, without
 from motif.training.published import Flaws
 
@@ -208,10 +209,7 @@ def policy_id(where: str) -> str:
 def content_hash(file: Path, changed: int) -> str:
     """The hash of a file, once a process for all its jobs, unless it is `changed` meanwhile (its ctime). In the hub's
     cache a file is called by the hash of its contents."""
-    if file.parent.name == "blobs":
-        return file.name
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+    return file.name if file.parent.name == "blobs" else digest(file)
 
 
 SHOWN: list[dict[str, Any]] = []  # results of this process's jobs so far

@@ -7,14 +7,13 @@ knows no hub.
 """
 
 import gc
-import hashlib
 import importlib.util
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from motif.system import UserError, console, first_line, install
-from motif.system.files import cache_folder, made_once
+from motif.system import UserError, console, first_line, install, shown
+from motif.system.files import cache_folder, digest, made_once
 
 PACKAGE = "package:"  # begins a path that names an installed package which carries a GGUF file
 CONTROL = 3  # type of a token in a GGUF file that opens or closes a turn
@@ -59,8 +58,7 @@ def package_version(path: str) -> str | None:
 def content_hash(file: Path) -> str:
     """12 hex digits of the SHA-256 of the file's contents."""
     try:
-        with file.open("rb") as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()[:12]
+        return digest(file)[:12]
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error.strerror}") from error
 
@@ -76,19 +74,19 @@ def as_folder(file: Path) -> Path:
     return made_once(folder, lambda draft: dequantise(file, draft, folder))
 
 
-def dequantise(file: Path, folder: Path, shown: Path) -> None:
-    """Write model and tokenizer of `file` into `folder`, checked, and free the memory. `shown` is its name to be."""
+def dequantise(file: Path, folder: Path, place: Path) -> None:
+    """Write model and tokenizer of `file` into `folder`, checked, and free the memory. `place` is its name to be."""
     contents = parsed(file)
     check_room(file, sum(int(tensor.n_elements) for tensor in contents.tensors))
-    console.say(f"{file.name} is dequantised once, into {shown}", style="dim")
+    console.say(f"{file.name} is dequantised once, into {place}", style="dim")
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     where: dict[str, Any] = {"gguf_file": file.name, "local_files_only": True}
+    full: dict[str, Any] = {"dtype": torch.float32, "output_loading_info": True}
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(str(file.parent), **where)
-        where |= {"dtype": torch.float32, "output_loading_info": True}
-        loaded: Any = AutoModelForCausalLM.from_pretrained(str(file.parent), **where)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(str(file.parent), **where, **full)
         model, found = loaded
     except Exception as error:  # of any kind: what the file holds is anybody's
         raise UserError(f"{file} cannot be read by transformers: {first_line(error)}") from error
@@ -99,7 +97,7 @@ def dequantise(file: Path, folder: Path, shown: Path) -> None:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     check_tokenizer(file, AutoTokenizer.from_pretrained(str(folder), local_files_only=True), contents)
-    del model, contents
+    del loaded, model, contents
     gc.collect()
 
 
@@ -111,8 +109,6 @@ def parsed(file: Path) -> Any:
 
     try:
         return GGUFReader(str(file))
-    except OSError as error:
-        raise UserError(f"{file} cannot be read: {error.strerror}") from error
     except Exception as error:  # of any kind, in what is torn
         raise UserError(f"{file} is torn or no GGUF file ({first_line(error)}); fetch it again") from error
 
@@ -141,22 +137,15 @@ def check_tokenizer(file: Path, tokenizer: Any, contents: Any) -> None:
 
     tokens, kinds = of("ggml.tokens") or [], of("ggml.token_type") or []
     control = [(id, token) for id, (token, kind) in enumerate(zip(tokens, kinds, strict=False)) if kind == CONTROL]
-    ends = {"eos": tokenizer.eos_token_id, "bos": tokenizer.bos_token_id}
-    wrong = [
-        *(f"token {token} is no token of its own" for id, token in control if ids(token) != [id]),
-        *(
-            f"its {name} token is {id}, and the file says {said}"
-            for name, id in ends.items()
-            if (said := of(f"ggml.{name}_token_id")) is not None and id != said
-        ),
-    ]
-    if len(tokenizer) < len(tokens):
-        wrong.append(f"it has {len(tokenizer)} tokens of {len(tokens)}")
-    if tokenizer.chat_template != of("chat_template"):
-        wrong.append("its chat template is another one")
-    if (back := tokenizer.decode(ids(PROBE))) != PROBE:
-        wrong.append(f"a text comes back as {back!r}")
-    if wrong:
-        raise UserError(
-            f"{file}: transformers makes another tokenizer of it ({wrong[0]}); take the model's safetensors"
-        )
+    checks: list[tuple[str, Any, Any]] = [(f"the meaning of {token}", ids(token), [id]) for id, token in control]
+    ends = {name: said for name in ("eos", "bos") if (said := of(f"ggml.{name}_token_id")) is not None}
+    checks += [(f"its {name} token", getattr(tokenizer, f"{name}_token_id"), said) for name, said in ends.items()]
+    checks += [("its number of tokens", min(len(tokenizer), len(tokens)), len(tokens))]
+    checks += [("its chat template", tokenizer.chat_template, of("chat_template"))]
+    checks += [("a text that comes back", tokenizer.decode(ids(PROBE)), PROBE)]
+    for what, made, said in checks:
+        if made != said:
+            raise UserError(
+                f"{file}: transformers makes another tokenizer of it ({what} is {shown(made)}, and the file says "
+                f"{shown(said)}); take the model's safetensors"
+            )

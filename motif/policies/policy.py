@@ -27,7 +27,7 @@ THOUGHT = re.compile(r"</?think(?:ing)?>")
 class Policy:
     """A model, its tokenizer and the keywords of its chat template.
 
-    `path` (a hub id or an absolute folder) and `commit` (of the hub) say where the weights came from.
+    `path` (a hub id, a folder or a file) and `commit` (of the hub) say where the weights came from.
     """
 
     model: Any
@@ -142,17 +142,10 @@ class Policy:
     def weights(self) -> str:
         """Which weights these are, by where they came from, and what they are kept and trained in."""
         name = Path(str(getattr(self.model, "name_or_path", ""))).name  # of the folder: a commit, or what a file became
-        kept, trained = (
-            "/".join(sorted({str(each.dtype).removeprefix("torch.") for each in self.model.parameters() if grad(each)}))
-            for grad in (lambda each: not each.requires_grad, lambda each: each.requires_grad)
-        )
         origin = self.path if not name or name in str(self.path) else f"{self.path} ({name})"
-        parts = (
-            f"weights of {origin}",
-            f"frozen in {kept}" if kept else "",
-            f"trained in {trained}" if trained else "",
-        )
-        return ", ".join(filter(None, parts))
+        dtypes = {(each.requires_grad, str(each.dtype).removeprefix("torch.")) for each in self.model.parameters()}
+        kept = [f"{'trained' if trained else 'frozen'} in {dtype}" for trained, dtype in sorted(dtypes)]
+        return ", ".join([f"weights of {origin}", *kept])
 
     @cached_property
     def end_ids(self) -> list[int]:

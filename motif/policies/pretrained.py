@@ -15,20 +15,8 @@ from motif.policies import gguf
 from motif.policies.policy import Policy, frozen_copy, untrained
 from motif.policies.weights import DTYPES, Weights, has_tokenizer, missing, stored
 from motif.rounds.prompts import WORDINGS
-from motif.system import (
-    UserError,
-    console,
-    first_line,
-    hint,
-    number,
-    one_of,
-    ran_out,
-    read_json,
-    read_yaml,
-    shown,
-    text,
-    whole,
-)
+from motif.system import UserError, console, first_line, hint, number, one_of, ran_out, shown, text, whole
+from motif.system.files import read_json, read_yaml
 
 __all__ = ["Policy", "Pretrained", "frozen_copy", "load_policy", "open_policy", "policy_name", "untrained"]
 
@@ -41,6 +29,7 @@ class Pretrained:
 
     Args:
         path: a hub id, a folder, a GGUF file, or `package:NAME` for the GGUF file that a Python package carries.
+            Adapters that lie there are merged into their base first.
         name: what the run and the report call it.
         revision: a branch, tag or commit of the hub, or the version of the package.
         dtype: auto, float32, bfloat16 or float16.
@@ -96,19 +85,20 @@ class Pretrained:
 
     def load(self, report: Any = None) -> Policy:
         """Load weights and tokenizer, with fresh LoRA adapters where `peft` is set, and say which they are."""
-        policy = self._load()
-        console.say(policy.weights, style="dim")
-        return policy
-
-    def _load(self) -> Policy:
         adapter = None if self.peft is None else self.adapter()
         settings: dict[str, Any] = {name: getattr(self, name) for name in ("dtype", "attention", "quantization")}
         options = dict(self.template_options)
-        policy = load_policy(self.path, self.revision, options, training=adapter is None, **settings)
-        if hasattr(policy.model, "peft_config"):
-            policy = merged(policy)
-        if adapter is None:
-            return policy
+        found = load_policy(self.path, self.revision, options, training=adapter is None, **settings)
+        policy = merged(found)
+        if adapter is not None:
+            policy = self.adapting(policy, adapter)
+        elif policy is not found:
+            policy.model.requires_grad_(True)  # peft has frozen them
+        console.say(policy.weights, style="dim")
+        return policy
+
+    def adapting(self, policy: Policy, adapter: Any) -> Policy:
+        """`policy` with fresh adapters, which name it as their base."""
         from peft import get_peft_model
 
         self.check_named(policy.model)
@@ -195,7 +185,8 @@ def load_policy(
     if lacking := missing(folder):
         raise weights.wrong(f"has no {lacking}")
     if (folder / "adapter_config.json").is_file():
-        return adapted(weights, folder, base, template_options=template_options, **settings)
+        policy = adapted(weights, folder, base, template_options=template_options, **settings)
+        return replace(policy, path=path, commit=commit)
     weights.check_room(stored(folder), folder / "config.json")
     words = weights.tokenizer(tokenizer or folder)
     origin = path if commit else str(gguf.source(path) or folder)
@@ -208,7 +199,10 @@ def load_policy(
 
 
 def adapted(weights: Weights, folder: Path, base: str | None, **settings: Any) -> Policy:
-    """The policy whose adapter is in `folder`, on the base model that it names, or on `base`."""
+    """The policy whose adapter is in `folder`, on the base model that it names, or on `base`.
+
+    Adapters can be the base of others. A base by a relative path is looked for from here, and above the adapter.
+    """
     from peft import PeftConfig, PeftModel
 
     try:
@@ -219,13 +213,15 @@ def adapted(weights: Weights, folder: Path, base: str | None, **settings: Any) -
     root = base or adapter.base_model_name_or_path
     if not root:
         raise weights.wrong("does not say what model it adapts; give it as options.base=HUB_ID_OR_FOLDER")
-    own, settings = folder if has_tokenizer(folder) else None, {**settings, "training": False, "key": "base"}
+    places = (place / root for place in (Path(), *folder.parents))
+    root = str(next((place for place in places if place.is_dir()), root))
+    own, settings = folder if has_tokenizer(folder) else None, {**settings, "key": "base"}
     policy = merged(load_policy(root, None if base else adapter.revision, tokenizer=own, **settings))
     try:
         model: Any = PeftModel.from_pretrained(policy.model, str(folder))
     except Exception as error:
         raise weights.wrong(f"does not fit base={root}: {first_line(error)}") from error
-    return replace(policy, model=model, path=weights.path)
+    return replace(policy, model=model)
 
 
 def merged(policy: Policy) -> Policy:

@@ -79,8 +79,8 @@ class Weights:
         text(self.setting("attention"), self.attention)
 
     def setting(self, name: str) -> str:
-        """The full name of a setting beside `key`: model.dtype beside model.path, else options.dtype."""
-        return f"model.{name}" if self.key.startswith("model.") else f"options.{name}"
+        """The full name of a setting: model.dtype beside model.path and in training, else options.dtype."""
+        return f"model.{name}" if self.training or self.key.startswith("model.") else f"options.{name}"
 
     def wrong(self, words: str) -> UserError:
         return UserError(f"{self.key}={self.path} {words}")

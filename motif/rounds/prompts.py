@@ -39,16 +39,14 @@ UNTAGGED = ROUNDS + (
     "Reason inside <{reasoning}></{reasoning}>. In round {rounds} write the final answer inside <{answer}></{answer}>, "
     "the result itself in \\boxed{{}}."
 )
-PLAIN_SUMMARY = "all that reaches the next one is what you write after '" + NOTE + "'"
-PLAIN_SINGLE = "You solve problems by reasoning step by step. Write the final answer on the last line, as in '#### 72'."
+LAST_LINE = "the final answer on the last line, as in '#### 72'."
+PLAIN_SUMMARY = f"all that reaches the next one is what you write after '{NOTE}'"
+PLAIN_SINGLE = "You solve problems by reasoning step by step. Write " + LAST_LINE
 PLAIN_MULTI = ROUNDS + (
     "Reason step by step. In rounds 1 to {before} end with a line that begins with 'Progress:' and says what is done "
-    "so far, complete enough to go on from it without your reasoning. In round {rounds} write the final answer on the "
-    "last line, as in '#### 72'."
+    "so far, complete enough to go on from it without your reasoning. In round {rounds} write " + LAST_LINE
 )
-PLAIN_UNTAGGED = ROUNDS + (
-    "Reason step by step. In round {rounds} write the final answer on the last line, as in '#### 72'."
-)
+PLAIN_UNTAGGED = ROUNDS + "Reason step by step. In round {rounds} write " + LAST_LINE
 BOXED = "Put the result of the problem in \\boxed{{}}."
 EARLY = " As soon as you have the final answer, write it so, in whatever round: that ends the work."
 PROBLEM = "Problem:\n{question}"
@@ -61,13 +59,8 @@ FINISH = (
     "This is round {round} of {rounds}, the last one. Finish, and write the final answer inside "
     "<{answer}></{answer}>, with the result in \\boxed{{}}."
 )
-PLAIN_GO_ON = (
-    "This is round {round} of {rounds}. Work on, then write your progress on a line that begins with '" + NOTE + "'."
-)
-PLAIN_FINISH = (
-    "This is round {round} of {rounds}, the last one. Finish, and write the final answer on the last line, as in "
-    "'#### 72'."
-)
+PLAIN_GO_ON = WORK_ON[:-1] + f", then write your progress on a line that begins with '{NOTE}'."
+PLAIN_FINISH = "This is round {round} of {rounds}, the last one. Finish, and write " + LAST_LINE
 WORDS = {  # by format: system text of one round, of several, of several without summaries, end of a prompt, last end
     "tags": (SINGLE, MULTI, UNTAGGED, GO_ON, FINISH),
     "plain": (PLAIN_SINGLE, PLAIN_MULTI, PLAIN_UNTAGGED, PLAIN_GO_ON, PLAIN_FINISH),
@@ -203,7 +196,7 @@ class Prompts:
         if len(known) <= self.examples:
             raise UserError(
                 f"episode.prompts.examples={self.examples} needs as many training questions with worked solutions and "
-                f"one to spare, and there are {len(known)}: dataset.gold=hashes or boxed reads them, and chain has them"
+                f"one to spare, and there are {len(known)}: dataset.gold=hashes or boxed reads them"
             )
         size = {each.id: len(each.text) + sum(len(step.text) for step in each.solution) for each in known}
         known.sort(key=lambda each: (len(each.solution) < FEWEST, size[each.id]))

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from motif.system import UserError, console, of_kind, one_of, whole
-from motif.system.files import FORMAT, check_format, remove, sync, sync_all, write_json
+from motif.system.files import FORMAT, check_format, digest, remove, sync, sync_all, write_json
 
 SEAL = "motif.json"
 EXACT = ("torch", "transformers", "trl", "peft", "accelerate")  # packages whose minor version may change a step
@@ -176,11 +176,6 @@ def made_with() -> dict[str, str]:
 def steps(folder: Path) -> list[int]:
     """The steps that have checkpoints, the newest first. They are not verified."""
     return [int(place.name.split("-")[1]) for place in _numbered(folder, "checkpoint")]
-
-
-def digest(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def digest_of(note: Mapping[str, Any]) -> str:

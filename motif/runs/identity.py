@@ -75,11 +75,7 @@ def without_copy(dataset: Any) -> Any:
     """The settings of a data set of the hub without the place of a local copy; the rows are compared by fingerprint."""
     if not isinstance(dataset, Mapping):
         return dataset
-    return {
-        key: value
-        for key, value in without(dataset, SINCE["dataset"]).items()
-        if key != "path" or not dataset.get("hub")
-    }
+    return without(dataset, SINCE["dataset"] | ({"path": dataset.get("path")} if dataset.get("hub") else {}))
 
 
 def identity_hash(config: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ import yaml
 
 from motif.policies.policy import Policy
 from motif.policies.pretrained import CHOICES
-from motif.system.files import sync_all, write_text
+from motif.system.files import make_whole, write_text
 
 
 def save_policy(policy: Policy, folder: Path, choices: Mapping[str, Any], write_card: Callable[[Path], object]) -> None:
@@ -21,12 +21,12 @@ def save_policy(policy: Policy, folder: Path, choices: Mapping[str, Any], write_
         choices: of the run's configuration, which `open_policy` and `evaluate.py` take from beside the weights.
         write_card: writes the model card into the folder it is given.
     """
-    draft = folder.with_name(f"{folder.name}.writing")
-    for left in (draft, folder):
-        shutil.rmtree(left, ignore_errors=True)
-    policy.model.save_pretrained(draft)
-    policy.tokenizer.save_pretrained(draft)
-    write_text(draft / CHOICES, yaml.safe_dump(dict(choices), sort_keys=False))
-    write_card(draft)
-    sync_all(draft)
-    draft.rename(folder)
+
+    def make(draft: Path) -> None:
+        policy.model.save_pretrained(draft)
+        policy.tokenizer.save_pretrained(draft)
+        write_text(draft / CHOICES, yaml.safe_dump(dict(choices), sort_keys=False))
+        write_card(draft)
+
+    shutil.rmtree(folder, ignore_errors=True)
+    make_whole(folder, make)

@@ -5,6 +5,7 @@ that cannot be read, or that a newer motif wrote, is one line that names the fil
 """
 
 import errno
+import hashlib
 import json
 import os
 import re
@@ -137,6 +138,12 @@ def remove(folder: Path) -> None:
     shutil.rmtree(removing, ignore_errors=True)
     folder.rename(removing)
     shutil.rmtree(removing, ignore_errors=True)
+
+
+def digest(file: Path) -> str:
+    """The SHA-256 of a file's contents, in hex digits."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def cache_folder() -> Path:

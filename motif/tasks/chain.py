@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from motif.system.errors import UserError, whole
 from motif.tasks.generated import Generated
-from motif.tasks.questions import Question, Step, question_id
+from motif.tasks.questions import Step
 
 STEPS_A_ROUND = 4  # that a reply of 44 tokens has room for
 LABELS = "abcdefghijklmnopqrstuvwxyzABCD"  # of steps
@@ -22,10 +22,7 @@ OPERATIONS = {"+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b
 
 @dataclass(frozen=True)
 class Chain(Generated):
-    """Chains of `shortest` to `longest` labelled operations.
-
-    The `facts` of a question are its `length`; the `states` after each step, such as `['a4', 'b2', 'c9']`; and the
-    `progress`, which is the state that each round should carry over.
+    """Chains of `shortest` to `longest` labelled operations. Their states are such as `['a4', 'b2', 'c9']`.
 
     Raises:
         UserError: where a setting is invalid.
@@ -38,6 +35,7 @@ class Chain(Generated):
     operations: str = "+-*"
     kind: ClassVar[str] = "chains"
     most: ClassVar[int] = len(LABELS)
+    steps_a_round: ClassVar[int] = STEPS_A_ROUND
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -45,8 +43,9 @@ class Chain(Generated):
         if not isinstance(self.operations, str) or not self.operations or set(self.operations) - set(OPERATIONS):
             raise UserError(f"dataset.operations must be made of {' '.join(OPERATIONS)}, got {self.operations!r}")
 
-    def drawn(self, source: random.Random, length: int) -> tuple[str, list[Step]]:
-        """The text of a chain, and its steps as they are worked, such as `a9-5=4;`, which leaves the state `a4`."""
+    def drawn(self, source: random.Random, length: int) -> tuple[str, list[Step], int]:
+        """The text of a chain, its steps as they are worked, such as `a9-5=4;`, which leaves the state `a4`, and its
+        value."""
         value = source.randrange(self.modulus)
         text, steps = str(value), list[Step]()
         for label in LABELS[:length]:
@@ -54,13 +53,7 @@ class Chain(Generated):
             before, value = value, OPERATIONS[operation](value, operand) % self.modulus
             text += f"{label}{operation}{operand}"
             steps.append(Step(f"{label}{before}{operation}{operand}={value};", f"{label}{value}"))
-        return text, steps
-
-    def question(self, text: str, made: list[Step]) -> Question:
-        states = [step.note for step in made]
-        progress = [*states[STEPS_A_ROUND - 1 : -1 : STEPS_A_ROUND], states[-1]]
-        facts = {"length": len(made), "states": states, "progress": progress}
-        return Question(question_id(self.name, text), text, states[-1][1:], facts, solution=tuple(made))
+        return text, steps, value
 
 
 def start_and_steps(text: str) -> tuple[int, list[tuple[str, str, int]]]:

@@ -9,10 +9,10 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from motif.system.errors import UserError, whole
-from motif.tasks.questions import Question
+from motif.tasks.questions import Question, Step, question_id
 
 LARGEST_SPLIT = 1_000_000  # questions
 TRIES = 1000  # at a question of some length that belongs to the split
@@ -23,8 +23,10 @@ TENTHS = {"test": range(0, 1), "validation": range(1, 2), "train": range(2, 10)}
 class Generated:
     """Questions of `shortest` to `longest` steps, every length equally often, drawn from `seed`.
 
-    A task says what its questions are called in messages (`kind`) and how many steps they may have (`most`). It draws
-    one (`drawn`) and makes it a `Question` (`question`).
+    A task says what its questions are called in messages (`kind`), how many steps they may have (`most`), for how many
+    a round has room (`steps_a_round`), and how one is drawn (`drawn`). The `facts` of a question are its `length`; the
+    `states` after each step, which are their notes; and the `progress`, which is the state that each round should carry
+    over.
 
     Attributes:
         tokens_per_round: the number of new tokens a round that the task is made for.
@@ -46,6 +48,8 @@ class Generated:
     trainable = True  # of the class, not a setting
     kind: ClassVar[str]
     most: ClassVar[int]
+    steps_a_round: ClassVar[int]
+    unboxed: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         whole("dataset.shortest", self.shortest)
@@ -57,12 +61,8 @@ class Generated:
             made = f"dataset={self.name}, which is made from a seed"
             raise UserError(f"dataset.path is not for {made}, got {self.path!r}")
 
-    def drawn(self, source: random.Random, length: int) -> tuple[str, Any]:
-        """The text of a question of `length` steps, and what `question` needs besides."""
-        raise NotImplementedError
-
-    def question(self, text: str, made: Any) -> Question:
-        """The question of a text that was drawn."""
+    def drawn(self, source: random.Random, length: int) -> tuple[str, list[Step], int]:
+        """The text of a question of `length` steps, its solution, and the right answer."""
         raise NotImplementedError
 
     def train(self) -> list[Question]:
@@ -90,9 +90,13 @@ class Generated:
     def _draw(self, source: random.Random, split: str, length: int) -> Question | None:
         """A question of `length` steps that belongs to `split`; None where no try gave one."""
         for _ in range(TRIES):
-            text, made = self.drawn(source, length)
+            text, steps, gold = self.drawn(source, length)
             if int(hashlib.sha256(text.encode()).hexdigest(), 16) % 10 in TENTHS[split]:
-                return self.question(text, made)
+                states = [step.note for step in steps]
+                progress = [*states[self.steps_a_round - 1 : -1 : self.steps_a_round], states[-1]]
+                facts = {"length": length, "states": states, "progress": progress}
+                id = question_id(self.name, text)
+                return Question(id, text, str(gold), facts, self.unboxed, solution=tuple(steps))
         return None
 
     def _distinct(self, split: str, size: int) -> list[Question]:

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from motif.system import console
+
 
 class Step(NamedTuple):
     """A step of a worked solution, and what a round that ends after it should carry over: a note of all so far."""
@@ -111,6 +113,18 @@ def without(questions: Iterable[Question], others: Iterable[Question]) -> tuple[
     for question in questions:
         (repeated if normalised(question.text) in others_texts else new).append(question)
     return new, repeated
+
+
+def apart(questions: Iterable[Question], tests: Mapping[str, Iterable[Question]]) -> list[Question]:
+    """The training `questions` that are in none of `tests`, by data set. How many are left out is said."""
+    kept, dropped = without(questions, [question for test in tests.values() for question in test])
+    if dropped:
+        console.say(
+            f"{len(dropped)} of {len(kept) + len(dropped)} training questions are test questions too "
+            f"({', '.join(tests)}) and are left out",
+            style="yellow",
+        )
+    return kept
 
 
 def fingerprint(questions: Iterable[Question]) -> str:

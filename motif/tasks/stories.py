@@ -1,8 +1,8 @@
 """The stories: word problems in plain English, made from a seed, each with a worked solution.
 
 "Tom has 12 apples. He buys 3 more. He gives half of them to Ann. How many apples does he have now?" A story has one to
-ten events, and its solution one line an event: "12 + 3 = 15". All numbers are whole, from 1 to 99. So
-one does the arithmetic in the head, and the number of events says how hard a story is.
+six events, or more where `longest` says so, and its solution one line an event: "12 + 3 = 15". All numbers are whole,
+from 1 to 99. So one does the arithmetic in the head, and the number of events says how hard a story is.
 """
 
 import random
@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from motif.tasks.generated import Generated
-from motif.tasks.questions import Question, Step, question_id
+from motif.tasks.questions import Step
 
-STEPS_A_ROUND = 2  # that a reply of 36 tokens has room for
 LARGEST = 99  # number in a story
 AMOUNT = 20  # that is added or taken away at most
 PEOPLE = {
@@ -36,10 +35,7 @@ EVENTS = {  # by the operation
 
 @dataclass(frozen=True)
 class Stories(Generated):
-    """Stories of `shortest` to `longest` events.
-
-    The `facts` of a question are its `length`; the `states` after each event, such as `['1 done, 15 now']`; and the
-    `progress`, which is the state that each round should carry over.
+    """Stories of `shortest` to `longest` events. Their states are such as `['1 done, 15 now']`.
 
     Raises:
         UserError: where a setting is invalid.
@@ -51,9 +47,11 @@ class Stories(Generated):
     tokens_per_round: int = 36
     kind: ClassVar[str] = "stories"
     most: ClassVar[int] = 30
+    steps_a_round: ClassVar[int] = 2  # that a reply of 36 tokens has room for
+    unboxed: ClassVar[bool] = True
 
-    def drawn(self, source: random.Random, length: int) -> tuple[str, tuple[Step, ...]]:
-        """The text of a story, and its solution."""
+    def drawn(self, source: random.Random, length: int) -> tuple[str, list[Step], int]:
+        """The text of a story, its solution, and the last number."""
         name, friend = source.sample(sorted(PEOPLE), 2)
         he, him = PEOPLE[name]
         value = source.randint(2, AMOUNT)
@@ -62,19 +60,10 @@ class Stories(Generated):
         for done in range(1, length + 1):
             sign, n = source.choice(changes(source, value))
             event = source.choice(EVENTS[sign]).format(**words, n=n)
-            event = event[0].upper() + event[1:]
-            result = {"+": value + n, "-": value - n, "*": value * n, "/": value // n}[sign]
-            told.append(f"{event}.")
-            steps.append(Step(f"{value} {sign} {n} = {result}", f"{done} done, {result} now"))
-            value = result
-        return " ".join([*told, source.choice(QUESTIONS).format(**words)]), tuple(steps)
-
-    def question(self, text: str, made: tuple[Step, ...]) -> Question:
-        states = [step.note for step in made]
-        progress = [*states[STEPS_A_ROUND - 1 : -1 : STEPS_A_ROUND], states[-1]]
-        facts = {"length": len(made), "states": states, "progress": progress}
-        gold = states[-1].split()[2]
-        return Question(question_id(self.name, text), text, gold, facts, unboxed=True, solution=made)
+            told.append(f"{event[0].upper()}{event[1:]}.")
+            before, value = value, {"+": value + n, "-": value - n, "*": value * n, "/": value // n}[sign]
+            steps.append(Step(f"{before} {sign} {n} = {value}", f"{done} done, {value} now"))
+        return " ".join([*told, source.choice(QUESTIONS).format(**words)]), steps, value
 
 
 def changes(source: random.Random, value: int) -> list[tuple[str, int]]:

@@ -24,6 +24,11 @@ class Demonstration(NamedTuple):
     reply: list[int]
 
 
+def length(row: Demonstration) -> int:
+    """The tokens of a prompt with its reply."""
+    return len(row.prompt) + len(row.reply)
+
+
 @dataclass
 class Demonstrator:
     """Demonstrations of one episode by one policy's tokens. `unfit` has the ids of questions that do not fit."""
@@ -46,16 +51,13 @@ class Demonstrator:
                 found += len(rows)
                 yield from rows
             if not found:
-                raise UserError(
-                    f"none of the {len(questions)} worked solutions fits {self.windows()}: raise episode.tokens"
-                )
+                words = f"none of the {len(questions)} worked solutions fits {self.window}"
+                raise UserError(f"{words}: raise episode.tokens")
 
-    def windows(self) -> str:
-        """The windows of the episode, in words."""
-        first, later = (self.episode.sampling(round).tokens for round in (1, 2))
-        if self.episode.rounds == 1:
-            return f"one round of {first} tokens"
-        return f"{self.episode.rounds} rounds of {first if first == later else f'{first}, then {later}'} tokens"
+    @property
+    def window(self) -> str:
+        """The window of the episode, in words."""
+        return f"rounds={self.episode.rounds} with {self.episode.budget()} tokens in all"
 
     def of(self, question: Question, source: random.Random) -> list[Demonstration]:
         """One demonstration a round; none where the solution does not fit.
@@ -73,39 +75,32 @@ class Demonstrator:
     def path(self, question: Question, most: int) -> tuple[Node, ...]:
         """The replies of an episode, at most `most` steps in each round but the last; none where they do not fit."""
         path: tuple[Node, ...] = ()
-        left, note = list(question.solution), ""
+        left = list(question.solution)
         while not path or not path[-1].ended:
             last = len(path) + 1 == self.episode.rounds
             counts = [len(left)] if last else range(min(most, len(left)), min(len(left), 1) - 1, -1)
-            fitting = (self.node(question, path, left[:count], left[count:], note) for count in counts)
-            node, count = next(((node, count) for node, count in zip(fitting, counts, strict=True) if node), (None, 0))
-            if node is None:
+            for count in counts:
+                if node := self.node(question, path, left[:count], count == len(left)):
+                    path, left = (*path, node), left[count:]
+                    break
+            else:
                 return ()
-            note = left[count - 1].note if count else note
-            path, left = (*path, node), left[count:]
         return path
 
-    def node(
-        self, question: Question, path: tuple[Node, ...], steps: Sequence[Step], left: Sequence[Step], note: str
-    ) -> Node | None:
-        """The reply after `path` that has `steps`, with `left` to come; None where the episode would not take it whole.
-
-        `note` is what was carried over before.
-        """
+    def node(self, question: Question, path: tuple[Node, ...], steps: Sequence[Step], done: bool) -> Node | None:
+        """The reply after `path` that has `steps`, which are the last ones where it is `done`; None where the episode
+        would not take it whole. A reply without steps carries over what it was handed."""
         episode, policy, round = self.episode, self.policy, len(path) + 1
-        final = round == episode.rounds or (episode.stop == "answered" and not left)
-        said = question.gold if final else steps[-1].note if steps else note
-        text = episode.prompts.reply(
-            "\n".join(step.text for step in steps), said if final or episode.carry.tagged else None, final
-        )
+        final = round == episode.rounds or (episode.stop == "answered" and done)
+        note = steps[-1].note if steps else path[-1].answer
+        said = question.gold if final else note if episode.carry.tagged else None
+        text = after_thought(policy) + episode.prompts.reply("\n".join(step.text for step in steps), said, final)
         end = policy.turn_end if policy.turn_end is not None else policy.end_ids[0]
-        ids = [*policy.tokenizer(after_thought(policy) + text, add_special_tokens=False)["input_ids"], end]
+        ids = [*policy.tokenizer(text, add_special_tokens=False)["input_ids"], end]
         if len(ids) > episode.sampling(round).tokens:
             return None
         (prompt,) = policy.render([episode.talk(question, path)])
-        node = episode.node(
-            Reply(policy.thought + after_thought(policy) + text, ids, prompt, True), path, policy.tokenizer
-        )
+        node = episode.node(Reply(policy.thought + text, ids, prompt, True), path, policy.tokenizer)
         whole = node.well_formed and (not episode.carry.tagged or not node.events)
         return node if whole and node.ended == final else None
 

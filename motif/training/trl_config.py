@@ -3,6 +3,7 @@
 import math
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import Trainer, get_scheduler
@@ -113,8 +114,6 @@ def trainer_arguments(
         )
     try:
         made = GRPOConfig(
-            output_dir=str(drafts(folder)),
-            max_steps=algorithm.steps,
             num_generations=replies,
             per_device_train_batch_size=micro,
             gradient_accumulation_steps=rows // (micro * shares),
@@ -123,22 +122,23 @@ def trainer_arguments(
             top_p=sampling.top_p,
             top_k=sampling.top_k,
             reward_weights=list(reward.weights.values()),
-            seed=seed,
             shuffle_dataset=False,  # `trainer.asked` has the order
-            report_to="none",
-            logging_steps=1,
-            logging_nan_inf_filter=False,
-            disable_tqdm=True,
-            save_strategy="steps",
-            save_steps=checkpoints.every,
-            remove_unused_columns=False,
-            use_cpu=not torch.cuda.is_available(),
+            **of_any_trainer(folder, algorithm.steps, seed, checkpoints),
             **options,
         )
         try_optimiser(made)
         return made
     except Exception as error:  # of any kind: keywords are a person's, and what a setting would need may be absent
         raise UserError(f"algo.trainer: {first_line(error)}") from error
+
+
+def of_any_trainer(folder: Path, steps: int, seed: int, checkpoints: Checkpoints) -> dict[str, Any]:
+    """What any trainer is told whose steps are logged, and whose checkpoints lie in `folder`."""
+    return {
+        **{"output_dir": str(drafts(folder)), "max_steps": steps, "seed": seed, "save_steps": checkpoints.every},
+        **{"save_strategy": "steps", "logging_steps": 1, "logging_nan_inf_filter": False, "report_to": "none"},
+        **{"disable_tqdm": True, "remove_unused_columns": False, "use_cpu": not torch.cuda.is_available()},
+    }
 
 
 def try_optimiser(arguments: GRPOConfig) -> None:

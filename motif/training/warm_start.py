@@ -7,8 +7,7 @@ policy that this one leaves.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +18,11 @@ from motif.runs.identity import check_name
 from motif.runs.ledger import forget_peak, measured_peak, memory_kind
 from motif.runs.saving import save_policy
 from motif.runs.tracking.base import Silent
-from motif.system import UserError, console, number, of_kind, processes, program, text, whole, write_json
+from motif.system import UserError, console, number, of_kind, one_of, processes, program, text, whole, write_json
 from motif.system.environment import environment
 from motif.system.files import remove
-from motif.tasks.questions import Dataset, Question, fingerprint, without
-from motif.training.demonstrations import Demonstration, Demonstrator, demonstrations
+from motif.tasks.questions import Dataset, Question, apart, fingerprint
+from motif.training.demonstrations import Demonstration, Demonstrator, demonstrations, length
 from motif.training.nonfinite import NotFinite
 
 CHOICES = ("model", "episode", "rounds")  # that one needs to use the policy
@@ -78,9 +77,7 @@ class WarmStart:
             raise UserError(f"micro_batch={self.micro_batch} must divide batch={self.batch}")
         check_name(self.name)
         text("outputs", self.outputs)
-        of_kind("overwrite", self.overwrite, bool)
-        if getattr(self.model, "quantization", None):
-            raise UserError("model.quantization must be null: adapters are merged into the weights at the end")
+        one_of("overwrite", self.overwrite, (True, False))
 
     @property
     def folder(self) -> Path:
@@ -130,22 +127,7 @@ class WarmStart:
         tracker, summary = self.tracking.start(run.folder, run.id, self.name, config), dict[str, Any]()
         try:
             with console.progress("warm start", self.steps) as report:
-                imitate(
-                    policy,
-                    rows,
-                    held_out,
-                    run,
-                    tracker,
-                    report,
-                    batch=self.batch,
-                    micro_batch=self.micro_batch or self.batch,
-                    learning_rate=self.learning_rate,
-                    max_grad_norm=self.max_grad_norm,
-                    seed=self.seed,
-                    checkpoints=self.checkpoint,
-                    bf16=self.model.bf16,
-                    gradient_checkpointing=self.model.gradient_checkpointing,
-                )
+                imitate(self, policy, rows, held_out, run, tracker, report)
             run.check_there()
             choices = {key: config[key] for key in CHOICES if key in config}
             save_policy(policy, run.policy, choices, lambda folder: None)
@@ -159,38 +141,30 @@ class WarmStart:
 
     def questions(self) -> tuple[list[Question], list[Question]]:
         """Training and validation questions with worked solutions; no test question is among them."""
-        solved = [question for question in self.dataset.train() if question.solution]
-        if not solved:
-            raise UserError(
-                f"dataset={self.dataset.name} has no worked solutions to imitate: take gsm8k or stories, or for your "
-                "own rows dataset.gold=hashes, dataset.gold=boxed or dataset.solution=COLUMN"
-            )
-        test = self.dataset.test()
-        kept, dropped = without(solved, test)
-        if dropped:
-            console.say(f"{len(dropped)} of {len(solved)} training questions are test questions too and are left out")
+        train = self.dataset.train()
+        kept = [question for question in apart(train, {self.dataset.name: self.dataset.test()}) if question.solution]
         if not kept:
-            raise UserError(f"dataset={self.dataset.name}: all training questions are test questions")
-        validation = [question for question in self.dataset.validation() if question.solution]
-        return kept, validation
+            raise UserError(
+                f"dataset={self.dataset.name} has no worked solutions to imitate: take gsm8k, stories or chain; for "
+                "your own rows dataset.gold=hashes, dataset.gold=boxed or dataset.solution=COLUMN"
+            )
+        return kept, [question for question in self.dataset.validation() if question.solution]
 
     def demonstrations(
         self, policy: Policy, train: Sequence[Question], validation: Sequence[Question]
     ) -> tuple[list[Demonstration], list[Demonstration], dict[str, int]]:
         """What is imitated, what the loss is measured on, and how many training questions did not fit, by windows."""
-        single = self.episode.with_rounds(1).with_budget(self.episode.budget())
-        each = partial(Demonstrator, policy=policy)
-        found, count = [], self.steps * self.batch
-        for questions, size, seed in ((train, count, self.seed), (validation, self.held_out, 0)):
-            makers = each(single), each(self.episode)
-            rows = demonstrations(*makers, questions, size, self.share, seed) if questions and size else []
-            found.append((rows, {maker.windows(): len(maker.unfit) for maker in makers if maker.unfit}))
-        (rows, left_out), (held_out, _) = found
-        for windows, unfit in left_out.items():
-            words = f"{unfit} of {len(train)} worked solutions do not fit {windows}, and are left out there"
+        episode = self.episode.showing(train)
+        single = episode.with_rounds(1).with_budget(episode.budget())
+        makers = Demonstrator(single, policy), Demonstrator(episode, policy)
+        rows = demonstrations(*makers, train, self.steps * self.batch, self.share, self.seed)
+        left_out = {maker.window: len(maker.unfit) for maker in makers if maker.unfit}
+        for window, unfit in left_out.items():
+            words = f"{unfit} of {len(train)} worked solutions do not fit {window}, and are left out there"
             console.say(words, style="yellow")
+        held_out = demonstrations(*makers, validation, self.held_out, self.share, 0) if validation else []
         policy.check_ids([max(map(max, row)) for row in rows])
-        longest = max(len(row.prompt) + len(row.reply) for row in rows)
+        longest = max(map(length, [*rows, *held_out]))
         limit, what = min(context(policy.model), default=(longest, ""))
         if longest > limit:
             words = f"{longest} tokens of a prompt with its reply do not fit the model's {limit} positions ({what})"
@@ -218,11 +192,6 @@ class WarmStart:
         }
 
 
-def merged(policy: Policy) -> Policy:
-    """`policy` with its adapters merged into its weights, so that it is a model like any other."""
-    return replace(policy, model=policy.model.merge_and_unload()) if hasattr(policy.model, "peft_config") else policy
-
-
 def show(summary: Mapping[str, Any], folder: Path) -> None:
     """What a warm start has come to, and what to type next."""
     loss, held_out, tokens = (summary[key] for key in ("loss", "held_out", "tokens"))
@@ -234,4 +203,5 @@ def show(summary: Mapping[str, Any], folder: Path) -> None:
     console.say(f"policy   {folder}/policy")
     console.say(f"measure  {program('evaluate')} policy={folder}")
     rest = f"dataset={summary['dataset']} rounds={summary['rounds']}"
+    rest += " peft@model.peft=lora" * (folder / "policy/adapter_config.json").is_file()
     console.say(f"train    {program('train')} model=local model.path={folder}/policy {rest}")

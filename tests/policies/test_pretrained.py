@@ -1,7 +1,9 @@
 """Choosing, loading, opening and naming policies: on the shipped tiny one."""
 
 import json
+import os
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -129,12 +131,13 @@ def test_a_run_is_opened_with_what_it_recorded_unless_told_otherwise(run, traine
     assert open_policy(run / "policy").template_options == {"enable_thinking": False}
 
 
-def test_the_base_of_an_adapter_can_lie_elsewhere(run, folder):
+def test_the_base_of_an_adapter_can_lie_elsewhere(run, folder, trained):
     file = run / "policy" / "adapter_config.json"
     file.write_text(file.read_text().replace(folder, "/moved/away"))
     with pytest.raises(UserError, match=r"base=/moved/away is neither a folder"):
         open_policy(run)
-    assert open_policy(run, base=folder).path == folder
+    opened = open_policy(run, base=folder, dtype="float32", attention="sdpa")
+    assert torch.equal(logits(opened), logits(trained[0])) and opened.path == str(run / "policy")
 
 
 def test_a_base_that_the_adapter_does_not_fit_is_refused(run, tmp_path):
@@ -162,9 +165,49 @@ def test_an_unfinished_run_is_one_line(run):
         open_policy(run)
 
 
-def test_an_adapter_is_not_trained_on(trained):
-    with pytest.raises(UserError, match="is an adapter: .*merge"):
-        Pretrained(path=str(trained[1])).load()
+def test_adapters_are_trained_on_and_what_is_trained_on_them_opens_to_the_same_logits(trained, tmp_path, monkeypatch):
+    first, folder = trained
+    second = Pretrained(path=str(folder), dtype="float32", peft={**LORA, "target_modules": ["o_proj"]}).load()
+    assert torch.allclose(logits(second), logits(first), atol=1e-4)
+    assert not any("q_proj.lora" in name for name, _ in second.model.named_parameters())
+    perturb(second)
+    second.model.save_pretrained(tmp_path / "second")
+    said = json.loads((tmp_path / "second/adapter_config.json").read_text())
+    assert (said["base_model_name_or_path"], said["revision"]) == (str(folder), None)
+    opened = open_policy(str(tmp_path / "second"), dtype="float32")
+    assert torch.equal(logits(opened), logits(second)) and not torch.equal(logits(second), logits(first))
+    third = Pretrained(path=str(tmp_path / "second"), dtype="float32").load()
+    assert torch.allclose(logits(third), logits(second), atol=1e-4)
+    assert all(weight.requires_grad for weight in third.model.parameters())
+
+
+def test_a_base_by_a_relative_path_is_found_from_another_directory_above_the_adapter_or_refused(
+    trained, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    second = Pretrained(path="adapter", dtype="float32", peft=LORA).load()
+    perturb(second)
+    second.model.save_pretrained("outputs/run/policy")
+    said = json.loads(Path("outputs/run/policy/adapter_config.json").read_text())
+    assert said["base_model_name_or_path"] == "adapter"
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert torch.equal(logits(open_policy("../outputs/run/policy", dtype="float32")), logits(second))
+    (tmp_path / "adapter").rename(tmp_path / "gone")
+    monkeypatch.setattr(Weights, "fetch", refused_hub(Weights.fetch))
+    with pytest.raises(UserError, match="base=adapter is no model here"):
+        open_policy("../outputs/run/policy")
+
+
+def refused_hub(fetch):
+    """`fetch` where no hub id is known."""
+
+    def fetched(weights):
+        if not os.path.isdir(weights.path):
+            raise weights.wrong("is no model here")
+        return fetch(weights)
+
+    return fetched
 
 
 @pytest.mark.parametrize(

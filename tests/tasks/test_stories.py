@@ -32,13 +32,13 @@ def test_gold_is_what_the_sentences_of_a_story_come_to():
         assert question.gold == told(question.text)
 
 
-def test_each_line_of_a_solution_is_right_goes_on_from_the_one_before_and_names_its_event():
+def test_each_line_of_a_solution_is_right_and_goes_on_from_the_one_before():
     for question in Stories(train_size=300).train():
         value = re.search(r"\d+", question.text)[0]
         for place, step in enumerate(question.solution, 1):
-            event, before, sign, n, after = re.fullmatch(r"(.+): (\d+) ([-+*/]) (\d+) = (\d+)\.", step.text).groups()
+            before, sign, n, after = re.fullmatch(r"(\d+) ([-+*/]) (\d+) = (\d+)", step.text).groups()
             assert before == value and eval(f"{before} {sign} {n} == {after}") and 1 <= int(after) <= 99
-            assert f"{event}." in question.text and step.note == f"{place} done, {after} now"
+            assert step.note == f"{place} done, {after} now"
             value = after
         assert value == question.gold and len(question.solution) == question.facts["length"]
 
@@ -49,14 +49,14 @@ def test_every_length_is_asked_equally_often_and_splits_share_no_story():
     texts = [{question.text for question in part} for part in parts]
     assert [len(part) for part in texts] == [200, 40, 40] and len(set.union(*texts)) == 280
     lengths = [question.facts["length"] for question in parts[0]]
-    assert {lengths.count(length) for length in range(1, 11)} <= set(range(18, 23))
+    assert {lengths.count(length) for length in range(1, 7)} <= set(range(31, 36))
 
 
-def test_rounds_that_do_what_they_have_room_for_carry_every_fourth_state_and_the_last():
+def test_rounds_that_do_what_they_have_room_for_carry_every_second_state_and_the_last():
     for question in Stories(test_size=20).test():
         states, progress = question.facts["states"], question.facts["progress"]
         assert states == [step.note for step in question.solution] and progress[-1] == states[-1]
-        assert progress[:-1] == states[3:-1:4]
+        assert progress[:-1] == states[1:-1:2]
 
 
 @pytest.mark.parametrize("bad", [{"shortest": 0}, {"longest": 31}, {"shortest": 9, "longest": 3}, {"path": "x"}])

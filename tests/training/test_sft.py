@@ -1,5 +1,7 @@
 """Imitation by TRL on a model of two layers, in seconds."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from motif.policies.policy import Policy
@@ -14,13 +16,14 @@ from tests.support.training import Killed, dies_at, untimed, weights
 ROWS = [Demonstration([7, 8, 9 + n % 3], [20 + n % 3, 30, 31, 2]) for n in range(48)]
 
 
-def trained(folder, report=lambda *_: None, rows=ROWS, policy=None, **changes):
+def trained(folder, report=lambda *_: None, rows=ROWS, policy=None, micro_batch=2):
     policy, run = policy or random_qwen(), Run(folder)
     config = {"folder": "x"}
     Run.open(folder, config).begin(config)
-    settings = {"batch": 4, "micro_batch": 2, "learning_rate": 3e-3, "max_grad_norm": 1.0, "seed": 0}
-    settings |= {"checkpoints": Checkpoints(4, 1), "bf16": False, "gradient_checkpointing": False, **changes}
-    imitate(policy, rows, rows[:4], run, Nowhere(), report, **settings)
+    model = SimpleNamespace(bf16=False, gradient_checkpointing=False)
+    settings = {"steps": len(rows) // 4, "batch": 4, "micro_batch": micro_batch, "learning_rate": 3e-3}
+    settings |= {"max_grad_norm": 1.0, "seed": 0, "checkpoint": Checkpoints(4, 1), "model": model}
+    imitate(SimpleNamespace(**settings), policy, rows, rows[:4], run, Nowhere(), report)
     return policy, run
 
 
