@@ -25,14 +25,14 @@ class Letters(Stories):
     name: str = "letters"
     kind: ClassVar[str] = "lists of words"
 
-    def drawn(self, source: random.Random, length: int) -> tuple[str, tuple[Step, ...]]:
+    def drawn(self, source: random.Random, length: int) -> tuple[str, list[Step], int]:
         words, steps, before = source.sample(WORDS, length), [], 0
         for done, word in enumerate(words, start=1):
             now = before + len(word)
             steps.append(Step(f"{word}: {before} + {len(word)} = {now}", f"{done} done, {now} now"))
             before = now
         asked = f"the word {words[0]} have" if length == 1 else f"the words {', '.join(words)} have together"
-        return f"How many letters {'does' if length == 1 else 'do'} {asked}?", tuple(steps)
+        return f"How many letters {'does' if length == 1 else 'do'} {asked}?", steps, before
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,9 @@ class Sorting(Stories):
     name: str = "sorting"
     kind: ClassVar[str] = "lists of numbers"
 
-    def drawn(self, source: random.Random, length: int) -> tuple[str, tuple[Step, ...]]:
+    def drawn(self, source: random.Random, length: int) -> tuple[str, list[Step], int]:
         numbers = source.sample(range(1, LARGEST + 1), length + 2)
-        steps = [Step(f"{k}: {n}", f"{k} done, {n} now") for k, n in enumerate(sorted(numbers)[:length], start=1)]
+        ranked = sorted(numbers)[:length]
+        steps = [Step(f"{k}: {n}", f"{k} done, {n} now") for k, n in enumerate(ranked, start=1)]
         listed = ", ".join(map(str, numbers))
-        return f"Sort from small to large: {listed}. Which number is in place {length}?", tuple(steps)
+        return f"Sort from small to large: {listed}. Which number is in place {length}?", steps, ranked[-1]

@@ -78,11 +78,6 @@ class Follower(TrainerCallback):
         self.run.seal({"step": state.global_step, "seconds": time.monotonic() - self.begun}, self.keep)
 
 
-def length(row: Demonstration) -> int:
-    """Tokens of a prompt and its reply."""
-    return len(row.prompt) + len(row.reply)
-
-
 def table(rows: Sequence[Demonstration]) -> Dataset:
     """Rows as TRL takes them when they are prepared: labels of -100 where no loss is."""
     ids = [row.prompt + row.reply for row in rows]

@@ -79,9 +79,7 @@ def test_where_the_template_opens_a_thought_the_reply_ends_it_first():
 def test_what_does_not_fit_is_counted_and_nothing_that_fits_is_an_error():
     maker = Demonstrator(Episode(2, 40), POLICY)
     assert maker.of(CATS, FIXED) == [] and maker.unfit == {"cats"}
-    with pytest.raises(
-        UserError, match="none of the 1 worked solutions fits rounds=2 with 80 tokens in all: raise"
-    ):
+    with pytest.raises(UserError, match="none of the 1 worked solutions fits rounds=2 with 80 tokens in all: raise"):
         next(maker.stream([CATS], 0))
 
 
