@@ -100,9 +100,10 @@ def written(policy: Policy, conversation: Conversation, sampling: Sampling) -> R
             console.write(text[len(shown) :])
             shown = text
 
-    console.write(policy.thought)
+    thought = policy.thought_before(prompts[0])
+    console.write(thought)
     (row,) = decode(policy.model, prompts, sampling, policy.end_ids, policy.pad_id, watch=watch)
     token_ids, logprobs, finished = row
     console.say("" if finished else " … (cut off at the window)")
     text = policy.tokenizer.decode(policy.without_end(token_ids))
-    return Reply(policy.thought + text, token_ids, prompts[0], finished, logprobs)
+    return Reply(thought + text, token_ids, prompts[0], finished, logprobs)

@@ -200,6 +200,6 @@ def replies_of(policy: Policy, prompts: Sequence[list[int]], written: Sequence[T
     """What the engine has written after each prompt, as replies."""
     texts = policy.tokenizer.batch_decode([policy.without_end(ids) for ids, _ in written])
     return [
-        Reply(policy.thought + text, ids, prompt, ids[-1] in policy.end_ids, logprobs)
+        Reply(policy.thought_before(prompt) + text, ids, prompt, ids[-1] in policy.end_ids, logprobs)
         for text, prompt, (ids, logprobs) in zip(texts, prompts, written, strict=True)
     ]

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from motif.rounds.prompts import Conversation
+from motif.rounds.prompts import SO_FAR, Conversation
 from motif.system.errors import UserError
 from motif.system.safe_text import encodable
 
@@ -39,17 +39,37 @@ class Policy:
     def render(self, conversations: Sequence[Conversation]) -> list[list[int]]:
         """The token ids of each conversation, up to where the assistant speaks. Equal ones share one list.
 
-        What a message says opens and closes no turn: control strings in it are broken by a space (`as_text`).
+        What a message says opens and closes no turn: control strings in it are broken by a space (`as_text`). A last
+        message of the assistant begins its turn, before the thought that the template opens. One of the role `SO_FAR`
+        follows all that the template writes, with the tokens that were drawn for it.
         """
-        keys = [tuple((message["role"], message["content"]) for message in talk) for talk in conversations]
+        keys = [tuple((each["role"], each["content"], drawn(each)) for each in talk) for talk in conversations]
         distinct = dict(zip(keys, conversations, strict=True))
-        talks = [talk if self.system_role else without_system(talk) for talk in distinct.values()]
-        texts = [
-            self._text([{**message, "content": self.as_text(message["content"])} for message in talk]) for talk in talks
-        ]
-        ids = self.tokenizer(list(map(encodable, texts)), add_special_tokens=False)["input_ids"] if texts else []
-        rendered = dict(zip(distinct, ids, strict=True))
+        ids = self._ids([self._opened(talk) for talk in distinct.values()])
+        rendered = {
+            key: [*before, *(drawn(talk[-1]) or self._ids([self.as_text(talk[-1]["content"])])[0])]
+            if talk[-1]["role"] == SO_FAR
+            else before
+            for (key, talk), before in zip(distinct.items(), ids, strict=True)
+        }
         return [rendered[key] for key in keys]
+
+    def _ids(self, texts: Sequence[str]) -> list[list[int]]:
+        return self.tokenizer(list(map(encodable, texts)), add_special_tokens=False)["input_ids"] if texts else []
+
+    def _opened(self, talk: Conversation) -> str:
+        """The text of `talk` up to where the assistant speaks, with the beginning of its turn and the open thought."""
+        talk = [{**message, "content": self.as_text(message["content"])} for message in talk]
+        begun = talk.pop() if talk[-1]["role"] in ("assistant", SO_FAR) else None
+        text = self._text(talk if self.system_role else without_system(talk))
+        if begun is None or begun["role"] == SO_FAR:
+            return text
+        return text.removesuffix(self.thought) + begun["content"] + self.thought
+
+    def thought_before(self, prompt: list[int]) -> str:
+        """The opening of the thought in which `prompt` ends; nothing where it is closed, or there is none."""
+        after = self.tokenizer.decode(prompt).rpartition(self.thought)[2] if self.thought else ""
+        return "" if "</think" in after else self.thought
 
     def check_ids(self, ids: Iterable[int]) -> None:
         """A `UserError` where the model has no embedding of one of these tokens."""
@@ -173,6 +193,11 @@ class Policy:
     def without_end(self, token_ids: list[int]) -> list[int]:
         """`token_ids` without the token that ended the reply, if one did."""
         return token_ids[:-1] if token_ids and token_ids[-1] in self.end_ids else token_ids
+
+
+def drawn(message: Mapping[str, str]) -> tuple[int, ...]:
+    """The tokens that were drawn for a message's content, where it has them (`motif.rounds.prompts.Drawn`)."""
+    return getattr(message["content"], "ids", ())
 
 
 def _other_tag(tag: str) -> str | None:

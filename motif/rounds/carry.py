@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from motif.rounds.prompts import SUMMARY
+from motif.rounds.prompts import SUMMARY, Drawn
 from motif.rounds.replies import Reply
-from motif.system.errors import one_of, whole
+from motif.system.errors import UserError, one_of, whole
 from motif.system.safe_text import encodable
 
 
@@ -130,6 +130,39 @@ class HeadTail:
 
     def most(self, rooms: Sequence[int]) -> int:
         return sum(self.parts(rooms[-1])) + 3  # tokens of the sign between them
+
+
+@dataclass(frozen=True)
+class Continued:
+    """The tokens with which the same turn goes on, in prompts of `episode.prompts.format=bare`.
+
+    They are the first `head` of round 1 and the last `tokens` of this round, with nothing between them, as in the code
+    of Delethink (arXiv 2510.06557). They are taken over as they were drawn.
+    """
+
+    head: int = 100
+    tokens: int = 4096
+    tagged: ClassVar[bool] = False
+    told: ClassVar[str] = HeadTail.told
+
+    def __post_init__(self) -> None:
+        whole("episode.carry.head", self.head)
+        whole("episode.carry.tokens", self.tokens)
+
+    def check(self, room: int) -> None:
+        """A `UserError` where head and tail overlap in a round 1 of `room` tokens."""
+        if self.head + self.tokens > room:
+            raise UserError(
+                f"episode.carry: head={self.head} and tokens={self.tokens} overlap in a round 1 of {room} tokens; "
+                "lower them, or raise episode.tokens"
+            )
+
+    def carry(self, turn: Turn) -> Carried:
+        ids = [*turn.before, turn.reply][0].token_ids[: self.head] + turn.reply.token_ids[-self.tokens :]
+        return Carried(Drawn(turn.tokenizer.decode(ids), ids), cut=len(turn.reply.token_ids) > self.tokens)
+
+    def most(self, rooms: Sequence[int]) -> int:
+        return self.head + min(self.tokens, rooms[-1])
 
 
 @dataclass(frozen=True)

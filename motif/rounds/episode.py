@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from motif.rounds.carry import Summary, Turn
+from motif.rounds.carry import Continued, Summary, Turn
 from motif.rounds.prompts import Conversation, Prompts
 from motif.rounds.replies import Generate, Reply, Sampling, draw_key
 from motif.system.errors import UserError, of_kind, one_of, shown, whole
@@ -101,7 +101,8 @@ class Episode:
         later: other values of these three and of `tokens` for round 2 and on; null means the same.
         carry: what a round carries to the next one (`motif.rounds.carry`).
         prompts: the words of the prompts.
-        stop: `rounds` takes all rounds, `answered` ends with the first complete final answer.
+        stop: `rounds` takes all rounds, `answered` ends with the first complete final answer, `ended` with the first
+            reply that has no summary or, where none is asked for, that came to its own end.
         carry_thoughts: whether what is carried is taken from the thoughts of a reply (`<think>`), too.
 
     Raises:
@@ -122,7 +123,7 @@ class Episode:
 
     def __post_init__(self) -> None:
         whole("rounds", self.rounds, at_most=MOST)
-        one_of("episode.stop", self.stop, ("rounds", "answered"))
+        one_of("episode.stop", self.stop, ("rounds", "answered", "ended"))
         one_of("episode.carry_thoughts", self.carry_thoughts, (True, False))
         of_kind("episode.later", self.later, Mapping)
         of_kind("episode.prompts", self.prompts, Prompts)
@@ -130,6 +131,8 @@ class Episode:
             raise UserError(
                 f"episode.carry must say what is handed over, as in episode=summary, got {shown(self.carry)}"
             )
+        if isinstance(self.carry, Continued) and self.rounds > 1:
+            self.carry.check(self.tokens)
         if unknown := set(self.later) - {"tokens", "temperature", "top_p", "top_k"}:
             raise UserError(
                 f"episode.later knows tokens, temperature, top_p and top_k, got {', '.join(sorted(unknown))}"
@@ -182,9 +185,10 @@ class Episode:
             *replies, own = (self.spoken(each, tokenizer) for each in (*(earlier.reply for earlier in before), reply))
             carried = self.carry.carry(Turn(own, node.answer, replies, self.sampling(node.round).tokens, tokenizer))
             node.events += ("progress_cut",) * carried.cut
-            if carried.text is not None:
-                clean = self.prompts.harmless(carried.text, tokenizer.all_special_tokens).strip()
-                node.events += ("progress_cleaned",) * (self.carry.tagged and clean != carried.text.strip())
+            if (text := carried.text) is not None:
+                bare = self.prompts.format == "bare" and not self.carry.tagged  # the turn goes on just as it is
+                clean = text if bare else self.prompts.harmless(text, tokenizer.all_special_tokens).strip()
+                node.events += ("progress_cleaned",) * (self.carry.tagged and clean != text.strip())
                 node.carried = clean or None
         return node
 
@@ -202,9 +206,10 @@ class Episode:
         is well formed.
         """
         prompts = self.prompts
-        text = reply.text if reply.finished or prompts.format == "tags" else ""  # a last line that was cut says nothing
+        text = reply.text if reply.finished or prompts.format != "plain" else ""  # a last line that was cut is none
         answer, stated = prompts.answer_of(text), prompts.stated(text)
-        ended = round == self.rounds or (self.stop == "answered" and self.answered(reply, answer, stated))
+        ended = round == self.rounds or self.stops(reply, answer, stated)
+        answer = final_answer(text, tag=None) if ended and prompts.format == "bare" else answer
         node = Node(round, self.rounds, reply, prompts.well_formed(text, ended), answer, stated, ended=ended)
         if node.ended or self.carry.tagged:
             node.events += ("no_answer",) * (answer is None)
@@ -212,12 +217,13 @@ class Episode:
             node.well_formed = True
         return node
 
-    @staticmethod
-    def answered(reply: Reply, answer: str | None, stated: str | None = None) -> bool:
-        """Whether `reply` is a complete final answer: it came to its own end, and its answer tag holds a box or its
-        last line states the result."""
+    def stops(self, reply: Reply, answer: str | None, stated: str | None) -> bool:
+        """Whether `reply` ends its episode by `stop`. `answered` asks for a reply that came to its own end, with a
+        box in its answer tag or the result in its last line."""
+        if self.stop == "ended":
+            return answer is None if self.carry.tagged else reply.finished
         boxed = answer is not None and final_answer(answer, tag=None) is not None
-        return reply.finished and (boxed or stated is not None)
+        return self.stop == "answered" and reply.finished and (boxed or stated is not None)
 
 
 @dataclass(frozen=True, slots=True)

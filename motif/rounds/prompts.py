@@ -2,8 +2,9 @@
 
 A round's prompt holds the question and the text that the round before carried over. It holds nothing else of the past.
 There are three wordings: `full` for models that read prose, `terse` (2/3: round 2 of 3) and `countdown` (1: one round
-follows) for models whose vocabulary is a task's symbols. There are two formats of replies: `tags`, with a boxed result,
-and `plain`, whose last line is `#### 72`. Before the question stand worked rounds of other questions, if there are any.
+follows) for models whose vocabulary is a task's symbols. There are three formats of replies: `tags`, with a boxed
+result, `plain`, whose last line is `#### 72`, and `bare`, where rounds go on with one turn and no words ask for them.
+Before the question stand worked rounds of other questions, if there are any.
 This module knows no model: how a conversation becomes tokens is in `motif.policies.policy`.
 """
 
@@ -13,12 +14,13 @@ from dataclasses import dataclass, fields, replace
 from itertools import cycle
 
 from motif.system.errors import UserError, of_kind, one_of, whole
-from motif.tasks.grading.answers import plain_answer, without_thoughts
+from motif.tasks.grading.answers import final_answer, plain_answer, without_thoughts
 from motif.tasks.questions import Question
 
 Conversation = list[dict[str, str]]
+SO_FAR = "so far"  # role of a last message with which a reply goes on, after all that the template writes
 WORDINGS = ("full", "terse", "countdown")
-FORMATS = ("tags", "plain")
+FORMATS = ("tags", "plain", "bare")
 CANDIDATES = 200  # training questions of which the shortest become examples
 FEWEST = 3  # steps of an example, where questions have so many
 NOTE = "Progress:"  # begins what a plain reply carries over
@@ -47,6 +49,7 @@ PLAIN_MULTI = ROUNDS + (
     "so far, complete enough to go on from it without your reasoning. In round {rounds} write " + LAST_LINE
 )
 PLAIN_UNTAGGED = ROUNDS + "Reason step by step. In round {rounds} write " + LAST_LINE
+STEPS = "Please reason step by step, and put your final answer within \\boxed{}."  # Delethink's and DeepSeek's
 BOXED = "Put the result of the problem in \\boxed{{}}."
 EARLY = " As soon as you have the final answer, write it so, in whatever round: that ends the work."
 PROBLEM = "Problem:\n{question}"
@@ -67,6 +70,17 @@ WORDS = {  # by format: system text of one round, of several, of several without
 }
 
 
+class Drawn(str):
+    """Text with the tokens that were drawn for it. A prompt takes over these tokens and makes none of the text."""
+
+    ids: tuple[int, ...]
+
+    def __new__(cls, text: str, ids: Iterable[int] = ()) -> "Drawn":
+        made = super().__new__(cls, text)
+        made.ids = tuple(ids)
+        return made
+
+
 @dataclass(frozen=True)
 class Prompts:
     """The conversation of each round, and the parts of a reply.
@@ -78,7 +92,9 @@ class Prompts:
         system: true sends a system message, false puts its text before the user's message, `none` leaves it out,
             `boxed` sends one that asks for a box and for no tag.
         format: `tags`, or `plain` for replies without tags and boxes. A plain reply ends with a line such as `#### 72`
-            or `The answer is 72`; before the last round it ends with its progress, after `Progress:`.
+            or `The answer is 72`; before the last round it ends with its progress, after `Progress:`. `bare` asks the
+            question as others do, and a later round goes on with the turn of the assistant. What is written in the
+            answer tag stands at its beginning, in the progress tag; another carried text is its beginning.
         examples: how many worked rounds of other questions stand before the question, as turns of the talk.
         worked: the questions that these are of; `showing` chooses them.
 
@@ -100,6 +116,8 @@ class Prompts:
         whole("episode.prompts.examples", self.examples, at_least=0)
         for question in self.worked:
             of_kind("episode.prompts.worked", question, Question)
+        if self.format == "bare" and self.examples:
+            raise UserError("episode.prompts.examples: prompts of episode.prompts.format=bare show no examples")
         one_of("episode.prompts.system", self.system, (True, False, "none", "boxed"))
         one_of("episode.prompts.wording", self.wording, WORDINGS)
         for field in fields(self)[1:4]:
@@ -131,6 +149,8 @@ class Prompts:
             tagged: whether the policy writes what is carried into its answer tag.
             early: whether a final answer before the last round ends the episode.
         """
+        if self.format == "bare":
+            return self.bare(question, carried, tagged)
         single, multi, untagged, go_on, finish = WORDS[self.format]
         told = PLAIN_SUMMARY if tagged and self.format == "plain" else told.format(answer=self.answer)
         words = {**vars(self), "told": told, "round": round, "rounds": rounds}
@@ -158,6 +178,17 @@ class Prompts:
         if self.system:
             return [{"role": "system", "content": system}, *talk]
         return [{"role": "user", "content": f"{system}\n\n{said[0]}"}, *talk[1:]]
+
+    def bare(self, question: str, carried: str | None, tagged: bool) -> Conversation:
+        """The question, and how the turn of the assistant begins where something is carried."""
+        asked = f"{question}\n\n{STEPS}" if self.system is False else question
+        talk = [{"role": "user", "content": asked}]
+        if self.system in (True, "boxed"):
+            talk.insert(0, {"role": "system", "content": STEPS})
+        if carried is not None and tagged:
+            history = f"<{self.progress}>\n{carried}\n</{self.progress}>"
+            return [*talk, {"role": "assistant", "content": history}]
+        return talk if carried is None else [*talk, {"role": SO_FAR, "content": carried}]
 
     def worked_round(
         self, question: Question, round: int, rounds: int, handed: bool, tagged: bool
@@ -217,8 +248,10 @@ class Prompts:
         """Whether `reply` is one reasoning block, then one answer block with text in it, and nothing around them. A
         plain reply states its result in the last line; one that is not `final` may end with its progress instead.
 
-        Thoughts before them are no part of the form.
+        Thoughts before them are no part of the form. A bare reply has a box, or text in the answer tag if not `final`.
         """
+        if self.format == "bare":
+            return bool(final_answer(reply, tag=None) if final else self.answer_of(reply))
         if self.format == "plain":
             stated = plain_answer(reply) is not None and without_thoughts(reply).count("####") <= 1
             return stated or (not final and self.answer_of(reply) is not None)
