@@ -22,7 +22,7 @@ from unittest.mock import patch
 import torch
 
 from benchmarks.rollout import spread
-from motif.generation import decoding
+from motif.generation import decoding, prefill
 from motif.generation.engines import Transformers, replies_of
 from motif.generation.kv_cache import FIRST_ROOM, Room, Stepper
 from motif.policies.policy import Policy
@@ -67,7 +67,7 @@ class Batch:
         prompts = sorted(groups, key=len)
         rows = [row for prompt in prompts for row in groups[prompt]]
         source = torch.tensor([place for place, prompt in enumerate(prompts) for _ in groups[prompt]])
-        fresh, logits, mask = decoding._prefill(self.model, [list(prompt) for prompt in prompts], self.policy.pad_id)
+        fresh, logits, mask = prefill.prefill(self.model, [list(prompt) for prompt in prompts], self.policy.pad_id)
         size = self.sampling.tokens
         keyed = self.sampling.keyed([row.key for row in rows])
         state = {

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-FAMILIES = ("llama", "qwen2", "qwen3")  # each position sees all before it, and knows its place by position_ids alone
 LEAST = 48  # tokens that prompts have alike for these to be computed once; a mask and a copy are not free
 
 
@@ -28,13 +27,6 @@ class Packed:
     labels: Any
     sees: Any
     spans: Sequence[tuple[int, int, int]]
-
-
-def fits(model: Any) -> bool:
-    """Whether `model` computes packed rows as it computes separate ones."""
-    config = getattr(model, "module", model).config.get_text_config()  # of DistributedDataParallel
-    layers = set(getattr(config, "layer_types", None) or ["full_attention"])
-    return config.model_type in FAMILIES and layers == {"full_attention"} and config._attn_implementation == "sdpa"
 
 
 def beginnings(prompts: Sequence[list[int]]) -> tuple[list[list[int]], list[int]]:

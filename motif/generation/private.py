@@ -10,7 +10,9 @@ from pathlib import Path
 from types import MethodType
 from typing import Any
 
-from motif.generation.packed import fits, pack, unpacked
+from motif.generation.packed import pack, unpacked
+
+PACKABLE = ("llama", "qwen2", "qwen3")  # each position sees all before it, and knows its place by position_ids alone
 
 
 def own_rows(trainer: Any, credit: Callable[[], tuple[Sequence[float], Sequence[float]]]) -> None:
@@ -96,6 +98,14 @@ def with_prompts_once(of_tokens: Callable[..., Any], autocast: Callable[[], Any]
         return unpacked(found.log_probs, packed, kept), entropies, None
 
     return computed
+
+
+def fits(model: Any) -> bool:
+    """Whether `model` computes packed rows as it computes separate ones."""
+    model = getattr(model, "module", model)  # of DistributedDataParallel
+    config = model.config.get_text_config()
+    layers = set(getattr(config, "layer_types", None) or ["full_attention"])
+    return config.model_type in PACKABLE and layers == {"full_attention"} and attention(model) == "sdpa"
 
 
 def counted(inputs: dict[str, Any]) -> Any:

@@ -80,8 +80,8 @@ def test_what_saves_little_is_computed_as_it_comes(rows):
 
 def test_models_whose_layers_see_less_are_left_alone():
     model = random_qwen().model
-    assert packed.fits(model)
+    assert private.fits(model)
     model.config._attn_implementation = "eager"
-    assert not packed.fits(model)
+    assert not private.fits(model)
     model.config._attn_implementation, model.config.layer_types = "sdpa", ["full_attention", "sliding_attention"]
-    assert not packed.fits(model)
+    assert not private.fits(model)

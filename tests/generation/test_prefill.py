@@ -2,7 +2,7 @@
 
 import pytest
 
-from motif.generation import decoding
+from motif.generation import decoding, prefill
 from motif.generation.packed import beginnings
 from motif.rounds import Sampling
 from tests.support.toys import random_qwen
@@ -37,7 +37,7 @@ def test_replies_are_those_of_prompts_read_one_by_one(model, monkeypatch, temper
     read, plain = [], model.forward
     monkeypatch.setattr(model, "forward", lambda *a, **k: (read.append(k["input_ids"].numel()), plain(*a, **k))[1])
     shared, tokens = replies(), sum(read)
-    monkeypatch.setattr(decoding, "beginnings", lambda prompts: ([], []))
+    monkeypatch.setattr(prefill, "beginnings", lambda prompts: ([], []))
     read.clear()
     alone = replies()
     assert tokens < 0.7 * sum(read)
