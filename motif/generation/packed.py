@@ -72,7 +72,7 @@ def pack(ids: Any, mask: Any, kept: int) -> Packed | None:
     taken = [len(beginning) for beginning in begun]
     for prompt, group, length in zip(prompts, groups, lengths, strict=False):
         taken[group] += len(prompt) - len(begun[group]) + max(0, length - 1)
-    if not begun or 3 * len(begun) * max(taken) > 2 * int(mask.sum()):
+    if not begun or 3 * len(begun) * max(taken) > 2 * ids.numel():
         return None
     shape = len(begun), max(taken)
     packed, positions = ids.new_zeros(shape), ids.new_zeros(shape)
