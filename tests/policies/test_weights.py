@@ -159,7 +159,9 @@ def test_an_adapter_of_the_hub_is_put_on_its_base(hub, tmp_path):
     policy = Pretrained(path=str(Tiny().folder()), peft={"r": 2, "target_modules": ["q_proj"]}).load()
     policy.model.save_pretrained(tmp_path / "adapter")
     hub.files = {file.name: file.read_bytes() for file in (tmp_path / "adapter").iterdir()}
-    assert open_policy("owner/name").path == str(Tiny().folder())
+    opened = open_policy("owner/name")
+    base = opened.model.peft_config["default"].base_model_name_or_path
+    assert (opened.path, base) == ("owner/name", str(Tiny().folder()))
 
 
 def test_no_network_is_one_line_with_the_remedy(tmp_path, monkeypatch):
@@ -175,7 +177,7 @@ def test_no_network_is_one_line_with_the_remedy(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("path", ["/no/such/folder", "./here", "a/b/c", "~/nothing/at/all", "x y"])
 def test_a_folder_that_is_not_there_is_not_looked_for_on_the_hub(path):
-    refused("is neither a folder that exists nor a hub id", path)
+    refused("is neither a folder or GGUF file here nor a hub id", path)
 
 
 @pytest.mark.parametrize(
