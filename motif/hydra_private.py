@@ -19,7 +19,7 @@ from hydra.plugins.sweeper import Sweeper
 TEXT = {  # settings that are text, whatever was typed: 007, 1e5 and true are words there
     *("name", "outputs", "policy", "question", "gold", "options.base", "options.revision", "budget.match"),
     *(f"dataset.{key}" for key in ("name", "hub", "config", "revision", "path", "question", "answer", "facts", "id")),
-    *(f"dataset.{key}" for key in ("licence", "citation", "url")),
+    *(f"dataset.{key}" for key in ("licence", "citation", "url", "solution")),
     *(f"model.{key}" for key in ("name", "path", "revision", "license")),
     *(f"tracking.{key}" for key in ("project", "entity", "group", "job_type", "tags")),
     *(f"episode.prompts.{key}" for key in ("reasoning", "answer", "progress")),

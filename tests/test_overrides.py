@@ -13,7 +13,14 @@ from motif import hydra_private, overrides, planning
 from motif.system.config import CONF, resolved
 
 CHOSEN = {  # text that is one of a few words, each of which its class checks
-    *("model.dtype", "model.attention", "model.quantization", "model.wording", "episode.prompts.wording"),
+    *(
+        "model.dtype",
+        "model.attention",
+        "model.quantization",
+        "model.wording",
+        "episode.prompts.format",
+        "episode.prompts.wording",
+    ),
     *("episode.stop", "episode.carry.missing", "evaluation.split", "checkpoint.accept", "budget.on", "format"),
     *("generation.name", "generation.mode", "generation.base_url", "tracking.name", "tracking.mode", "dataset.gold"),
     *("dataset.operations", "model.operations"),

@@ -13,7 +13,14 @@ from tests.support.experiments import PRESETS, composed, made
 SMALL = [
     *("model=tiny", "dataset=chain", "dataset.test_size=4", "dataset.train_size=64"),
     *("tracking=none", "evaluation.datasets=null"),
-    *("algo.steps=1", "algo.m=2", "episode.tokens=22", "episode.later.tokens=44", "evaluation.budget=null"),
+    *(
+        "algo.steps=1",
+        "budget.steps=null",
+        "algo.m=2",
+        "episode.tokens=22",
+        "episode.later.tokens=44",
+        "evaluation.budget=null",
+    ),
 ]
 
 
