@@ -158,8 +158,9 @@ def vllm(policy: Policy, rows: Sequence[int], prompt: int, tokens: int) -> None:
         for count in rows:
             ids = torch.randint(2, policy.model.config.vocab_size, (count, prompt), generator=source).tolist()
             prompts = [{"prompt_token_ids": row} for row in ids]
-            engine.generate(prompts, drawn, use_tqdm=False)  # warm
-            taken = seconds(lambda: engine.generate(prompts, drawn, use_tqdm=False), "cuda")  # noqa: B023
+            write = partial(engine.generate, prompts, drawn, use_tqdm=False)
+            write()  # warm
+            taken = seconds(write, "cuda")
             console.say(f"| {count} | {count * tokens / taken:.0f} |")
 
 

@@ -68,11 +68,13 @@ def pack(ids: Any, mask: Any, kept: int) -> Packed | None:
     width = ids.shape[1] - kept
     prompts = [tokens[real.bool()].tolist() for tokens, real in zip(ids[:, :width], mask[:, :width], strict=True)]
     begun, groups = beginnings(prompts)
+    if not begun:
+        return None
     lengths = mask[:, width:].sum(1).tolist()
     taken = [len(beginning) for beginning in begun]
-    for prompt, group, length in zip(prompts, groups, lengths, strict=False):
+    for prompt, group, length in zip(prompts, groups, lengths, strict=True):
         taken[group] += len(prompt) - len(begun[group]) + max(0, length - 1)
-    if not begun or 3 * len(begun) * max(taken) > 2 * ids.numel():
+    if 3 * len(begun) * max(taken) > 2 * ids.numel():
         return None
     shape = len(begun), max(taken)
     packed, positions = ids.new_zeros(shape), ids.new_zeros(shape)

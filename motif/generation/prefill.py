@@ -20,10 +20,10 @@ def prefill(model: Any, prompts: list[list[int]], pad_id: int) -> tuple[list[Roo
         what is text.
     """
     begun, places = beginnings(prompts)
-    rests = [prompt[len(begun[place]) :] for prompt, place in zip(prompts, places, strict=True)] if begun else prompts
-    ids, after = padded(rests, pad_id, model.device)
-    if begun and ids.numel() <= PREFILL_TOKENS:  # each beginning is read once, and its cache copied for its prompts
-        rooms, _, before = prefill(model, begun, pad_id)
+    rests = [prompt[len(begun[place]) :] for prompt, place in zip(prompts, places, strict=True)] if begun else []
+    if rests and len(rests) * max(map(len, rests)) <= PREFILL_TOKENS:
+        rooms, _, before = prefill(model, begun, pad_id)  # each beginning once; its cache is copied for its prompts
+        ids, after = padded(rests, pad_id, model.device)
         source = torch.tensor(places, device=model.device)
         for room in rooms:
             room.resize(room.length + ids.shape[1], source)

@@ -6,6 +6,7 @@ and length. How a question is made is the task's own.
 
 import hashlib
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -20,7 +21,7 @@ TENTHS = {"test": range(0, 1), "validation": range(1, 2), "train": range(2, 10)}
 
 
 @dataclass(frozen=True)
-class Generated:
+class Generated(ABC):
     """Questions of `shortest` to `longest` steps, every length equally often, drawn from `seed`.
 
     A task says what its questions are called in messages (`kind`), how many steps they may have (`most`), for how many
@@ -61,9 +62,9 @@ class Generated:
             made = f"dataset={self.name}, which is made from a seed"
             raise UserError(f"dataset.path is not for {made}, got {self.path!r}")
 
+    @abstractmethod
     def drawn(self, source: random.Random, length: int) -> tuple[str, list[Step], int]:
         """The text of a question of `length` steps, its solution, and the right answer."""
-        raise NotImplementedError
 
     def train(self) -> list[Question]:
         return self._distinct("train", self.train_size)

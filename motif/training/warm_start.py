@@ -9,6 +9,7 @@ policy that this one leaves.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from motif.policies.policy import Policy, context
@@ -18,7 +19,19 @@ from motif.runs.identity import check_name
 from motif.runs.ledger import forget_peak, measured_peak, memory_kind
 from motif.runs.saving import save_policy
 from motif.runs.tracking.base import Silent
-from motif.system import UserError, console, number, of_kind, one_of, processes, program, text, whole, write_json
+from motif.system import (
+    UserError,
+    console,
+    number,
+    of_kind,
+    one_of,
+    processes,
+    program,
+    read_json,
+    text,
+    whole,
+    write_json,
+)
 from motif.system.environment import environment
 from motif.system.files import remove
 from motif.tasks.questions import Dataset, Question, apart, fingerprint
@@ -26,6 +39,7 @@ from motif.training.demonstrations import Demonstration, Demonstrator, demonstra
 from motif.training.nonfinite import NotFinite
 
 CHOICES = ("model", "episode", "rounds")  # that one needs to use the policy
+SAME = ("episode=", "episode.", "dataset.")  # settings that training by reward shares with the warm start
 
 
 @dataclass(frozen=True)
@@ -204,4 +218,6 @@ def show(summary: Mapping[str, Any], folder: Path) -> None:
     console.say(f"measure  {program('evaluate')} policy={folder}")
     rest = f"dataset={summary['dataset']} rounds={summary['rounds']}"
     rest += " peft@model.peft=lora" * (folder / "policy/adapter_config.json").is_file()
+    typed = [word for word in read_json(folder / "environment.json")["command"] if word.startswith(SAME)]
+    rest = " ".join([rest, *map(quote, typed)])
     console.say(f"train    {program('train')} model=local model.path={folder}/policy {rest}")

@@ -152,7 +152,10 @@ def test_the_sample_is_spread_over_the_rounds(base, monkeypatch):
 
 def test_later_steps_compare_one_reply_of_the_rounds_in_turn(policy, base):
     made = [tree([writes(policy), writes(policy), writes(base)])]
-    shown = lambda step: Guard(tolerance=9.0).check(policy.model, made, lambda round: SAMPLING, step=step)  # noqa: E731
+
+    def shown(step):
+        return Guard(tolerance=9.0).check(policy.model, made, lambda round: SAMPLING, step=step)
+
     for step, round in ((3, 1), (4, 2)):
         assert set(shown(step)) == {"guard/difference", f"guard/difference/round_{round}"}
     with pytest.raises(UserError, match="round 3 come from the base model"):

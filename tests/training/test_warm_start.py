@@ -60,12 +60,17 @@ def test_a_warm_start_leaves_a_policy_that_is_measured_and_trained_on_and_is_not
     assert "is finished already" in said and f"policy={place}" in said and f"model.path={place}/policy" in said
 
 
-def test_adapters_stay_adapters_that_fresh_ones_are_trained_on(folder, tmp_path, capsys):
+def test_adapters_stay_adapters_that_fresh_ones_are_trained_on(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["warm_start", "steps=2", "episode.tokens=44", "dataset.path=a b"])
     lora = Pretrained(str(folder), dtype="float32", peft=LORA)
     warm(folder, tmp_path, model=lora, held_out=0, steps=2).run(CONFIG)
     place = tmp_path / "warm/policy"
     assert (place / "adapter_model.safetensors").is_file() and not (place / "model.safetensors").exists()
-    assert f"model=local model.path={place} dataset=stories rounds=2 peft@model.peft=lora" in capsys.readouterr().out
+    settings = "dataset=stories rounds=2 peft@model.peft=lora episode.tokens=44 'dataset.path=a b'"
+    assert (
+        f"model=local model.path={place} {settings}\n"
+        in capsys.readouterr().out.replace("\n", " ").replace("  ", " ") + "\n"
+    )
     again = Pretrained(str(place), dtype="float32", peft=LORA).load()
     fresh = [weight for name, weight in again.model.named_parameters() if "lora_B" in name]
     assert fresh and not any(weight.any() for weight in fresh)
