@@ -34,7 +34,7 @@ NOT_PRIVATE = {  # although they begin so
 HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "wandb", "accelerate", "scipy", "sympy", "vllm"}
 MAY_BE_HEAVY = {
     *(f"tasks.grading.{name}" for name in ("calculus", "formulas", "symbolic", "tokens")),  # of the judge's process
-    *("generation.kv_cache", "generation.decoding", "generation.prefill"),
+    *("generation.kv_cache", "generation.decoding", "generation.prefill", "generation.cpu_weights"),
     *("training.trainer", "training.recorder", "training.sft", "training.trl_config"),
 }
 

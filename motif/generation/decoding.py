@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from motif.generation.cpu_weights import laid_out
 from motif.generation.kv_cache import FIRST_ROOM, Captured, Stepper, capturable
 from motif.generation.prefill import prefill
 from motif.policies.policy import context
@@ -84,16 +85,17 @@ def decode(
         allowance = allowance or Allowance()
         room, row_tokens = cache_tokens(model, cache_gib)
         left = micro_batches(work, sampling.tokens, min(room, allowance.tokens), row_tokens)
-        while left:
-            batch = left[0]
-            replies = unless_it_runs_out(_decode_batch, model, batch, sampling, end_ids, pad_id, stepper, watch)
-            if replies is None:
-                left = _halved(left, sampling.tokens, row_tokens, allowance, token_bytes(model))
-                continue
-            for row, reply in replies:
-                for same in copies.get(row, [row]):
-                    written[same] = reply
-            left = left[1:]
+        with laid_out(model):
+            while left:
+                batch = left[0]
+                replies = unless_it_runs_out(_decode_batch, model, batch, sampling, end_ids, pad_id, stepper, watch)
+                if replies is None:
+                    left = _halved(left, sampling.tokens, row_tokens, allowance, token_bytes(model))
+                    continue
+                for row, reply in replies:
+                    for same in copies.get(row, [row]):
+                        written[same] = reply
+                left = left[1:]
     finally:
         model.train(was_training)
     return written  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""Private parts of TRL, and of transformers below it, that this package touches: all of them, and nothing else.
+"""Private parts of TRL, and of transformers and torch below it, that this package touches: all, and nothing else.
 
 TRL does not promise them from one minor version to the next, so pyproject.toml holds it to the one they were read in.
 `tests/test_layers.py` finds such touches elsewhere.
@@ -209,6 +209,22 @@ def put_to_sleep(engine: Any) -> None:
     """Free the memory of an engine in this process; its weights have to be sent again."""
     engine.llm.sleep(level=2)
     engine._llm_weights_sleeping = True
+
+
+def onednn_linear(weight: Any, bias: Any, rows: int) -> Callable[..., Any]:
+    """`torch.nn.functional.linear` with a copy of `weight` that oneDNN has laid out for `rows` rows. A second argument
+    is added to what it makes."""
+    import torch
+
+    weight = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
+    linear = torch.ops.mkldnn._linear_pointwise
+
+    def computed(x: Any, added: Any = None) -> Any:
+        if added is None:
+            return linear(x, weight, bias, "none", [], "")
+        return linear.binary(x, added, weight, bias, "add")
+
+    return computed
 
 
 def attention(model: Any) -> str:
