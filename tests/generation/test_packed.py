@@ -4,6 +4,7 @@ import pytest
 import torch
 from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
+from trl.trainer import utils as trl_utils
 
 from motif.generation import packed, private
 from tests.support.toys import random_qwen
@@ -85,3 +86,33 @@ def test_models_whose_layers_see_less_are_left_alone():
     assert not private.fits(model)
     model.config._attn_implementation, model.config.layer_types = "sdpa", ["full_attention", "sliding_attention"]
     assert not private.fits(model)
+
+
+def test_the_output_head_in_small_tiles_gives_the_same_and_leaves_the_tiles_of_trl_as_they_were(
+    trainer, rows, monkeypatch
+):
+    ids, mask = rows
+    model, plain = trainer.model.train(), trainer._get_per_token_logps_and_entropies
+    before, widths = trl_utils._CHUNKED_LOGPROB_CHUNK_SIZE, []
+    monkeypatch.setattr(private, "WORDS", 8)
+    tiled = private.in_small_tiles(plain)
+
+    def product(*given, out, **named):
+        widths.append(out.shape)
+        return mm(*given, out=out, **named)
+
+    mm = torch.mm
+    found = []
+    for function in (plain, tiled):
+        logprobs, entropies, _ = function(model, ids, mask, KEPT, compute_entropy=True)
+        if function is tiled:
+            monkeypatch.setattr(torch, "mm", product)
+        (logprobs * mask[:, -KEPT:]).sum().backward()
+        gradient = torch.cat([weight.grad.flatten() for weight in model.parameters() if weight.grad is not None])
+        found.append((logprobs.detach() * mask[:, -KEPT:], entropies.detach() * mask[:, -KEPT:], gradient))
+        model.zero_grad()
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+    labelled = int(mask[:, -KEPT:].sum())
+    assert {words for _, words in widths} <= set(range(1, 9)) and {tokens for tokens, _ in widths} == {labelled}
+    assert before == trl_utils._CHUNKED_LOGPROB_CHUNK_SIZE
