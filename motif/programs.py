@@ -4,7 +4,7 @@
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import replace
 from io import StringIO
@@ -58,7 +58,7 @@ def training(config: DictConfig, job: Job | None) -> float | None:
     if cli.optimised() and experiment.evaluation.split != "validation":
         raise UserError("an optimiser must not see test questions: evaluation.split=validation")
 
-    def run() -> Mapping[str, Any]:
+    def run() -> dict[str, Any]:
         if sharing.together("train", config):
             return Run(experiment.folder).summary() or {}
         return experiment.run(plain)
@@ -72,9 +72,9 @@ def training(config: DictConfig, job: Job | None) -> float | None:
         return objective(found)
     job.note("begun", **where)
     sys.argv = masked([first_word("train"), "-m", *job.overrides])  # in a process of a launcher it is something else
-    found = run()
-    job.note("done", result=result_line(found))
-    return objective(found)
+    summary = run()
+    job.note("done", result=result_line(summary))
+    return objective(summary)
 
 
 @program("warm_start")

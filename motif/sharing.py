@@ -56,7 +56,12 @@ def together(program: str, config: DictConfig, on: str = GOES_ON) -> bool:
     code = f"import sys; sys.argv[0] = {words[0]!r}; from motif import programs; programs.{program}()"
     threads = os.environ.get("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // asked)))
     path = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
-    group.together(asked, ["-c", code, *words[1:]], {"OMP_NUM_THREADS": threads, "PYTHONPATH": path}, on)
+    group.together(
+        asked,
+        ["-c", code, *words[1:]],
+        {"OMP_NUM_THREADS": threads, "PYTHONPATH": path, "TORCH_CPP_LOG_LEVEL": "ERROR"},
+        on,
+    )
     return True
 
 

@@ -81,12 +81,12 @@ def has_bfloat16() -> bool:
     return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags)
 
 
-def gpus() -> list[str]:
-    """The GPUs of NVIDIA's that this process may use, as CUDA_VISIBLE_DEVICES names them. It is seen without loading
-    torch."""
+def gpus(devices: Path = Path("/dev")) -> list[str]:
+    """The GPUs of NVIDIA's that this process may use, as CUDA_VISIBLE_DEVICES names them. They are seen among `devices`
+    without loading torch."""
     if (told := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
         return [name.strip() for name in told.split(",") if name.strip() not in ("", "-1")]
-    return [str(number) for number, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
+    return [str(number) for number, _ in enumerate(devices.glob("nvidia[0-9]*"))]
 
 
 def git_commit() -> str | None:

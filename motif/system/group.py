@@ -43,10 +43,17 @@ def together(count: int, call: Sequence[str], variables: Mapping[str, str], on: 
     with TemporaryDirectory(prefix="motif-") as name, at_once():  # handlers that torch puts its own in the place of
         folder = Path(name)
         config = LaunchConfig(
-            **{"min_nodes": 1, "max_nodes": 1, "nproc_per_node": count, "max_restarts": 0},
-            **{"rdzv_backend": "c10d", "rdzv_endpoint": "localhost:0", "run_id": uuid.uuid4().hex},
-            **{"local_addr": "localhost", "logs_specs": DefaultLogsSpecs(str(folder / "torch"))},
-            **{"signals_to_handle": ",".join(number.name for number in SIGNALS), "shutdown_timeout": GRACE},
+            min_nodes=1,
+            max_nodes=1,
+            nproc_per_node=count,
+            logs_specs=DefaultLogsSpecs(str(folder / "torch")),
+            run_id=uuid.uuid4().hex,
+            rdzv_endpoint="localhost:0",
+            rdzv_backend="c10d",
+            max_restarts=0,
+            local_addr="localhost",
+            signals_to_handle=",".join(number.name for number in SIGNALS),
+            shutdown_timeout=GRACE,
         )
         try:
             with environment({**variables, processes.LAST_WORDS: name}):
