@@ -63,7 +63,7 @@ def together(count: int, call: Sequence[str], variables: Mapping[str, str], on: 
         except ChildFailedError as failure:
             earliest = min(each.timestamp for each in failure.failures.values())
             failed = [(rank, each.exitcode) for rank, each in failure.failures.items() if each.timestamp < earliest + 9]
-            rank, status = min(failed, key=lambda each: (each[1] > 0, each[1] == -signal.SIGTERM))
+            rank, status = min(failed, key=lambda each: (each[1] == -signal.SIGTERM, each[1] > 0))
             how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
             ended(folder, None, f"process {rank} of {count} {how}; {on}", killed=status < 0)
 
