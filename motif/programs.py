@@ -83,8 +83,8 @@ def _warm_start(config: DictConfig) -> None:
 
     def run() -> None:
         warm_start = build(config)
-        if not sharing.together("warm_start", config):
-            warm_start.run(masked(resolved(config)))
+        sharing.alone("a warm start", config)
+        warm_start.run(masked(resolved(config)))
 
     cli.guarded(run, config=config)
 

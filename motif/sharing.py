@@ -65,6 +65,18 @@ def together(program: str, config: DictConfig, on: str = GOES_ON) -> bool:
     return True
 
 
+def alone(what: str, config: DictConfig) -> None:
+    """Let this process do by itself `what` several cannot do. A `UserError` where they are asked for, or where several
+    GPUs are visible and nothing was asked."""
+    if config.processes not in (None, 1):
+        raise UserError(f"processes={config.processes}: {what} runs in one process")
+    if len(found := gpus()) < 2 or "WORLD_SIZE" in os.environ:
+        return
+    if config.processes is None:
+        raise UserError(f"{len(found)} GPUs are visible, and {what} uses one: processes=1 takes the first")
+    os.environ["CUDA_VISIBLE_DEVICES"] = found[0]
+
+
 def take_gpus(config: DictConfig) -> None:
     """Let this process, where a launcher has begun it beside others, see its own share of the GPUs: those of its job's
     number. What a process has once taken stays with it."""
