@@ -198,3 +198,23 @@ def test_jobs_beside_each_other_see_a_gpu_each(tmp_path, launcher, monkeypatch):
     code, said = run(tmp_path, *sweep(*SMALL, "seed=0,1", *term, f"hydra/launcher={launcher}"))
     assert code == 0 and "2 done" in said, said
     assert sorted(file.name for file in tmp_path.glob("seen-*")) == ["seen-3", "seen-5"]
+
+
+@pytest.mark.parametrize(
+    ("visible", "number", "variables", "words"),
+    [
+        ("", 2, {}, "processes=2: a warm start runs in one process"),
+        ("0,1", None, {}, "2 GPUs are visible, and a warm start uses one: processes=1 takes the first"),
+        ("0,1", 1, {}, None),
+        ("0,1", None, {"WORLD_SIZE": "2"}, None),
+    ],
+)
+def test_what_runs_in_one_process_says_so_and_takes_one_gpu(monkeypatch, visible, number, variables, words):
+    for name, value in {"CUDA_VISIBLE_DEVICES": visible, **variables}.items():
+        monkeypatch.setenv(name, value)
+    if words:
+        with pytest.raises(UserError, match=f"^{words}$"):
+            sharing.alone("a warm start", config(number))
+    else:
+        sharing.alone("a warm start", config(number))
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == (visible if variables else "0")

@@ -60,7 +60,7 @@ def test_the_tasks_of_a_job_train_it_together_and_a_job_of_several_is_requeued_a
     process = begin(tmp_path, *sweep(*words, "hydra/launcher=submitit_slurm", *where))
     only = until(lambda: next(iter((tmp_path / "outputs").glob("grpo-*-s0-*")), None), process)
     until(lambda: steps(only) >= 2, process)
-    (log,) = (tmp_path / "outputs/.sweeps").glob("*/logs/*_0")
+    (log,) = (tmp_path / "outputs/.sweeps").glob("*/logs/[0-9]*")
     ask("scancel", "--signal=USR2", log.name)
     until(lambda: "Requeued" in "".join(file.read_text() for file in log.glob("*log.out")), process)
     stopped = steps(only)

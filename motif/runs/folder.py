@@ -23,7 +23,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,9 +32,10 @@ import yaml
 
 from motif.runs import checkpoints
 from motif.runs.identity import PLUMBING, differing, identity, identity_hash
-from motif.system import Busy, Lock, UserError, console, processes, whole
+from motif.system import Lock, UserError, console, processes, whole
 from motif.system.files import FORMAT, append, left_of, read_json, read_yaml, remove, sync, unwritable, write_text
 from motif.system.files import write_json as write_json
+from motif.system.locks import for_all
 
 
 @dataclass(frozen=True)
@@ -198,22 +199,12 @@ class Run:
         """The folder of this run's lock. It is beside the run's folder, which may be emptied under it."""
         return self.folder.parent / ".locks" / self.folder.name
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> AbstractContextManager[object]:
         """A context in which no other process works on the run. It raises `motif.system.locks.Busy` where one does.
 
         The first process of a training holds it for all of its processes.
         """
-        with ExitStack() as stack:
-            busy = ""
-            if processes.first():
-                try:
-                    stack.enter_context(Lock(self.lock, str(self.folder), say=console.say))
-                except Busy as error:
-                    busy = str(error)
-            if busy := processes.of_first(busy):
-                raise Busy(busy)
-            yield
+        return for_all(Lock(self.lock, str(self.folder), say=console.say))
 
     @contextmanager
     def writing(self, command: str) -> Iterator[None]:
