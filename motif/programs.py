@@ -20,7 +20,7 @@ from motif.overrides import arguments
 from motif.reporting.status import objective, result_line
 from motif.reporting.study import Job
 from motif.runs.folder import Run
-from motif.system import UserError, console, masked
+from motif.system import UserError, console, group, masked
 from motif.system.config import CONF, build, resolved
 from motif.system.environment import as_installed, first_word, is_installed
 
@@ -35,6 +35,7 @@ def program(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], A
 
 def begin(config: DictConfig) -> None:
     """Prepare this process for the work of `config`, before anything heavy is loaded."""
+    group.follow()
     sharing.join_tasks()
     sharing.take_gpus(config)
     console.quiet(cli.verbose())

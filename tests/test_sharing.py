@@ -28,8 +28,10 @@ TWO = [
 @pytest.fixture(autouse=True)
 def alone(monkeypatch):
     """No variable of any launcher."""
-    for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "ACCELERATE_MIXED_PRECISION", sharing.GPUS):
-        monkeypatch.delenv(name, raising=False)
+    names = ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "ACCELERATE_MIXED_PRECISION")
+    for name in (*names, "CUDA_VISIBLE_DEVICES", sharing.GPUS):
+        monkeypatch.setenv(name, "")  # so that it is put back as it was, whatever a test does to it
+        monkeypatch.delenv(name)
     monkeypatch.setattr(processes, "patience", processes.patience)
 
 

@@ -4,6 +4,7 @@ They know each other by torch's variables, as under torchrun. Signals are handed
 checkpoint. Where one of them fails, the others are ended within half a minute; what has ended them is one error here.
 """
 
+import ctypes
 import logging
 import os
 import signal
@@ -19,6 +20,7 @@ from motif.system import processes
 from motif.system.errors import UserError
 from motif.system.signals import SIGNALS, Stopped, at_once
 
+PR_SET_PDEATHSIG = 1  # of Linux's prctl
 GRACE = 300  # seconds for a step and its checkpoint, after a signal
 
 
@@ -81,6 +83,13 @@ def ended(folder: Path, number: int | None, silent: str = "stopped", killed: boo
     if number or (stops and not killed):
         raise Stopped(stops[0]["words"] if stops else silent, number or stops[0]["signal"])
     raise UserError(losses[0]["words"] if losses and not killed else silent)
+
+
+def follow() -> None:
+    """Let this process, where `together` has begun it, be asked to stop when that one ends, however it does. Only Linux
+    tells it."""
+    if processes.LAST_WORDS in os.environ and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
 
 
 @contextmanager

@@ -80,19 +80,33 @@ def test_an_error_in_one_process_is_the_one_line_whichever_it_is(tmp_path, rank)
     assert step_of(tmp_path) == 2 and "trapped" in (tmp_path / "outputs/run/error.log").read_text()
 
 
-@pytest.mark.parametrize(("asked", "code"), [("SIGTERM", 143), ("SIGINT", 130), ("SIGUSR2", 140)])
-def test_a_signal_to_the_one_that_began_them_lets_all_finish_their_step_and_write_a_checkpoint(tmp_path, asked, code):
-    process = begin(tmp_path, "", "algo.steps=500", "checkpoint.every=1000")
-    file = tmp_path / "outputs/run/metrics.jsonl"
+def until_two_steps(folder, process):
+    file = folder / "outputs/run/metrics.jsonl"
     deadline = time.monotonic() + 200
     while not file.is_file() or file.read_bytes().count(b"\n") < 2:
         assert time.monotonic() < deadline and process.poll() is None, process.communicate()
         time.sleep(0.05)
+    return file
+
+
+@pytest.mark.parametrize(("asked", "code"), [("SIGTERM", 143), ("SIGINT", 130), ("SIGUSR2", 140)])
+def test_a_signal_to_the_one_that_began_them_lets_all_finish_their_step_and_write_a_checkpoint(tmp_path, asked, code):
+    process = begin(tmp_path, "", "algo.steps=500", "checkpoint.every=1000")
+    file = until_two_steps(tmp_path, process)
     process.send_signal(getattr(signal, asked))
     status, said = end(tmp_path, process)
     step = step_of(tmp_path)
     assert status == code and said.count(f"stopped after step {step} of 500; a checkpoint is written;") == 1, said
     assert file.read_bytes().count(b"\n") == step
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has ended")
+def test_processes_whose_beginner_is_killed_stop_after_their_step_with_a_checkpoint(tmp_path):
+    process = begin(tmp_path, "", "algo.steps=500", "checkpoint.every=1000")
+    file = until_two_steps(tmp_path, process)
+    process.kill()
+    process.communicate(timeout=200)  # which ends with the last process that holds its output
+    assert file.read_bytes().count(b"\n") == step_of(tmp_path) < 500
 
 
 def test_a_signal_to_one_process_alone_stops_all_after_the_same_step(tmp_path):
