@@ -54,7 +54,7 @@ def guarded(run: Callable[[], Any], job: Job | None = None, on: str = GOES_ON, c
             return run()
     except Busy as error:
         if job is None:
-            raise failed(str(error)) from None
+            raise failed(str(error), "busy") from None
         console.say(f"{error}; left alone", style="yellow")
         note(job, "running elsewhere", reason=str(error))
     except (Stopped, KeyboardInterrupt) as stop:

@@ -20,8 +20,8 @@ from tests.test_sweeps import run, sweep
 
 EIGHT = "0,1,2,3,4,5,6,7"
 TWO = [
-    *("name=run", "experiment=smoke", "algo=motif", "tracking=none", "preflight=false", "algo.m=4", "algo.steps=2"),
-    *("algo.questions=2", "evaluation.questions=2", "evaluation.before=false", "evaluation.rounds=[2]", *FEW),
+    *("name=run", "experiment=smoke", "algo=grpo", "tracking=none", "preflight=false", "algo.m=4", "algo.steps=2"),
+    *("rounds=1", "algo.questions=2", "evaluation.questions=2", "evaluation.before=false", *FEW),
 ]
 
 
@@ -132,23 +132,23 @@ def bare(folder):
         subprocess.Popen(call, cwd=folder, env={**os.environ, **shared, "RANK": rank, "LOCAL_RANK": rank})
         for rank in "01"
     ]
-    return max(process.wait(300) for process in begun)
+    return max(process.wait(600) for process in begun)
 
 
 def by(*words):
     def call(folder):
-        return subprocess.run([sys.executable, *words, *TWO], cwd=folder, timeout=300).returncode
+        return subprocess.run([sys.executable, *words, *TWO], cwd=folder, timeout=600).returncode
 
     return call
 
 
 WAYS = {
+    "bare variables": bare,
     "torchrun": by("-m", "torch.distributed.run", "--nproc_per_node=2", str(ROOT / "train.py")),
     "accelerate": by(
         *("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2", "--num_machines=1"),
         *("--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0", str(ROOT / "train.py")),
     ),
-    "bare variables": bare,
 }
 
 

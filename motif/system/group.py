@@ -18,6 +18,7 @@ from typing import NoReturn
 
 from motif.system import processes
 from motif.system.errors import UserError
+from motif.system.locks import Busy
 from motif.system.signals import SIGNALS, Stopped, at_once
 
 PR_SET_PDEATHSIG = 1  # of Linux's prctl
@@ -34,6 +35,7 @@ def together(count: int, call: Sequence[str], variables: Mapping[str, str], on: 
         on: how to go on where one was killed.
 
     Raises:
+        Busy: another process works on what they were to work on.
         Stopped: on a signal, or where the processes were stopped.
         UserError: what one of them says of its own error, or that one was killed or did not answer.
     """
@@ -76,8 +78,10 @@ def ended(folder: Path, number: int | None, silent: str = "stopped", killed: boo
     An error that a process has made itself comes before a stop, and that before the words of processes that have lost
     another. `silent` is what there is to say of one that has left no word.
     """
-    left = list(processes.left(folder).values())
-    errors, stops, losses = ([each for each in left if each["kind"] == kind] for kind in ("error", "stopped", "lost"))
+    left, kinds = list(processes.left(folder).values()), ("busy", "error", "stopped", "lost")
+    busy, errors, stops, losses = ([each for each in left if each["kind"] == kind] for kind in kinds)
+    if busy:
+        raise Busy(busy[0]["words"])
     if errors:
         raise UserError(errors[0]["words"])
     if number or (stops and not killed):

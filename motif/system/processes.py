@@ -72,7 +72,7 @@ def lost(error: BaseException | None) -> bool:
 
 
 def leave(kind: str, words: str, signal: int | None = None) -> bool:
-    """Leave the last words of this process, which are of a `kind`: `error`, `lost` or `stopped` (by `signal`). Whether
+    """Leave the last words of this process, of a `kind`: `error`, `busy`, `lost` or `stopped` (by `signal`). Whether
     there is somebody to say them."""
     if not (folder := os.environ.get(LAST_WORDS)):
         return False

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from motif.system import Stopped, UserError
+from motif.system import Busy, Stopped, UserError
 from motif.system.group import together
 from tests.support import ROOT
 
@@ -56,6 +56,11 @@ def test_processes_that_end_well_are_no_error_and_know_each_other(tmp_path):
     code = f"open({str(tmp_path)!r} + '/' + os.environ['RANK'], 'w').write(os.environ['MOTIF_TEST'])"
     run(f"{code}; assert processes.count() == 2", code)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["0", "1"] and (tmp_path / "1").read_text() == "seen"
+
+
+def test_processes_that_find_another_at_work_are_busy():
+    with pytest.raises(Busy, match="^worked on$"):
+        run(leaves("busy", "worked on"), leaves("busy", "worked on"))
 
 
 def test_processes_that_were_stopped_are_a_stop():
