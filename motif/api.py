@@ -28,7 +28,7 @@ from hydra.version import VersionBase
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from motif import cli, planning
+from motif import cli, planning, sharing
 from motif.api_results import EvaluateResult, ReportResult, SolvedRound, SolveResult, TrainResult
 from motif.evaluation import program as evaluator
 from motif.mistakes import composing
@@ -63,6 +63,7 @@ def train(*overrides: str, steps: int | None = None, **settings: Any) -> TrainRe
     words = overrides_of("train", overrides, settings)
     with called("train", words):
         config, choices = composed("config", words)
+        sharing.alone("a function of Python's", config)
         extra = [word for word in words if word.startswith("hydra.")]
         own = [word for word in words if word not in extra]
         experiment, plain = cli.experiment(config, choices, own, extra=extra)
@@ -89,6 +90,7 @@ def evaluate(policy: TrainResult | Path | str, *overrides: str, **settings: Any)
     words = overrides_of("evaluate", overrides, {"policy": policy, **settings})
     with called("evaluate", words):
         config, _ = composed("evaluate", words)
+        sharing.alone("a function of Python's", config)
         evaluator.SHOWN.clear()
         evaluator.opened.cache_clear()  # a run of that name may have been trained again
         asked = cli.for_policy(config, words)

@@ -3,6 +3,7 @@
 Building them imports neither torch nor trl, so a bad value costs a second.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -26,6 +27,14 @@ NODES = {
     **{"evaluation": Evaluation, "checkpoint": Checkpoints, "record": Record, "guard": Guard, "flaws": Flaws},
     **{"budget": Budget, "watch": Watch},
 }
+
+
+def sharded(trainer: Mapping[str, Any]) -> str:
+    """What divides the weights of a model among processes, by these keys of TRL's or as accelerate was told to; '' for
+    nothing."""
+    keys = [f"algo.trainer.{key}" for key in ("fsdp", "deepspeed") if trainer.get(key)]
+    names = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
+    return next(iter([*keys, *(name for name in names if os.environ.get(name, "").lower() in ("1", "true"))]), "")
 
 
 @dataclass(frozen=True)
@@ -77,6 +86,11 @@ class Choices:
             raise UserError(
                 f"generation={self.generation.name} reports log-probabilities of what top_p and top_k leave, which the "
                 "loss would take for the policy's own: set episode.top_p=1 episode.top_k=0, or generation=transformers"
+            )
+        if self.generation.name == "transformers" and (what := sharded(self.algo.trainer)):
+            raise UserError(
+                f"{what} divides the weights among processes, and generation=transformers, the guard and what is saved "
+                "need them whole: leave it out"
             )
         for name in ("overwrite", "preflight", "plan"):
             if not isinstance(getattr(self, name), bool):

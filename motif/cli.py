@@ -26,11 +26,12 @@ from motif.overrides import arguments
 from motif.policies.pretrained import choices_of
 from motif.reporting.study import Job, study_of
 from motif.runs.identity import NAMED, derived_name, own_hash
-from motif.system import Busy, UserError, console, failures, hint, masked, read_json, read_yaml, reason
+from motif.system import Busy, UserError, console, failures, hint, masked, processes, read_json, read_yaml, reason
 from motif.system.config import CONF, build, one_line, resolved
 from motif.system.signals import Stopped, at_once
 from motif.system.targets import check_trusted, current_target, with_targets
 
+GOES_ON = "the same command continues"
 interrupted = threading.Event()  # set where Ctrl-C was let pass, or has stopped a job
 
 
@@ -38,9 +39,7 @@ class Mistake(CompactHydraException):
     """What ended a job of a sweep; it has been said already."""
 
 
-def guarded(
-    run: Callable[[], Any], job: Job | None = None, on: str = "the same command continues", config: Any = None
-) -> Any:
+def guarded(run: Callable[[], Any], job: Job | None = None, on: str = GOES_ON, config: Any = None) -> Any:
     """Call `run`. Whatever goes wrong is one line, and status 1; after a stop the line says how to go `on`.
 
     What became of `job`, one of a sweep, is written down; a run that another process works on is left alone. The
@@ -48,25 +47,25 @@ def guarded(
     """
     if job and launched_by("LocalLauncher"):  # whose processes begin without it
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    if job and interrupted.is_set():  # as the job before it in this process was
+    if job and (interrupted.is_set() or given_up(job, config)):  # as the job before it in this process was
         return None
     try:
         with at_once():
             return run()
     except Busy as error:
         if job is None:
-            raise failed(str(error)) from None
+            raise failed(str(error), "busy") from None
         console.say(f"{error}; left alone", style="yellow")
         note(job, "running elsewhere", reason=str(error))
     except (Stopped, KeyboardInterrupt) as stop:
-        words = str(stop) or "stopped"
-        console.say(f"{words}; {on}", style="yellow")
+        words, number = str(stop) or "stopped", getattr(stop, "signal", None)
+        if not processes.leave("stopped", words, number or signal.SIGINT):
+            console.say(f"{words}; {on}", style="yellow")
         if job:
             note(job, "stopped", reason=words)
             if launched_by("JoblibLauncher"):  # which would kill those that have not finished their step yet
                 interrupted.set()
                 return None
-        number = getattr(stop, "signal", None)
         if number and number != signal.SIGINT and callable(signal.getsignal(number)):
             signal.raise_signal(number)  # a launcher's own: it puts the job into its queue again
         sys.exit(128 + (number or signal.SIGINT))
@@ -74,21 +73,32 @@ def guarded(
         folder = None if config is None else place(config)
         if isinstance(error, HydraException | OmegaConfBaseException):  # of what was typed
             error = UserError(one_line(error))
+        if lost := processes.lost(error):
+            error = UserError(f"{failures.mistake(error)}; {on}")
         if job:
             with suppress(OSError, UserError):
                 job.failed(error)
             words = failures.mistake(error, folder) or reason(error)
         else:
             words = failures.words(error, folder)
-        raise failed(words) from None
+        raise failed(words, "lost" if lost else "error") from None
 
 
-def failed(words: str) -> BaseException:
-    """What to raise to end a program with one line; in a sweep, whose other jobs go on, the line is said now."""
+def failed(words: str, kind: str = "error") -> BaseException:
+    """What to raise to end a program with one line; in a sweep, whose other jobs go on, the line is said now. Where
+    another process has begun this one, that process says it."""
+    if processes.leave(kind, words):
+        return SystemExit(1)
     if study() is None:
         return SystemExit(f"error: {words}")
     console.say(f"error: {words}", style="red")
     return Mistake(words)
+
+
+def given_up(job: Job, config: Any) -> bool:
+    """Whether a job of this sweep has failed, and no other is to begin then."""
+    noted = job.file.parent.glob("*.json") if config.sweep.fail_fast else []
+    return any(read_json(file).get("state") == "failed" for file in noted)
 
 
 def note(job: Job, state: str, **more: Any) -> None:

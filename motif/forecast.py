@@ -7,6 +7,7 @@ The names of a sweep's jobs are the business of `motif.planning`.
 
 import hashlib
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,13 +33,13 @@ from motif.runs.budget import COUNTED
 from motif.runs.folder import Run
 from motif.runs.ledger import measured_peak
 from motif.system import UserError, console, explained, masked, processes, read_json, typed, write_json
-from motif.system.config import build
-from motif.system.environment import machine
+from motif.system.config import OF_PROGRAMS, build
+from motif.system.environment import gpus, machine
 from motif.tasks.questions import Question
 
 STEPS = 5  # of a calibration; the first one warms up and is not counted
 EPISODES = 64  # at most, in each small evaluation
-PLUMBING = ("name", "outputs", "overwrite", "preflight", "plan", "tracking")  # of a configuration's first level
+PLUMBING = (*OF_PROGRAMS, "name", "outputs", "overwrite", "preflight", "plan", "tracking")  # of the first level
 SPENT = ("tokens", "seconds", "flops")  # what a cost counts
 FREE = {  # settings of any level that change no cost at the beginning
     *("seed", "learning_rate", "lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "warmup_ratio"),
@@ -167,6 +168,8 @@ def calibrate(config: Mapping[str, Any]) -> dict[str, Any]:
         `begin`: what comes before the first step, without loading, which may download; `evaluation`: what the whole of
         each costs, by the file of its result; `validation`: the same of one; `memory`: the peak in bytes.
     """
+    if found := gpus():
+        os.environ["CUDA_VISIBLE_DEVICES"] = found[0]
     console.quiet()
     console.console.quiet = True
     experiment: Experiment = build(OmegaConf.create(dict(config)))

@@ -15,12 +15,12 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from motif import cli, forecast, sweeps
+from motif import cli, forecast, sharing, sweeps
 from motif.overrides import arguments
 from motif.reporting.status import objective, result_line
 from motif.reporting.study import Job
 from motif.runs.folder import Run
-from motif.system import UserError, console, masked
+from motif.system import UserError, console, group, masked
 from motif.system.config import CONF, build, resolved
 from motif.system.environment import as_installed, first_word, is_installed
 
@@ -33,10 +33,18 @@ def program(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], A
     return hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)
 
 
-@program("config")
-def _train(config: DictConfig) -> float | None:
+def begin(config: DictConfig) -> None:
+    """Prepare this process for the work of `config`, before anything heavy is loaded."""
+    group.follow()
+    sharing.join_tasks()
+    sharing.take_gpus(config)
     console.quiet(cli.verbose())
     sys.argv = masked(sys.argv)  # which W&B and others note down
+
+
+@program("config")
+def _train(config: DictConfig) -> float | None:
+    begin(config)
     job = cli.job()
     return cli.guarded(lambda: training(config, job), job, config=config)
 
@@ -50,8 +58,14 @@ def training(config: DictConfig, job: Job | None) -> float | None:
         return None
     if cli.optimised() and experiment.evaluation.split != "validation":
         raise UserError("an optimiser must not see test questions: evaluation.split=validation")
+
+    def run() -> dict[str, Any]:
+        if sharing.together("train", config):
+            return Run(experiment.folder).summary() or {}
+        return experiment.run(plain)
+
     if job is None:
-        return objective(experiment.run(plain))
+        return objective(run())
     where = {"name": experiment.name, "folder": str(experiment.folder.absolute())}
     if not experiment.overwrite and (found := Run.open(experiment.folder, plain).summary()):
         console.say(f"{experiment.name} is finished already: {result_line(found)}", style="yellow")
@@ -59,28 +73,39 @@ def training(config: DictConfig, job: Job | None) -> float | None:
         return objective(found)
     job.note("begun", **where)
     sys.argv = masked([first_word("train"), "-m", *job.overrides])  # in a process of a launcher it is something else
-    found = experiment.run(plain)
-    job.note("done", result=result_line(found))
-    return objective(found)
+    summary = run()
+    job.note("done", result=result_line(summary))
+    return objective(summary)
 
 
 @program("warm_start")
 def _warm_start(config: DictConfig) -> None:
-    console.quiet(cli.verbose())
-    sys.argv = masked(sys.argv)
-    cli.guarded(lambda: build(config).run(masked(resolved(config))), config=config)
+    begin(config)
+
+    def run() -> None:
+        warm_start = build(config)
+        sharing.alone("a warm start", config)
+        warm_start.run(masked(resolved(config)))
+
+    cli.guarded(run, config=config)
+
+
+def measuring(program: str, config: DictConfig) -> None:
+    asked = cli.for_policy(config, cli.overrides())
+    if not sharing.together(program, config, GOES_ON):
+        asked.run()
 
 
 @program("evaluate")
 def _evaluate(config: DictConfig) -> None:
-    console.quiet(cli.verbose())
-    cli.guarded(lambda: cli.for_policy(config, cli.overrides()).run(), on=GOES_ON, config=config)
+    begin(config)
+    cli.guarded(lambda: measuring("evaluate", config), on=GOES_ON, config=config)
 
 
 @program("probe")
 def _probe(config: DictConfig) -> None:
-    console.quiet(cli.verbose())
-    cli.guarded(lambda: cli.for_policy(config, cli.overrides()).run(), on=GOES_ON, config=config)
+    begin(config)
+    cli.guarded(lambda: measuring("probe", config), on=GOES_ON, config=config)
 
 
 @program("solve")
@@ -102,6 +127,7 @@ def command_line() -> None:
     """Read the command line as Hydra does, and note a program that pip installed by the name it is typed by."""
     program = Path(sys.argv[0]).name if is_installed(sys.argv[0]) else sys.argv[0]
     sys.argv = [program, *arguments(sys.argv[1:])]
+    sharing.typed[:] = sys.argv
 
 
 def start(main: Callable[[], Any], config: str) -> None:

@@ -29,8 +29,10 @@ from motif.cli import Mistake, as_typed, interrupted
 from motif.mistakes import check_options, tell
 from motif.planning import Names
 from motif.reporting.study import jobs_of, last_screen, launch
+from motif.sharing import GPUS
 from motif.system import UserError, console, install, masked
 from motif.system.config import PACKAGE
+from motif.system.environment import gpus
 from motif.system.files import explained, parsed_yaml, write_text
 
 NEEDED = {"ray": "pip install hydra-ray-launcher"}  # by launchers that are in no extra of ours
@@ -173,6 +175,8 @@ def prepare(launcher: str, at_once: int) -> None:
     """Make this process fit for jobs of a launcher, which runs `at_once` of them beside each other."""
     code = str(PACKAGE.parent)  # that jobs in other processes run, whatever is installed there
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [code, os.environ.get("PYTHONPATH")]))
+    if launcher in ("JoblibLauncher", "LocalLauncher"):  # of whose jobs each takes its own
+        os.environ[GPUS] = ",".join(gpus())
     if launcher == "JoblibLauncher":  # Ctrl-C reaches the jobs too, and they are waited for
         signal.signal(signal.SIGINT, once)
     if launcher == "LocalLauncher":  # all jobs at once; joblib divides threads by itself

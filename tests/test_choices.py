@@ -89,3 +89,27 @@ def test_vllm_that_cuts_the_distribution_is_refused_in_trained_rounds(cut):
     assert made("generation=vllm", later, "algo=motif")  # its later rounds are not trained
     with pytest.raises(UserError, match="set episode.top_p=1 episode.top_k=0"):
         made("generation=vllm", later, "algo=broadcast")
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "what"),
+    [
+        (["+algo.trainer.fsdp=full_shard"], {}, "algo.trainer.fsdp"),
+        (["+algo.trainer.deepspeed=zero3.json"], {}, "algo.trainer.deepspeed"),
+        ([], {"ACCELERATE_USE_FSDP": "true"}, "ACCELERATE_USE_FSDP"),
+        ([], {"ACCELERATE_USE_DEEPSPEED": "true"}, "ACCELERATE_USE_DEEPSPEED"),
+    ],
+)
+def test_weights_that_are_divided_among_processes_are_refused_where_they_are_needed_whole(
+    monkeypatch, words, variables, what
+):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match=f"^{what} divides the weights among processes, and generation=transformers"):
+        made(*words)
+    assert made(*words, "generation=vllm").generation.name == "vllm"
+
+
+def test_weights_that_accelerate_was_told_to_leave_whole_are_whole(monkeypatch):
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "false")
+    assert made("+algo.trainer.fsdp=null").generation.name == "transformers"

@@ -206,6 +206,12 @@ def test_the_jobs_of_a_wandb_sweep_build(path):
             assert sweep["metric"]["name"] == name
 
 
+def test_the_preset_of_ray_leaves_the_memory_for_objects_to_a_cluster_that_runs():
+    """Its launcher puts a value where there is none, which Ray refuses where it joins a cluster."""
+    init = OmegaConf.load(ROOT / "conf/hydra/launcher/ray.yaml").ray.init
+    assert init.setdefault("object_store_memory", 78_643_200) is None and init.object_store_memory is None
+
+
 @pytest.mark.parametrize("launcher", ["joblib", "submitit_local", "submitit_slurm", "ray"])
 def test_a_launcher_composes_and_its_keys_are_the_plugins(launcher):
     pytest.importorskip(f"hydra_plugins.hydra_{launcher.split('_')[0]}_launcher")

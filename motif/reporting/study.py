@@ -15,7 +15,19 @@ from typing import Any
 from motif.reporting.status import FINISHED, Status, status, with_guesses
 from motif.reporting.status_screen import FEW, show, totals
 from motif.runs.folder import AnotherRun, Run
-from motif.system import UserError, console, failures, masked, named, read_json, read_yaml, shown, there, write_json
+from motif.system import (
+    UserError,
+    console,
+    failures,
+    masked,
+    named,
+    processes,
+    read_json,
+    read_yaml,
+    shown,
+    there,
+    write_json,
+)
 from motif.system.environment import typed
 from motif.system.locks import reason
 
@@ -31,7 +43,10 @@ class Job:
     overrides: Sequence[str]
 
     def note(self, state: str, **more: Any) -> None:
-        """Write down where the job stands: begun, done, skipped, running elsewhere, stopped or failed."""
+        """Write down where the job stands: begun, done, skipped, running elsewhere, stopped or failed. Of several
+        processes the first one does."""
+        if not processes.first():
+            return
         known = read_json(self.file) if self.file.is_file() else {}
         kept = {key: known[key] for key in ("name", "folder") if key in known}
         asked = {"number": int(self.file.stem), "overrides": list(self.overrides)}

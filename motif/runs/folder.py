@@ -23,7 +23,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from motif.runs.identity import PLUMBING, differing, identity, identity_hash
 from motif.system import Lock, UserError, console, processes, whole
 from motif.system.files import FORMAT, append, left_of, read_json, read_yaml, remove, sync, unwritable, write_text
 from motif.system.files import write_json as write_json
+from motif.system.locks import for_all
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,7 @@ class Run:
 
         The first process of a training holds it for all of its processes.
         """
-        return Lock(self.lock, str(self.folder), say=console.say) if processes.first() else nullcontext()
+        return for_all(Lock(self.lock, str(self.folder), say=console.say))
 
     @contextmanager
     def writing(self, command: str) -> Iterator[None]:
@@ -215,7 +216,8 @@ class Run:
             yield
         except Exception as error:
             words = unwritable(error, self.folder)
-            shutil.rmtree(checkpoints.drafts(self.checkpoints), ignore_errors=True)
+            if processes.first():  # which makes checkpoints of drafts, and may be doing so for all
+                shutil.rmtree(checkpoints.drafts(self.checkpoints), ignore_errors=True)
             if words:
                 raise UserError(f"{words}, and {command} continues{self.from_where()}") from error
             raise

@@ -16,7 +16,7 @@ from motif.system.targets import first_target, with_targets
 
 PLUMBING = (  # can change no result
     *("name", "outputs", "overwrite", "preflight", "plan", "tracking", "generation", "guard", "watch"),
-    *("record", "checkpoint"),
+    *("record", "checkpoint", "processes", "patience", "sweep"),
 )
 NEVER = object()
 SINCE: dict[str, dict[str, Any]] = {  # settings that came later, with the value at which they change nothing

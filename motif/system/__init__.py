@@ -10,6 +10,7 @@ rows          rows of files that people write, as they are written
 locks         who works on a run
 signals       how a program is asked to stop
 processes     several processes of one training
+group         one command as several processes of this machine
 memory        what a lack of memory looks like
 safe_text     secrets hidden, and signs that act made visible
 environment   where a run takes place

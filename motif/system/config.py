@@ -34,6 +34,7 @@ ConfigStore.__deepcopy__ = lambda store, memo: store  # type: ignore[attr-define
 OmegaConf.register_new_resolver("if_installed", lambda name, yes, no: yes if find_spec(name) else no, replace=True)
 OmegaConf.register_new_resolver("if_bfloat16", lambda yes, no: yes if has_bfloat16() else no, replace=True)
 
+OF_PROGRAMS = ("processes", "patience", "sweep")  # settings of a program, and of nothing that it builds
 PACKAGE = Path(__file__).parents[1]
 CONF = next(folder for folder in (PACKAGE.parent / "conf", PACKAGE / "conf") if (folder / "config.yaml").is_file())
 
@@ -69,7 +70,7 @@ def dataset(name: Any, path: str | None = None) -> Any:
 
 def build(config: DictConfig) -> Any:
     """The object that `config` describes. A key or a value that its class refuses is a `UserError`."""
-    plain = resolved(config)
+    plain = {key: value for key, value in resolved(config).items() if key not in OF_PROGRAMS}
     check_keys(plain)
     try:
         return instantiate(OmegaConf.create(plain), _convert_="all")

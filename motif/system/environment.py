@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from motif.system import processes
 from motif.system.files import read_json
 from motif.system.safe_text import masked
 
@@ -42,6 +43,7 @@ def environment(seed: int, before: Path | None = None) -> dict[str, Any]:
         "device": device,
         "cpu_count": os.cpu_count(),
         "threads": torch.get_num_threads(),
+        "processes": processes.count(),
         "packages": versions(),
         "earlier": earlier,
     }
@@ -77,6 +79,14 @@ def has_bfloat16() -> bool:
     except OSError:
         return False
     return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags)
+
+
+def gpus(devices: Path = Path("/dev")) -> list[str]:
+    """The GPUs of NVIDIA's that this process may use, as CUDA_VISIBLE_DEVICES names them. They are seen among `devices`
+    without loading torch."""
+    if (told := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [name.strip() for name in told.split(",") if name.strip() not in ("", "-1")]
+    return [str(number) for number, _ in enumerate(devices.glob("nvidia[0-9]*"))]
 
 
 def git_commit() -> str | None:

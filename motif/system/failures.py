@@ -17,6 +17,7 @@ from functools import wraps
 from pathlib import Path
 from typing import NoReturn
 
+from motif.system import processes
 from motif.system.errors import UserError, hint
 from motif.system.files import append, unusable, unwritable
 from motif.system.safe_text import masked, visible
@@ -52,6 +53,8 @@ def mistake(error: BaseException, folder: Path | None = None) -> str | None:
     """
     if isinstance(error, UserError):
         return one_line(str(error))
+    if processes.lost(error):
+        return f"another process ended, or did not answer for {processes.patience:g} s (patience=)"
     return unusable(error) or (unwritable(error, folder) if folder else None)
 
 

@@ -1,7 +1,21 @@
-"""Several processes of one training, as torchrun starts them. All of them compute, and only the first one writes."""
+"""Several processes of one training, as torchrun starts them. All of them compute, and only the first one writes.
 
+A process that loses the others ends too: they are gone, or have not answered for `patience` seconds. What the processes
+that `motif.system.group` has begun say at their end is left in a folder for it, so that a person reads one line.
+"""
+
+import json
 import os
+import re
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
+
+LAST_WORDS = "MOTIF_LAST_WORDS"  # in the environment: the folder in which a process leaves what has ended it
+LOST = re.compile(
+    "by peer|Broken pipe|Timed out|operation timeout|pair closure|remote process exited|Connection refused"
+)
+patience = 600.0  # seconds that a process waits for the others; the programs set it
 
 
 def count() -> int:
@@ -30,7 +44,7 @@ def joined() -> Any:
     import torch
     from accelerate import PartialState
 
-    return PartialState(cpu=not torch.accelerator.is_available())
+    return PartialState(cpu=not torch.accelerator.is_available(), timeout=timedelta(seconds=patience))
 
 
 def of_all(value: Any) -> list[Any]:
@@ -46,3 +60,27 @@ def of_all(value: Any) -> list[Any]:
 def of_first(value: Any) -> Any:
     """The first process's value."""
     return of_all(value)[0]
+
+
+def lost(error: BaseException | None) -> bool:
+    """Whether `error`, or what it came of, says that another process of the group is gone or does not answer, in the
+    words of gloo, NCCL or torch's store."""
+    if count() == 1 or error is None:
+        return False
+    own = isinstance(error, RuntimeError) and bool(LOST.search(str(error)))
+    return own or lost(error.__cause__ or error.__context__)
+
+
+def leave(kind: str, words: str, signal: int | None = None) -> bool:
+    """Leave the last words of this process, of a `kind`: `error`, `busy`, `lost` or `stopped` (by `signal`). Whether
+    there is somebody to say them."""
+    if not (folder := os.environ.get(LAST_WORDS)):
+        return False
+    told = {"kind": kind, "words": words, "signal": signal}
+    Path(folder, f"{index()}.json").write_text(json.dumps(told))
+    return True
+
+
+def left(folder: Path) -> dict[int, dict[str, Any]]:
+    """The last words that processes have left in `folder`, by their numbers."""
+    return {int(file.stem): json.loads(file.read_text()) for file in sorted(folder.glob("[0-9]*.json"))}

@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from accelerate import PartialState
 from transformers import TrainerCallback
 
 from motif.rounds.records import as_record
@@ -144,7 +143,7 @@ class Recorder(TrainerCallback):
         return rows
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        PartialState().wait_for_everyone()  # all have written their part
+        processes.wait()  # all have written their part
         if state.is_world_process_zero:
             note = {"step": state.global_step, "ledger": self.rollout.ledger.as_dict(), "limits": self.limits}
             if args.per_device_train_batch_size != self.micro_batch:
@@ -152,6 +151,7 @@ class Recorder(TrainerCallback):
             draft = drafts(self.run.checkpoints) / f"checkpoint-{state.global_step}"
             (draft / "training_args.bin").unlink(missing_ok=True)  # a pickle that nobody reads, with whatever was typed
             self.run.seal(note, self.keep)
+        processes.wait()  # one that ended now would have the others ended while the first seals
 
 
 def trl_metrics(logs: Mapping[str, Any]) -> dict[str, float]:

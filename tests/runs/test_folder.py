@@ -5,8 +5,9 @@ import pytest
 import yaml
 
 from motif.runs.folder import Run
+from motif.system import processes
 from motif.system.errors import UserError
-from motif.system.locks import Busy
+from motif.system.locks import Busy, Lock
 
 
 def begun(folder, config, overwrite=False):
@@ -76,6 +77,33 @@ def test_of_the_processes_of_one_training_the_first_holds_the_run(tmp_path, monk
         monkeypatch.setenv("RANK", "1")
         with run.held():
             pass
+
+
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_a_run_that_another_process_works_on_is_busy_for_all_processes_of_a_training(tmp_path, monkeypatch, rank):
+    run, told = Run(tmp_path / "run"), []
+    monkeypatch.setenv("RANK", rank)
+
+    def of_first(value):
+        told.append(value)
+        return value or "what the first was told"
+
+    with Lock(run.lock, "it"):
+        monkeypatch.setattr(processes, "of_first", of_first)
+        with pytest.raises(Busy, match="being worked on" if rank == "0" else "^what the first was told$"), run.held():
+            raise AssertionError
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize(("rank", "left"), [("0", False), ("1", True)])
+def test_an_error_of_another_process_leaves_the_draft_that_the_first_may_be_sealing(tmp_path, monkeypatch, rank, left):
+    run = Run(tmp_path / "run")
+    draft = run.checkpoints / "writing" / "checkpoint-1"
+    draft.mkdir(parents=True)
+    monkeypatch.setenv("RANK", rank)
+    with pytest.raises(KeyError), run.writing("the same command"):
+        raise KeyError("x")
+    assert draft.exists() == left
 
 
 def test_plumbing_may_change(tmp_path):

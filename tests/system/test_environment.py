@@ -85,3 +85,13 @@ def test_the_citation_names_this_version_and_the_paper_of_the_method():
 def test_a_page_of_help_names_what_pip_installed():
     page = "python train.py -m rounds=1,3; python solve.py --help; python -m motif.report outputs/*"
     assert here.as_installed(page) == "motif-train -m rounds=1,3; motif-solve --help; python -m motif.report outputs/*"
+
+
+def test_gpus_are_counted_without_torch(monkeypatch, tmp_path):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm", "nvidia-caps"):
+        (tmp_path / name).touch()
+    assert here.gpus(tmp_path) == ["0", "1"]
+    for told, found in (("3,5", ["3", "5"]), ("GPU-1f, GPU-2a", ["GPU-1f", "GPU-2a"]), ("", []), ("-1", [])):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", told)
+        assert here.gpus(tmp_path) == found

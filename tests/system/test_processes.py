@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from motif.system import processes
+from motif.system import failures, processes
 from tests.support import ROOT
 
 TWO = """
@@ -53,3 +53,40 @@ def test_two_processes_hear_each_other_in_their_order_and_what_the_first_says():
     for process in begun:
         out, errors = process.communicate(timeout=200)
         assert out == "2 ['me', 'other'] me\n", errors
+
+
+def chained(error, cause):
+    error.__cause__ = cause
+    return error
+
+
+CLOSED = RuntimeError("[.../gloo/transport/tcp/pair.cc:547] Connection closed by peer [127.0.0.1]:3141")
+
+
+@pytest.mark.parametrize(
+    ("error", "lost"),
+    [
+        (CLOSED, True),
+        (RuntimeError("Read error [127.0.0.1]:3141: Connection reset by peer"), True),
+        (RuntimeError("Timed out waiting 15000ms for recv operation to complete"), True),
+        (RuntimeError("NCCL error: remote process exited or there was a network error"), True),
+        (chained(ValueError("x"), CLOSED), True),
+        (ConnectionResetError(104, "Connection reset by peer"), False),  # a server's
+        (RuntimeError("shape '[2]' is invalid for input of size 3"), False),
+        (KeyError("x"), False),
+    ],
+)
+def test_a_lost_process_is_known_by_the_words_of_the_libraries_where_there_are_several(monkeypatch, error, lost):
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    assert not processes.lost(error)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert processes.lost(error) == lost
+    said = failures.mistake(error)
+    assert (said == "another process ended, or did not answer for 600 s (patience=)") == lost
+
+
+def test_last_words_are_left_where_somebody_reads_them(tmp_path, monkeypatch):
+    assert not processes.leave("error", "nobody reads it")
+    monkeypatch.setenv("RANK", "3"), monkeypatch.setenv(processes.LAST_WORDS, str(tmp_path))
+    assert processes.left(tmp_path) == {} and processes.leave("stopped", "after step 2", 15)
+    assert processes.left(tmp_path) == {3: {"kind": "stopped", "words": "after step 2", "signal": 15}}

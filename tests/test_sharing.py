@@ -1,0 +1,222 @@
+"""How work is shared: what is refused before anything heavy is loaded, who takes which GPU, and that all ways to begin
+two processes come to the same."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+from benchmarks.kills import result
+from motif import sharing
+from motif.system import UserError, processes
+from tests.support import FEW, ROOT
+from tests.test_sweeps import run, sweep
+
+EIGHT = "0,1,2,3,4,5,6,7"
+TWO = [
+    *("name=run", "experiment=smoke", "algo=grpo", "tracking=none", "preflight=false", "algo.m=4", "algo.steps=2"),
+    *("rounds=1", "algo.questions=2", "evaluation.questions=2", "evaluation.before=false", *FEW),
+]
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch):
+    """No variable of any launcher."""
+    names = ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "ACCELERATE_MIXED_PRECISION")
+    for name in (*names, "CUDA_VISIBLE_DEVICES", sharing.GPUS):
+        monkeypatch.setenv(name, "")  # so that it is put back as it was, whatever a test does to it
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(processes, "patience", processes.patience)
+
+
+def config(number=None, patience=600):
+    return OmegaConf.create({"processes": number, "patience": patience})
+
+
+@pytest.mark.parametrize(
+    ("visible", "number", "variables", "words"),
+    [
+        (EIGHT, None, {}, "8 GPUs are visible: processes=8 works on all of them, and CUDA_VISIBLE_DEVICES=0 before"),
+        (EIGHT, 9, {}, "processes=9 are more than the 8 GPUs that are visible"),
+        ("", 0, {}, "processes must be a whole number of at least 1, got 0"),
+        ("", 3, {"WORLD_SIZE": "2"}, "processes=3, but 2 were begun by what sets WORLD_SIZE; leave processes= out"),
+        ("", None, {"MASTER_ADDR": "127.0.0.1", "ACCELERATE_MIXED_PRECISION": "no"}, "accelerate launch --cpu has"),
+    ],
+)
+def test_what_cannot_be_shared_as_asked_is_a_line(monkeypatch, visible, number, variables, words):
+    for name, value in {"CUDA_VISIBLE_DEVICES": visible, **variables}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match=f"^{words}"):
+        sharing.together("train", config(number))
+
+
+def test_patience_is_a_time():
+    with pytest.raises(UserError, match="patience must be a number above 0, got 0"):
+        sharing.together("train", config(patience=0))
+    assert not sharing.together("train", config(patience=5)) and processes.patience == 5
+
+
+def test_one_process_takes_the_first_of_several_gpus_where_one_is_asked_for(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5")
+    assert not sharing.together("train", config(1)) and os.environ["CUDA_VISIBLE_DEVICES"] == "4"
+
+
+def test_a_process_that_torchrun_has_begun_sees_all_gpus_and_begins_no_other(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", EIGHT), monkeypatch.setenv("WORLD_SIZE", "8")
+    assert not sharing.together("train", config(8)) and os.environ["CUDA_VISIBLE_DEVICES"] == EIGHT
+
+
+@pytest.mark.parametrize(
+    ("visible", "number", "taken"),
+    [
+        (EIGHT, None, ["0", "1", "2", "7", "0"]),
+        (EIGHT, 2, ["0,1", "2,3", "4,5", "6,7", "0,1"]),
+        ("3,5", 4, ["3,5"] * 5),
+        ("", None, [None] * 5),
+    ],
+)
+def test_a_job_beside_others_takes_the_gpus_of_its_number_and_keeps_them(monkeypatch, visible, number, taken):
+    found = []
+    for job in (0, 1, 2, 7, 8) if number is None else (0, 1, 2, 3, 4):
+        hydra = SimpleNamespace(job=SimpleNamespace(num=job), mode=RunMode.MULTIRUN)
+        monkeypatch.setattr(sharing.HydraConfig, "get", lambda hydra=hydra: hydra)
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False), monkeypatch.setenv(sharing.GPUS, visible)
+        sharing.take_gpus(config(number))
+        found.append(os.environ.get("CUDA_VISIBLE_DEVICES"))
+        hydra.job.num += 1
+        sharing.take_gpus(config(number))
+        assert os.environ.get("CUDA_VISIBLE_DEVICES") == found[-1]
+    assert found == taken
+
+
+@pytest.mark.program
+@pytest.mark.parametrize("program", ["train.py", "evaluate.py"])
+def test_eight_visible_gpus_and_nothing_said_are_a_line_before_torch_is_loaded(tmp_path, program):
+    words = ["policy=x", "dataset=chain"] if program == "evaluate.py" else []
+    code = (
+        f"import atexit, runpy, sys; sys.path.insert(0, {str(ROOT)!r}); sys.argv = {[str(ROOT / program), *words]!r}\n"
+    )
+    code += "atexit.register(lambda: print('torch' in sys.modules)); runpy.run_path(sys.argv[0], run_name='__main__')"
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": EIGHT}
+    call = [sys.executable, "-c", code]
+    done = subprocess.run(call, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=100)
+    assert done.returncode == 1 and done.stdout == "False\n" and done.stderr.count("\n") == 1, done
+    assert done.stderr.startswith("error: 8 GPUs are visible: processes=8 ") and not list(tmp_path.iterdir())
+
+
+@pytest.mark.program
+@pytest.mark.parametrize(("failing", "left"), [("true", "1 failed, 1 not begun"), ("false", "2 failed")])
+def test_fail_fast_leaves_the_jobs_after_a_failed_one_unbegun(tmp_path, forks, failing, left):
+    words = ["algo=grpo", "experiment=smoke", "tracking=none", "budget.match=one,two", f"sweep.fail_fast={failing}"]
+    code, said = forks.train(tmp_path, "-m", *words).wait()
+    assert code == 1 and left in said, said
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
+
+
+def bare(folder):
+    """Two plain processes that know each other by torch's variables alone."""
+    shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
+    call = [sys.executable, str(ROOT / "train.py"), *TWO]
+    begun = [
+        subprocess.Popen(call, cwd=folder, env={**os.environ, **shared, "RANK": rank, "LOCAL_RANK": rank})
+        for rank in "01"
+    ]
+    return max(process.wait(600) for process in begun)
+
+
+def by(*words):
+    def call(folder):
+        return subprocess.run([sys.executable, *words, *TWO], cwd=folder, timeout=600).returncode
+
+    return call
+
+
+WAYS = {
+    "bare variables": bare,
+    "torchrun": by("-m", "torch.distributed.run", "--nproc_per_node=2", str(ROOT / "train.py")),
+    "accelerate": by(
+        *("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2", "--num_machines=1"),
+        *("--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0", str(ROOT / "train.py")),
+    ),
+}
+
+
+@pytest.mark.slow
+def test_all_ways_to_begin_two_processes_come_to_the_same_in_every_bit(tmp_path):
+    (tmp_path / "own").mkdir()
+    assert by(str(ROOT / "train.py"), "processes=2")(tmp_path / "own") == 0
+    own = result(tmp_path / "own/outputs/run")
+    assert json.loads((tmp_path / "own/outputs/run/environment.json").read_text())["processes"] == 2
+    for name, begin in WAYS.items():
+        (tmp_path / name).mkdir()
+        assert begin(tmp_path / name) == 0, name
+        assert result(tmp_path / name / "outputs/run") == own, name
+
+
+SMALL = ["algo=grpo", "algo.m=2", "algo.questions=2"]
+
+
+@pytest.mark.slow
+def test_each_job_of_a_sweep_is_trained_by_processes_of_its_own(tmp_path):
+    code, said = run(tmp_path, *sweep(*SMALL, "seed=0,1", "processes=2"))
+    assert code == 0 and "2 done" in said and "Traceback" not in said, said
+    runs = list((tmp_path / "outputs").glob("*/environment.json"))
+    assert [json.loads(file.read_text())["processes"] for file in runs] == [2, 2]
+
+
+@pytest.mark.slow
+def test_the_tasks_of_a_job_of_submitit_train_it_together(tmp_path):
+    where = ["hydra/launcher=submitit_local", "hydra.launcher.tasks_per_node=2"]
+    code, said = run(tmp_path, *sweep(*SMALL, "seed=0", *where))
+    assert code == 0 and "1 done" in said, said
+    (file,) = (tmp_path / "outputs").glob("*/environment.json")
+    assert json.loads(file.read_text())["processes"] == 2
+    first, second = sorted((tmp_path / "outputs/.sweeps").glob("*/logs/*/*_log.out"))
+    assert "trained 2 steps" in first.read_text() and "trained" not in second.read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
+def test_jobs_beside_each_other_see_a_gpu_each(tmp_path, launcher, monkeypatch):
+    (tmp_path / "seen.py").write_text(
+        "import os, pathlib\n"
+        "def seen(path):\n"
+        "    pathlib.Path('seen-' + os.environ['CUDA_VISIBLE_DEVICES']).touch()\n"
+        "    return 0.0\n"
+    )
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5"), monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    term = ["+reward.reply.seen._target_=seen.seen", "+reward.reply.seen._partial_=true", "+reward.weights.seen=0.0"]
+    code, said = run(tmp_path, *sweep(*SMALL, "seed=0,1", *term, f"hydra/launcher={launcher}"))
+    assert code == 0 and "2 done" in said, said
+    assert sorted(file.name for file in tmp_path.glob("seen-*")) == ["seen-3", "seen-5"]
+
+
+@pytest.mark.parametrize(
+    ("visible", "number", "variables", "words"),
+    [
+        ("", 2, {}, "processes=2: a warm start runs in one process"),
+        ("0,1", None, {}, "2 GPUs are visible, and a warm start uses one: processes=1 takes the first"),
+        ("0,1", 1, {}, None),
+        ("0,1", None, {"WORLD_SIZE": "2"}, None),
+    ],
+)
+def test_what_runs_in_one_process_says_so_and_takes_one_gpu(monkeypatch, visible, number, variables, words):
+    for name, value in {"CUDA_VISIBLE_DEVICES": visible, **variables}.items():
+        monkeypatch.setenv(name, value)
+    if words:
+        with pytest.raises(UserError, match=f"^{words}$"):
+            sharing.alone("a warm start", config(number))
+    else:
+        sharing.alone("a warm start", config(number))
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == (visible if variables else "0")
