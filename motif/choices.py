@@ -6,6 +6,7 @@ Building them imports neither torch nor trl, so a bad value costs a second.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import gcd
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from motif.runs import Budget, Checkpoints
 from motif.runs.folder import Record, Run
 from motif.runs.identity import check_name
 from motif.runs.tracking.base import Silent
-from motif.system import UserError, of_kind, text, whole
+from motif.system import UserError, of_kind, processes, text, whole
 from motif.tasks.questions import Dataset, Question, apart
 from motif.training import Algorithm, Flaws, Guard, Reward, Watch
 from motif.training.preflight import Plan, Preflight
@@ -77,6 +78,13 @@ class Choices:
             raise UserError(
                 f"generation={self.generation.name} reports log-probabilities of what top_p and top_k leave, which the "
                 "loss would take for the policy's own: set episode.top_p=1 episode.top_k=0, or generation=transformers"
+            )
+        replies, shares = self.algo.m * self.trained_rounds, processes.count()
+        if self.algo.questions * replies % shares:
+            raise UserError(
+                f"algo.questions={self.algo.questions} × {replies} trained replies a question are "
+                f"{self.algo.questions * replies} rows a step, which {shares} processes cannot share equally: make "
+                f"algo.questions a multiple of {shares // gcd(replies, shares)}"
             )
         for name in ("overwrite", "preflight", "plan"):
             if not isinstance(getattr(self, name), bool):

@@ -94,7 +94,7 @@ class Recorder(TrainerCallback):
     def learns(self) -> bool:
         """Whether there is anything to learn from the step's replies. Without it Adam would make a whole step of a
         rounding error. Where `beta` is set, the KL term acts."""
-        return any(processes.of_all(any(row.weight and (row.advantage or self.beta) for row in self.rollout.batch)))
+        return any(row.weight and (row.advantage or self.beta) for row in self.rollout.batch)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         check_finite("the weights are", trained(kwargs["model"]), self.run, args, state.global_step)
