@@ -22,7 +22,7 @@ from motif.training.rollout import Rollout
 OF_TRL = ("loss", "grad_norm", "learning_rate", "entropy", "kl", "reward", "reward_std")  # kept of TRL's own log
 OF_OURS = {  # and of what the rollout has reported through TRL, by the first part of the name
     *("accuracy", "unparsable", "truncated", "copied", "rounds_used", "zero_spread", "well_formed", "no_answer"),
-    *("tokens", "grader_gave_up"),
+    *("tokens", "grader_gave_up", "redrawn"),
     *("progress", "progress_cut", "progress_cleaned", "guard", "sampling"),
 }
 COLUMNS = ("question", "gold", "reply", "carried", "reward", "advantage", "correct futures", "futures")

@@ -75,11 +75,9 @@ def fails():
     raise UserError("no")
 
 
-@pytest.mark.slow
-def test_processes_hear_each_other_in_their_order_divide_work_and_share_mistakes(tmp_path):
-    (tmp_path / "talk.py").write_text(TALK)
+def test_processes_hear_each_other_in_their_order_divide_work_and_share_mistakes(forks, tmp_path):
     for count in (2, 3):
-        said = [json.loads(line) for line in ranks.outputs(count, ["talk.py"], tmp_path)]
+        said = [json.loads(line) for line in ranks.run(forks, count, TALK, tmp_path)]
         for heard in said:
             assert heard["count"] == count and heard["ranks"] == [*range(count)] and heard["first"] == 0
             assert heard["made"] == [n * n for n in range(7)] and heard["few"] == [1] and heard["none"] == []

@@ -10,17 +10,17 @@ import pytest
 from tests.support import FEW, ROOT, ranks
 
 RUNS = {  # by their names: what is divided is less than a question, or no whole number of them
-    "grpo": ["algo=grpo", "algo.questions=4"],
-    "answered": ["algo=motif", "algo.questions=3", "episode.stop=answered"],
+    "grpo": ["algo=grpo", "algo.questions=4", "algo.sampling=dynamic", "reward=accuracy"],
+    "uneven": ["algo=motif", "algo.questions=3", "episode.stop=ended"],
     "adaptive": ["algo=motif", "algo.k=adaptive", "algo.pilot=2", "algo.questions=1", "algo.sampling=dynamic"],
     "one": ["algo=broadcast", "algo.questions=1", "watch.every=1", "watch.questions=3"],
-    "batch": ["algo=broadcast", "algo.questions=3", "+algo.trainer.scale_rewards=batch", "episode.stop=answered"],
+    "batch": ["algo=broadcast", "algo.questions=3", "algo.trainer.scale_rewards=batch", "episode.stop=ended"],
     "budget": ["algo=grpo", "algo.questions=4", "budget.questions=6"],
 }
 SHARED = [
-    *("experiment=smoke", "tracking=none", "algo.m=4", "algo.steps=2", "rounds=2", "episode.tokens=24", "outputs=."),
+    *("experiment=smoke", "tracking=none", "algo.m=4", "algo.steps=2", "rounds=2", "episode.tokens=36", "outputs=."),
     *("record.questions=null", "preflight=false", "evaluation.questions=5", "evaluation.before=false"),
-    *("episode.temperature=1.3", *FEW),
+    *("episode.temperature=1.5", "dataset.longest=4", *FEW),
 ]
 SCRIPT = """
 import json, sys
@@ -31,11 +31,11 @@ for name, words in json.loads(sys.argv[1]).items():
 OWN = ("seconds", "memory", "train/guard")  # metrics of what a process does, and of replies that it has chosen
 
 
-def trained(folder, count):
+def trained(forks, folder, count):
     """What each of RUNS recorded in `count` processes: episodes, metrics, evaluations."""
     folder.mkdir()
     words = json.dumps({name: [*SHARED, *own] for name, own in RUNS.items()})
-    ranks.outputs(count, ["-c", SCRIPT, words], folder, seconds=500)
+    ranks.run(forks, count, SCRIPT, folder, words)
     return {name: recorded(folder / name) for name in RUNS}
 
 
@@ -49,18 +49,18 @@ def recorded(run):
 
 
 @pytest.mark.slow
-def test_one_two_and_four_processes_record_the_same_episodes_metrics_and_evaluations(tmp_path):
-    alone = trained(tmp_path / "1", 1)
+def test_one_two_and_four_processes_record_the_same_episodes_metrics_and_evaluations(forks, tmp_path):
+    alone = trained(forks, tmp_path / "1", 1)
     for name, (episodes, metrics, evaluated) in alone.items():
         assert len(metrics) == 2 and any(line["train/grad_norm"] > 0 for line in metrics) and len(evaluated) >= 2, name
         assert len(episodes) == {"grpo": 8, "one": 2, "adaptive": 2}.get(name, 6)
     assert {len(tree["replies"]) for tree in alone["one"][0]} == {4}
-    assert any(line["train/redrawn"] for line in alone["adaptive"][1])
-    assert any(not reply["children"] for tree in alone["answered"][0] for reply in tree["replies"])
-    assert any(reply["children"] for tree in alone["answered"][0] for reply in tree["replies"])
+    assert any(line["train/redrawn"] for line in alone["grpo"][1])
+    assert any(not reply["children"] for tree in alone["uneven"][0] for reply in tree["replies"])
+    assert any(reply["children"] for tree in alone["uneven"][0] for reply in tree["replies"])
     assert [line["step/questions"] for line in alone["budget"][1]] == [4, 2]
     for count in (2, 4):
-        for name, (episodes, metrics, evaluated) in trained(tmp_path / str(count), count).items():
+        for name, (episodes, metrics, evaluated) in trained(forks, tmp_path / str(count), count).items():
             assert episodes == alone[name][0], (count, name)
             assert evaluated == alone[name][2], (count, name)
             for line, own in zip(metrics, alone[name][1], strict=True):
