@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import gcd
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from motif.runs import Budget, Checkpoints
 from motif.runs.folder import Record, Run
 from motif.runs.identity import check_name
 from motif.runs.tracking.base import Silent
-from motif.system import UserError, of_kind, text, whole
+from motif.system import UserError, of_kind, processes, text, whole
 from motif.tasks.questions import Dataset, Question, apart
 from motif.training import Algorithm, Flaws, Guard, Reward, Watch
 from motif.training.preflight import Plan, Preflight
@@ -91,6 +92,13 @@ class Choices:
             raise UserError(
                 f"{what} divides the weights among processes, and generation=transformers, the guard and what is saved "
                 "need them whole: leave it out"
+            )
+        replies, shares = self.algo.m * self.trained_rounds, processes.count()
+        if self.algo.questions * replies % shares:
+            raise UserError(
+                f"algo.questions={self.algo.questions} × {replies} trained replies a question are "
+                f"{self.algo.questions * replies} rows a step, which {shares} processes cannot share equally: make "
+                f"algo.questions a multiple of {shares // gcd(replies, shares)}"
             )
         for name in ("overwrite", "preflight", "plan"):
             if not isinstance(getattr(self, name), bool):

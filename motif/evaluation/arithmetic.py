@@ -12,7 +12,7 @@ from motif.evaluation.evaluate import Evaluation
 from motif.generation import Transformers, private
 from motif.policies.policy import Policy
 from motif.rounds import Generate
-from motif.system import UserError
+from motif.system import UserError, processes
 
 
 @contextmanager
@@ -58,10 +58,12 @@ def in_float32(model: Any) -> Iterator[None]:
 
 
 def arithmetic_of(policy: Policy, settings: Evaluation, engine: str) -> dict[str, Any]:
-    """What a result was computed in: weights' type, attention, engine, device, and episodes in a call."""
+    """What a result was computed in: weights' type, attention, engine, device, episodes in a call, and the processes
+    that divided it, where there were several."""
     model = policy.model
     if settings.deterministic:
         return {"dtype": "float32", "engine": "transformers", "device": model.device.type, "deterministic": True}
     dtype, attention = str(model.dtype).removeprefix("torch."), private.attention(model)
     said = {"dtype": dtype, "attention": attention, "engine": engine, "device": model.device.type}
-    return {**said, "batch": settings.batch}
+    shares = processes.count()
+    return {**said, "batch": settings.batch, **({"processes": shares} if shares > 1 else {})}

@@ -122,7 +122,7 @@ def evaluate(
     def measure(batch: Sequence[Question], records: Records) -> list[dict[str, Any]]:
         trees = grow(batch, episode, branching, generate, tokenizer, settings.sampling(episode), draw=draw)
         grade(trees)
-        return [record(tree, seed) for tree in trees]
+        return processes.divided(lambda some: [record(tree, seed) for tree in some], trees)
 
     def told(records: Records) -> dict[str, float]:
         return {"accuracy": fmean(sample["correct"] for item in records for sample in item["samples"])}
@@ -141,9 +141,9 @@ def kept(
     """One record a question, `at_once` of them measured after the records of those before, and appended to `file`
     (JSONL); what it holds already is read. `report` hears what is `told` of the records so far.
 
-    Several processes measure the same, and the first writes.
+    Several processes divide what `measure` generates and grades. All have the records, and the first writes them.
     """
-    records = processes.of_first(read_whole(file) if processes.first() else None)
+    records = processes.by_first(lambda: read_whole(file))
     if [item["id"] for item in records] != [question.id for question in questions[: len(records)]]:
         raise UserError(f"{file} holds the records of other questions; move it away to measure anew")
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,8 @@ from motif.rounds import Episode, Generate, Sampling
 from motif.runs.folder import Run
 from motif.runs.identity import without as without_defaults
 from motif.runs.ledger import Ledger, forget_peak
-from motif.system import Lock, UserError, console, masked, of_kind, one_of, read_json, text, whole, write_json
+from motif.system import Lock, UserError, console, masked, processes, read_json, write_json
+from motif.system.errors import of_kind, one_of, text, whole
 from motif.system.files import digest
 from motif.tasks.questions import Dataset, Question, fingerprint, without
 from motif.training.published import Flaws
@@ -98,22 +99,25 @@ class Asked:
 
     def once(self, name: str, identity: Mapping[str, Any], measure: Measure) -> tuple[Path, Path]:
         """The files of records and result of the measurement with this `identity`, their names begun with `name`. Where
-        there is no result `measure` makes it, in one process at a time.
+        there is no result `measure` makes it, in one program at a time, whose first process writes.
 
         `overwrite` measures again, once the policy is loaded: nothing is thrown away for one that cannot be.
         """
         key = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:8]
         records_file, result_file = (self.folder() / f"{name}-{key}{suffix}" for suffix in (".jsonl", ".json"))
-        if result_file.is_file() and not self.overwrite:
+        if processes.by_first(result_file.is_file) and not self.overwrite:
             console.say(f"measured before, in {records_file}; overwrite=true measures again", style="yellow")
             return records_file, result_file
         console.quiet_bars()
         policy, generate = opened(self.policy, json.dumps(dict(self.options)), self.generation)
-        with Lock(result_file.parent / ".locks" / result_file.stem, str(records_file), say=console.say):
-            if self.overwrite:
+        lock = Lock(result_file.parent / ".locks" / result_file.stem, str(records_file), say=console.say)
+        with processes.in_first(lock):
+            if self.overwrite and processes.first():
                 records_file.unlink(missing_ok=True)
                 result_file.unlink(missing_ok=True)
-            write_json(result_file, masked({**identity, **measure(policy, generate, records_file)}))
+            found = masked({**identity, **measure(policy, generate, records_file)})
+            if processes.first():
+                write_json(result_file, found)
         return records_file, result_file
 
 
@@ -169,14 +173,15 @@ class Evaluator(Asked):
         name = f"{self.dataset.name}-r{self.rounds}{several}"
         records_file, result_file = self.once(name, {**identity, "samples": self.samples}, made)
         result = read_result(result_file, (*RESULT_KEYS, *RATES, "accuracy_by_round", "tokens_by_round"))
-        copies = [export(records_file, result, records_file.parent)] if self.format == "lm_eval" else []
+        exported = self.format == "lm_eval" and processes.first()
+        copies = [export(records_file, result, records_file.parent)] if exported else []
         show({**result, "policy": policy_name(self.policy)}, [records_file, *copies])
         return {**result, "records": str(records_file)}
 
 
 def read_result(file: Path, keys: Sequence[str]) -> dict[str, Any]:
     """The result in `file`; a `UserError` where it lacks one of `keys`, which are shown of it."""
-    found = read_json(file)
+    found = processes.by_first(lambda: read_json(file))
     if missing := [key for key in keys if key not in found]:
         raise UserError(f"{file} does not say {', '.join(missing)}; overwrite=true measures again")
     return found

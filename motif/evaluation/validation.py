@@ -38,7 +38,7 @@ class Validation:
             return {}
         file = self.folder / f"step-{step:06d}-n{len(self.questions)}.jsonl"
         lies = file.with_suffix(".json")
-        result = processes.of_first(read_json(lies) if processes.first() and lies.is_file() else None)
+        result = processes.by_first(lambda: read_json(lies) if lies.is_file() else None)
         if result is None:
             measurer = Measurer(policy, generate, self.settings, self.seed, self.marks, ledger)
             result = {"step": step} | measurer.measure(self.questions, self.episode, file, phase="held_out")

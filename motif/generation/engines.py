@@ -1,10 +1,10 @@
 """Engines make a generator of a policy. Each is a choice of the config group `generation`.
 
 An engine has no policy of its own: it generates with the weights of the policy it was given, as they are at the call.
-vLLM holds a copy of them, and renews it before the first reply of a training step.
+vLLM holds a copy of them, and renews it before the first reply of a training step. Several processes all make the same
+calls; the rows of a call are divided among them.
 """
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +16,7 @@ from motif.generation.vllm_requests import Ask, Tokens, ask_engine, ask_server, 
 from motif.generation.vllm_retry import check_alive, gone, make_last, reach
 from motif.policies.pretrained import Policy
 from motif.rounds import Conversation, Generate, Reply, Sampling
-from motif.system import UserError, first_line, install, number, one_of, whole
+from motif.system import UserError, first_line, install, number, one_of, processes, whole
 
 
 class Engine(Protocol):
@@ -65,7 +65,7 @@ class Transformers:
             )
             return replies_of(policy, prompts, [(ids, logprobs) for ids, logprobs, _ in written])
 
-        return generate
+        return divided(generate)
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,8 @@ class VLLM:
         limit, ask = self._asking(engine)
 
         def generate(conversations: Sequence[Conversation], sampling: Sampling) -> list[Reply]:
+            if trainer:
+                private.renew(trainer, engine)
             prompts = policy.render(conversations)
             longest = max(map(len, prompts), default=0)
             if longest + sampling.tokens > limit:
@@ -126,11 +128,9 @@ class VLLM:
                     f"a prompt of {longest} tokens and a reply of {sampling.tokens} do not fit into vLLM's {limit}; "
                     "raise generation.max_length, or lower the tokens of a round (episode.tokens)"
                 )
-            if trainer:
-                private.renew(trainer, engine)
             return replies_of(policy, prompts, written_by(engine, ask, prompts, sampling, policy.end_ids))
 
-        return generate
+        return divided(generate, among=1 if self.mode == "server" else None)
 
     def _start(self, policy: Policy, trainer: Any) -> Any:
         """TRL's `VLLMGeneration` of the policy, one a trainer.
@@ -146,9 +146,8 @@ class VLLM:
             modes = ("token_truncate", "token_mask")  # as TRL has it
             one_of("algo.trainer.vllm_importance_sampling_mode", trainer.vllm_importance_sampling_mode, modes)
         accelerator = trainer.accelerator if trainer else Accelerator(cpu=policy.model.device.type == "cpu")
-        asks = self.mode == "server" and accelerator.is_main_process
-        if asks:  # TRL itself would wait for ever for one that takes the connection and says nothing
-            reach(self.base_url.rstrip("/"), self.wait)
+        if self.mode == "server":  # TRL itself would wait for ever for one that takes the connection and says nothing
+            processes.by_first(partial(reach, self.base_url.rstrip("/"), self.wait))
         try:
             engine = private.vllm_engine(
                 model=trainer.model if trainer else policy.model,
@@ -172,7 +171,7 @@ class VLLM:
             raise UserError(gone(self.base_url, words) if isinstance(error, OSError) else words) from error
         if engine.accelerator.distributed_type.value in ("NO", "MULTI_GPU"):  # weights lie whole on each
             engine.sync_weights = exact(engine.sync_weights, engine.model)  # type: ignore[method-assign]
-        if asks:
+        if self.mode == "server" and processes.first():
             make_last(engine, self.wait)
         if trainer:
             private.take_engine(trainer, engine)
@@ -184,21 +183,34 @@ class VLLM:
         """The most tokens of a prompt and its reply, and what asks for replies."""
         if self.mode == "colocate":
             return engine.llm.llm_engine.model_config.max_model_len, partial(ask_engine, engine)
-        if not engine.accelerator.is_main_process:
-            return sys.maxsize, partial(ask_server, None)
-        model = engine.vllm_client.get_server_info()["model_config"]
+        model = processes.by_first(lambda: engine.vllm_client.get_server_info()["model_config"])
         if model["logprobs_mode"] != "processed_logprobs":
             raise UserError(
                 f"the vLLM server at {self.base_url} reports {model['logprobs_mode']}; "
                 "start it with --logprobs-mode processed_logprobs"
             )
-        alive = partial(check_alive, engine.vllm_client)
-        return model["max_model_len"], partial(ask_server, engine.vllm_client, alive=alive)
+        client = engine.vllm_client if processes.first() else None  # the first process asks for all
+        return model["max_model_len"], partial(ask_server, client, alive=partial(check_alive, client))
+
+
+def divided(generate: Generate, among: int | None = None) -> Generate:
+    """`generate`, the rows of a call divided among the first `among` processes, or all. Each of all processes makes the
+    call, perhaps without a row, and has all replies."""
+    if processes.count() == 1:
+        return generate
+
+    def together(conversations: Sequence[Conversation], sampling: Sampling) -> list[Reply]:
+        def some(rows: Sequence[int]) -> list[Reply]:
+            return generate([conversations[row] for row in rows], sampling.keyed([sampling.key(row) for row in rows]))
+
+        return processes.divided(some, range(len(conversations)), among)
+
+    return together
 
 
 def replies_of(policy: Policy, prompts: Sequence[list[int]], written: Sequence[Tokens]) -> list[Reply]:
     """What the engine has written after each prompt, as replies."""
-    texts = policy.tokenizer.batch_decode([policy.without_end(ids) for ids, _ in written])
+    texts = [policy.tokenizer.decode(policy.without_end(ids)) for ids, _ in written]
     return [
         Reply(policy.thought_before(prompt) + text, ids, prompt, ids[-1] in policy.end_ids, logprobs)
         for text, prompt, (ids, logprobs) in zip(texts, prompts, written, strict=True)

@@ -57,9 +57,9 @@ def own_rows(trainer: Any, credit: Callable[[], tuple[Sequence[float], Sequence[
 
 
 def in_small_tiles(of_tokens: Callable[..., Any]) -> Callable[..., Any]:
-    """TRL's `_get_per_token_logps_and_entropies`, its output head computed for `WORDS` words of the vocabulary at a time
-    where it is on a CPU, and for the tokens that have a label alone. TRL's own tiles, which are made for a GPU, take
-    gigabytes of memory, and the time to write them."""
+    """TRL's `_get_per_token_logps_and_entropies`, on a CPU with its output head computed for `WORDS` words of the
+    vocabulary at a time, and for the tokens that have a label alone. TRL's own tiles, made for a GPU, take gigabytes of
+    memory, and the time to write them."""
 
     def computed(model: Any, input_ids: Any, *rest: Any, **named: Any) -> Any:
         from trl.trainer import utils

@@ -74,6 +74,8 @@ def settings(sampling: Sampling, end_ids: Sequence[int]) -> dict[str, Any]:
 
 def ask_engine(engine: Any, asked: Sequence[Request], keywords: dict[str, Any]) -> list[list[Tokens]]:
     """Replies of the engine in this process."""
+    if not asked:
+        return []
     from vllm import SamplingParams
 
     try:
@@ -141,30 +143,15 @@ def ask_server(
 
 
 def pooled(engine: Any, asked: list[Request], ask: Callable[[list[Request]], list[list[Tokens]]]) -> list[list[Tokens]]:
-    """The replies to `asked`. `ask` is called once with the requests of all processes that share the engine."""
-    accelerator = engine.accelerator
-    if engine.mode == "server" and accelerator.num_processes > 1:
-        from accelerate.utils import broadcast_object_list, gather_object
-
-        parts, place = gather_object([asked]), accelerator.process_index
-        outcome: list[Any] = [None]
-        if accelerator.is_main_process:
-            try:
-                outcome = [ask([request for part in parts for request in part])]
-            except EngineLost as error:  # for all of them, or the others would wait for ever
-                outcome = [error]
-        written = broadcast_object_list(outcome, from_process=0)[0]
-        if isinstance(written, EngineLost):
-            raise written
-    elif engine.mode == "colocate" and engine.tensor_parallel_size > 1:
-        from torch import distributed
-
-        parts = [None] * engine.tensor_parallel_size
-        distributed.all_gather_object(parts, asked, group=engine.tp_group)
-        place = distributed.get_rank(group=engine.tp_group)
-        written = ask([request for part in parts for request in part])
-    else:
+    """The replies to `asked`. `ask` is called with the requests of all processes that one engine spreads over."""
+    if engine.mode != "colocate" or engine.tensor_parallel_size == 1:
         return ask(asked)
+    from torch import distributed
+
+    parts: list[Any] = [None] * engine.tensor_parallel_size
+    distributed.all_gather_object(parts, asked, group=engine.tp_group)
+    place = distributed.get_rank(group=engine.tp_group)
+    written = ask([request for part in parts for request in part])
     start = sum(map(len, parts[:place]))
     return written[start : start + len(asked)]
 

@@ -4,6 +4,7 @@ episode   a question's tree of replies, and how it is grown and graded
 prompts   the words of each round, and the parts of a reply
 carry     what a round carries to the next one: five choices
 replies   what a generator takes and gives: sampling and replies
+marking   grading divided among processes
 metrics   trees read as numbers
 records   trees as lines of JSON, and back
 """

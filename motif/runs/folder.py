@@ -35,7 +35,6 @@ from motif.runs.identity import PLUMBING, differing, identity, identity_hash
 from motif.system import Lock, UserError, console, processes, whole
 from motif.system.files import FORMAT, append, left_of, read_json, read_yaml, remove, sync, unwritable, write_text
 from motif.system.files import write_json as write_json
-from motif.system.locks import for_all
 
 
 @dataclass(frozen=True)
@@ -204,7 +203,7 @@ class Run:
 
         The first process of a training holds it for all of its processes.
         """
-        return for_all(Lock(self.lock, str(self.folder), say=console.say))
+        return processes.in_first(Lock(self.lock, str(self.folder), say=console.say))
 
     @contextmanager
     def writing(self, command: str) -> Iterator[None]:

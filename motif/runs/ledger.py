@@ -23,14 +23,15 @@ COUNTS = (
     *("prompt_tokens", "generated_tokens", "trained_tokens", "optimiser_steps", "flops"),
 )
 AXES = ("train/step", *(f"train/{name}" for name in COUNTS), "train/tokens_round_*", "seconds/training")  # of charts
-Share = dict[str, Any]  # what one process spent in a step
+Share = dict[str, Any]  # the seconds and the peak of memory of one process in a step
 
 
 @dataclass
 class Ledger:
     """Counts, seconds by phase, and the peak of memory.
 
-    They only grow, and are those of all processes together, except for seconds, which are the first one's.
+    They only grow, and are those of all processes together, except for seconds, which are the first one's. Each process
+    knows all that is generated, so each counts all.
 
     Attributes:
         counts: `questions` (groups, so a question counts again in a second epoch); `responses`, which are
@@ -105,11 +106,10 @@ class Ledger:
             self.counts["trained_tokens"] += len(reply.token_ids)
             if self.cost:
                 self.counts["flops"] += self.cost.update(len(reply.prompt_ids), len(reply.token_ids))
-        counts, seconds, started = self.before
+        _, seconds, started = self.before
         spent = {name: self.seconds[name] - seconds.get(name, 0.0) for name in PHASES if name in self.seconds}
         spent["update"] = time.perf_counter() - started - sum(spent[name] for name in spent if name != "update")
-        shares = together({"counts": self.counts - counts, "seconds": spent, "peak": measured_peak()})
-        self.counts = sum((share["counts"] for share in shares), counts.copy())
+        shares = together({"seconds": spent, "peak": measured_peak()})
         self.counts["optimiser_steps"] += 1
         for name, value in shares[0]["seconds"].items():
             self.seconds[name] = seconds.get(name, 0.0) + value

@@ -16,13 +16,12 @@ import platform
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from motif.system import processes
 from motif.system.errors import UserError
 from motif.system.safe_text import masked
 from motif.system.signals import Stopped
@@ -133,21 +132,6 @@ class Lock:
         with suppress(OSError):  # a full disk, say; others see that the process is gone
             draft.write_text(json.dumps({**_me(), "ended": _outcome(error)}))
             draft.replace(self.file)
-
-
-@contextmanager
-def for_all(lock: Lock) -> Iterator[None]:
-    """Within the block the first of several processes holds `lock` for all of them. `Busy` is raised in all."""
-    with ExitStack() as stack:
-        busy = ""
-        try:
-            if processes.first():
-                stack.enter_context(lock)
-        except Busy as error:
-            busy = str(error)
-        if busy := processes.of_first(busy):
-            raise Busy(busy)
-        yield
 
 
 def holder(folder: Path) -> Holder | None:

@@ -1,4 +1,7 @@
-"""Several processes of one training, as torchrun starts them. All of them compute, and only the first one writes.
+"""Several processes of one program, as torchrun starts them. They divide the work, and only the first one writes.
+
+Each of them knows all questions and all replies: what costs time is divided (`divided`), and the results are told to
+all. So every process decides alike, and joins in every exchange as often as the others, whatever ends early.
 
 A process that loses the others ends too: they are gone, or have not answered for `patience` seconds. What the processes
 that `motif.system.group` has begun say at their end is left in a folder for it, so that a person reads one line.
@@ -7,9 +10,16 @@ that `motif.system.group` has begun say at their end is left in a folder for it,
 import json
 import os
 import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from motif.system.errors import UserError
+
+T = TypeVar("T")
+Result = TypeVar("Result")
 
 LAST_WORDS = "MOTIF_LAST_WORDS"  # in the environment: the folder in which a process leaves what has ended it
 LOST = re.compile(
@@ -60,6 +70,52 @@ def of_all(value: Any) -> list[Any]:
 def of_first(value: Any) -> Any:
     """The first process's value."""
     return of_all(value)[0]
+
+
+def divided(
+    work: Callable[[Sequence[T]], Sequence[Result]], items: Sequence[T], among: int | None = None
+) -> list[Result]:
+    """One result for each of `items`, in their order, the same in all processes, which all call it with the same items.
+
+    Args:
+        work: gives one result for each item of this process's part, which may be empty. It is called once.
+        items: each is in the part of one process.
+        among: so many processes, the first ones, get a part; None for all.
+
+    Raises:
+        UserError: in all processes, where `work` raised it in one.
+    """
+    if count() == 1:
+        return list(work(items))
+    shares = among or count()
+    start, end = (-(-len(items) * min(place, shares) // shares) for place in (index(), index() + 1))  # rounded up
+    made: Sequence[Result] | UserError
+    try:
+        made = list(work(items[start:end]))
+    except UserError as error:
+        made = error
+    parts = of_all(made)
+    for part in parts:
+        if isinstance(part, UserError):
+            raise part
+    return [result for part in parts for result in part]
+
+
+def by_first(work: Callable[[], T]) -> T:
+    """What `work` returns in the first process, which alone calls it. Its `UserError` is raised in all."""
+    return divided(lambda items: [work() for _ in items], [None], among=1)[0]
+
+
+@contextmanager
+def in_first(context: AbstractContextManager[object]) -> Iterator[None]:
+    """Within the block the first process is in `context`. A `UserError` on entering it is raised in all."""
+    with ExitStack() as held:
+
+        def enter() -> None:
+            held.enter_context(context)
+
+        by_first(enter)
+        yield
 
 
 def lost(error: BaseException | None) -> bool:

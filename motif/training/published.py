@@ -14,6 +14,7 @@ from motif.policies.policy import Policy, frozen_copy, untrained
 from motif.rounds import Conversation, Generate, Reply, Sampling
 from motif.rounds.carry import Summary
 from motif.rounds.episode import Episode, Path, Tree, grade
+from motif.rounds.marking import divided
 from motif.system.errors import UserError, one_of
 from motif.tasks.grading import final_answer, grader_id
 from motif.training.rewards import Reward, Term
@@ -101,8 +102,8 @@ class Flaws:
         return replace(reward, outcome=outcome, reply={name: term(found) for name, found in reward.reply.items()})
 
     def marks(self) -> Callable[[Sequence[Tree]], None]:
-        """What grades (6)."""
-        return self.grade if self.grading == "substring" else grade
+        """What grades (6), divided among the processes."""
+        return divided(self.grade if self.grading == "substring" else grade)
 
     def grader(self) -> str:
         return "substring" if self.grading == "substring" else grader_id()

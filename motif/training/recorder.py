@@ -21,7 +21,7 @@ from motif.training.rollout import Rollout
 OF_TRL = ("loss", "grad_norm", "learning_rate", "entropy", "kl", "reward", "reward_std")  # kept of TRL's own log
 OF_OURS = {  # and of what the rollout has reported through TRL, by the first part of the name
     *("accuracy", "unparsable", "truncated", "copied", "rounds_used", "zero_spread", "well_formed", "no_answer"),
-    *("tokens", "grader_gave_up"),
+    *("tokens", "grader_gave_up", "redrawn"),
     *("progress", "progress_cut", "progress_cleaned", "guard", "sampling"),
 }
 COLUMNS = ("question", "gold", "reply", "carried", "reward", "advantage", "correct futures", "futures")
@@ -93,7 +93,7 @@ class Recorder(TrainerCallback):
     def learns(self) -> bool:
         """Whether there is anything to learn from the step's replies. Without it Adam would make a whole step of a
         rounding error. Where `beta` is set, the KL term acts."""
-        return any(processes.of_all(any(row.weight and (row.advantage or self.beta) for row in self.rollout.batch)))
+        return any(row.weight and (row.advantage or self.beta) for row in self.rollout.batch)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         check_finite("the weights are", trained(kwargs["model"]), self.run, args, state.global_step)

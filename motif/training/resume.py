@@ -147,7 +147,7 @@ def put_back(states: tuple[Any, ...]) -> None:
 
 def newest(run: Run) -> Checkpoint | None:
     """The checkpoint to go on from; the first process chooses for all."""
-    return processes.of_first(run.checkpoint() if processes.first() else None)
+    return processes.by_first(run.checkpoint)
 
 
 def lost(run: Run, ledger: Ledger) -> dict[str, float]:

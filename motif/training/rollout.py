@@ -11,7 +11,7 @@ from typing import Any
 
 from motif.rounds import Conversation, Episode, Generate, Reply, Sampling, Tree, draw_key, grade, grow, metrics
 from motif.runs.ledger import Ledger
-from motif.system import UserError, processes
+from motif.system import processes
 from motif.tasks.questions import Question
 from motif.training.advantages import flat
 from motif.training.algorithms import Algorithm
@@ -25,7 +25,8 @@ class Rollout:
     """The `rollout_func` and the reward functions of one training.
 
     TRL calls it with the ids of questions, each repeated for its replies. A draw is keyed by the seed, the step, the
-    question, the reply and the round, so a step can be done again exactly, in however many processes.
+    question, the reply and the round, so a step can be done again exactly, in however many processes. Each process has
+    all trees of a step, of which all together generate and grade the parts, and gives TRL its own rows.
 
     Args:
         algorithm: says how a tree branches, which replies are trained, and how they are credited.
@@ -70,23 +71,21 @@ class Rollout:
         self.trees: list[Tree] = []
         self.trained: list[Reply] = []  # what the next update runs over
         self.notes: dict[int, dict[str, Any]] = {}  # values, reward and advantage of trained nodes, by id()
-        self.batch: list[TrainedRow] = []  # TRL's rows
+        self.batch: list[TrainedRow] = []  # TRL's rows, of all processes
+        self.own = slice(0)  # those of this process
         self.metrics: dict[str, float] = {}
 
     def __call__(self, prompts: list[str], trainer: Any) -> dict[str, Any]:
         """Rows of prompt ids, completion ids and the values of the reward's terms, as TRL's `rollout_func` gives them.
 
         Args:
-            prompts: ids of questions, each `slots` times in a row.
+            prompts: ids of questions, of all processes together each `slots` times in a row.
             trainer: TRL's trainer.
-
-        Raises:
-            UserError: where the replies to a question are spread over processes.
         """
         step = trainer.state.global_step
         generate = self.generator(trainer)
-        asked = self._asked(prompts)
-        self.trees, redrawn = self._grown(self._affordable(asked, step), step, generate)
+        asked = self._asked(list(itertools.chain(*processes.of_all(prompts))))
+        self.trees, redrawn = self._grown(asked[: self.pace(step, len(asked))], step, generate)
         key = draw_key("guard", self.seed, step, trainer.accelerator.process_index)
         checked = self._checked(trainer.model, key, step)
         with self.ledger.phase("reward"):
@@ -101,24 +100,17 @@ class Rollout:
             **({"redrawn": redrawn / len(asked)} if self.algorithm.sampling == "dynamic" else {}),
             **checked,
         }
-        shown = sum(processes.of_all(len(groups)))  # questions of all processes
-        places = len(asked) * processes.count() * self.slots
-        share = places / (shown * self.algorithm.m)
+        share = len(asked) * self.slots / (len(groups) * self.algorithm.m)
         rows = weighted(groups, credit, share, self.algorithm.weighting, self.only_finished)
         self.trained = [row.reply for row in itertools.chain(*rows)]
         self.batch = padded(rows, self.slots, len(asked))
-        return as_trl(self.batch)
+        self.own = slice(processes.index() * len(prompts), (processes.index() + 1) * len(prompts))
+        return {name: column and column[self.own] for name, column in as_trl(self.batch).items()}
 
     def credit(self) -> tuple[list[float], list[float]]:
-        """The advantages and the weights of TRL's rows."""
-        return [row.advantage for row in self.batch], [row.weight for row in self.batch]
-
-    def _affordable(self, asked: Sequence[Question], step: int) -> list[Question]:
-        """The first of the questions of all processes, as many as the budget has room for, of this process; at least
-        one."""
-        count, own = processes.count(), len(asked)
-        share = self.pace(step, own * count) - own * processes.index()
-        return list(asked[: max(1, min(own, share))])
+        """The advantages and the weights of this process's rows of TRL."""
+        rows = self.batch[self.own]
+        return [row.advantage for row in rows], [row.weight for row in rows]
 
     def _grown(self, questions: Sequence[Question], step: int, generate: Generate) -> tuple[list[Tree], int]:
         """The graded trees of `questions`, and how many were grown in vain.
@@ -128,7 +120,8 @@ class Rollout:
         """
         trees, redrawn = self._graded(questions, step, generate), 0
         for attempt in range(self.algorithm.redraws if self.algorithm.sampling == "dynamic" else 0):
-            dull = [place for place, tree in enumerate(trees) if self._dull(tree)]
+            flat = processes.divided(lambda some: [self._dull(tree) for tree in some], trees)
+            dull = [place for place, has_none in enumerate(flat) if has_none]
             taken = {tree.question.id for tree in trees}
             others = []
             for place in dull:
@@ -156,7 +149,9 @@ class Rollout:
         trees = widen(branching=self.algorithm.beginning(self.episode.rounds), generate=self._timed(generate))
         with self.ledger.phase("reward"):
             self.marks(trees)
-            allotted = [self.algorithm.allotted(tree, self.reward.outcome_of) for tree in trees]
+            allotted = processes.divided(
+                lambda some: [self.algorithm.allotted(tree, self.reward.outcome_of) for tree in some], trees
+            )
         if any(allotted):
             roots = [root for tree in trees for root in tree.roots]
             widths = dict(zip(map(id, roots), itertools.chain(*filter(None, allotted)), strict=True))
@@ -188,10 +183,7 @@ class Rollout:
 
     def _asked(self, prompts: Sequence[str]) -> list[Question]:
         groups = [prompts[start : start + self.slots] for start in range(0, len(prompts), self.slots)]
-        if any(len(set(group)) > 1 for group in groups):
-            raise UserError(
-                "a question's replies are spread over processes; make algo.questions a multiple of their number"
-            )
+        assert all(len(group) == self.slots and len(set(group)) == 1 for group in groups)
         return [self.questions[group[0]] for group in groups]
 
     def _checked(self, model: Any, key: int, step: int) -> dict[str, float]:

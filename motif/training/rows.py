@@ -36,7 +36,9 @@ class Credit(NamedTuple):
 
 def credited(algorithm: Algorithm, groups: Sequence[Sequence[Row]], reward: Reward, scale: str = "group") -> Credit:
     """What the rows of each group get."""
-    values = [[reward.of(row.path, row.continuations, row.weights) for row in rows] for rows in groups]
+    values = processes.divided(
+        lambda some: [[reward.of(row.path, row.continuations, row.weights) for row in rows] for rows in some], groups
+    )
     returns = [
         [return_of(row, terms, reward) for row, terms in zip(rows, of_rows, strict=True)]
         for rows, of_rows in zip(groups, values, strict=True)
@@ -59,10 +61,10 @@ def group_advantages(
         algorithm: centres the returns of a group, and says whether their spread is divided out.
         groups: the trained rows of each question.
         returns: of the same rows.
-        scale: which spread is divided out (TRL's scale_rewards): of the `group`, of the `batch` (all returns of all
-            processes about their mean), or `none`.
+        scale: which spread is divided out (TRL's scale_rewards): of the `group`, of the `batch` (all returns about
+            their mean), or `none`.
     """
-    every = list(itertools.chain(*processes.of_all(list(itertools.chain(*returns))))) if scale == "batch" else []
+    every = list(itertools.chain(*returns))
     found = []
     for rows, group in zip(groups, returns, strict=True):
         centred = algorithm.centred(group)
@@ -93,7 +95,7 @@ def weighted(
     Args:
         groups: the trained rows of each question.
         credit: of the same rows.
-        share: places of TRL's batch over trajectories, in all processes.
+        share: places of TRL's batch over trajectories.
         weighting: of the algorithm.
         only_finished: replies that were cut off weigh 0 (TRL's mask_truncated_completions, by the ends of decoding).
     """

@@ -92,7 +92,7 @@ def trainer_arguments(
     replies = algorithm.m * algorithm.trained_rounds(episode.rounds)
     rows = algorithm.questions * replies
     shares = processes.count()
-    micro = algorithm.micro_batch or rows // shares
+    micro = algorithm.micro_batch or max(1, rows // shares)
     if rows % (micro * shares):
         raise UserError(
             f"algo.micro_batch={micro} times {shares} processes must divide the {rows} rows of a step "

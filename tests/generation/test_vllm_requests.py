@@ -60,15 +60,21 @@ def test_a_server_is_asked_with_the_settings_of_the_call_and_the_seed_of_the_req
     assert first["min_p"] == 0.0 and first["repetition_penalty"] == 1.0  # a model's own defaults do not creep in
 
 
-def test_the_processes_of_one_engine_each_get_their_own(monkeypatch):
-    """Two processes that share a server: this one is the second and has two requests, the first has one."""
+def test_the_processes_that_one_engine_spreads_over_each_get_their_own(monkeypatch):
+    """Two processes of an engine: this one is the second and has two requests, the first has one."""
     mine, other = [Request(A, 1, 0), Request(B, 1, 1)], [Request(A, 1, 5)]
-    monkeypatch.setattr("accelerate.utils.gather_object", lambda asked: [other, *asked])
-    answers = [[([5], [0.0])], [([0], [0.0])], [([1], [0.0])]]
-    monkeypatch.setattr("accelerate.utils.broadcast_object_list", lambda found, from_process: [answers])
-    accelerator = SimpleNamespace(num_processes=2, process_index=1, is_main_process=False)
-    engine = SimpleNamespace(mode="server", accelerator=accelerator)
-    assert pooled(engine, mine, lambda asked: None) == answers[1:]
+
+    def gathered(parts, asked, group):
+        parts[:] = [other, asked]
+
+    monkeypatch.setattr("torch.distributed.all_gather_object", gathered)
+    monkeypatch.setattr("torch.distributed.get_rank", lambda group: 1)
+    engine = SimpleNamespace(mode="colocate", tensor_parallel_size=2, tp_group=None)
+    assert pooled(engine, mine, lambda asked: [request.seed for request in asked]) == [0, 1]
+
+
+def test_an_engine_without_a_row_is_not_asked():
+    assert ask_engine(None, [], {}) == []
 
 
 def test_a_process_alone_asks_for_itself():

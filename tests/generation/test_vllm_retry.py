@@ -128,19 +128,3 @@ def test_a_server_that_is_not_there_at_the_start_is_one_line(server, policy, sil
     with pytest.raises(UserError, match="no vLLM server answers at generation.base_url=.*vllm serve") as error:
         engine(server, policy, wait=0.2)
     assert "\n" not in str(error.value)
-
-
-def test_all_processes_that_share_a_server_hear_that_it_is_gone(monkeypatch):
-    """Two processes: the first asks for both and finds it gone, the second is told."""
-    told = []
-    monkeypatch.setattr("accelerate.utils.gather_object", lambda asked: [*asked, []])
-    monkeypatch.setattr("accelerate.utils.broadcast_object_list", lambda found, from_process: told or found)
-
-    def ask(asked):
-        raise EngineLost("gone")
-
-    for main in (True, False):
-        accelerator = SimpleNamespace(num_processes=2, process_index=int(not main), is_main_process=main)
-        with pytest.raises(EngineLost, match="gone"):
-            vllm_requests.pooled(SimpleNamespace(mode="server", accelerator=accelerator), [], ask if main else None)
-        told = [EngineLost("gone")]

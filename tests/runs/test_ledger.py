@@ -99,12 +99,12 @@ def test_time_of_a_step_outside_of_its_phases_is_the_updates_and_evaluation_is_n
     assert ledger.training_seconds() == 5.0
 
 
-def test_the_counts_are_of_all_processes_and_the_steps_of_one():
+def test_seconds_are_the_first_processs_memory_that_of_the_neediest_and_each_counts_all():
     found = trees()
     alone = stepped(Ledger(cost=COST), found)
-    job = stepped(stepped(Ledger(cost=COST), found, lambda share: [share, share]), found, lambda share: [share, share])
-    for name in alone.names():
-        assert job.counts[name] == (2 if name == "optimiser_steps" else 4 * alone.counts[name])
+    first, other = {"seconds": {"update": 2.0}, "peak": 5}, {"seconds": {"update": 9.0}, "peak": 10**15}
+    job = stepped(Ledger(cost=COST), found, lambda share: [first, other])
+    assert job.counts == alone.counts and job.seconds["update"] == 2.0 and job.peak_memory == 10**15
 
 
 def test_an_evaluation_is_counted_from_its_records_as_from_its_trees():

@@ -1,19 +1,51 @@
 """Which of several processes writes, and what they tell each other, as torchrun starts them."""
 
-import os
-import socket
-import subprocess
-import sys
+import itertools
+import json
+from contextlib import nullcontext
 
 import pytest
 
-from motif.system import failures, processes
-from tests.support import ROOT
+from motif.system import UserError, failures, processes
+from tests.support import ranks
 
-TWO = """
-from motif.system import processes
-rank = processes.of_all("me" if processes.first() else "other")
-print(processes.count(), rank, processes.of_first(rank[0] if processes.first() else None))
+TALK = """
+import json
+from contextlib import contextmanager
+from motif.system import UserError, processes
+
+index, seen, said, inside, mistakes = processes.index(), [], [], [], []
+
+@contextmanager
+def lock():
+    inside.append("in")
+    yield
+    inside.append("out")
+
+@contextmanager
+def busy():
+    raise UserError("busy")
+    yield
+
+def wrong(items):
+    if index == 1:
+        raise UserError("1 is no place")
+    return items
+
+with processes.in_first(lock()):
+    found = {
+        "made": processes.divided(lambda part: seen.extend(part) or [n * n for n in part], range(7)),
+        "few": processes.divided(lambda part: [1 for _ in part], "x"),
+        "none": processes.divided(list, ""),
+    }
+processes.divided(lambda part: said.extend(part) or part, range(3), among=1)
+for act in (lambda: processes.divided(wrong, range(7)), lambda: processes.in_first(busy()).__enter__()):
+    try:
+        act()
+    except UserError as error:
+        mistakes.append(str(error))
+found |= {"part": seen, "alone": said, "inside": inside, "mistakes": mistakes, "count": processes.count()}
+print(json.dumps({**found, "ranks": processes.of_all(index), "first": processes.of_first(index)}))
 processes.wait()
 """
 
@@ -30,29 +62,30 @@ def test_the_first_is_told_by_its_rank(monkeypatch):
     assert processes.count() == 3 and not processes.first()
 
 
-@pytest.mark.slow
-def test_two_processes_hear_each_other_in_their_order_and_what_the_first_says():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    shared = {
-        **os.environ,
-        "WORLD_SIZE": "2",
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": port,
-        "ACCELERATE_USE_CPU": "1",
-    }
-    begun = [
-        subprocess.Popen(
-            [sys.executable, "-c", TWO],
-            **{"cwd": ROOT, "env": shared | {"RANK": rank, "LOCAL_RANK": rank}, "text": True},
-            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE},
-        )
-        for rank in "01"
-    ]
-    for process in begun:
-        out, errors = process.communicate(timeout=200)
-        assert out == "2 ['me', 'other'] me\n", errors
+def test_a_process_alone_does_all_the_work_and_raises_its_own_mistakes(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    parts = []
+    assert processes.divided(lambda part: parts.append(part) or [2 * each for each in part], [1, 2, 3]) == [2, 4, 6]
+    assert parts == [[1, 2, 3]] and processes.by_first(lambda: 5) == 5
+    with pytest.raises(UserError, match="no"), processes.in_first(nullcontext()):
+        processes.by_first(fails)
+
+
+def fails():
+    raise UserError("no")
+
+
+def test_processes_hear_each_other_in_their_order_divide_work_and_share_mistakes(forks, tmp_path):
+    for count in (2, 3):
+        said = [json.loads(line) for line in ranks.run(forks, count, TALK, tmp_path)]
+        for heard in said:
+            assert heard["count"] == count and heard["ranks"] == [*range(count)] and heard["first"] == 0
+            assert heard["made"] == [n * n for n in range(7)] and heard["few"] == [1] and heard["none"] == []
+            assert heard["mistakes"] == ["1 is no place", "busy"]
+        parts = [heard["part"] for heard in said]
+        assert [*itertools.chain(*parts)] == [*range(7)] and max(map(len, parts)) - min(map(len, parts)) <= 1
+        assert [heard["alone"] for heard in said] == [[0, 1, 2], *[[]] * (count - 1)]
+        assert [heard["inside"] for heard in said] == [["in", "out"], *[[]] * (count - 1)]
 
 
 def chained(error, cause):

@@ -1,9 +1,6 @@
 """What TRL is given, without TRL."""
 
-import gzip
-import json
-import subprocess
-import sys
+from itertools import chain
 from types import SimpleNamespace
 from unittest.mock import Mock
 
@@ -12,11 +9,10 @@ import pytest
 from motif.rounds.episode import Episode
 from motif.rounds.replies import draw_key
 from motif.runs.ledger import Ledger
-from motif.system.errors import UserError
+from motif.system import processes
 from motif.training.algorithms import GRPO, MOTIF, Broadcast, Value
 from motif.training.rewards import Reward, accuracy, format
 from motif.training.rollout import Rollout
-from tests.support import FEW, ROOT
 from tests.support.toys import Words, good, question, says
 
 REWARD = Reward(outcome={"accuracy": accuracy}, reply={"format": format}, weights={"accuracy": 1.0, "format": 0.1})
@@ -95,9 +91,21 @@ def test_an_episode_that_ends_early_changes_no_other_draw():
     assert of_b == again and some < every
 
 
-def test_a_group_spread_over_processes_is_refused():
-    with pytest.raises(UserError, match="algo.questions"):
-        rollout()(ids("a", "b"), trainer())
+def test_each_of_four_processes_gives_its_own_rows_of_the_same_two_questions(monkeypatch):
+    """Broadcast of 2 trajectories of 3 rounds: 12 rows, 3 a process, so that each question is two processes'."""
+    whole = rollout(replies_of(0), algorithm=Broadcast(m=2))
+    out = whole(ids(*"aaaaaabbbbbb"), trainer())
+    parts, credit = [], []
+    for process in range(4):
+        made = rollout(replies_of(0), algorithm=Broadcast(m=2))
+        monkeypatch.setattr(processes, "index", lambda process=process: process)
+        monkeypatch.setattr(processes, "of_all", lambda own: [ids(*"aaa"), ids(*"aaa"), ids(*"bbb"), ids(*"bbb")])
+        parts.append(made(ids(*("aaa" if process < 2 else "bbb")), trainer()))
+        credit.append(made.credit())
+        assert made.metrics == whole.metrics and made.ledger.counts == whole.ledger.counts and len(made.trained) == 12
+    for name in ("prompt_ids", "completion_ids", "values"):
+        assert [*chain(*(part[name] for part in parts))] == out[name]
+    assert [[*chain(*lists)] for lists in zip(*credit, strict=True)] == list(whole.credit())
 
 
 def test_every_round_is_a_row_and_what_ended_early_is_filled_up_without_weight():
@@ -207,26 +215,6 @@ def test_first_rounds_are_the_policys_own_also_of_questions_drawn_anew_and_furth
         assert all((node.answer == "\\boxed{2}") == (node.round == 1) for node in tree.nodes())
     counts = made.ledger.counts
     assert counts["questions"] == (3 if algorithm.sampling == "dynamic" else 1) and counts["continuations"]
-
-
-@pytest.mark.slow
-def test_one_process_and_two_draw_the_same_replies_to_a_question(tmp_path):
-    words = ["experiment=smoke", "tracking=none", "evaluation.questions=2", "evaluation.before=false", "algo.m=4", *FEW]
-    words += ["algo.questions=4", "algo.steps=1", "record.questions=null", "preflight=false", f"outputs={tmp_path}"]
-    found = []
-    for count in (1, 2):
-        launch = ["-m", "torch.distributed.run", "--nproc_per_node", "2"] if count == 2 else []
-        call = [sys.executable, *launch, str(ROOT / "train.py"), *words, f"name=of-{count}"]
-        subprocess.run(call, check=True, capture_output=True, timeout=250)
-        with gzip.open(tmp_path / f"of-{count}/episodes.jsonl.gz", "rt") as lines:
-            found.append({tree["id"]: texts(tree["replies"]) for tree in map(json.loads, lines)})
-    alone, together = found
-    assert len(alone) == 4 and 0 < len(together) <= 4
-    assert all(alone[id] == replies for id, replies in together.items())
-
-
-def texts(replies):
-    return [(reply["text"], texts(reply["children"])) for reply in replies]
 
 
 def by_key():

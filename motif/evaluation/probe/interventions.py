@@ -14,6 +14,7 @@ from typing import Any
 from motif.evaluation.evaluate import Evaluation, Grade, Records, record
 from motif.rounds import Conversation, Generate, Reply, Sampling, draw_key
 from motif.rounds.episode import Episode, Path, Tree, grow
+from motif.system import processes
 from motif.tasks.questions import Question
 
 Carry = Callable[[Question, Path], str | None]  # what is carried over after these replies
@@ -67,14 +68,15 @@ class Probing:
         changed = probing._early(batch) | probing._carried_changed(batch, self._carries(batch, paths, before))
         states = range(self.episode.rounds if self.k else 0)
         values = [probing._outcomes(batch, after) for after in states]
+        untouched = processes.divided(lambda some: [record(tree, self.seed) for tree in some], trees)
         return [
             {
-                **record(tree, self.seed),
+                **untouched[row],
                 "carried_tokens": [len(self._ids(node.carried)) for node in paths[row][:-1]],
                 "interventions": {name: outcomes[row] for name, outcomes in changed.items()},
                 "values": [outcomes[row] for outcomes in values],
             }
-            for row, tree in enumerate(trees)
+            for row in range(len(trees))
         ]
 
     def _grow(self, questions: Sequence[Question], **changes: Any) -> list[Tree]:
