@@ -71,28 +71,27 @@ def test_one_process_at_a_time_works_on_a_run(tmp_path):
         assert not run.folder.exists()  # the lock lies beside it
 
 
+def of_two(monkeypatch, rank, said_by_first):
+    """Be one of two processes; to the second the first says what it made."""
+    monkeypatch.setenv("RANK", str(rank)), monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(processes, "of_all", lambda made: [said_by_first, made] if rank else [made, []])
+
+
 def test_of_the_processes_of_one_training_the_first_holds_the_run(tmp_path, monkeypatch):
     run = Run(tmp_path / "run")
     with run.held():
-        monkeypatch.setenv("RANK", "1")
+        of_two(monkeypatch, 1, [None])
         with run.held():
             pass
 
 
-@pytest.mark.parametrize("rank", ["0", "1"])
+@pytest.mark.parametrize("rank", [0, 1])
 def test_a_run_that_another_process_works_on_is_busy_for_all_processes_of_a_training(tmp_path, monkeypatch, rank):
-    run, told = Run(tmp_path / "run"), []
-    monkeypatch.setenv("RANK", rank)
-
-    def of_first(value):
-        told.append(value)
-        return value or "what the first was told"
-
+    run = Run(tmp_path / "run")
     with Lock(run.lock, "it"):
-        monkeypatch.setattr(processes, "of_first", of_first)
-        with pytest.raises(Busy, match="being worked on" if rank == "0" else "^what the first was told$"), run.held():
+        of_two(monkeypatch, rank, Busy("what the first was told"))
+        with pytest.raises(Busy, match="^what the first was told$" if rank else "being worked on"), run.held():
             raise AssertionError
-    assert len(told) == 1
 
 
 @pytest.mark.parametrize(("rank", "left"), [("0", False), ("1", True)])
