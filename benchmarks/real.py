@@ -3,8 +3,9 @@
 Rollouts: MOTIF's tree of some stories, grown by one batched call a round, over one `model.generate` a round on the same
 prompts, all rows in one left-padded batch; with short prompts, and with worked examples in them. Updates: the
 log-probabilities, entropies and gradients of the replies of such trees by the trainer's function as this suite lays
-rows together, over TRL's own; rows of the first round (MOTIF), and of all rounds (broadcast). Both ways take turns in
-one process; ratios are printed as median and range.
+rows together, over TRL's own; rows of the first round (MOTIF), and of all rounds (broadcast). Rollouts with adapters
+once more, with and without weights that oneDNN has laid out. Both ways take turns in one process; ratios are printed as
+median and range.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from peft import LoraConfig, get_peft_model
 from trl import GRPOConfig, GRPOTrainer
 
 from benchmarks.rollout import bare, spread, timed, tokens
-from motif.generation import private
+from motif.generation import cpu_weights, private
 from motif.generation.engines import Transformers
 from motif.policies.pretrained import Policy, open_policy
 from motif.rounds import Reply
@@ -52,10 +53,26 @@ def rollouts(policy: Policy, prompts: Prompts, given: argparse.Namespace) -> tup
     return ratios, trees
 
 
+def layouts(policy: Policy, prompts: Prompts, given: argparse.Namespace) -> list[float]:
+    """Seconds of a rollout with weights as they come over those with weights laid out by oneDNN, by turn."""
+    questions, episode, ratios = Stories().test()[: given.questions], Episode(ROUNDS, WINDOW, prompts=prompts), []
+    generate, there = Transformers().generator(policy), cpu_weights.X86
+    for turn in range(given.turns):
+        branching = [given.m, given.k, *[1] * ROUNDS][:ROUNDS]
+        seconds = []
+        for cpu_weights.X86 in (False, there):
+            draw = partial(draw_key, turn)
+            sampled = (generate, policy.tokenizer, lambda _: Sampling(WINDOW))
+            seconds.append(timed(partial(grow, questions, episode, branching, *sampled, draw=draw))[0])
+        ratios.append(seconds[0] / seconds[1])
+    return ratios
+
+
 def updates(trainer: Any, replies: Sequence[Reply], turns: int) -> list[float]:
     """Seconds of TRL's own function over ours, with the gradient, by turn."""
     own = trainer._get_per_token_logps_and_entropies
-    ways, kept = (own, private.once(private.with_prompts_once(own, trainer.accelerator.autocast))), WINDOW
+    shared = private.once(private.with_prompts_once(own, trainer.accelerator.autocast))
+    ways, kept = (own, private.in_small_tiles(shared)), WINDOW
     width, ratios = max(len(reply.prompt_ids) for reply in replies), []
     rows = [(reply.prompt_ids, reply.token_ids) for reply in replies]
     ids = torch.tensor([[0] * (width - len(a)) + a + b + [0] * (kept - len(b)) for a, b in rows])
@@ -109,6 +126,9 @@ def main() -> None:
             for rows, replies in (("first rounds", first), ("all rounds", every)):
                 ratios = updates(trainer, replies, given.turns)
                 console.say(f"updates, {name}, {rows}: {spread(ratios)} times the speed of TRL's own")
+            adapted = Policy(trainer.model, policy.tokenizer, policy.template_options)
+            ratios = layouts(adapted, prompts, given)
+            console.say(f"rollouts with adapters, {name}: {spread(ratios)} times the speed without oneDNN's layout")
             policy = Policy(trainer.model.unload(), policy.tokenizer, policy.template_options)
 
 
