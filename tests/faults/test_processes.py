@@ -89,7 +89,7 @@ def until_two_steps(folder, process):
     return file
 
 
-@pytest.mark.parametrize(("asked", "code"), [("SIGTERM", 143), ("SIGINT", 130), ("SIGUSR2", 140)])
+@pytest.mark.parametrize(("asked", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
 def test_a_signal_to_the_one_that_began_them_lets_all_finish_their_step_and_write_a_checkpoint(tmp_path, asked, code):
     process = begin(tmp_path, "", "algo.steps=500", "checkpoint.every=1000")
     file = until_two_steps(tmp_path, process)
