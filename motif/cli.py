@@ -75,7 +75,7 @@ def guarded(run: Callable[[], Any], job: Job | None = None, on: str = GOES_ON, c
             error = UserError(one_line(error))
         if lost := processes.lost(error):
             error = UserError(f"{failures.mistake(error)}; {on}")
-        if job:
+        if job and processes.first():
             with suppress(OSError, UserError):
                 job.failed(error)
             words = failures.mistake(error, folder) or reason(error)
@@ -91,7 +91,10 @@ def failed(words: str, kind: str = "error") -> BaseException:
         return SystemExit(1)
     if study() is None:
         return SystemExit(f"error: {words}")
-    console.say(f"error: {words}", style="red")
+    if processes.first():
+        console.say(f"error: {words}", style="red")
+    else:  # whose console is quiet; a task of submitit's has a log of its own
+        print(f"error: {words}", file=sys.stderr)
     return Mistake(words)
 
 

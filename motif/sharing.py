@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from motif.cli import GOES_ON, as_typed, launched_by, overrides
 from motif.system import UserError, console, group, number, processes, whole
 from motif.system.config import PACKAGE
-from motif.system.environment import first_word, gpus
+from motif.system.environment import cores, first_word, gpus
 
 GPUS = "MOTIF_GPUS"  # in the environment of jobs beside each other: those that their launcher saw
 typed: list[str] = []  # the command line, whose secrets are masked in sys.argv
@@ -54,7 +54,7 @@ def together(program: str, config: DictConfig, on: str = GOES_ON) -> bool:
     single = HydraConfig.get().mode != RunMode.MULTIRUN
     words = typed if single else [first_word(program), *overrides(), *own_overrides(), "hydra.mode=RUN"]
     code = f"import sys; sys.argv[0] = {words[0]!r}; from motif import programs; programs.{program}()"
-    threads = os.environ.get("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // asked)))
+    threads = os.environ.get("OMP_NUM_THREADS", str(max(1, cores() // asked)))
     path = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
     group.together(
         asked,
@@ -68,6 +68,8 @@ def together(program: str, config: DictConfig, on: str = GOES_ON) -> bool:
 def alone(what: str, config: DictConfig) -> None:
     """Let this process do by itself `what` several cannot do. A `UserError` where they are asked for, or where several
     GPUs are visible and nothing was asked."""
+    if "patience" in config:  # of processes that torchrun has begun
+        processes.patience = number("patience", config.patience, above=0)
     if config.processes not in (None, 1):
         raise UserError(f"processes={config.processes}: {what} runs in one process")
     if len(found := gpus()) < 2 or "WORLD_SIZE" in os.environ:

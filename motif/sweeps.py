@@ -32,7 +32,7 @@ from motif.reporting.study import jobs_of, last_screen, launch
 from motif.sharing import GPUS
 from motif.system import UserError, console, install, masked
 from motif.system.config import PACKAGE
-from motif.system.environment import gpus
+from motif.system.environment import cores, gpus
 from motif.system.files import explained, parsed_yaml, write_text
 
 NEEDED = {"ray": "pip install hydra-ray-launcher"}  # by launchers that are in no extra of ours
@@ -189,11 +189,6 @@ def installed(module: str) -> bool:
         return find_spec(module) is not None
     except ModuleNotFoundError:  # nor what it is in
         return False
-
-
-def cores() -> int:
-    """Cores of this machine that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def once(number: int, frame: Any) -> None:

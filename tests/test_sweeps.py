@@ -18,7 +18,8 @@ from hydra.errors import CompactHydraException
 from motif import sweeps
 from motif.reporting.study import Job, launch
 from motif.runs.folder import Run, write_json
-from motif.sweeps import Launched, cores, installed, start
+from motif.sweeps import Launched, installed, start
+from motif.system.environment import cores
 from motif.system.locks import Lock
 from tests.reporting.test_status import run_folder
 from tests.support import FEW, ROOT

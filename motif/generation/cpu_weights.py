@@ -16,7 +16,7 @@ from motif.generation import private
 ROWS = 32  # that weights are laid out for; one number, so that a reply does not depend on the size of its batch
 LEAST = 2**24  # weights of a model that this pays for
 MOST = 2**31  # bytes of a copy that are taken for it
-X86 = machine() in ("x86_64", "AMD64") and torch.backends.mkldnn.is_available()
+X86 = machine() in ("x86_64", "AMD64") and private.onednn_bfloat16()
 
 Product = Callable[..., torch.Tensor]
 
@@ -25,8 +25,8 @@ Product = Callable[..., torch.Tensor]
 def laid_out(model: Any) -> Iterator[None]:
     """Within the block the linear layers of `model` compute with a copy of their weights, laid out by oneDNN.
 
-    Nothing changes but rounding. It is left out on a GPU, where a layer is not of bfloat16, for models below `LEAST`
-    weights, and for those whose copy would take more than `MOST` bytes.
+    Nothing changes but rounding. It is left out on a GPU, on a CPU that has no bfloat16 for oneDNN, where a layer is
+    not of bfloat16, for models below `LEAST` weights, and for those whose copy would take more than `MOST` bytes.
     """
     named = [(name, layer) for name, layer in model.named_modules() if "forward" not in vars(layer)]
     layers = [layer for name, layer in named if type(layer) is torch.nn.Linear and ".lora_" not in name]

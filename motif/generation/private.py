@@ -233,6 +233,13 @@ def put_to_sleep(engine: Any) -> None:
     engine._llm_weights_sleeping = True
 
 
+def onednn_bfloat16() -> bool:
+    """Whether oneDNN computes in bfloat16 on this CPU. Where it does not, it refuses to lay such weights out."""
+    import torch
+
+    return torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
 def onednn_linear(weight: Any, bias: Any, rows: int) -> Callable[..., Any]:
     """`torch.nn.functional.linear` with a copy of `weight` that oneDNN has laid out for `rows` rows. A second argument
     is added to what it makes."""

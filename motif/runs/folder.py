@@ -113,13 +113,13 @@ class Run:
         command = "the same command" + " without overwrite=true" * overwrite
         overwrite = overwrite and not cls(folder).begun_by_this_job()
         run = cls.open(folder, config, overwrite)
-        if (summary := run.summary()) and not overwrite:
+        if (summary := processes.by_first(run.summary)) and not overwrite:  # another program may finish it just now
             console.say(f"{folder} is finished already; overwrite=true runs it again.", style="yellow")
             show(summary, folder)
             return summary
         with run.held(), run.writing(command):
             run = cls.open(folder, config, overwrite)  # as the one who held it before has left it
-            return (not overwrite and run.summary()) or work(run, config, overwrite)
+            return (not overwrite and processes.by_first(run.summary)) or work(run, config, overwrite)
 
     def differs(self, config: Mapping[str, Any]) -> list[str]:
         """The keys in which the configuration of the run here differs from `config`; none where there is no run."""

@@ -81,6 +81,11 @@ def has_bfloat16() -> bool:
     return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags)
 
 
+def cores() -> int:
+    """Cores of this machine that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def gpus(devices: Path = Path("/dev")) -> list[str]:
     """The GPUs of NVIDIA's that this process may use, as CUDA_VISIBLE_DEVICES names them. They are seen among `devices`
     without loading torch."""

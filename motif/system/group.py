@@ -22,7 +22,7 @@ from motif.system.locks import Busy
 from motif.system.signals import SIGNALS, Stopped, at_once
 
 PR_SET_PDEATHSIG = 1  # of Linux's prctl
-GRACE = 300  # seconds for a step and its checkpoint, after a signal
+GRACE = 300  # seconds for a step and its checkpoint, after a signal; torch before 2.12 knows 30 alone
 
 
 def together(count: int, call: Sequence[str], variables: Mapping[str, str], on: str) -> None:
@@ -44,7 +44,12 @@ def together(count: int, call: Sequence[str], variables: Mapping[str, str], on: 
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
     silence("torch.distributed.elastic")
-    with TemporaryDirectory(prefix="motif-") as name, at_once():  # handlers that torch puts its own in the place of
+    shared = {**variables, "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(GRACE)}
+    with (
+        TemporaryDirectory(prefix="motif-") as name,
+        environment({**shared, processes.LAST_WORDS: name}),
+        at_once(),  # handlers that torch puts its own in the place of
+    ):
         folder = Path(name)
         config = LaunchConfig(
             min_nodes=1,
@@ -57,11 +62,9 @@ def together(count: int, call: Sequence[str], variables: Mapping[str, str], on: 
             max_restarts=0,
             local_addr="localhost",
             signals_to_handle=",".join(number.name for number in SIGNALS),
-            shutdown_timeout=GRACE,
         )
         try:
-            with environment({**variables, processes.LAST_WORDS: name}):
-                elastic_launch(config, sys.executable)(*call)
+            elastic_launch(config, sys.executable)(*call)
         except SignalException as stop:
             ended(folder, int(stop.sigval))
         except ChildFailedError as failure:

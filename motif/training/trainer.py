@@ -77,12 +77,15 @@ def asked(questions: Sequence[str], a_step: int, arguments: GRPOConfig) -> list[
 def scheduled(
     create: Callable[..., Any], fraction: Callable[[], float], num_training_steps: int, optimizer: Any = None
 ) -> Any:
-    """The scheduler that `create` makes, its steps no fewer than `fraction()` of all: it ends with the budget."""
+    """The scheduler that `create` makes, its steps no fewer than `fraction()` of all: it ends with the budget.
+
+    It is asked within a step, when each process has seconds of its own, so the first one's counts for all.
+    """
     scheduler = create(num_training_steps, optimizer)
     if isinstance(scheduler, torch.optim.lr_scheduler.LambdaLR):
 
         def hastened(rate: Callable[[int], float]) -> Callable[[int], float]:
-            return lambda step: rate(max(step, int(fraction() * num_training_steps)))
+            return lambda step: rate(max(step, int(processes.of_first(fraction()) * num_training_steps)))
 
         scheduler.lr_lambdas = [hastened(rate) for rate in scheduler.lr_lambdas]
     return scheduler

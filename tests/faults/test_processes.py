@@ -12,7 +12,7 @@ from motif.runs.folder import Run
 from tests.support import FEW, ROOT
 
 TRAP = '''
-"""A term of the reward that does something to its own process, at its fifth call: MOTIF_TRAP says what, and to whom."""
+"""A term of the reward that does something to its own process, at its ninth call: MOTIF_TRAP says what, and to whom."""
 import os, pathlib, signal
 calls = 0
 def trap(path):
