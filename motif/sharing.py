@@ -34,7 +34,7 @@ def together(program: str, config: DictConfig, on: str = GOES_ON) -> bool:
     asked, begun, found = config.processes, processes.count(), gpus()
     if asked is not None:
         whole("processes", asked)
-    if "WORLD_SIZE" in os.environ:
+    if begun > 1 or {"WORLD_SIZE", "LOCAL_RANK"} <= os.environ.keys():
         if asked not in (None, begun):
             raise UserError(f"processes={asked}, but {begun} were begun by what sets WORLD_SIZE; leave processes= out")
         return False

@@ -15,7 +15,7 @@ from motif.generation import private
 
 ROWS = 32  # that weights are laid out for; one number, so that a reply does not depend on the size of its batch
 LEAST = 2**24  # weights of a model that this pays for
-MOST = 2**31  # bytes of a copy that are taken for it
+MOST = 2**30  # bytes of a copy that are taken for it
 X86 = machine() in ("x86_64", "AMD64") and private.onednn_bfloat16()
 
 Product = Callable[..., torch.Tensor]
