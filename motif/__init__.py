@@ -5,6 +5,7 @@
     motif.evaluate(run, rounds=2)
     motif.solve(run, "9a-5b*8c+7")
     motif.report("outputs/*")
+    motif.load("outputs/*").metrics
 
 Importing it loads no library; the functions stand in `motif.api`.
 """
@@ -13,11 +14,11 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from motif.api import evaluate, report, solve, train
+    from motif.api import evaluate, load, report, solve, train
     from motif.system.errors import UserError
 
 __version__ = "0.2.0"
-__all__ = ["UserError", "evaluate", "report", "solve", "train"]
+__all__ = ["UserError", "evaluate", "load", "report", "solve", "train"]
 
 os.environ.setdefault("DO_NOT_TRACK", "1")  # or TRL, at each training, and vLLM, at each start, would tell their makers
 os.environ.setdefault("USE_HUB_KERNELS", "NO")  # or transformers would fetch code, where `kernels` is there

@@ -34,8 +34,10 @@ from motif.evaluation import program as evaluator
 from motif.mistakes import composing
 from motif.overrides import quoted, setting
 from motif.reporting.folders import read_runs
+from motif.reporting.frames import Frames
 from motif.reporting.program import beside
 from motif.reporting.program import build as build_report
+from motif.reporting.recorded import RecordedRun
 from motif.runs.folder import Run
 from motif.system import Busy, Stopped, UserError, console, explained, failures, masked, named, shown, there
 from motif.system.config import CONF, build
@@ -152,12 +154,7 @@ def report(
         UserError: where there is no run, or the folder cannot be written.
     """
     with called("report", []):
-        paths = [path for folder in folders or ("outputs",) for path in folders_of(folder)]
-        runs, _ = read_runs(there(paths))
-        for complaint in (line for run in runs for line in run.complaints):
-            console.say(complaint, style="yellow")
-        if not runs:
-            raise UserError(f"no run (run.json) in {named(paths)}")
+        runs = runs_of(folders)
         folder = Path(to) if to is not None else beside(runs[0])
         verdicts: list[str] = []
         with explained(folder, "or choose another to="):
@@ -165,6 +162,23 @@ def report(
                 runs, folder, against, axes=axes, wandb=wandb, say=lambda line: verdicts.append(line.strip())
             )
         return ReportResult(page, tuple(verdicts))
+
+
+def load(*folders: TrainResult | Path | str) -> Frames:
+    """What runs have left, as DataFrames of pandas: `load("outputs/*").evaluations`. It needs no torch.
+
+    Args:
+        folders: as of `report`. Runs that are not finished are read as far as they are.
+
+    Returns:
+        `metrics` (a row a step), `evaluations` (a row a result), `episodes` (a row a reply) and `settings` (a row a
+        run). The class says what their columns are.
+
+    Raises:
+        UserError: where there is no run.
+    """
+    with called("load", []):
+        return Frames(runs_of(folders))
 
 
 def overrides_of(program: str, overrides: Sequence[str], settings: Mapping[str, Any]) -> list[str]:
@@ -248,10 +262,20 @@ def levels_kept() -> Iterator[None]:
             logging.getLogger(name).setLevel(level)
 
 
-def folders_of(folder: TrainResult | Path | str) -> list[Path]:
-    """The folders of runs that are meant by a run, a pattern, or a folder in which runs lie."""
-    if isinstance(folder, TrainResult):
-        return [folder.folder]
-    places = [Path(name) for name in sorted(glob.glob(str(folder)))] or [Path(folder)]
+def runs_of(folders: Sequence[TrainResult | Path | str]) -> list[RecordedRun]:
+    """The runs that `folders` mean; what cannot be read of them is said."""
+    asked = [each.folder if isinstance(each, TrainResult) else Path(each) for each in folders or ("outputs",)]
+    runs, _ = read_runs(there([path for place in asked for path in folders_of(place)]))
+    for complaint in (line for run in runs for line in run.complaints):
+        console.say(complaint, style="yellow")
+    if not runs:
+        raise UserError(f"no run (run.json) in {named(asked)}")
+    return runs
+
+
+def folders_of(folder: Path | str) -> list[Path]:
+    """The folders of runs that are meant by a run's folder, a pattern, or a folder in which runs lie."""
+    folder = Path(folder).expanduser()
+    places = [Path(name) for name in sorted(glob.glob(str(folder)))] or [folder]
     groups = (sorted(place.glob("*")) if place.is_dir() and not Run(place).is_run() else [place] for place in places)
     return [path for group in groups for path in group]

@@ -23,6 +23,7 @@ from motif.runs.folder import Run
 from motif.system.config import CONF
 from motif.system.signals import SIGNALS
 from tests.support import ROOT
+from tests.support.run_folders import make_run
 
 SMALL = {
     **{"algo.questions": 2, "algo.m": 2, "dataset.train_size": 16, "dataset.test_size": 4},
@@ -110,9 +111,30 @@ def test_a_report_is_written_on_the_runs_of_a_folder(run, outputs, tmp_path):
 
 def test_a_report_is_asked_for_by_runs_patterns_and_folders(run, outputs):
     beside = [folder for folder in outputs.iterdir() if Run(folder).is_run()]
-    assert api.folders_of(run) == api.folders_of(str(run.folder)) == [run.folder]
+    assert api.folders_of(run.folder) == api.folders_of(str(run.folder)) == [run.folder]
     assert set(api.folders_of(outputs)) >= set(beside) and set(api.folders_of(f"{outputs}/*")) >= set(beside)
     assert api.folders_of("nothing/*") == [Path("nothing/*")]  # which is said not to be there
+
+
+def test_runs_are_loaded_by_their_folders_patterns_and_the_folder_they_lie_in(tmp_path, monkeypatch):
+    home = tmp_path / "outputs"
+    made = [make_run(home / "grpo", "grpo"), make_run(home / "motif", finished=False)]
+    (home / "report").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    ways = [(), ("outputs/*",), (home,), tuple(made), ("outputs/g*", made[1]), ("~/outputs",)]
+    ways.append((api.TrainResult(made[0], {}), "outputs/motif"))
+    for way in ways:
+        assert list(motif.load(*way).settings.index) == ["grpo", "motif"], way
+    assert list(motif.load(home / "motif").settings.index) == ["motif"]
+
+
+def test_what_cannot_be_read_of_a_run_is_said_when_it_is_loaded(tmp_path, capsys):
+    folder = make_run(tmp_path / "torn")
+    (folder / "summary.json").write_text('{"evaluation": [')
+    found = motif.load(folder)
+    assert "summary.json cannot be read" in " ".join(capsys.readouterr().out.split())
+    assert len(found.metrics) == 3 and len(found.evaluations) == 3
 
 
 @pytest.mark.slow
@@ -140,6 +162,9 @@ def test_the_module_of_the_report_is_the_function_too(run, tmp_path):
         (lambda: motif.evaluate("nothing"), "dataset has no value|nothing"),
         (lambda: motif.solve("nothing", "9a"), "nothing"),
         (lambda: motif.report("nothing/*"), "nothing/\\* is not there"),
+        (lambda: motif.load("nothing/*"), "nothing/\\* is not there"),
+        (lambda: motif.load(ROOT / "motif/rounds"), "no run \\(run.json\\) in .*motif/rounds$"),
+        (lambda: motif.load(), "outputs is not there"),
     ],
 )
 def test_a_mistake_is_an_error_of_one_line_and_changes_nothing(call, words, tmp_path, monkeypatch):
@@ -229,6 +254,6 @@ def test_names_that_look_like_something_else_stay_text():
 
 
 def test_motif_shows_its_functions_and_nothing_that_is_not_there():
-    assert {"train", "evaluate", "solve", "report", "UserError"} <= set(dir(motif))
+    assert {"train", "evaluate", "solve", "report", "load", "UserError"} <= set(dir(motif))
     with pytest.raises(AttributeError, match="has no attribute 'trian'"):
         _ = motif.trian

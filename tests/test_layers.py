@@ -31,7 +31,7 @@ NOT_PRIVATE = {  # although they begin so
     "_target_",  # a key of Hydra's configurations
     "_to_model",  # of wandb_workspaces: the only way to see what would be sent
 }
-HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "wandb", "accelerate", "scipy", "sympy", "vllm"}
+HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "pandas", "wandb", "accelerate", "scipy", "sympy", "vllm"}
 MAY_BE_HEAVY = {
     *(f"tasks.grading.{name}" for name in ("calculus", "formulas", "symbolic", "tokens")),  # of the judge's process
     *("generation.kv_cache", "generation.decoding", "generation.prefill", "generation.cpu_weights"),

@@ -2,6 +2,7 @@
 
 recorded       what a folder holds, as data: a run, its results, its shares by question
 folders        reads run folders into it
+frames         the same as DataFrames of pandas, for `motif.load`
 arms           runs that differ in their seed only
 arm_names      what an arm is called, and in which settings arms differ
 pairing        which results of two arms may be compared, and what else differs

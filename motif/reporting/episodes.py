@@ -172,16 +172,22 @@ def nested(sample: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def training_trees(file: Path) -> Questions:
-    """The trees of a training, whose last replies have flags; what a kill tore is left out."""
+    """The trees of a training, whose last replies have flags."""
+    for tree in recorded_trees(file):
+        flags: set[str] = set()
+        for root in tree["replies"]:
+            flag_ends(root, (), flags)
+        yield {**tree, "flags": flags}
+
+
+def recorded_trees(file: Path) -> Questions:
+    """The trees of a training as they are recorded; what a kill tore is left out."""
     try:
         with gzip.open(file) as stream:
             for line in stream:
                 tree = parsed_line(line)
                 if tree and isinstance(tree.get("replies"), list):
-                    flags: set[str] = set()
-                    for root in tree["replies"]:
-                        flag_ends(root, (), flags)
-                    yield {**tree, "flags": flags}
+                    yield tree
     except (EOFError, OSError, zlib.error):
         return
 
