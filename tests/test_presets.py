@@ -17,6 +17,7 @@ SMALL = [
         "algo.steps=1",
         "budget.steps=null",
         "algo.m=2",
+        "algo.micro_batch=null",
         "episode.tokens=22",
         "episode.later.tokens=44",
         "evaluation.budget=null",

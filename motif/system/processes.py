@@ -121,10 +121,13 @@ def in_first(context: AbstractContextManager[object]) -> Iterator[None]:
 def lost(error: BaseException | None) -> bool:
     """Whether `error`, or what it came of, says that another process of the group is gone or does not answer, in the
     words of gloo, NCCL or torch's store."""
-    if count() == 1 or error is None:
-        return False
-    own = isinstance(error, RuntimeError) and bool(LOST.search(str(error)))
-    return own or lost(error.__cause__ or error.__context__)
+    seen = set[int]()  # what errors come of may lead back to one of them
+    while error is not None and id(error) not in seen and count() > 1:
+        if isinstance(error, RuntimeError) and LOST.search(str(error)):
+            return True
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def leave(kind: str, words: str, signal: int | None = None) -> bool:

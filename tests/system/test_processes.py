@@ -93,6 +93,11 @@ def chained(error, cause):
     return error
 
 
+def circle():
+    error, other = ValueError("x"), KeyError("y")
+    return chained(error, chained(other, error))
+
+
 CLOSED = RuntimeError("[.../gloo/transport/tcp/pair.cc:547] Connection closed by peer [127.0.0.1]:3141")
 
 
@@ -104,6 +109,7 @@ CLOSED = RuntimeError("[.../gloo/transport/tcp/pair.cc:547] Connection closed by
         (RuntimeError("Timed out waiting 15000ms for recv operation to complete"), True),
         (RuntimeError("NCCL error: remote process exited or there was a network error"), True),
         (chained(ValueError("x"), CLOSED), True),
+        (circle(), False),
         (ConnectionResetError(104, "Connection reset by peer"), False),  # a server's
         (RuntimeError("shape '[2]' is invalid for input of size 3"), False),
         (KeyError("x"), False),
