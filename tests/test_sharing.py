@@ -145,10 +145,6 @@ def by(*words):
 WAYS = {
     "bare variables": bare,
     "torchrun": by("-m", "torch.distributed.run", "--nproc_per_node=2", str(ROOT / "train.py")),
-    "accelerate": by(
-        *("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2", "--num_machines=1"),
-        *("--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0", str(ROOT / "train.py")),
-    ),
 }
 
 
@@ -168,11 +164,11 @@ SMALL = ["algo=grpo", "algo.m=2", "algo.questions=2"]
 
 
 @pytest.mark.slow
-def test_each_job_of_a_sweep_is_trained_by_processes_of_its_own(tmp_path):
-    code, said = run(tmp_path, *sweep(*SMALL, "seed=0,1", "processes=2"))
-    assert code == 0 and "2 done" in said and "Traceback" not in said, said
-    runs = list((tmp_path / "outputs").glob("*/environment.json"))
-    assert [json.loads(file.read_text())["processes"] for file in runs] == [2, 2]
+def test_a_job_of_a_sweep_is_trained_by_processes_of_its_own(tmp_path):
+    code, said = run(tmp_path, *sweep(*SMALL, "seed=0", "processes=2"))
+    assert code == 0 and "1 done" in said and "Traceback" not in said, said
+    (file,) = (tmp_path / "outputs").glob("*/environment.json")
+    assert json.loads(file.read_text())["processes"] == 2
 
 
 @pytest.mark.slow
@@ -187,8 +183,7 @@ def test_the_tasks_of_a_job_of_submitit_train_it_together(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
-def test_jobs_beside_each_other_see_a_gpu_each(tmp_path, launcher, monkeypatch):
+def test_jobs_beside_each_other_see_a_gpu_each(tmp_path, monkeypatch):
     (tmp_path / "seen.py").write_text(
         "import os, pathlib\n"
         "def seen(path):\n"
@@ -197,7 +192,7 @@ def test_jobs_beside_each_other_see_a_gpu_each(tmp_path, launcher, monkeypatch):
     )
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5"), monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     term = ["+reward.reply.seen._target_=seen.seen", "+reward.reply.seen._partial_=true", "+reward.weights.seen=0.0"]
-    code, said = run(tmp_path, *sweep(*SMALL, "seed=0,1", *term, f"hydra/launcher={launcher}"))
+    code, said = run(tmp_path, *sweep(*SMALL, "seed=0,1", *term, "hydra/launcher=joblib"))
     assert code == 0 and "2 done" in said, said
     assert sorted(file.name for file in tmp_path.glob("seen-*")) == ["seen-3", "seen-5"]
 

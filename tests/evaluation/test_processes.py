@@ -87,11 +87,10 @@ def test_evaluations_and_probes_in_two_and_four_processes_have_the_records_of_on
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("program", ["evaluate.py", "-m motif.probe"])
-def test_torchrun_measures_in_two_processes_and_ends_with_status_0(tmp_path, program):
+def test_torchrun_measures_in_two_processes_and_ends_with_status_0(tmp_path):
     words = [f"policy={Tiny().folder()}", "dataset=chain", "dataset.test_size=4", "rounds=2", f"outputs={tmp_path}"]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
-    call = [*torchrun, *program.split(), *words, "episode.tokens=24", "episode.prompts.wording=countdown"]
+    call = [*torchrun, "evaluate.py", *words, "episode.tokens=24", "episode.prompts.wording=countdown"]
     done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("records") == 1, "one screen"
