@@ -34,7 +34,7 @@ def together(program: str, config: DictConfig, on: str = GOES_ON) -> bool:
     asked, begun, found = config.processes, processes.count(), gpus()
     if asked is not None:
         whole("processes", asked)
-    if begun > 1 or {"WORLD_SIZE", "LOCAL_RANK"} <= os.environ.keys():
+    if processes.one_of_several():
         if asked not in (None, begun):
             raise UserError(f"processes={asked}, but {begun} were begun by what sets WORLD_SIZE; leave processes= out")
         return False
@@ -72,7 +72,7 @@ def alone(what: str, config: DictConfig) -> None:
         processes.patience = number("patience", config.patience, above=0)
     if config.processes not in (None, 1):
         raise UserError(f"processes={config.processes}: {what} runs in one process")
-    if len(found := gpus()) < 2 or "WORLD_SIZE" in os.environ:
+    if len(found := gpus()) < 2 or processes.one_of_several():
         return
     if config.processes is None:
         raise UserError(f"{len(found)} GPUs are visible, and {what} uses one: processes=1 takes the first")
@@ -93,7 +93,7 @@ def take_gpus(config: DictConfig) -> None:
 
 def join_tasks() -> None:
     """Let the tasks of one job of submitit's be processes of one training."""
-    if not launched_by("LocalLauncher", "SlurmLauncher") or "WORLD_SIZE" in os.environ:
+    if not launched_by("LocalLauncher", "SlurmLauncher") or processes.one_of_several():
         return
     from submitit.helpers import JobEnvironment, TorchDistributedEnvironment
 

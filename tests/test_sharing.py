@@ -43,6 +43,7 @@ def config(number=None, patience=600):
     ("visible", "number", "variables", "words"),
     [
         (EIGHT, None, {}, "8 GPUs are visible: processes=8 works on all of them, and CUDA_VISIBLE_DEVICES=0 before"),
+        (EIGHT, None, {"WORLD_SIZE": "1"}, "8 GPUs are visible: processes=8 works on all of them"),
         (EIGHT, 9, {}, "processes=9 are more than the 8 GPUs that are visible"),
         ("", 0, {}, "processes must be a whole number of at least 1, got 0"),
         ("", 3, {"WORLD_SIZE": "2"}, "processes=3, but 2 were begun by what sets WORLD_SIZE; leave processes= out"),
@@ -204,6 +205,12 @@ def test_jobs_beside_each_other_see_a_gpu_each(tmp_path, monkeypatch):
         ("0,1", None, {}, "2 GPUs are visible, and a warm start uses one: processes=1 takes the first"),
         ("0,1", 1, {}, None),
         ("0,1", None, {"WORLD_SIZE": "2"}, None),
+        (
+            "0,1",
+            None,
+            {"WORLD_SIZE": "1"},
+            "2 GPUs are visible, and a warm start uses one: processes=1 takes the first",
+        ),
     ],
 )
 def test_what_runs_in_one_process_says_so_and_takes_one_gpu(monkeypatch, visible, number, variables, words):

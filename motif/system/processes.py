@@ -43,6 +43,12 @@ def first() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def one_of_several() -> bool:
+    """Whether something has begun this process as one of a group, such as torchrun, if only of one. A `WORLD_SIZE` of 1
+    alone, as some clusters set it, is none."""
+    return count() > 1 or {"WORLD_SIZE", "LOCAL_RANK"} <= os.environ.keys()
+
+
 def wait() -> None:
     """Wait until all processes are here."""
     if count() > 1:

@@ -18,7 +18,7 @@ from tests.support import ROOT
 HEAD = "import os, signal, sys, time; from motif.system import processes; rank = processes.index(); "
 END = "; sys.exit(1)"
 WAITS = "time.sleep(60)"
-KILLED = "os.kill(os.getpid(), signal.SIGKILL)"
+KILLED = "open(os.environ[processes.LAST_WORDS] + '/gone', 'w'); os.kill(os.getpid(), signal.SIGKILL)"
 
 
 def run(first, second):
@@ -31,15 +31,21 @@ def leaves(kind, words, *more):
     return f"processes.leave({kind!r}, {words!r}, {', '.join(map(repr, more))}){END}"
 
 
+def loses(name):
+    """Lose the other process, once it has left the file `name`, as one loses another only when it has ended."""
+    there = f"os.path.exists(os.environ[processes.LAST_WORDS] + '/{name}')"
+    return f"any({there} or time.sleep(0.01) for _ in range(6000)); {leaves('lost', 'others')}"
+
+
 @pytest.mark.parametrize(
     ("first", "second", "words"),
     [
-        (leaves("error", "mine"), leaves("lost", "others"), "mine"),
-        (leaves("lost", "others"), leaves("error", "mine"), "mine"),
+        (leaves("error", "mine"), loses("0.json"), "mine"),
+        (loses("1.json"), leaves("error", "mine"), "mine"),
         (leaves("error", "the same"), leaves("error", "the same"), "the same"),
         (WAITS, KILLED, "process 1 of 2 was killed by SIGKILL; go on so"),
         (KILLED, WAITS, "process 0 of 2 was killed by SIGKILL; go on so"),
-        (f"time.sleep(2); {leaves('lost', 'others')}", KILLED, "process 1 of 2 was killed by SIGKILL; go on so"),
+        (loses("gone"), KILLED, "process 1 of 2 was killed by SIGKILL; go on so"),
         (leaves("lost", "others"), WAITS, "others"),
         (WAITS, "sys.exit(3)", "process 1 of 2 ended with status 3; go on so"),
     ],
