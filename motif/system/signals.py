@@ -5,11 +5,13 @@ is saved already.
 """
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
+ECHO = 0.5  # seconds within which a signal that comes again is the same one: Linux tells the end of a parent by thread
 
 
 class Stopped(BaseException):
@@ -25,12 +27,19 @@ class Stopped(BaseException):
 
 @contextmanager
 def handled(handler: Callable[[int, Any], None]) -> Iterator[None]:
-    """Within the block, `handler(number, frame)` is called for each of `SIGNALS`.
+    """Within the block, `handler(number, frame)` is called for each of `SIGNALS`, but not for its echo.
 
     Only the main thread can have handlers; in another thread this does nothing.
     """
+    heard: dict[int, float] = {}
+
+    def call(number: int, frame: Any) -> None:
+        last, heard[number] = heard.get(number), time.monotonic()
+        if last is None or number == signal.SIGINT or heard[number] - last > ECHO:
+            handler(number, frame)
+
     try:
-        before = {number: signal.signal(number, handler) for number in SIGNALS}
+        before = {number: signal.signal(number, call) for number in SIGNALS}
     except ValueError:
         before = {}
     try:

@@ -6,11 +6,13 @@ import threading
 
 import pytest
 
+from motif.system import signals
 from motif.system.signals import SIGNALS, Stopped, at_once, handled
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_the_first_signal_stops_with_its_number_and_the_second_at_once(number):
+def test_the_first_signal_stops_with_its_number_and_the_second_at_once(number, monkeypatch):
+    monkeypatch.setattr(signals, "ECHO", 0)
     former = signal.getsignal(number)
     with at_once():
         with pytest.raises(Stopped) as stop:
@@ -29,6 +31,15 @@ def test_an_inner_handler_goes_first_and_the_outer_one_comes_back():
         assert seen == [signal.SIGTERM]
         with pytest.raises(Stopped):
             os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR2])
+def test_a_signal_that_comes_twice_within_a_moment_is_one(number, monkeypatch):
+    monkeypatch.setattr(signals, "ECHO", 60)
+    with at_once():
+        with pytest.raises(Stopped):
+            os.kill(os.getpid(), number)
+        os.kill(os.getpid(), number)
 
 
 def test_outside_of_the_main_thread_signals_are_left_alone():
