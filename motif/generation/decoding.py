@@ -26,6 +26,7 @@ Work = Sequence[tuple[list[int], list[int]]]  # prompts (token ids), each with t
 Watch = Callable[[int, int], None]  # called with (row, token) as tokens come
 
 DROP_AT = {Stepper: 0.85, Captured: 0.5}  # ended rows leave once the others are at most this share of the batch
+BLOCK = 256  # words whose chances are summed before the one that is drawn is searched for
 ROW_BYTES = 40  # a row and word of the vocabulary: logits, log-probabilities, probabilities and their sums
 
 
@@ -242,7 +243,26 @@ def pick(logits: torch.Tensor, sampling: Sampling, draws: torch.Tensor | None) -
             before = (ranked.cumsum(-1) - ranked) / ranked.sum(-1, keepdim=True)
             cut = before >= sampling.top_p
             chances = torch.zeros_like(chances).scatter(-1, order, ranked.masked_fill(cut, 0.0))
-        reached = chances.cumsum(-1, dtype=torch.float64)
-        target = (draws * reached[:, -1])[:, None]
-        chosen = torch.searchsorted(reached, target, right=True).squeeze(1).clamp(max=logits.shape[-1] - 1)
+        chosen = drawn(chances, draws)
     return chosen, logprobs.gather(-1, chosen[:, None]).squeeze(1)
+
+
+def drawn(chances: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
+    """The place in each row of `chances` (rows, words) at which the cumulative sum passes `draws` (rows,) times the sum.
+
+    Sums of blocks are searched first, then the block: that is faster than a cumulative sum of all words.
+    """
+    blocks = torch.nn.functional.pad(chances, (0, -chances.shape[-1] % BLOCK)).unflatten(-1, (-1, BLOCK))
+    reached = blocks.sum(-1).cumsum(-1, dtype=torch.float64)
+    target = below(draws[:, None] * reached[:, -1:], reached)
+    block = torch.searchsorted(reached, target, right=True)
+    before = torch.nn.functional.pad(reached, (1, 0)).gather(-1, block)
+    inner = blocks.gather(1, block[..., None].expand(-1, -1, BLOCK)).squeeze(1).cumsum(-1, dtype=torch.float64)
+    place = torch.searchsorted(inner, below(target - before, inner), right=True)
+    return (block * BLOCK + place).squeeze(-1)
+
+
+def below(target: torch.Tensor, reached: torch.Tensor) -> torch.Tensor:
+    """`target`, but less than the last of `reached`, which rounding may not give it: no place lies there."""
+    last = reached[:, -1:]
+    return torch.minimum(target, torch.nextafter(last, torch.zeros_like(last)))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from motif.generation.decoding import micro_batches, pick, random_numbers
+from motif.generation.decoding import drawn, micro_batches, pick, random_numbers
 from motif.generation.engines import Transformers
 from motif.policies.tiny import Tiny
 from motif.rounds.prompts import Prompts
@@ -77,6 +77,18 @@ def test_tokens_are_drawn_with_their_probabilities():
     chosen, _ = pick(logits, sampling, random_numbers(sampling, range(20_000))[:, 0])
     counts = torch.bincount(chosen, minlength=4) / 20_000
     assert torch.allclose(counts, chances, atol=0.015) and counts[3] == 0
+
+
+def test_of_many_words_the_one_is_drawn_at_which_the_cumulative_sum_passes():
+    words = 1000
+    chances = torch.rand(64, words, generator=torch.Generator().manual_seed(0))
+    chances[:, 200:600] = chances[:, 900:] = 0.0  # whole blocks of words, and the last ones, have no chance
+    draws = torch.linspace(0, 1, 64, dtype=torch.float64).clamp(max=1 - 2**-53)
+    places, reached = drawn(chances, draws), chances.double().cumsum(-1)
+    rows = torch.arange(64)
+    assert (chances[rows, places] > 0).all() and places[0] == 0 and places[-1] == 899
+    assert ((reached[rows, places] / reached[:, -1]) > draws - 1e-6).all()
+    assert ((reached[rows, places] - chances[rows, places]) / reached[:, -1] < draws + 1e-6).all()
 
 
 @pytest.mark.parametrize(
