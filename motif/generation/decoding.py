@@ -248,7 +248,7 @@ def pick(logits: torch.Tensor, sampling: Sampling, draws: torch.Tensor | None) -
 
 
 def drawn(chances: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
-    """The place in each row of `chances` (rows, words) at which the cumulative sum passes `draws` (rows,) times the sum.
+    """The place in each row of `chances` (rows, words) where the cumulative sum passes `draws` (rows,) times the sum.
 
     Sums of blocks are searched first, then the block: that is faster than a cumulative sum of all words.
     """
