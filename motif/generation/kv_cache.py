@@ -6,7 +6,7 @@ to write to is a tensor, and a mask hides the room that is not filled yet.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from transformers.cache_utils import Cache, DynamicLayer
 from motif.generation import private
 
 FIRST_ROOM = 64  # new tokens that a cache has room for before it first grows
-GROUPED = "motif_grouped"  # our attention for captured steps, in the library's table
+GROUPED = "motif_grouped"  # our attention of a single query, in the library's table
 
 
 class Room(DynamicLayer):
@@ -81,11 +81,15 @@ class Stepper:
     def __init__(self, model: Any, rooms: list[Room], mask: torch.Tensor, padded: bool) -> None:
         self.model, self.rooms, self.mask, self.padded = model, rooms, mask, padded
         self.cache = Cache(layers=list(rooms))
+        self.grouped = model.device.type == "cpu" and private.attention(model) == "sdpa" and attends_to_all(model)
 
     def step(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         """Logits (rows, vocabulary) of the next token after `tokens` (rows,) at `positions` (rows, 1)."""
         mask = self.mask[:, : self.rooms[0].length + 1] if self.padded else None
-        return self.logits_of(tokens[:, None], mask, positions)
+        if self.grouped and mask is not None:
+            mask = mask[:, None, None].bool()
+        with grouped_attention(self.model) if self.grouped else nullcontext():
+            return self.logits_of(tokens[:, None], mask, positions)
 
     def logits_of(self, ids: torch.Tensor, mask: torch.Tensor | None, positions: torch.Tensor) -> torch.Tensor:
         """The model's logits (rows, vocabulary) after `ids` (rows, 1), with the cache."""
@@ -160,7 +164,7 @@ def grouped_attention(model: Any) -> Iterator[None]:
 
 
 def grouped(
-    module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor, **options: Any
+    module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, **options: Any
 ) -> tuple[torch.Tensor, None]:
     """Attention of one query a row. Heads that share keys are handled as if they were positions of one head."""
     rows, heads, _, size = query.shape
@@ -173,10 +177,16 @@ def grouped(
 
 def capturable(model: Any) -> bool:
     """Whether steps of `model` can be captured: it is on a GPU, not quantised, and its attention layers are plain."""
-    config = model.config.get_text_config()
     return (
         model.device.type == "cuda"
         and not getattr(model, "is_quantized", False)
         and private.attention(model) in ("sdpa", "eager")
-        and not getattr(config, "use_sliding_window", False)
+        and attends_to_all(model)
     )
+
+
+def attends_to_all(model: Any) -> bool:
+    """Whether each layer of `model` attends to all positions before a query, with no window."""
+    config = model.config.get_text_config()
+    window = getattr(config, "use_sliding_window", getattr(config, "sliding_window", None))
+    return not window and {*(getattr(config, "layer_types", None) or ())} <= {"full_attention"}
