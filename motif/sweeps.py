@@ -96,9 +96,7 @@ class Plan(Folders):
         jobs = jobs_asked(hydra, words)
         waits = config.get("sweep", {}).get("wait", True)
         if not waits and not (jobs and "submitit" in module):
-            raise SystemExit(
-                "error: sweep.wait=false needs hydra/launcher=submitit_slurm or submitit_local, and no optimiser"
-            )
+            raise SystemExit("error: sweep.wait=false is for submitit_slurm and submitit_local, without an optimiser")
         if config.plan:
             say_what_they_take(jobs, as_typed(hydra.overrides.hydra))
         many = len(jobs) or hydra.sweeper.get("n_trials") or 1
@@ -109,8 +107,7 @@ class Plan(Folders):
         launched.append(Launched(folder, launcher, waits))
         if not waits:
             hydra_private.wait_for_none()
-        tasks = hydra.launcher.get("tasks_per_node") or 1
-        prepare(launcher, at_once=(len(jobs) or hydra.sweeper.get("n_jobs") or 1) * tasks)
+        prepare(launcher, (len(jobs) or hydra.sweeper.get("n_jobs") or 1) * (hydra.launcher.get("tasks_per_node") or 1))
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Hide the secrets in what Hydra writes down of a sweep."""

@@ -4,7 +4,6 @@ two processes come to the same."""
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,7 @@ from benchmarks.kills import result
 from motif import sharing, sweeps
 from motif.system import UserError, processes
 from motif.system.environment import cores
-from tests.support import FEW, ROOT
+from tests.support import FEW, ROOT, ranks
 from tests.test_sweeps import run, sweep
 
 EIGHT = "0,1,2,3,4,5,6,7"
@@ -246,15 +245,9 @@ def test_fail_fast_leaves_the_jobs_after_a_failed_one_unbegun(tmp_path, forks, f
     assert code == 1 and left in said, said
 
 
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return str(free.getsockname()[1])
-
-
 def bare(folder):
     """Two plain processes that know each other by torch's variables alone."""
-    shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
+    shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": ranks.free_port()}
     call = [sys.executable, str(ROOT / "train.py"), *TWO]
     begun = [
         subprocess.Popen(call, cwd=folder, env={**os.environ, **shared, "RANK": rank, "LOCAL_RANK": rank})
@@ -270,9 +263,16 @@ def by(*words):
     return call
 
 
+def two_agents(folder):
+    begun = ranks.agents(folder, *TWO)
+    said = [process.communicate(timeout=600)[0] for process in begun]
+    return 0 if [process.returncode for process in begun] == [0, 0] else said
+
+
 WAYS = {
     "bare variables": bare,
     "torchrun": by("-m", "torch.distributed.run", "--nproc_per_node=2", str(ROOT / "train.py")),
+    "two agents of torchrun": two_agents,
 }
 
 
