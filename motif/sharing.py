@@ -5,6 +5,12 @@ submitit or bare variables have begun is a process among others, and begins none
 """
 
 import os
+import re
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from getpass import getuser
+from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -16,6 +22,8 @@ from motif.system.config import PACKAGE
 from motif.system.environment import cores, first_word, gpus
 
 GPUS = "MOTIF_GPUS"  # in the environment of jobs beside each other: those that their launcher saw
+DIVIDED = "MOTIF_DIVIDED"  # there: their launcher divides the threads of the CPU, and no person has
+held = ExitStack()  # of locks, of the GPUs that this process has taken
 typed: list[str] = []  # the command line, whose secrets are masked in sys.argv
 
 
@@ -54,20 +62,28 @@ def together(program: str, config: DictConfig, on: str = GOES_ON) -> bool:
     single = HydraConfig.get().mode != RunMode.MULTIRUN
     words = typed if single else [first_word(program), *overrides(), *own_overrides(), "hydra.mode=RUN"]
     code = f"import sys; sys.argv[0] = {words[0]!r}; from motif import programs; programs.{program}()"
-    threads = os.environ.get("OMP_NUM_THREADS", str(max(1, cores() // asked)))
     path = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
     group.together(
         asked,
         ["-c", code, *words[1:]],
-        {"OMP_NUM_THREADS": threads, "PYTHONPATH": path, "TORCH_CPP_LOG_LEVEL": "ERROR"},
+        {"OMP_NUM_THREADS": threads(asked), "PYTHONPATH": path, "TORCH_CPP_LOG_LEVEL": "ERROR"},
         on,
     )
     return True
 
 
+def threads(count: int) -> str:
+    """OMP_NUM_THREADS of each of `count` processes: as a person has set it, else its share of this job's."""
+    told = os.environ.get("OMP_NUM_THREADS")
+    if told and not (DIVIDED in os.environ or launched_by("SlurmLauncher", "RayLauncher")):
+        return told
+    return str(max(1, int(told or cores()) // count))
+
+
 def alone(what: str, config: DictConfig) -> None:
     """Let this process do by itself `what` several cannot do. A `UserError` where they are asked for, or where several
     GPUs are visible and nothing was asked."""
+    processes.check()
     if "patience" in config:  # of processes that torchrun has begun
         processes.patience = number("patience", config.patience, above=0)
     if config.processes not in (None, 1):
@@ -80,15 +96,36 @@ def alone(what: str, config: DictConfig) -> None:
 
 
 def take_gpus(config: DictConfig) -> None:
-    """Let this process, where a launcher has begun it beside others, see its own share of the GPUs: those of its job's
-    number. What a process has once taken stays with it."""
+    """Let this process, where a launcher has begun it beside others, see its own share of the GPUs: the first free one
+    from that of its job's number on. Where none is free, and for the tasks of one job, it is that of the number. What a
+    process has once taken stays with it until it ends."""
     visible = [name for name in os.environ.pop(GPUS, "").split(",") if name]
+    if not visible:
+        return
     size = config.processes or processes.count()
-    if len(visible) > size:
-        place = HydraConfig.get().job.num % (len(visible) // size) * size
-        visible = visible[place : place + size]
-    if visible:
-        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(visible)
+    shares = [visible[start : start + size] for start in range(0, len(visible) - size + 1, size)] or [visible]
+    place = HydraConfig.get().job.num % len(shares)
+    shares = [*shares[place:], *shares[:place]]
+    if processes.one_of_several():
+        shares = shares[:1]
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(next(filter(hold, shares), shares[0]))
+
+
+def hold(share: Sequence[str]) -> bool:
+    """Hold these GPUs until this process ends, however it does. Whether none of them was held by another job of this
+    user's on this machine."""
+    from filelock import FileLock
+
+    folder = Path(tempfile.gettempdir(), f"motif-gpus-{getattr(os, 'getuid', getuser)()}")
+    with ExitStack() as locks:
+        try:
+            folder.mkdir(exist_ok=True)
+            for name in share:
+                locks.enter_context(FileLock(folder / re.sub(r"\W", "-", name), blocking=False))
+        except OSError:  # a lock that another process has is one, too
+            return False
+        held.enter_context(locks.pop_all())
+    return True
 
 
 def join_tasks() -> None:

@@ -29,8 +29,8 @@ from motif.cli import Mistake, as_typed, interrupted
 from motif.mistakes import check_options, tell
 from motif.planning import Names
 from motif.reporting.study import jobs_of, last_screen, launch
-from motif.sharing import GPUS
-from motif.system import UserError, console, install, masked
+from motif.sharing import DIVIDED, GPUS
+from motif.system import UserError, console, install, masked, processes
 from motif.system.config import PACKAGE
 from motif.system.environment import cores, gpus
 from motif.system.files import explained, parsed_yaml, write_text
@@ -40,10 +40,12 @@ NEEDED = {"ray": "pip install hydra-ray-launcher"}  # by launchers that are in n
 
 @dataclass(frozen=True)
 class Launched:
-    """A sweep that this process has launched: its folder, and the class of Hydra's launcher that runs its jobs."""
+    """A sweep that this process has launched: its folder, the class of Hydra's launcher that runs its jobs, and whether
+    this process waits for them."""
 
     folder: Path
     launcher: str
+    waits: bool = True
 
     @property
     def logs(self) -> Path | None:
@@ -92,6 +94,9 @@ class Plan(Folders):
             raise SystemExit(f"error: hydra/launcher={name} needs: {NEEDED.get(name, install('sweeps'))}")
         words = swept(hydra)
         jobs = jobs_asked(hydra, words)
+        waits = config.get("sweep", {}).get("wait", True)
+        if not waits and not (jobs and "submitit" in module):
+            raise SystemExit("error: sweep.wait=false is for submitit_slurm and submitit_local, without an optimiser")
         if config.plan:
             say_what_they_take(jobs, as_typed(hydra.overrides.hydra))
         many = len(jobs) or hydra.sweeper.get("n_trials") or 1
@@ -99,8 +104,10 @@ class Plan(Folders):
         if "submitit" in module:
             console.say(f"logs in {folder / 'logs'}")
         write_down(folder, study_name(hydra, words), planned(jobs, as_typed(hydra.overrides.hydra)))
-        launched.append(Launched(folder, launcher))
-        prepare(launcher, at_once=len(jobs) or hydra.sweeper.get("n_jobs") or 1)
+        launched.append(Launched(folder, launcher, waits))
+        if not waits:
+            hydra_private.wait_for_none()
+        prepare(launcher, (len(jobs) or hydra.sweeper.get("n_jobs") or 1) * (hydra.launcher.get("tasks_per_node") or 1))
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Hide the secrets in what Hydra writes down of a sweep."""
@@ -172,11 +179,13 @@ def write_down(folder: Path, study: str, plan: Sequence[tuple[Sequence[str], str
 
 
 def prepare(launcher: str, at_once: int) -> None:
-    """Make this process fit for jobs of a launcher, which runs `at_once` of them beside each other."""
+    """Make this process fit for jobs of a launcher, which runs `at_once` tasks of them beside each other."""
     code = str(PACKAGE.parent)  # that jobs in other processes run, whatever is installed there
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [code, os.environ.get("PYTHONPATH")]))
     if launcher in ("JoblibLauncher", "LocalLauncher"):  # of whose jobs each takes its own
         os.environ[GPUS] = ",".join(gpus())
+        if "OMP_NUM_THREADS" not in os.environ:
+            os.environ[DIVIDED] = "true"
     if launcher == "JoblibLauncher":  # Ctrl-C reaches the jobs too, and they are waited for
         signal.signal(signal.SIGINT, once)
     if launcher == "LocalLauncher":  # all jobs at once; joblib divides threads by itself
@@ -212,6 +221,7 @@ def start(main: Callable[[], Any], config: str) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors are told here
     fault: BaseException | None = None
     try:
+        processes.check()
         main()
     except (Exception, KeyboardInterrupt, SystemExit) as error:
         fault = error
@@ -232,6 +242,9 @@ def end_of_program(fault: BaseException, config: str) -> NoReturn:
 
 def end_of_sweep(sweep: Launched, fault: BaseException | None, config: str) -> int:
     """Say what came of a sweep. Returns the exit status."""
+    if fault is None and not sweep.waits:
+        console.say("the jobs are submitted, and go on by themselves")
+        return 0
     if sweep.launcher == "LocalLauncher":
         wait_for_jobs()
     states = {job["state"] for job in jobs_of(sweep.folder)}

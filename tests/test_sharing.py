@@ -3,9 +3,11 @@ two processes come to the same."""
 
 import json
 import os
-import socket
+import signal
 import subprocess
 import sys
+import tempfile
+from contextlib import ExitStack
 from types import SimpleNamespace
 
 import pytest
@@ -13,12 +15,14 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from benchmarks.kills import result
-from motif import sharing
+from motif import sharing, sweeps
 from motif.system import UserError, processes
-from tests.support import FEW, ROOT
+from motif.system.environment import cores
+from tests.support import FEW, ROOT, ranks
 from tests.test_sweeps import run, sweep
 
 EIGHT = "0,1,2,3,4,5,6,7"
+TOLD = {"RANK": "1", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
 TWO = [
     *("name=run", "experiment=smoke", "algo=grpo", "tracking=none", "preflight=false", "algo.m=4", "algo.steps=2"),
     *("rounds=1", "algo.questions=2", "evaluation.questions=2", "evaluation.before=false", *FEW),
@@ -26,10 +30,11 @@ TWO = [
 
 
 @pytest.fixture(autouse=True)
-def alone(monkeypatch):
-    """No variable of any launcher."""
-    names = ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "ACCELERATE_MIXED_PRECISION")
-    for name in (*names, "CUDA_VISIBLE_DEVICES", sharing.GPUS):
+def alone(monkeypatch, tmp_path):
+    """No variable of any launcher, and no GPU that this process holds."""
+    names = ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "ACCELERATE_MIXED_PRECISION")
+    monkeypatch.setattr(sharing, "held", ExitStack()), monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name in (*names, "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", sharing.GPUS, sharing.DIVIDED):
         monkeypatch.setenv(name, "")  # so that it is put back as it was, whatever a test does to it
         monkeypatch.delenv(name)
     monkeypatch.setattr(processes, "patience", processes.patience)
@@ -73,16 +78,40 @@ def test_a_process_that_torchrun_has_begun_sees_all_gpus_and_begins_no_other(mon
     assert not sharing.together("train", config(8)) and os.environ["CUDA_VISIBLE_DEVICES"] == EIGHT
 
 
+def test_the_threads_of_a_job_are_divided_among_its_processes_and_what_a_person_has_set_is_kept(monkeypatch):
+    said = SimpleNamespace(launcher=SimpleNamespace(_target_="x.BasicLauncher"))
+    monkeypatch.setattr(sharing.HydraConfig, "get", lambda: said)
+    assert sharing.threads(1) == str(cores())
+    monkeypatch.setenv("OMP_NUM_THREADS", "6")
+    assert sharing.threads(2) == "6"
+    monkeypatch.setenv(sharing.DIVIDED, "true")
+    assert [sharing.threads(count) for count in (1, 2, 4, 8)] == ["6", "3", "1", "1"]
+    monkeypatch.delenv(sharing.DIVIDED)
+    said.launcher._target_ = "x.SlurmLauncher"  # whose preset divides them
+    assert sharing.threads(2) == "3"
+
+
+@pytest.mark.parametrize("launcher", ["JoblibLauncher", "LocalLauncher"])
+def test_a_launcher_that_divides_threads_says_so_where_no_person_has_set_them(monkeypatch, launcher):
+    monkeypatch.setattr(signal, "signal", lambda *_: None), monkeypatch.setenv("PYTHONPATH", "")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    sweeps.prepare(launcher, at_once=2)
+    assert sharing.DIVIDED not in os.environ and os.environ["OMP_NUM_THREADS"] == "3"
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    sweeps.prepare(launcher, at_once=2)
+    assert sharing.DIVIDED in os.environ
+
+
 @pytest.mark.parametrize(
     ("visible", "number", "taken"),
     [
-        (EIGHT, None, ["0", "1", "2", "7", "0"]),
+        (EIGHT, None, ["0", "1", "2", "7", "3"]),
         (EIGHT, 2, ["0,1", "2,3", "4,5", "6,7", "0,1"]),
         ("3,5", 4, ["3,5"] * 5),
         ("", None, [None] * 5),
     ],
 )
-def test_a_job_beside_others_takes_the_gpus_of_its_number_and_keeps_them(monkeypatch, visible, number, taken):
+def test_a_job_beside_others_takes_free_gpus_or_those_of_its_number_and_keeps_them(monkeypatch, visible, number, taken):
     found = []
     for job in (0, 1, 2, 7, 8) if number is None else (0, 1, 2, 3, 4):
         hydra = SimpleNamespace(job=SimpleNamespace(num=job), mode=RunMode.MULTIRUN)
@@ -96,19 +125,116 @@ def test_a_job_beside_others_takes_the_gpus_of_its_number_and_keeps_them(monkeyp
     assert found == taken
 
 
+JOB = """
+import os, signal, sys
+from types import SimpleNamespace
+from omegaconf import OmegaConf
+from motif import sharing
+hydra = SimpleNamespace(job=SimpleNamespace(num=int(sys.argv[1])))
+sharing.HydraConfig.get = lambda: hydra
+sharing.take_gpus(OmegaConf.create({"processes": int(sys.argv[2])}))
+print(os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
+signal.pause()
+"""
+
+
 @pytest.mark.program
-@pytest.mark.parametrize("program", ["train.py", "evaluate.py"])
-def test_eight_visible_gpus_and_nothing_said_are_a_line_before_torch_is_loaded(tmp_path, program):
-    words = ["policy=x", "dataset=chain"] if program == "evaluate.py" else []
+def test_a_job_takes_a_gpu_that_no_running_job_has_also_where_one_was_killed(tmp_path):
+    shared = {**os.environ, sharing.GPUS: "0,GPU-4/1,2", "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
+    running = []
+
+    def takes(number, size=1):
+        call = [sys.executable, "-c", JOB, str(number), str(size)]
+        running.append(subprocess.Popen(call, env=shared, stdout=subprocess.PIPE, text=True))
+        return running[-1].stdout.readline().strip()
+
+    def ends(place):
+        running[place].kill(), running[place].wait()
+
+    try:
+        assert [takes(0), takes(1), takes(2)] == ["0", "GPU-4/1", "2"]
+        ends(1)
+        assert takes(3) == "GPU-4/1"  # its number is that of GPU 0, which is in use
+        assert takes(5) == "2"  # all are in use
+        ends(0), ends(3)
+        assert takes(7, 2) == "0,GPU-4/1" and takes(1) == "GPU-4/1"
+    finally:
+        for place in range(len(running)):
+            ends(place)
+
+
+def test_the_tasks_of_a_job_take_the_same_gpus(monkeypatch):
+    hydra = SimpleNamespace(job=SimpleNamespace(num=5), mode=RunMode.MULTIRUN)
+    monkeypatch.setattr(sharing.HydraConfig, "get", lambda: hydra), monkeypatch.setenv("WORLD_SIZE", "2")
+    for _ in range(2):
+        monkeypatch.setenv(sharing.GPUS, EIGHT)
+        sharing.take_gpus(config())
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == "2,3"
+
+
+def test_where_no_lock_can_be_written_a_job_takes_the_gpu_of_its_number(monkeypatch, tmp_path):
+    (tmp_path / f"motif-gpus-{os.getuid()}").touch()
+    hydra = SimpleNamespace(job=SimpleNamespace(num=9), mode=RunMode.MULTIRUN)
+    monkeypatch.setattr(sharing.HydraConfig, "get", lambda: hydra), monkeypatch.setenv(sharing.GPUS, EIGHT)
+    sharing.take_gpus(config())
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"RANK": "1"}, "RANK=1 is set and WORLD_SIZE is not: set both, as torchrun does, or none of them"),
+        ({"WORLD_SIZE": "two"}, "WORLD_SIZE=two is no number of processes, which is a whole number of at least 1"),
+        (
+            {"WORLD_SIZE": "2", "RANK": "0"},
+            "WORLD_SIZE=2 is set without LOCAL_RANK, MASTER_ADDR, MASTER_PORT: torchrun",
+        ),
+        (
+            {"WORLD_SIZE": "2", **TOLD, "RANK": "2"},
+            "RANK=2 is none of WORLD_SIZE=2 processes, whose numbers are 0 to 1",
+        ),
+        ({"WORLD_SIZE": "1", "RANK": "-1"}, "RANK=-1 is none of WORLD_SIZE=1 processes, whose numbers are 0 to 0"),
+    ],
+)
+def test_variables_that_do_not_say_which_process_this_is_are_a_line(monkeypatch, variables, words):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match=f"^{words}"):
+        processes.check()
+
+
+@pytest.mark.program
+def test_a_number_without_that_of_all_processes_is_a_line_before_torch_is_loaded(tmp_path):
+    code, stdout, stderr = loading(tmp_path, "train.py", {"RANK": "0"})
+    assert code == 1 and stdout == "False\n" and not list(tmp_path.iterdir())
+    assert stderr == "error: RANK=0 is set and WORLD_SIZE is not: set both, as torchrun does, or none of them\n"
+
+
+@pytest.mark.parametrize("variables", [{}, {"WORLD_SIZE": "1"}, {"WORLD_SIZE": "2", **TOLD}])
+def test_variables_that_say_which_process_this_is_pass(monkeypatch, variables):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    processes.check()
+
+
+def loading(folder, program, variables, *words):
+    """The status of a program, what it has printed and then whether it has loaded torch, and its errors."""
     code = (
         f"import atexit, runpy, sys; sys.path.insert(0, {str(ROOT)!r}); sys.argv = {[str(ROOT / program), *words]!r}\n"
     )
     code += "atexit.register(lambda: print('torch' in sys.modules)); runpy.run_path(sys.argv[0], run_name='__main__')"
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": EIGHT}
-    call = [sys.executable, "-c", code]
-    done = subprocess.run(call, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=100)
-    assert done.returncode == 1 and done.stdout == "False\n" and done.stderr.count("\n") == 1, done
-    assert done.stderr.startswith("error: 8 GPUs are visible: processes=8 ") and not list(tmp_path.iterdir())
+    call, environment = [sys.executable, "-c", code], {**os.environ, **variables}
+    done = subprocess.run(call, capture_output=True, text=True, cwd=folder, env=environment, timeout=100)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.program
+@pytest.mark.parametrize("program", ["train.py", "evaluate.py"])
+def test_eight_visible_gpus_and_nothing_said_are_a_line_before_torch_is_loaded(tmp_path, program):
+    words = ["policy=x", "dataset=chain"] if program == "evaluate.py" else []
+    code, stdout, stderr = loading(tmp_path, program, {"CUDA_VISIBLE_DEVICES": EIGHT}, *words)
+    assert code == 1 and stdout == "False\n" and stderr.count("\n") == 1, (stdout, stderr)
+    assert stderr.startswith("error: 8 GPUs are visible: processes=8 ") and not list(tmp_path.iterdir())
 
 
 @pytest.mark.program
@@ -119,15 +245,9 @@ def test_fail_fast_leaves_the_jobs_after_a_failed_one_unbegun(tmp_path, forks, f
     assert code == 1 and left in said, said
 
 
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return str(free.getsockname()[1])
-
-
 def bare(folder):
     """Two plain processes that know each other by torch's variables alone."""
-    shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
+    shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": ranks.free_port()}
     call = [sys.executable, str(ROOT / "train.py"), *TWO]
     begun = [
         subprocess.Popen(call, cwd=folder, env={**os.environ, **shared, "RANK": rank, "LOCAL_RANK": rank})
@@ -143,9 +263,16 @@ def by(*words):
     return call
 
 
+def two_agents(folder):
+    begun = ranks.agents(folder, *TWO)
+    said = [process.communicate(timeout=600)[0] for process in begun]
+    return 0 if [process.returncode for process in begun] == [0, 0] else said
+
+
 WAYS = {
     "bare variables": bare,
     "torchrun": by("-m", "torch.distributed.run", "--nproc_per_node=2", str(ROOT / "train.py")),
+    "two agents of torchrun": two_agents,
 }
 
 
@@ -204,7 +331,7 @@ def test_jobs_beside_each_other_see_a_gpu_each(tmp_path, monkeypatch):
         ("", 2, {}, "processes=2: a warm start runs in one process"),
         ("0,1", None, {}, "2 GPUs are visible, and a warm start uses one: processes=1 takes the first"),
         ("0,1", 1, {}, None),
-        ("0,1", None, {"WORLD_SIZE": "2"}, None),
+        ("0,1", None, {"WORLD_SIZE": "2", **TOLD}, None),
         (
             "0,1",
             None,

@@ -40,7 +40,7 @@ def begin(folder, *arguments):
 
 def run(folder, *arguments):
     process = begin(folder, *arguments)
-    said, _ = process.communicate(timeout=300)
+    said, _ = process.communicate(timeout=900)
     return process.returncode, said
 
 
@@ -48,7 +48,7 @@ def sweep(*arguments):
     return [str(ROOT / "train.py"), "-m", *SMALL, *arguments]
 
 
-def until(true, process, seconds=200):
+def until(true, process, seconds=600):
     """Wait for something that a running sweep does."""
     deadline = time.monotonic() + seconds
     while not (found := true()):
@@ -266,6 +266,56 @@ def test_ctrl_c_lets_all_jobs_finish_their_step_and_begins_none(tmp_path, launch
     counted = "2 stopped, 1 not begun" if launcher == "joblib" else "2 stopped;"
     assert counted in said and "skips what is finished" in said, said
     assert sorted((tmp_path / "outputs").glob("grpo-*")) == sorted(runs)
+
+
+GATE = """
+import pathlib, time
+def gate(path):
+    while not pathlib.Path("go").exists():
+        time.sleep(0.05)
+    return 0.0
+"""
+
+
+def left_alone(folder, *where):
+    """The command of a sweep of two jobs that was submitted with `sweep.wait=false`, and what the program has said.
+    The jobs wait for the file `go`."""
+    (folder / "gate.py").write_text(GATE)
+    term = ["+reward.reply.gate._target_=gate.gate", "+reward.reply.gate._partial_=true", "+reward.weights.gate=0.0"]
+    command = sweep("algo=grpo", "seed=0,1", *term, *where)
+    with (folder / "said").open("w") as said:
+        call = [sys.executable, *command, "sweep.wait=false"]
+        assert subprocess.run(call, cwd=folder, stdout=said, stderr=said, timeout=600).returncode == 0
+    return command, (folder / "said").read_text()
+
+
+def ends(folder, count):
+    """Wait for the end of `count` jobs, now that they may end."""
+    (folder / "go").touch()
+    deadline = time.monotonic() + 900
+    while len([file for file in folder.glob("outputs/.sweeps/*/jobs/*.json") if '"done"' in file.read_text()]) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+@pytest.mark.slow
+def test_jobs_that_are_submitted_and_left_go_on_after_the_program_has_ended(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT)]))
+    command, said = left_alone(tmp_path, "hydra/launcher=submitit_local")
+    assert "2 jobs; where they stand: " in said and said.endswith("the jobs are submitted, and go on by themselves\n")
+    assert not list(tmp_path.glob("outputs/*/summary.json"))
+    ends(tmp_path, 2)
+    code, said = run(tmp_path, *command)
+    assert code == 0 and "2 skipped" in said, said
+
+
+@pytest.mark.parametrize("where", [["hydra/launcher=joblib"], [], ["sweeps=optuna", "hydra/launcher=submitit_local"]])
+def test_jobs_that_are_waited_for_cannot_be_left(tmp_path, forks, where):
+    process = forks.begin("train.py", tmp_path, "-m", *SMALL, *where, "sweep.wait=false", apart=True)
+    code, _ = process.wait()
+    assert code == 1 and process.errors == (
+        "error: sweep.wait=false is for submitit_slurm and submitit_local, without an optimiser\n"
+    )
 
 
 @pytest.mark.slow

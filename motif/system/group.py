@@ -93,9 +93,9 @@ def ended(folder: Path, number: int | None, silent: str = "stopped", killed: boo
 
 
 def follow() -> None:
-    """Let this process, where `together` has begun it, be asked to stop when that one ends, however it does. Only Linux
-    tells it."""
-    if processes.LAST_WORDS in os.environ and sys.platform == "linux":
+    """Let this process, where torch's launcher has begun it, be asked to stop when that one ends, however it does. Only
+    Linux tells it."""
+    if "TORCHELASTIC_RUN_ID" in os.environ and sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
 
 

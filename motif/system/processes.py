@@ -25,6 +25,7 @@ LAST_WORDS = "MOTIF_LAST_WORDS"  # in the environment: the folder in which a pro
 LOST = re.compile(
     "by peer|Broken pipe|Timed out|operation timeout|pair closure|remote process exited|Connection refused"
 )
+NEEDED = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")  # beside WORLD_SIZE, to find the others
 patience = 600.0  # seconds that a process waits for the others; the programs set it
 
 
@@ -36,6 +37,20 @@ def count() -> int:
 def index() -> int:
     """The number of this process, from 0."""
     return int(os.environ.get("RANK", 0))
+
+
+def check() -> None:
+    """Raise a `UserError` where torch's variables do not say which of how many processes this one is."""
+    size, rank = os.environ.get("WORLD_SIZE"), os.environ.get("RANK")
+    if size is None and rank is not None:
+        raise UserError(f"RANK={rank} is set and WORLD_SIZE is not: set both, as torchrun does, or none of them")
+    if size is not None and not re.fullmatch("[0-9]*[1-9][0-9]*", size):
+        raise UserError(f"WORLD_SIZE={size} is no number of processes, which is a whole number of at least 1")
+    if missing := [name for name in NEEDED if count() > 1 and name not in os.environ]:
+        words = f"torchrun sets them; or unset WORLD_SIZE and type processes={size}"
+        raise UserError(f"WORLD_SIZE={size} is set without {', '.join(missing)}: {words}")
+    if rank is not None and not (re.fullmatch("[0-9]+", rank) and int(rank) < count()):
+        raise UserError(f"RANK={rank} is none of WORLD_SIZE={size} processes, whose numbers are 0 to {count() - 1}")
 
 
 def first() -> bool:

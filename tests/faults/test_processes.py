@@ -9,7 +9,7 @@ import time
 import pytest
 
 from motif.runs.folder import Run
-from tests.support import FEW, ROOT
+from tests.support import FEW, ROOT, ranks
 
 TRAP = '''
 """A term of the reward that does something to its own process, at its ninth call: MOTIF_TRAP says what, and to whom."""
@@ -23,7 +23,8 @@ def trap(path):
     if calls == 9 and rank in ("any", os.environ["RANK"]):
         if what == "raise":
             raise KeyError("trapped")
-        os.kill(os.getpid(), getattr(signal, what))
+        whom, signal_name = (os.getppid(), what[6:]) if what.startswith("agent-") else (os.getpid(), what)
+        os.kill(whom, getattr(signal, signal_name))
     return 0.0
 '''
 WORDS = [
@@ -104,6 +105,22 @@ def test_processes_whose_beginner_is_killed_stop_after_their_step_with_a_checkpo
     process.kill()
     process.communicate(timeout=200)  # which ends with the last process that holds its output
     assert file.read_bytes().count(b"\n") == step_of(tmp_path) < 500
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has ended")
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_where_one_of_two_agents_of_torchrun_is_killed_both_end_with_a_checkpoint_and_go_on(tmp_path, rank):
+    (tmp_path / "trap.py").write_text(TRAP)
+    words, path = [*WORDS, "checkpoint.every=1000"], {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    begun = ranks.agents(tmp_path, *words, MOTIF_TRAP=f"agent-SIGKILL:{rank}", **path)
+    said = "".join(process.communicate(timeout=900)[0] for process in begun)  # which ends with what they have begun
+    statuses = sorted(process.returncode for process in begun)
+    assert statuses[0] == -signal.SIGKILL and statuses[1] > 0 and "motif's own" not in said, (statuses, said)
+    assert "stopped after step 3 of 6; a checkpoint is written; the same command continues" in said, said
+    assert step_of(tmp_path) == 3
+    begun = ranks.agents(tmp_path, *words, **path)
+    said = "".join(process.communicate(timeout=900)[0] for process in begun)
+    assert [process.returncode for process in begun] == [0, 0] and said.count("trained 6 steps") == 1, said
 
 
 def test_a_signal_to_one_process_alone_stops_all_after_the_same_step(tmp_path):

@@ -70,7 +70,8 @@ def test_one_two_and_four_processes_record_the_same_episodes_metrics_and_evaluat
 @pytest.mark.program
 def test_rows_that_processes_cannot_share_equally_are_refused_at_once():
     call = [sys.executable, str(ROOT / "train.py"), "algo.questions=1", "algo.m=9", "rounds=2", "algo=grpo"]
-    env = {"WORLD_SIZE": "6", "RANK": "0", "PATH": "", "PYTHONPATH": str(ROOT)}
+    env = {"WORLD_SIZE": "6", "RANK": "0", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
+    env |= {"PATH": "", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(call, env=env, capture_output=True, text=True, timeout=100)
     assert done.returncode not in (0, None) and "Traceback" not in done.stderr
     assert "9 rows a step, which 6 processes cannot share equally: make algo.questions a multiple of 2" in done.stderr
