@@ -93,6 +93,20 @@ def test_a_server_that_is_gone_is_asked_at_growing_distances_and_no_longer_than_
     assert pauses == [1, 2, 4, 8, 16, 29]
 
 
+def test_weights_that_are_under_way_are_announced_once(said):
+    asked = []
+
+    def request(method, url, **options):
+        asked.append(url)
+        return SimpleNamespace(status_code=500)
+
+    with pytest.raises(
+        EngineLost, match=r"no vLLM server answers at generation.base_url=http://host \(it answers with"
+    ):
+        vllm_retry.lasting(request, "http://host", 60.0)("POST", "http://host/update_weights")
+    assert asked == ["http://host/update_weights"] and not said
+
+
 def test_a_server_that_hangs_is_lost(server, policy):
     generate = engine(server, policy, wait=0.5)
     server.silent.set()
