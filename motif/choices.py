@@ -88,10 +88,10 @@ class Choices:
                 f"generation={self.generation.name} reports log-probabilities of what top_p and top_k leave, which the "
                 "loss would take for the policy's own: set episode.top_p=1 episode.top_k=0, or generation=transformers"
             )
-        if self.generation.name == "transformers" and (what := sharded(self.algo.trainer)):
+        if what := sharded(self.algo.trainer):
             raise UserError(
-                f"{what} divides the weights among processes, and generation=transformers, the guard and what is saved "
-                "need them whole: leave it out"
+                f"{what} divides the weights among processes, and decoding, the guard, the evaluation before training "
+                "and what is saved need them whole: leave it out"
             )
         replies, shares = self.algo.m * self.trained_rounds, processes.count()
         if self.algo.questions * replies % shares:

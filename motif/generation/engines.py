@@ -122,13 +122,7 @@ class VLLM:
             if trainer:
                 private.renew(trainer, engine)
             prompts = policy.render(conversations)
-            longest = max(map(len, prompts), default=0)
-            if longest + sampling.tokens > limit:
-                raise UserError(
-                    f"a prompt of {longest} tokens and a reply of {sampling.tokens} do not fit into vLLM's {limit}; "
-                    "raise generation.max_length, or lower the tokens of a round (episode.tokens)"
-                )
-            return replies_of(policy, prompts, written_by(engine, ask, prompts, sampling, policy.end_ids))
+            return replies_of(policy, prompts, written_by(engine, ask, limit, prompts, sampling, policy.end_ids))
 
         return divided(generate, among=1 if self.mode == "server" else None)
 
@@ -171,7 +165,7 @@ class VLLM:
             raise UserError(gone(self.base_url, words) if isinstance(error, OSError) else words) from error
         if engine.accelerator.distributed_type.value in ("NO", "MULTI_GPU"):  # weights lie whole on each
             engine.sync_weights = exact(engine.sync_weights, engine.model)  # type: ignore[method-assign]
-        if self.mode == "server" and processes.first():
+        if self.mode == "server":
             make_last(engine, self.wait)
         if trainer:
             private.take_engine(trainer, engine)
@@ -182,7 +176,8 @@ class VLLM:
     def _asking(self, engine: Any) -> tuple[int, Ask]:
         """The most tokens of a prompt and its reply, and what asks for replies."""
         if self.mode == "colocate":
-            return engine.llm.llm_engine.model_config.max_model_len, partial(ask_engine, engine)
+            own = engine.llm.llm_engine.model_config.max_model_len  # as the memory of this process's GPU allows
+            return min(processes.of_all(own)), partial(ask_engine, engine)
         model = processes.by_first(lambda: engine.vllm_client.get_server_info()["model_config"])
         if model["logprobs_mode"] != "processed_logprobs":
             raise UserError(
@@ -196,8 +191,6 @@ class VLLM:
 def divided(generate: Generate, among: int | None = None) -> Generate:
     """`generate`, the rows of a call divided among the first `among` processes, or all. Each of all processes makes the
     call, perhaps without a row, and has all replies."""
-    if processes.count() == 1:
-        return generate
 
     def together(conversations: Sequence[Conversation], sampling: Sampling) -> list[Reply]:
         def some(rows: Sequence[int]) -> list[Reply]:

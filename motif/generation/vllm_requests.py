@@ -14,7 +14,10 @@ from typing import Any, NamedTuple
 from motif.generation import private
 from motif.generation.vllm_retry import BEAT, PLACES, SILENCE
 from motif.rounds.replies import EngineLost, Sampling
+from motif.system import UserError, processes
 from motif.system.memory import OutOfMemory, ran_out
+
+ROWS = 64  # replies of one request at most: a server answers all of them at once
 
 
 class Request(NamedTuple):
@@ -30,12 +33,25 @@ Ask = Callable[[Sequence[Request], dict[str, Any]], list[list[Tokens]]]  # with 
 
 
 def written_by(
-    engine: Any, ask: Ask, prompts: Sequence[list[int]], sampling: Sampling, end_ids: Sequence[int]
+    engine: Any, ask: Ask, limit: int, prompts: Sequence[list[int]], sampling: Sampling, end_ids: Sequence[int]
 ) -> list[Tokens]:
-    """One reply for each of `prompts` (token ids), from the `engine` of TRL that `ask` asks."""
+    """One reply for each of `prompts` (token ids), from the `engine` of TRL that `ask` asks.
+
+    A `UserError` where a prompt and its reply have more than `limit` tokens, in all processes of the engine.
+    """
     asked, widths = requests(prompts, sampling)
     keywords = settings(sampling, end_ids)
-    replies = pooled(engine, asked, lambda some: ask(some, keywords))
+
+    def fitting(some: Sequence[Request]) -> list[list[Tokens]]:
+        longest = max((len(request.prompt) for request in some), default=0)
+        if longest + sampling.tokens > limit:
+            raise UserError(
+                f"a prompt of {longest} tokens and a reply of {sampling.tokens} do not fit into vLLM's {limit}; "
+                "raise generation.max_length, or lower the tokens of a round (episode.tokens)"
+            )
+        return ask(some, keywords)
+
+    replies = pooled(engine, asked, fitting)
     copies = [n if sampling.temperature == 0 else 1 for n in widths]  # a greedy reply is asked for once
     return [reply for group, n in zip(replies, copies, strict=True) for reply in group * n]
 
@@ -43,13 +59,14 @@ def written_by(
 def requests(prompts: Sequence[list[int]], sampling: Sampling) -> tuple[list[Request], list[int]]:
     """The requests for rows with these prompts (token ids), and how many rows each is for.
 
-    Neighbouring rows with one prompt and consecutive keys are one request, so that the prompt is computed once. vLLM
-    draws the i-th of its replies with its seed + i, which is the key of that row.
+    Neighbouring rows with one prompt and consecutive keys are one request, of `ROWS` replies at most, so that the
+    prompt is computed once. vLLM draws the i-th of its replies with its seed + i, which is the key of that row.
     """
     greedy, asked, widths = sampling.temperature == 0, list[Request](), list[int]()
     for row, prompt in enumerate(prompts):
         key = sampling.key(row)
-        if asked and asked[-1].prompt == prompt and (greedy or asked[-1].seed + widths[-1] == key):
+        same = asked and asked[-1].prompt == prompt
+        if same and (greedy or (widths[-1] < ROWS and asked[-1].seed + widths[-1] == key)):
             widths[-1] += 1
             asked[-1] = asked[-1]._replace(n=1 if greedy else widths[-1])
         else:
@@ -143,14 +160,12 @@ def ask_server(
 
 
 def pooled(engine: Any, asked: list[Request], ask: Callable[[list[Request]], list[list[Tokens]]]) -> list[list[Tokens]]:
-    """The replies to `asked`. `ask` is called with the requests of all processes that one engine spreads over."""
-    if engine.mode != "colocate" or engine.tensor_parallel_size == 1:
+    """The replies to `asked`. `ask` is called with the requests of all processes that one engine spreads over, in each
+    of them alike."""
+    if engine.mode != "colocate" or (size := engine.tensor_parallel_size) == 1:
         return ask(asked)
-    from torch import distributed
-
-    parts: list[Any] = [None] * engine.tensor_parallel_size
-    distributed.all_gather_object(parts, asked, group=engine.tp_group)
-    place = distributed.get_rank(group=engine.tp_group)
+    place = processes.index() % size
+    parts = processes.of_all(asked)[processes.index() - place :][:size]
     written = ask([request for part in parts for request in part])
     start = sum(map(len, parts[:place]))
     return written[start : start + len(asked)]

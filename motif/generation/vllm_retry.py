@@ -12,13 +12,14 @@ from contextlib import suppress
 from typing import Any
 
 from motif.rounds.replies import EngineLost
-from motif.system import console
+from motif.system import console, processes
 
 FIRST, LONGEST = 1.0, 30.0  # seconds before the next request: at first, and at most
 PROBE = 10.0  # seconds to take a connection, or to say that it is alive
 BEAT = 30.0  # seconds without a reply, after which the server is asked whether it is alive
 SILENCE = 3600.0  # seconds without any reply, after which it is gone even if it says that it is alive
 PLACES = 64  # connections at a time
+ONCE = "/update_weights"  # is not asked again: the weights that it announces are under way
 GONE = (500, 502, 503, 504)  # the answers of a server, or of a proxy before it, whose engine is dead
 SERVE = (
     'VLLM_SERVER_DEV_MODE=1 vllm serve MODEL --weight-transfer-config \'{"backend": "nccl"}\' '
@@ -46,7 +47,7 @@ def lasting(request: Request, address: str, wait: float, back: Callable[[], None
 
     def asked(method: str, url: str, **options: Any) -> Any:
         begun: float | None = None
-        pause = FIRST
+        pause, last = FIRST, 0.0 if url.endswith(ONCE) else wait
         while True:
             try:
                 response = request(method, url, **{"timeout": (PROBE, None), **options})
@@ -57,8 +58,8 @@ def lasting(request: Request, address: str, wait: float, back: Callable[[], None
                 problem = in_words(error)
             now = time.monotonic()
             begun = now if begun is None else begun
-            if now - begun >= wait:
-                raise EngineLost(gone(address, problem, wait))
+            if now - begun >= last:
+                raise EngineLost(gone(address, problem, last))
             if said.acquire(blocking=False):
                 words = f"the vLLM server at {address} does not answer ({problem}); asked again for {wait:g} seconds"
                 console.say(words, style="yellow")
@@ -87,10 +88,28 @@ def reach(address: str, wait: float) -> None:
 
 
 def make_last(engine: Any, wait: float) -> None:
-    """Let TRL's `engine` ask its server with retries, and check that it is alive before it is sent weights."""
+    """Let TRL's `engine` ask its server with retries, and send weights to one that lives, for half of `patience`.
+
+    All processes call it, since sending is the work of all. One that never comes to its end hears no exception.
+    """
+    address, sync = engine.server_base_url, engine.sync_weights
+    limit = processes.patience / 2  # the others wait for `patience`
+    words = f"the vLLM server at generation.base_url={address} did not take the weights within {limit:g} s, half of"
+
+    def synced() -> None:
+        processes.by_first(lambda: check_alive(engine.vllm_client))
+        with processes.within(limit, f"{words} patience=; start it again, and the same command continues"):
+            sync()
+
+    engine.sync_weights = synced
+    if processes.first():
+        ask_again(engine.vllm_client, wait)
+
+
+def ask_again(client: Any, wait: float) -> None:
+    """Let TRL's `client` ask its server with retries, as long as it is the one that was sent the weights."""
     from requests.adapters import HTTPAdapter
 
-    client = engine.vllm_client
     for prefix in ("http://", "https://"):
         client.session.mount(prefix, HTTPAdapter(pool_maxsize=PLACES))  # in place of TRL's, which retries by itself
     plain, address = client.session.request, client.base_url
@@ -110,13 +129,7 @@ def make_last(engine: Any, wait: float) -> None:
                 "it was sent"
             )
 
-    sync = engine.sync_weights
-
-    def synced() -> None:
-        check_alive(client)  # to one that is gone, sending may wait for ever
-        sync()
-
-    client.session.request, engine.sync_weights = lasting(plain, address, wait, back), synced
+    client.session.request = lasting(plain, address, wait, back)
 
 
 def check_alive(client: Any) -> None:

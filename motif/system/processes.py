@@ -10,6 +10,8 @@ that `motif.system.group` has begun say at their end is left in a folder for it,
 import json
 import os
 import re
+import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import timedelta
@@ -137,6 +139,25 @@ def in_first(context: AbstractContextManager[object]) -> Iterator[None]:
 
         by_first(enter)
         yield
+
+
+@contextmanager
+def within(seconds: float, words: str) -> Iterator[None]:
+    """A block that has so many seconds. After them this process ends, with the line `words` and status 1, whatever it
+    waits for: a library that waits for another machine hears neither a signal nor an exception."""
+
+    def end() -> None:
+        if not leave("error", words):
+            print(f"error: {words}", file=sys.stderr, flush=True)
+        os._exit(1)
+
+    clock = threading.Timer(seconds, end)
+    clock.daemon = True
+    clock.start()
+    try:
+        yield
+    finally:
+        clock.cancel()
 
 
 def lost(error: BaseException | None) -> bool:

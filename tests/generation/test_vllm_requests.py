@@ -1,5 +1,6 @@
 """Requests to vLLM, and replies of a server, without either."""
 
+import json
 import math
 import sys
 from types import SimpleNamespace
@@ -7,9 +8,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from motif.generation.vllm_requests import Request, ask_engine, ask_server, exact, pooled, requests, settings
+from motif.generation.vllm_requests import ROWS, Request, ask_engine, ask_server, exact, pooled, requests, settings
 from motif.rounds.replies import EngineLost, Sampling
 from motif.system.memory import OutOfMemory
+from tests.support import ranks
 from tests.support.toys import random_qwen
 
 A, B = [1, 2], [3]
@@ -60,17 +62,57 @@ def test_a_server_is_asked_with_the_settings_of_the_call_and_the_seed_of_the_req
     assert first["min_p"] == 0.0 and first["repetition_penalty"] == 1.0  # a model's own defaults do not creep in
 
 
-def test_the_processes_that_one_engine_spreads_over_each_get_their_own(monkeypatch):
-    """Two processes of an engine: this one is the second and has two requests, the first has one."""
-    mine, other = [Request(A, 1, 0), Request(B, 1, 1)], [Request(A, 1, 5)]
+def test_one_request_has_a_bounded_number_of_replies_whose_seeds_are_the_same():
+    keys = list(range(40, 40 + 2 * ROWS + 1))
+    asked, widths = requests([A] * len(keys), SAMPLING.keyed(keys))
+    assert [request.n for request in asked] == widths == [ROWS, ROWS, 1]
+    assert [request.seed + place for request in asked for place in range(request.n)] == keys
+    assert requests([A] * len(keys), Sampling(5, temperature=0.0).keyed(keys))[1] == [len(keys)]
 
-    def gathered(parts, asked, group):
-        parts[:] = [other, asked]
 
-    monkeypatch.setattr("torch.distributed.all_gather_object", gathered)
-    monkeypatch.setattr("torch.distributed.get_rank", lambda group: 1)
-    engine = SimpleNamespace(mode="colocate", tensor_parallel_size=2, tp_group=None)
-    assert pooled(engine, mine, lambda asked: [request.seed for request in asked]) == [0, 1]
+def test_the_processes_that_one_engine_spreads_over_each_get_their_own_and_raise_the_same_line(forks, tmp_path):
+    """Two processes of one engine, whose memory allows 60 tokens in the first and 50 in the second."""
+    first, second = map(json.loads, ranks.run(forks, 2, SPREAD, tmp_path))
+    assert first == second
+    assert first["asked"] == [[2, 1]], "the engine is asked for all three replies, in both processes"
+    assert first["replies"] == [[1], [2], [7]]
+    assert first["said"] == ["a reply of 12 do not fit into vLLM's 50"]
+
+
+SPREAD = """
+import json, re, sys
+from types import SimpleNamespace
+from motif.generation import engines
+from motif.policies.tiny import Tiny
+from motif.rounds.replies import Sampling
+from motif.system import UserError, processes
+
+index, asked, said = processes.index(), [], []
+
+def generate(prompts, sampling_params, use_tqdm):
+    asked.append([each.n for each in sampling_params])
+    reply = lambda id: SimpleNamespace(token_ids=[id], logprobs=[{id: SimpleNamespace(logprob=-1.0)}])
+    return [SimpleNamespace(outputs=[reply(each.seed + place) for place in range(each.n)]) for each in sampling_params]
+
+config = SimpleNamespace(max_model_len=60 - 10 * index)
+llm = SimpleNamespace(generate=generate, llm_engine=SimpleNamespace(model_config=config))
+engine = SimpleNamespace(
+    mode="colocate", tensor_parallel_size=2, enable_sleep_mode=False, llm=llm, sync_weights=lambda: None, model=None,
+    accelerator=SimpleNamespace(distributed_type=SimpleNamespace(value="MULTI_CPU")),
+)
+sys.modules["vllm"] = SimpleNamespace(SamplingParams=SimpleNamespace)
+engines.find_spec = lambda name: True
+engines.private.vllm_engine = lambda **_: engine
+policy = Tiny().load()
+write = engines.VLLM(tensor_parallel=2).generator(policy)
+talk = lambda words: [{"role": "user", "content": words}]
+replies = write([talk("9a"), talk("9a"), talk("5b")], Sampling(12).keyed([1, 2, 7]))
+try:
+    write([talk("9a"), talk("9a" + "*8" * 20)], Sampling(12).keyed([1, 2]))
+except UserError as error:
+    said.append(re.search("a reply of.*50", str(error))[0])
+print(json.dumps({"asked": asked, "replies": [reply.token_ids for reply in replies], "said": said}))
+"""
 
 
 def test_an_engine_without_a_row_is_not_asked():

@@ -1,7 +1,10 @@
 """A vLLM server that fails for a moment, hangs, dies, or is another one: asked again, and then lost in one line."""
 
+import subprocess
+import sys
 import threading
 import time
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +15,7 @@ from motif.policies.tiny import Tiny
 from motif.rounds.replies import EngineLost, Sampling
 from motif.system import console
 from motif.system.errors import UserError
+from tests.support import ROOT
 
 TALKS = [[{"role": "user", "content": f"1/1 {n}a-5b*8"}] for n in (1, 1, 2, 3, 4)]
 SAMPLING = Sampling(12)
@@ -91,6 +95,62 @@ def test_a_server_that_is_gone_is_asked_at_growing_distances_and_no_longer_than_
     with pytest.raises(EngineLost, match="Connection refused"):
         generate(TALKS[:1], SAMPLING)
     assert pauses == [1, 2, 4, 8, 16, 29]
+
+
+def test_weights_that_are_under_way_are_announced_once(said):
+    asked = []
+
+    def request(method, url, **options):
+        asked.append(url)
+        return SimpleNamespace(status_code=500)
+
+    with pytest.raises(
+        EngineLost, match=r"no vLLM server answers at generation.base_url=http://host \(it answers with"
+    ):
+        vllm_retry.lasting(request, "http://host", 60.0)("POST", "http://host/update_weights")
+    assert asked == ["http://host/update_weights"] and not said
+
+
+def toy(send, get=lambda *_, **__: None):
+    """Stands for TRL's engine with a server: `send` is its sync_weights, `get` how it is asked whether it lives."""
+
+    def request(*_, **__):
+        return SimpleNamespace(status_code=404)
+
+    client = SimpleNamespace(
+        base_url="http://host", session=SimpleNamespace(get=get, request=request, mount=lambda *_: 0)
+    )
+    return SimpleNamespace(server_base_url="http://host", sync_weights=send, vllm_client=client)
+
+
+def test_a_server_that_is_gone_is_sent_no_weights():
+    def gone(*_, **__):
+        raise EngineLost("gone")
+
+    sent = []
+    for engine in (toy(lambda: sent.append(1)), toy(lambda: sent.append(2), gone)):
+        vllm_retry.make_last(engine, 0.0)
+        with suppress(EngineLost):
+            engine.sync_weights()
+    assert sent == [1]
+
+
+def test_sending_that_never_ends_ends_the_process_after_half_of_its_patience():
+    code = "import threading\nfrom motif.generation import vllm_retry\nfrom motif.system import processes\n"
+    code += "from tests.generation.test_vllm_retry import toy\nprocesses.patience = 1.0\n"
+    code += (
+        "engine = toy(threading.Event().wait)\nvllm_retry.make_last(engine, 0.0)\nengine.sync_weights()\nprint('on')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=200)
+    assert (
+        done.returncode == 1
+        and not done.stdout
+        and done.stderr
+        == (
+            "error: the vLLM server at generation.base_url=http://host did not take the weights within 0.5 s, half of "
+            "patience=; start it again, and the same command continues\n"
+        )
+    )
 
 
 def test_a_server_that_hangs_is_lost(server, policy):

@@ -2,15 +2,19 @@
 
 import itertools
 import json
+import subprocess
+import sys
 from contextlib import nullcontext
 
 import pytest
 
 from motif.system import UserError, failures, processes
-from tests.support import ranks
+from tests.support import ROOT, ranks
 
 TALK = """
 import json
+import subprocess
+import sys
 from contextlib import contextmanager
 from motif.system import UserError, processes
 
@@ -129,3 +133,23 @@ def test_last_words_are_left_where_somebody_reads_them(tmp_path, monkeypatch):
     monkeypatch.setenv("RANK", "3"), monkeypatch.setenv(processes.LAST_WORDS, str(tmp_path))
     assert processes.left(tmp_path) == {} and processes.leave("stopped", "after step 2", 15)
     assert processes.left(tmp_path) == {3: {"kind": "stopped", "words": "after step 2", "signal": 15}}
+
+
+def test_a_block_that_takes_longer_than_it_may_ends_the_process_with_one_line():
+    code = "import threading\nfrom motif.system import processes\n"
+    code += "with processes.within(60, 'too long'):\n    print('in time')\n"
+    code += (
+        "with processes.within(0.1, 'the other side did not answer'):\n    threading.Event().wait(60)\nprint('after')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 1 and done.stderr == "error: the other side did not answer\n", done
+
+
+def test_what_a_process_that_is_ended_says_is_left_for_the_one_that_began_it(tmp_path, monkeypatch):
+    monkeypatch.setenv(processes.LAST_WORDS, str(tmp_path))
+    code = (
+        "import time\nfrom motif.system import processes\nwith processes.within(0.1, 'no answer'):\n    time.sleep(60)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 1 and not done.stderr
+    assert processes.left(tmp_path) == {0: {"kind": "error", "words": "no answer", "signal": None}}
