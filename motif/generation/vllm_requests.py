@@ -6,15 +6,19 @@ would have alone. A request that fails is made again, which gives the same repli
 
 import math
 import multiprocessing
+import os
 import time
 from collections.abc import Callable, Sequence
 from multiprocessing.pool import ThreadPool
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from motif.generation import private
 from motif.generation.vllm_retry import BEAT, PLACES, SILENCE
 from motif.rounds.replies import EngineLost, Sampling
 from motif.system import UserError, processes
+from motif.system.files import explained
 from motif.system.memory import OutOfMemory, ran_out
 
 ROWS = 64  # replies of one request at most: a server answers all of them at once
@@ -176,17 +180,17 @@ def exact(sync: Callable[[], None], model: Any) -> Callable[[], None]:
 
     TRL merges adapters into the base model and takes them out again. In half precision each round trip rounds the base
     model (docs/LOG.md has how much), until saved adapters no longer fit it. So frozen weights are put back from a copy
-    in the host's memory. TRL replaces a quantised weight by a new object; that one is put back as the object it was.
+    in the host's memory, one for all processes of a machine. TRL replaces a quantised weight by a new object; that one
+    is put back as the object it was.
     """
     from peft import PeftModel
 
     if not isinstance(model, PeftModel):
         return sync
-    frozen = [
-        (module, parameter, parameter.data.to("cpu", copy=True) if parameter.is_floating_point() else None)
-        for name, module in model.named_modules()
-        if name.endswith(".base_layer") and not (parameter := module.weight).requires_grad
-    ]
+    modules = [module for name, module in model.named_modules() if name.endswith(".base_layer")]
+    frozen = [(module, module.weight) for module in modules if not module.weight.requires_grad]
+    plain = [parameter for _, parameter in frozen if parameter.is_floating_point()]
+    copies = kept([parameter.data for parameter in plain])
 
     def synced() -> None:
         try:
@@ -195,9 +199,32 @@ def exact(sync: Callable[[], None], model: Any) -> Callable[[], None]:
             model.unmerge_adapter()
             raise
         finally:
-            for module, parameter, copy in frozen:
+            for module, parameter in frozen:
                 module.weight = parameter
-                if copy is not None:
-                    parameter.data.copy_(copy)
+            for parameter, copy in zip(plain, copies, strict=True):
+                parameter.data.copy_(copy)
 
     return synced
+
+
+def kept(weights: Sequence[Any]) -> Sequence[Any]:
+    """Copies of these tensors in the host's memory. All processes call it, with equal tensors; those of one machine
+    share one copy, a file that each of them maps and that nobody sees any more."""
+    import torch
+
+    if processes.count() == 1:
+        return [tensor.to("cpu", copy=True) for tensor in weights]
+    place = int(os.environ["LOCAL_RANK"])
+    with TemporaryDirectory(prefix="motif-") as name:
+
+        def write(items: Sequence[object]) -> list[Path]:
+            file = Path(name, "weights.pt")
+            if place == 0:
+                with explained(file.parent, "and one copy of the frozen weights is kept there; set TMPDIR elsewhere"):
+                    torch.save([tensor.cpu() for tensor in weights], file)
+            return [file for _ in items]
+
+        files = processes.divided(write, range(processes.count()))
+        copies: Sequence[Any] = torch.load(files[processes.index() - place], mmap=True)
+        processes.wait()
+    return copies

@@ -162,6 +162,27 @@ def test_a_sending_that_fails_half_way_leaves_the_model_as_it_was():
     assert not torch.equal(model.state_dict()[name], before[name])
 
 
+KEPT = """
+import json, pathlib, torch
+from motif.generation.vllm_requests import kept
+
+weights = [torch.full((3, 4), 1.5, dtype=torch.bfloat16), torch.arange(5.0)]
+copies = kept(weights)
+maps = [line for line in pathlib.Path("/proc/self/maps").read_text().splitlines() if "weights.pt" in line]
+same = all(torch.equal(copy, own) for copy, own in zip(copies, weights, strict=True))
+weights[0].zero_()
+print(json.dumps([same, bool((copies[0] == 1.5).all()), sorted({" ".join(line.split()[3:]) for line in maps})]))
+"""
+
+
+@pytest.mark.program
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows what a process has mapped")
+def test_processes_of_one_machine_share_one_copy_of_the_frozen_weights(forks, tmp_path):
+    first, second = map(json.loads, ranks.run(forks, 2, KEPT, tmp_path))
+    assert first == second and first[:2] == [True, True]
+    assert len(first[2]) == 1 and first[2][0].endswith("(deleted)")
+
+
 class EngineDeadError(Exception):
     """Named as vLLM's."""
 
