@@ -78,14 +78,11 @@ def test_runs_that_no_plan_can_be_made_of_are_a_line(tmp_path, run, pair, words)
         plan.planned(*folders, [1, 2])
 
 
-@pytest.mark.program
-def test_a_plan_of_a_recorded_run_is_printed(forks, tmp_path):
-    words = ["experiment=smoke", "tracking=none", "preflight=false", "evaluation.before=false", "algo.steps=3"]
-    status, said = forks.train(tmp_path, "name=run", "record.questions=null", "evaluation.questions=2", *words).wait()
-    assert status == 0, said
-    status, said = forks.begin("benchmarks.plan", tmp_path, "outputs/run", "--ranks", "1", "2", "64").wait()
-    assert status == 0 and "a plan, not measured" in said and "nothing (--pair measures it)" in said, said
-    rows = [line.split("│")[1:-1] for line in said.splitlines() if line.startswith("│")]
-    assert [row[0].strip() for row in rows].count("64") >= 1
-    ideal = [row[-1].strip() for row in rows if row[0].strip() == "1"]
-    assert ideal == ["100%", "100%"]
+def test_a_plan_is_printed_with_what_it_takes_for_granted(tmp_path, capsys):
+    assert plan.main([str(written(tmp_path / "run")), "--ranks", "1", "2", "8"]) == 0
+    said = capsys.readouterr().out
+    assert said.count("a plan, not measured") == 2 and "takes nothing (--pair measures it)" in said
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in said.splitlines() if line.startswith("│")]
+    assert [row[0] for row in rows] == ["1", "2", "1", "2", "8"]
+    assert [row[-1] for row in rows if row[0] == "1"] == ["100%", "100%"]
+    assert plan.main([str(tmp_path)]) == 2 and "episodes.jsonl.gz cannot be read" in capsys.readouterr().err
