@@ -119,6 +119,8 @@ CASES = [
     train("+episode.prompts.wordng=full", says=["unknown key episode.prompts.wordng", "did you mean wording?"]),
     train("algo.trainer.bta=0", says=["unknown key algo.trainer.bta", "did you mean beta?", "epsilon"]),
     train("+algo.trainer.bta=0", *SHORT, says=["algo.trainer.bta is not an argument", "did you mean beta?"]),
+    train("training=async", says=["unknown key training"]),  # docs/vllm.md says why there is none
+    train("+algo.trainer.max_staleness=2", *SHORT, says=["algo.trainer.max_staleness is not an argument"]),
     train("+flaws.futurs=base", says=["unknown key flaws.futurs", "did you mean futures?"]),
     train("hydra.sweeper.parms=1", says=["hydra.sweeper.parms"]),
     train("--config-dir", "{world}/presets", "experiment=root_typo", says=["unknown key seeed", "did you mean seed?"]),

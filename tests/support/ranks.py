@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.support import ROOT
-from tests.support.forks import Forks
+from tests.support.forks import Forked, Forks
 
 
 def free_port() -> str:
@@ -27,15 +27,20 @@ def agents(folder: Path, *words: str, **variables: str) -> list[subprocess.Popen
     return [subprocess.Popen(call, cwd=folder, env=environment, **pipes) for _ in range(2)]
 
 
-def run(forks: Forks, count: int, script: str, folder: Path, *words: str, seconds: float = 200) -> list[str]:
-    """What each of `count` processes of the Python `script` has printed, given `words`, in `folder`, in their order. It
-    fails where one ends with another status than 0, or none ends in time."""
+def begin(forks: Forks, count: int, script: str, folder: Path, *words: str) -> list[Forked]:
+    """`count` processes of the Python `script`, given `words`, in `folder`, in their order."""
     file = folder / "script.py"
     file.write_text(script)
     shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port(), "ACCELERATE_USE_CPU": "1"}
     shared |= {"WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count)}
     each = [shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(count)] if count > 1 else [{}]
-    begun = [forks.begin(str(file), folder, *words, environment=own, apart=True) for own in each]
+    return [forks.begin(str(file), folder, *words, environment=own, apart=True) for own in each]
+
+
+def run(forks: Forks, count: int, script: str, folder: Path, *words: str, seconds: float = 200) -> list[str]:
+    """What each of `count` processes of `begin` has printed. It fails where one ends with another status than 0, or
+    none ends in time."""
+    begun = begin(forks, count, script, folder, *words)
     ended = [process.wait(seconds) for process in begun]
     assert [status for status, _ in ended] == [0] * count, [process.errors[-2000:] for process in begun]
     return [said for _, said in ended]
