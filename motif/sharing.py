@@ -108,7 +108,7 @@ def take_gpus(config: DictConfig) -> None:
     shares = [*shares[place:], *shares[:place]]
     if processes.one_of_several():
         shares = shares[:1]
-    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(next(filter(hold, shares), shares[0]))
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(next((share for share in shares if hold(share)), shares[0]))
 
 
 def hold(share: Sequence[str]) -> bool:
