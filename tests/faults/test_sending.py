@@ -44,8 +44,9 @@ def ended(forks, folder, server, what, *words):
     told = [what, *WORDS, f"generation.base_url={server.url}", *words]
     begun = ranks.begin(forks, 2, SCRIPT, folder, *told)
     statuses = [process.wait()[0] for process in begun]
-    said = [process.errors for process in begun]
-    assert statuses == [1, 1] and [each.count("error: ") for each in said] == [1, 1], said
+    errors = [process.errors for process in begun]
+    assert statuses == [1, 1] and [each.count("error: ") for each in errors] == [1, 1], errors
+    said = [each[each.index("error: ") :] for each in errors]  # torch warns before it
     return (
         said,
         [(folder / f"sent-{rank}").read_text() for rank in (0, 1)],
