@@ -223,7 +223,7 @@ SHOWN: list[dict[str, Any]] = []  # results of this process's jobs so far
 def show(result: Mapping[str, Any], files: list[Path]) -> None:
     """The table of all results so far, and where the last one lies."""
     SHOWN.append(dict(result))
-    console.show(results_table("evaluation", SHOWN))
+    console.show(results_table(SHOWN))
     for line in (*sample_lines(result), *by_round_lines(result)):
         console.say(line)
     for file in files:

@@ -6,14 +6,19 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from io import StringIO
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import Any
 
+from rich import box
 from rich import progress as bar
 from rich.console import Console
+from rich.measure import Measurement
+from rich.segment import Segments
 from rich.table import Table
 from rich.text import Text
 
@@ -38,9 +43,10 @@ console = Console(
     force_jupyter=False,  # where rich would make a block of HTML of each word that is written
 )
 if in_notebook() or not console.is_terminal:  # a kernel says that it has the colours of a terminal, and its width
-    console.width = 120
+    console.width = get_terminal_size((120, 24)).columns
 LIBRARIES = ("transformers", "trl", "accelerate", "peft", "datasets", "torch", "wandb", "opentelemetry", "hydra")
 LINE_EVERY = 30.0  # seconds between lines where bars cannot be drawn
+WIDEST = 10_000  # columns that no table takes
 CELL_EVERY = 0.5  # seconds between two states of a line in a notebook
 
 
@@ -60,10 +66,49 @@ def add_row(table: Table, *cells: str) -> None:
 
 
 def show(table: Table) -> None:
-    """Print a table. Its title is shown as `say` shows a line."""
+    """Print a table, in lines as long as it needs. Its title is shown as `say` shows a line."""
     if isinstance(table.title, str):
         table.title = Text(visible(masked(table.title)), style="table.title")
-    console.print(table)
+    if (needed := width_of(table)) <= console.width:
+        console.print(table)
+        return
+    for line in console.render_lines(table, console.options.update(width=needed), pad=False):
+        console.print(Segments(line))
+
+
+def width_of(table: Table) -> int:
+    """The columns of a terminal that a table takes if nothing in it is cut."""
+    return Measurement.get(console, console.options.update(width=WIDEST), table).maximum
+
+
+def fitted(rows: Sequence[Mapping[str, str]], needed: Sequence[str], left: Sequence[str] = ()) -> Table:
+    """A table of `rows`, which have the same columns, with as many of these as there is room for; no cell is cut. The
+    columns that are `needed` stay, those in `left` are set flush left."""
+    columns = list(rows[0]) if rows else list(needed)
+    while True:
+        table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
+        for column in columns:
+            table.add_column(column, justify="left" if column in left else "right", no_wrap=True)
+        for row in rows:
+            add_row(table, *(row[column] for column in columns))
+        spare = [column for column in columns if column not in needed]
+        if not spare or width_of(table) <= console.width:
+            return table
+        columns.remove(spare[-1])
+
+
+def paragraph(text: str, head: str = "") -> None:
+    """Print text in lines that fit the terminal; those that follow the first stand below what follows `head`."""
+    width = max(40, console.width)
+    for line in wrap(
+        text,
+        width,
+        initial_indent=head,
+        subsequent_indent=" " * len(head),
+        break_on_hyphens=False,
+        break_long_words=False,
+    ) or [head]:
+        say(line)
 
 
 def metrics_line(metrics: Mapping[str, float]) -> str:
