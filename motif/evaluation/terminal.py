@@ -29,9 +29,9 @@ LONGEST = 100  # characters of a command that is worth typing
 RATES = ("truncated", "unparsable", "copied", "tokens", "budget")
 
 
-def results_table(results: Sequence[Mapping[str, Any]]) -> Table:
-    """One row a result, with as many columns as there is room for. Tokens and budget are of a question, all its samples
-    and rounds together."""
+def show_results(results: Sequence[Mapping[str, Any]]) -> None:
+    """A table: one row a result, with as many columns as there is room for. Tokens and budget are of a question, all its
+    samples and rounds together."""
     rows = []
     for result in results:
         k = result["samples"]
@@ -41,7 +41,7 @@ def results_table(results: Sequence[Mapping[str, Any]]) -> Table:
         rates = [percent(result[rate]) for rate in ("truncated", "unparsable", "copied")]
         tokens = (f"{result['tokens'] * k:.0f}", f"{result['budget'] * k}")
         rows.append(dict(zip((*NEEDED[:-1], "n", *RATES), (*named, *accuracy, n, *rates, *tokens), strict=True)))
-    return console.fitted(rows, NEEDED, left=("dataset", "policy"))
+    console.show_rows(rows, NEEDED, left=("dataset", "policy"))
 
 
 def new_table(title: str | None, columns: Sequence[str] = ()) -> Table:
@@ -72,7 +72,7 @@ def show_result(summary: Mapping[str, Any], folder: Path) -> None:
     order = {result["dataset"]: place for place, result in enumerate(summary["evaluation"])}
     results = sorted(summary["evaluation"], key=lambda result: (order[result["dataset"]], result["rounds"]))
     console.say(summary["name"], style="bold")
-    console.show(results_table(results))
+    show_results(results)
     if summary.get("flaws"):
         console.say(f"as published, flaws included: {', '.join(summary['flaws'])}", style="yellow")
     for warning in summary.get("warnings", []):

@@ -18,13 +18,14 @@ from motif.reporting.by_fact import by_facts, crossovers, tables_by_fact
 from motif.reporting.comparison import Verdict
 from motif.reporting.episodes import MOST, write_episodes
 from motif.reporting.folders import asked
+from motif.reporting.markup import Table
 from motif.reporting.page import NoVerdict, Report, remove_old_pictures, write_report
 from motif.reporting.paper import references
 from motif.reporting.pictures.draw import draw_all
 from motif.reporting.pictures.training import AXES
 from motif.reporting.pooled import pool
 from motif.reporting.recorded import RecordedRun
-from motif.reporting.screen import show_rows
+from motif.reporting.screen import show_rows, show_table
 from motif.reporting.survival import survival_table
 from motif.reporting.verdicts import USUAL, check_against, not_compared, survey
 from motif.system import UserError, console, explained, failures, visible, whole
@@ -38,6 +39,7 @@ def build(
     axes: Sequence[str] = (),
     wandb: bool = False,
     say: Callable[[str], object] = lambda line: None,
+    show: Callable[[Table], object] = lambda table: None,
     at: Sequence[int] = (),
 ) -> Path:
     """Write the report on `runs` to the folder `to`; returns its page.
@@ -49,7 +51,8 @@ def build(
         episodes: the most questions of a file that the browser of episodes has.
         axes: names of `training.AXES` to draw against, besides steps and tokens.
         wandb: attach it to the group's W&B run.
-        say: is called with every verdict, and with the tables of `at`.
+        say: is called with every verdict.
+        show: is called with the tables of `at`.
         at: counts of generated tokens at which held-out accuracy is said; a `UserError` where no run has it.
     """
     check_place(to)
@@ -65,7 +68,7 @@ def build(
     for verdict in verdicts:
         say(f"\n{verdict.sentence}")
     for table in at_tokens:
-        say(f"\n{table.title}\n\n{table.markdown()}")
+        show(table)
     all_tables = {
         "results": [
             tables.results(pooled, references(runs)),
@@ -131,6 +134,10 @@ def token_counts(text: str) -> list[int]:
     return [int(part) for part in text.split(",")]
 
 
+def show_markdown(table: Table) -> None:
+    print(f"\n{table.title}\n\n{table.markdown()}")
+
+
 @failures.program
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = failures.Parser(prog="python -m motif.report", description="Tables, pictures and a page on runs.")
@@ -151,7 +158,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(visible(complaint), file=sys.stderr)
     known = arms_of(runs)
     check_against(known, given.against)
-    folder, say = given.to or beside(runs[0]), print if given.markdown else console.paragraph
+    folder = given.to or beside(runs[0])
+    say, show = (print, show_markdown) if given.markdown else (console.paragraph, show_table)
     if given.markdown:
         print(tables.terminal_table(runs, known))
     else:
@@ -160,5 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if unfinished:
         say(f"{unfinished} of {len(runs) + others} folders hold no finished run.")
     with explained(folder, "or choose another --to="):
-        index = build(runs, folder, given.against or USUAL, given.episodes, given.axis, given.wandb, say, given.at)
+        index = build(
+            runs, folder, given.against or USUAL, given.episodes, given.axis, given.wandb, say, show, given.at
+        )
     print(visible(f"\nreport  {nearest(index)}"))

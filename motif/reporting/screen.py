@@ -5,6 +5,7 @@ from pathlib import Path
 
 from motif.reporting.arms import Arm, arms_of
 from motif.reporting.folders import read_runs
+from motif.reporting.markup import Table
 from motif.reporting.pooled import Pooled, pool
 from motif.reporting.recorded import MISSING
 from motif.reporting.tables import result_row
@@ -25,9 +26,7 @@ def show_arms(folders: Sequence[Path]) -> None:
     arms = arms_of(runs)
     pooled = [of_arm for arm in arms if arm.trained and (of_arm := as_trained(arm))]
     rows = [{ARMS[key]: value for key, value in result_row(one).items() if key in ARMS} for one in pooled]
-    console.show(
-        console.fitted([{key: row[key] for key in ARMS.values()} for row in rows], NEEDED, ("arm", "data set"))
-    )
+    console.show_rows([{key: row[key] for key in ARMS.values()} for row in rows], NEEDED, ("arm", "data set"))
     verdicts, refused = survey(arms)
     for line in [each.sentence for each in verdicts[:1]] or not_compared(refused)[:1]:
         console.paragraph(line, "verdict ")
@@ -43,5 +42,11 @@ def as_trained(arm: Arm) -> Pooled | None:
 
 def show_rows(rows: Sequence[dict[str, str]]) -> None:
     """The table of all results, a row each."""
-    needed = ("arm", "seed", "policy", "data set", "decoded in", "accuracy", "95 % interval", "truncated")
-    console.show(console.fitted(rows, needed, ("arm", "policy", "data set", "decoded in")))
+    needed = ("arm", "seed", "data set", "decoded in", "accuracy", "95 % interval", "truncated")
+    console.show_rows(rows, needed, ("arm", "policy", "data set", "decoded in"))
+
+
+def show_table(table: Table) -> None:
+    """A table of the report with its title."""
+    console.paragraph(f"\n{table.title}")
+    console.show_rows(table.rows, table.columns, [each for each in table.columns if each not in table.right])

@@ -87,8 +87,7 @@ def within(key: str, other: str) -> bool:
 
 
 def told(overrides: Sequence[str], fields: Mapping[str, object]) -> list[str]:
-    """The overrides that a name may tell, in order: no plumbing, and of a sweep's preset only where there is nothing
-    else."""
+    """The overrides that a name may tell, a preset first; no plumbing, and a sweep only where there is nothing else."""
     unsaid = (*PLUMBING, *fields, "sweeps")
     others = [
         text
@@ -97,7 +96,7 @@ def told(overrides: Sequence[str], fields: Mapping[str, object]) -> list[str]:
         if re.split("[.@]", key)[0] not in unsaid or ("." in key and key.split(".")[0] in fields)
         if key != "algo.micro_batch"
     ]
-    others.sort(key=lambda text: text.lstrip("+~"))
+    others.sort(key=lambda text: (not text.lstrip("+").startswith("experiment="), text.lstrip("+~")))
     return others or [text for text in overrides if text.lstrip("+").startswith("sweeps=")]
 
 

@@ -18,7 +18,6 @@ from rich import box
 from rich import progress as bar
 from rich.console import Console
 from rich.measure import Measurement
-from rich.segment import Segments
 from rich.table import Table
 from rich.text import Text
 
@@ -47,6 +46,7 @@ if in_notebook() or not console.is_terminal:  # a kernel says that it has the co
 LIBRARIES = ("transformers", "trl", "accelerate", "peft", "datasets", "torch", "wandb", "opentelemetry", "hydra")
 LINE_EVERY = 30.0  # seconds between lines where bars cannot be drawn
 WIDEST = 10_000  # columns that no table takes
+UNBROKEN = "\u00a0"  # a space at which no line ends
 CELL_EVERY = 0.5  # seconds between two states of a line in a notebook
 
 
@@ -66,49 +66,41 @@ def add_row(table: Table, *cells: str) -> None:
 
 
 def show(table: Table) -> None:
-    """Print a table, in lines as long as it needs. Its title is shown as `say` shows a line."""
+    """Print a table. Its title is shown as `say` shows a line."""
     if isinstance(table.title, str):
         table.title = Text(visible(masked(table.title)), style="table.title")
-    if (needed := width_of(table)) <= console.width:
-        console.print(table)
-        return
-    for line in console.render_lines(table, console.options.update(width=needed), pad=False):
-        console.print(Segments(line))
+    console.print(table)
 
 
-def width_of(table: Table) -> int:
-    """The columns of a terminal that a table takes if nothing in it is cut."""
-    return Measurement.get(console, console.options.update(width=WIDEST), table).maximum
+def show_rows(rows: Sequence[Mapping[str, str]], needed: Sequence[str], left: Sequence[str] = ()) -> None:
+    """Print a table of `rows`, which have the same columns: as many of these as there is room for. No cell is cut.
 
-
-def fitted(rows: Sequence[Mapping[str, str]], needed: Sequence[str], left: Sequence[str] = ()) -> Table:
-    """A table of `rows`, which have the same columns, with as many of these as there is room for; no cell is cut. The
-    columns that are `needed` stay, those in `left` are set flush left."""
-    columns = list(rows[0]) if rows else list(needed)
-    while True:
+    Args:
+        rows: texts by column.
+        needed: columns that are always shown; where there is no room for them all, in lines of words.
+        left: columns that are set flush left.
+    """
+    columns, spare = list(rows[0]) if rows else list(needed), [True]
+    while spare:
         table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
         for column in columns:
             table.add_column(column, justify="left" if column in left else "right", no_wrap=True)
         for row in rows:
             add_row(table, *(row[column] for column in columns))
-        spare = [column for column in columns if column not in needed]
-        if not spare or width_of(table) <= console.width:
-            return table
-        columns.remove(spare[-1])
+        if Measurement.get(console, console.options.update(width=WIDEST), table).maximum <= console.width:
+            return console.print(table)
+        if spare := [column for column in columns if column not in needed]:
+            columns.remove(spare[-1])
+    for row in rows:
+        paragraph(", ".join(f"{column} {row[column]}".replace(" ", UNBROKEN) for column in columns))
 
 
 def paragraph(text: str, head: str = "") -> None:
     """Print text in lines that fit the terminal; those that follow the first stand below what follows `head`."""
-    width = max(40, console.width)
-    for line in wrap(
-        text,
-        width,
-        initial_indent=head,
-        subsequent_indent=" " * len(head),
-        break_on_hyphens=False,
-        break_long_words=False,
-    ) or [head]:
-        say(line)
+    how = {"break_on_hyphens": False, "break_long_words": False, "subsequent_indent": " " * len(head)}
+    for place, part in enumerate(text.split("\n")):
+        for line in wrap(part, max(40, console.width), initial_indent="" if place else head, **how) or [""]:
+            say(line.replace(UNBROKEN, " "))
 
 
 def metrics_line(metrics: Mapping[str, float]) -> str:
