@@ -30,7 +30,7 @@ RATES = ("truncated", "unparsable", "copied", "tokens", "budget")
 
 
 def show_results(results: Sequence[Mapping[str, Any]]) -> None:
-    """A table: one row a result, with as many columns as there is room for. Tokens and budget are of a question, all its
+    """A table: one row a result, as many columns as there is room for. Tokens and budget are of a question, all its
     samples and rounds together."""
     rows = []
     for result in results:

@@ -27,9 +27,7 @@ def test_the_command_prints_the_table_what_it_left_out_and_where_the_report_lies
     assert (home / "report" / "tables.tex").is_file()
 
 
-def test_on_a_terminal_of_80_columns_no_line_is_longer_and_markdown_has_all(
-    tmp_path, capsys, monkeypatch, without_pictures
-):
+def test_on_a_terminal_of_80_columns_no_line_is_longer(tmp_path, capsys, monkeypatch, without_pictures):
     monkeypatch.setattr(console.console, "_width", 80)
     monkeypatch.chdir(tmp_path)
     for name, settings in (("a", {}), ("b", {"reward": {"name": "a_reward_with_a_rather_long_name"}})):
