@@ -30,7 +30,7 @@ def test_a_name_says_what_the_run_is():
     ("overrides", "words"),
     [
         (["algo.steps=30"], "steps30"),
-        (["seed=0", "tracking.mode=offline", "algo.k=4", "+experiment=smoke"], "k4-smoke"),
+        (["seed=0", "tracking.mode=offline", "algo.k=4", "+experiment=smoke"], "smoke-k4"),
         (["algo.k=4", "algo.micro_batch=4"], "k4"),
         (["experiment=laptop_real"], "laptop_real"),
         (["sweeps=budget"], "budget"),
