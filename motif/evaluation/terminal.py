@@ -19,7 +19,6 @@ from rich.table import Table
 from motif.evaluation.wording import percent, percent_interval, with_interval
 from motif.runs.budget import account_lines
 from motif.system import UserError, console, program
-from motif.system.config import composes
 from motif.system.files import as_size, size
 from motif.training.algorithms import GRPO, MOTIF
 
@@ -118,6 +117,8 @@ def cost_lines(summary: Mapping[str, Any]) -> list[str]:
 def next_commands(algo: str, typed: Sequence[str], folder: Path) -> list[str]:
     """What to type next, after the run of `algo` in `folder` that the arguments `typed` have begun: the other
     algorithm, several seeds, the report, an evaluation. A command that would be refused is left out."""
+    from motif.system.config import composes  # which loads Hydra, that readers of folders do without
+
     last = [report_command(folder.parent), f"{program('evaluate')} policy={quote(nearest(folder))}"]
     if any(argument in ("-m", "--multirun") or argument.startswith("sweeps=") for argument in typed):
         return last
@@ -138,5 +139,6 @@ def report_command(outputs: Path) -> str:
 
 
 def nearest(path: Path) -> str:
-    """`path` as it is shortest from here."""
-    return min(str(path), os.path.relpath(path), key=len)
+    """`path` as seen from the current folder, where it lies in that."""
+    here = os.path.relpath(path)
+    return str(path) if here.startswith("..") else here

@@ -47,11 +47,17 @@ def folders_of(folder: Path | str) -> list[Path]:
     """The folders of runs that are meant by a run's folder, a pattern, or a folder in which runs lie."""
     folder = Path(folder).expanduser()
     places = [Path(name) for name in sorted(glob.glob(str(folder)))] or [folder]
-    groups = (
-        sorted(place.glob("*")) if place.is_dir() and not (place / "run.json").is_file() else [place]
-        for place in places
-    )
+    groups = (sorted(place.glob("*")) if holds_runs(place) else [place] for place in places)
     return [path for group in groups for path in group]
+
+
+def holds_runs(folder: Path) -> bool:
+    """Whether `folder` is no run, and runs or measured policies lie in it."""
+    if (folder / "run.json").is_file() or (folder / "summary.json").is_file():
+        return False
+    return any(next(folder.glob(f"*/{name}"), None) for name in ("run.json", "summary.json")) or (
+        (folder / EVALUATIONS).is_dir()
+    )
 
 
 def asked(paths: Iterable[Path | str]) -> tuple[list[RecordedRun], int]:

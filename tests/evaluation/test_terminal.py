@@ -71,7 +71,7 @@ def test_the_result_of_stopping_after_each_round_is_said():
 
 
 @pytest.mark.parametrize("width", [80, 100])
-@pytest.mark.parametrize("dataset", ["chain", "my_own_questions_of_the_last_year"])
+@pytest.mark.parametrize("dataset", ["chain", "my_questions_of_2025"])
 def test_what_matters_is_shown_whole_however_narrow_a_terminal_is(printed, width, dataset):
     results = [found(dataset=dataset), found(dataset=dataset, policy="base", n=512, samples=16)]
     head, *lines = (line.split() for line in printed(results, width).splitlines() if line.strip() and "─" not in line)

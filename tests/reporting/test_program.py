@@ -1,7 +1,6 @@
 """The command, on run folders made here."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -23,7 +22,7 @@ def test_the_command_prints_the_table_what_it_left_out_and_where_the_report_lies
     rows = [line.split() for line in lines]
     assert "motif 3 0 trained sums 3 rounds 100.0% 51.0% – 100.0% 4 0.0% 15".split() in rows
     assert "2 of 5 folders hold no finished run." in lines  # one unfinished, one of an unknown name
-    assert Path(lines[-1].split()[1]).absolute() == (home / "report" / "index.html").absolute()
+    assert lines[-1].split()[1] == str(home / "report" / "index.html")
     assert (home / "report" / "tables.tex").is_file()
 
 
@@ -36,7 +35,7 @@ def test_on_a_terminal_of_80_columns_no_line_is_longer(tmp_path, capsys, monkeyp
     assert main(["outputs"]) == 0
     said = capsys.readouterr().out
     assert max(map(len, said.splitlines())) <= 80 and "…" not in said and "|" not in said
-    assert "51.0% – 100.0%" in said and "a_reward_with_a_rather_long_name" in said
+    assert "15.0% – 85.0%" in said and "a_reward_with_a_rather_long_name" in said
     assert main(["outputs", "--markdown"]) == 0
     assert capsys.readouterr().out.startswith("| arm | rounds | seed | policy | data set |")
 

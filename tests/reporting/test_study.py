@@ -47,7 +47,7 @@ def test_the_last_screen_says_whether_all_is_done_and_what_goes_on_with_what_is_
     for number, name in enumerate("ab"):
         run_folder(tmp_path, name, lines=10, finished=True)
         Job(folder / f"jobs/{number}.json", [f"seed={number}"]).note("done", result="50 %")
-    assert last_screen(folder) and "again" not in (said := capsys.readouterr().out)
+    assert last_screen(folder) and "\nagain" not in (said := capsys.readouterr().out)
     assert f"next    python -m motif.report {nearest(tmp_path)}/*" in said or len(str(tmp_path)) > 60
     Job(folder / "jobs/1.json", ["seed=1"]).failed(ValueError("no"))
     assert not last_screen(folder)
