@@ -380,9 +380,10 @@ def bad_data(root):
     rows = [{"question": f"{number}a+1", "answer": str(number + 1)} for number in range(40)]
     rows[7] = {"question": f"{'1a+1' * 20_000}1", "answer": "20001"}
     (root / "huge.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows))
-    for name, text in (("english", "What is that?"), ("six_megabytes", "1a+" * 2_000_000)):
-        rows[7] = {"question": text, "answer": "20001"}
-        (root / f"{name}.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows))
+    english = [{**each, "question": f"What is {each['question']}?"} for each in rows]
+    (root / "english.jsonl").write_text("".join(json.dumps(each) + "\n" for each in [*english[:7], *english[8:]]))
+    rows[7] = {"question": "1a+" * 2_000_000, "answer": "20001"}
+    (root / "six_megabytes.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows))
     (root / "notes.txt").write_text("nothing")
     (root / "folder").mkdir()
     (root / "folder/notes.txt").write_text("nothing")
