@@ -177,12 +177,17 @@ def there(test: str, places: dict[str, list[str]]) -> str:
 
 
 def help_options(*groups: str) -> str:
-    """The choices of a program, as a YAML text of at most 80 columns."""
+    """The choices of a program and their settings, as a YAML text of at most 80 columns."""
     lines = []
     for group in groups:
         default, chosen = choices().get(group, ("null", "where the jobs of a sweep run"))
         lines.append(f"{group}=   {chosen}" + (f" (default: {default})" if default != "null" else ""))
         lines += wrapped(options(group), "  ")
+    lines += ["", "Settings: each is typed as KEY=VALUE"]
+    lines += wrapped({f"{each.key}=": each.meaning for each in explained(settings(CONF / "config.yaml"))}, "  ")
+    for group in groups:
+        if group in choices() and group not in ("experiment", "sweeps"):
+            lines += wrapped({f"{each.key}=": each.meaning for each in of_group(group)}, "  ")
     return as_footer(lines)
 
 

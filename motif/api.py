@@ -8,7 +8,6 @@ A mistake raises `UserError`, with the line that the program would print. Ctrl-C
 checkpoint, and raises `KeyboardInterrupt`.
 """
 
-import glob
 import logging
 import signal
 import sys
@@ -33,13 +32,13 @@ from motif.api_results import EvaluateResult, ReportResult, SolvedRound, SolveRe
 from motif.evaluation import program as evaluator
 from motif.mistakes import composing
 from motif.overrides import quoted, setting
-from motif.reporting.folders import read_runs
+from motif.reporting.folders import asked
 from motif.reporting.frames import Frames
 from motif.reporting.program import beside
 from motif.reporting.program import build as build_report
 from motif.reporting.recorded import RecordedRun
 from motif.runs.folder import Run
-from motif.system import Busy, Stopped, UserError, console, explained, failures, masked, named, shown, there
+from motif.system import Busy, Stopped, UserError, console, explained, failures, masked, shown
 from motif.system.config import CONF, build
 
 ONE_AT_A_TIME = threading.RLock()
@@ -189,7 +188,7 @@ def overrides_of(program: str, overrides: Sequence[str], settings: Mapping[str, 
             raise UserError(f'settings are given as "KEY=VALUE" or KEY=VALUE, got {shown(override)}')
         if override.startswith("-"):
             raise UserError(f"{override} is an option of the command line; type it: motif-{program} {override} ...")
-        words.append(quoted(override))
+        words.append(quoted(override, several=False))
     for key, value in settings.items():
         value = value.folder if isinstance(value, TrainResult) else value
         words += [] if key == "name" and value is None else [setting(key, value)]  # null would be a name
@@ -264,18 +263,7 @@ def levels_kept() -> Iterator[None]:
 
 def runs_of(folders: Sequence[TrainResult | Path | str]) -> list[RecordedRun]:
     """The runs that `folders` mean; what cannot be read of them is said."""
-    asked = [each.folder if isinstance(each, TrainResult) else Path(each) for each in folders or ("outputs",)]
-    runs, _ = read_runs(there([path for place in asked for path in folders_of(place)]))
+    runs, _ = asked([each.folder if isinstance(each, TrainResult) else each for each in folders or ("outputs",)])
     for complaint in (line for run in runs for line in run.complaints):
         console.say(complaint, style="yellow")
-    if not runs:
-        raise UserError(f"no run (run.json) in {named(asked)}")
     return runs
-
-
-def folders_of(folder: Path | str) -> list[Path]:
-    """The folders of runs that are meant by a run's folder, a pattern, or a folder in which runs lie."""
-    folder = Path(folder).expanduser()
-    places = [Path(name) for name in sorted(glob.glob(str(folder)))] or [folder]
-    groups = (sorted(place.glob("*")) if place.is_dir() and not Run(place).is_run() else [place] for place in places)
-    return [path for group in groups for path in group]

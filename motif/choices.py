@@ -18,10 +18,11 @@ from motif.runs import Budget, Checkpoints
 from motif.runs.folder import Record, Run
 from motif.runs.identity import check_name
 from motif.runs.tracking.base import Silent
-from motif.system import UserError, of_kind, processes, text, whole
+from motif.system import UserError, of_kind, processes, shown, text, whole
 from motif.tasks.questions import Dataset, Question, apart
 from motif.training import Algorithm, Flaws, Guard, Reward, Watch
 from motif.training.preflight import Plan, Preflight
+from motif.training.trainer_keys import check_keys, check_temperature
 
 NODES = {
     **{"reward": Reward, "episode": Episode, "algo": Algorithm},
@@ -75,7 +76,9 @@ class Choices:
             raise UserError("flaws.futures=base needs generation=transformers, whose weights can go without adapters")
         if self.episode.rounds != self.rounds:
             raise UserError(f"episode.rounds is set by rounds={self.rounds}, got {self.episode.rounds}")
+        check_keys(self.algo.trainer)
         drawn = self.flaws.training_episode(self.episode).sampling
+        check_temperature(drawn(1).temperature)
         trained = [drawn(round) for round in range(1, self.trained_rounds + 1)]
         if len({each.temperature for each in trained}) > 1:
             raise UserError(
@@ -158,6 +161,13 @@ class Choices:
             raise UserError(
                 f"algo.questions={self.algo.questions} are more than the {len(kept)} questions to train on, so that no "
                 f"step could be made: lower algo.questions, or give more rows (dataset={self.dataset.name})"
+            )
+        unread = getattr(self.model, "unread", lambda text: "")
+        if self.preflight and (strange := next((each for each in kept if unread(each.text)), None)):
+            raise UserError(
+                f"model={self.model.name} cannot read {unread(strange.text)[:40]!r}, as in {shown(strange.text)} "
+                f"(dataset={self.dataset.name}), so that it would learn nothing: choose another, as in "
+                "model=smollm2-135m; preflight=false goes on regardless"
             )
         return kept, {name: test[: self.evaluation.questions] for name, test in tests.items()}
 

@@ -25,10 +25,12 @@ from motif.experiment import Experiment
 from motif.overrides import arguments
 from motif.policies.pretrained import choices_of
 from motif.reporting.study import Job, study_of
-from motif.runs.identity import NAMED, derived_name, own_hash
+from motif.runs.names import NAMED, derived_name
 from motif.system import Busy, UserError, console, failures, hint, masked, processes, read_json, read_yaml, reason
 from motif.system.config import CONF, build, one_line, resolved
-from motif.system.signals import Stopped, at_once
+from motif.system.environment import cores
+from motif.system.signals import Stopped
+from motif.system.signals import at_once as ending_at_once
 from motif.system.targets import check_trusted, current_target, with_targets
 
 GOES_ON = "the same command continues"
@@ -50,7 +52,7 @@ def guarded(run: Callable[[], Any], job: Job | None = None, on: str = GOES_ON, c
     if job and (interrupted.is_set() or given_up(job, config)):  # as the job before it in this process was
         return None
     try:
-        with at_once():
+        with ending_at_once():
             return run()
     except Busy as error:
         if job is None:
@@ -140,6 +142,12 @@ def launched_by(*names: str) -> bool:
     return HydraConfig.get().launcher._target_.endswith(names)
 
 
+def at_once(hydra: Any) -> int:
+    """How many jobs of this sweep run beside each other on this machine."""
+    asked = hydra.launcher.get("n_jobs") or 1
+    return int(asked) if asked > 0 else cores()
+
+
 def optimised() -> bool:
     """Whether an optimiser chooses the jobs, by what they return."""
     hydra = HydraConfig.get()
@@ -157,7 +165,7 @@ def run_name(config: DictConfig, choices: Any, words: Sequence[str], extra: Sequ
         usual = resolved(plain)
     except UserError:  # what is needed has no default, so it was given
         usual = None
-    return derived_name(fields, one_job(words), own_hash(resolved(config), usual))
+    return derived_name(fields, one_job(words), resolved(config), usual)
 
 
 def experiment(
@@ -210,9 +218,20 @@ def take_from_run(config: DictConfig, keys: Sequence[str], words: Sequence[str])
 
 def for_policy(config: DictConfig, words: Sequence[str]) -> Any:
     """What measures `config.policy`, on its run's own data set, episode and rounds where it is a run's."""
+    if OmegaConf.is_missing(config, "policy"):
+        raise UserError(
+            "policy has no value: give it as policy=VALUE, a run's folder or a model, as in policy=outputs/RUN"
+        )
+    policy = Path(str(config.policy)).expanduser()
+    if not policy.exists() and policy.parent == Path(config.outputs):
+        runs = [each.name for each in policy.parent.glob("*") if (each / "run.json").is_file()]
+        raise UserError(f"policy={config.policy} is not there{hint(policy.name, runs)}")
     known = take_from_run(config, ("episode", "dataset", "rounds", "flaws"), words)
     if not known and "dataset" not in keys_of(words):
-        raise UserError("dataset has no value: choose one, as in dataset=math500")
+        raise UserError(
+            f"policy={config.policy} is no run's folder (as in policy=outputs/RUN), so that dataset has no value: for "
+            "a model choose one, as in dataset=math500"
+        )
     return build(config)
 
 

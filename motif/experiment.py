@@ -1,9 +1,10 @@
 """An experiment: its choices, and what running them means: prepare, train, measure, save."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from motif.choices import Choices
@@ -26,6 +27,8 @@ from motif.training.micro_batch import fitted
 from motif.training.preflight import dropout
 from motif.training.published import base_generator
 
+Show = Callable[[Mapping[str, Any], Path], object]
+
 
 @dataclass(frozen=True)
 class Training:
@@ -46,11 +49,13 @@ class Training:
 class Experiment(Choices):
     """What conf/config.yaml describes."""
 
-    def run(self, config: Mapping[str, Any]) -> dict[str, Any]:
+    def run(self, config: Mapping[str, Any], heading: str = "", show: Show = show_result) -> dict[str, Any]:
         """Do what is left to do of this experiment. A finished run is shown, not redone.
 
         Args:
             config: the resolved configuration that the experiment is built of.
+            heading: the line that is printed first; '' for name and folder.
+            show: prints the summary of the run in this folder.
 
         Returns:
             The summary (`motif.runs.summary`).
@@ -59,29 +64,34 @@ class Experiment(Choices):
             UserError: for a person's mistake.
             Stopped: after a stop that wrote a checkpoint.
         """
-        return Run.once(self.folder, config, self.overwrite, self._run, show_result)
+        work = partial(self._run, heading=heading or f"{self.name}  →  {self.folder}", show=show)
+        return Run.once(self.folder, config, self.overwrite, work, show)
 
-    def _run(self, run: Run, config: Mapping[str, Any], overwrite: bool) -> dict[str, Any]:
+    def _run(self, run: Run, config: Mapping[str, Any], overwrite: bool, heading: str, show: Show) -> dict[str, Any]:
+        console.say(heading, style="bold")
         training = self.prepare(run, config, overwrite)
         tracking = self.tracking if processes.first() else Silent()
         tracker, summary = tracking.start(run.folder, run.id, self.name, config), dict[str, Any]()
         try:
             results = self.measure("base", training, run) if self.evaluation.before else []
             self.train(training, run, tracker, tracking.episodes_every)
+            if not training.ledger.totals()["optimiser_steps"]:
+                raise UserError(
+                    f"{self.folder}: training took no step, so the run is not finished; see algo.steps and budget"
+                )
             results += self.measure("trained", training, run)
             summary = self.save(training, run, config, results)
         finally:
             tracker.finish(summary, run.policy if summary else None)
         if processes.first():
             run.finish(summary)
-            show_result(summary, self.folder)
+            show(summary, self.folder)
         processes.wait()
         return summary
 
     def prepare(self, run: Run, config: Mapping[str, Any], overwrite: bool) -> Training:
         """Load the policy, check what can be checked, begin the folder and make TRL's trainer."""
         limits = (not overwrite and run.has_recorded() and run.limits) or self.budget.limits()
-        console.say(f"{self.name}  →  {self.folder}", style="bold")
         questions, tests = self.questions()
         validation = self.validation(run)
         self.generation.check()
@@ -152,7 +162,8 @@ class Experiment(Choices):
         from motif.training.trainer import train
 
         measured = (training.policy, training.generate, training.ledger)
-        with console.progress("training", training.trainer.args.max_steps) as report:
+        known = 0 if run.metrics_file.exists() else training.trainer.args.max_steps  # what is done is not shown again
+        with console.progress("training", known) as report:
             train(
                 training.trainer,
                 training.rollout,

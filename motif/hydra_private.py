@@ -4,6 +4,7 @@ pyproject.toml holds Hydra to the minor version they were read in. `tests/test_l
 """
 
 import argparse
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,7 +38,7 @@ class Typed(QuotedString):
 class Visitor(HydraOverrideVisitor):
     """Hydra's reader of overrides, for which the value of a setting of `TEXT` is text.
 
-    `null` is the name of a run too, which otherwise is left out; elsewhere it is null.
+    `null` is the name of a run too, which otherwise is left out; elsewhere it is null. `1e3` is 1000.
     """
 
     key: str | None = None
@@ -55,6 +56,8 @@ class Visitor(HydraOverrideVisitor):
 
     def _createPrimitive(self, ctx: Any) -> Any:
         found = super()._createPrimitive(ctx)
+        if self.key not in TEXT and isinstance(found, float) and re.fullmatch(r"[+-]?\d+[eE]\+?\d\d?", ctx.getText()):
+            return int(found)  # 1e3 is a whole number
         if self.key not in TEXT or isinstance(found, str | QuotedString) or (found is None and self.key != "name"):
             return found
         return Typed(ctx.getText().strip(), Quote.double)

@@ -18,18 +18,31 @@ from motif.hydra_private import PARSER
 from motif.system import UserError, shown
 from motif.system.config import CONF
 
+PATHS = (  # settings that are the place of a file or folder, which is taken as it is typed
+    *("policy", "outputs", "dataset.path", "model.path", "evaluation.path", "budget.match", "options.base"),
+)
 AGENT = "WANDB_SWEEP_ID"  # in the environment of what an agent of W&B runs
 
 
 def arguments(words: Sequence[str]) -> list[str]:
-    """What is typed after a program's name, as Hydra reads it: `-v` is its own word for being told more, a value with
-    `=` in it, as folders of runs have, is quoted, and W&B's words are Hydra's."""
+    """What is typed after a program's name, as Hydra reads it: options stand first, `-v` is Hydra's word for being told
+    more, a path and a value with `=` in it are quoted, and W&B's words are Hydra's."""
     found = [each for word in words for each in of_agent(word)]
-    return ["hydra.verbose=true" if word == "-v" else quoted(word) for word in found]
+    several = not {"-m", "--multirun"}.isdisjoint(found) or any(word.startswith("sweeps=") for word in found)
+    read = ["hydra.verbose=true" if word == "-v" else quoted(word, several) for word in found]
+    return sorted(read, key=lambda word: word not in ("-m", "--multirun"))  # behind a word Hydra takes none any more
 
 
-def quoted(word: str) -> str:
-    """The override `word`, each of its values quoted that has `=` in it and nothing else that has to be quoted."""
+def quoted(word: str, several: bool = True) -> str:
+    """The override `word`, each of its values quoted that is a path, or has `=` in it and nothing else that has to be
+    quoted. With `several` a comma divides values."""
+    key, equals, value = word.partition("=")
+    if equals and key.lstrip("+") in PATHS and value and value[0] not in "\"'[{" and "${" not in value:
+        values = value.split(",") if several else [value]
+        if key.lstrip("+") in ("policy", "outputs", "budget.match"):  # the others are expanded where they are read
+            values = [os.path.expanduser(each) for each in values]
+        if not re.match(r"(choice|glob|sort|shuffle|tag|range|interval)\(", value):
+            return f"{key}={','.join(each if each == 'null' else written(key, each) for each in values)}"
     found = re.fullmatch(r"([+~]{0,2}[A-Za-z_][\w.@/]+)=([^\s\"'\\(){}\[\]$]*=[^\s\"'\\(){}\[\]$]*)", word)
     if found is None:
         return word

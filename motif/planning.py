@@ -18,7 +18,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from motif import hydra_private
 from motif.cli import one_job, run_name
-from motif.runs.identity import NAMED, check_name, derived_name, own_hash
+from motif.runs.identity import check_name
+from motif.runs.names import NAMED, derived_name
 from motif.system import UserError, masked
 from motif.system.config import resolved
 
@@ -108,8 +109,8 @@ class Names:
         if not usual.takes("rounds") or not usual.takes("seed"):
             return run_name(*composed([*words, *self.extra]), masked(words), self.extra)
         fields = {"rounds": mine["rounds"], "seed": mine["seed"]}
-        special = own_hash(mine, usual.with_values(fields))
-        return derived_name({**groups, **fields}, [each for word in words for each in spelled(word)], special)
+        told = [each for word in words for each in spelled(word)]
+        return derived_name({**groups, **fields}, told, mine, usual.with_values(fields))
 
     def config(self, words: Sequence[str]) -> dict[str, Any]:
         """The resolved configuration of the job with these overrides. A `UserError` where it cannot be resolved."""

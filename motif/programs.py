@@ -3,10 +3,13 @@
 `train.py` and `motif-train` are the same. What they do stands in `motif.cli`, which `motif.api` shares.
 """
 
+import os
+import re
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import replace
+from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -17,12 +20,13 @@ from omegaconf import DictConfig
 
 from motif import cli, forecast, sharing, sweeps
 from motif.overrides import arguments
+from motif.reporting import study
 from motif.reporting.status import objective, result_line
 from motif.reporting.study import Job
 from motif.runs.folder import Run
 from motif.system import UserError, console, group, masked
 from motif.system.config import CONF, build, resolved
-from motif.system.environment import as_installed, first_word, is_installed
+from motif.system.environment import DISTRIBUTION, as_installed, first_word, is_installed
 
 GOES_ON = "the same command goes on after the questions that are done"
 asked: str | None = None  # the question of `solve` as typed; it does not pass through Hydra's grammar
@@ -59,21 +63,24 @@ def training(config: DictConfig, job: Job | None) -> float | None:
     if cli.optimised() and experiment.evaluation.split != "validation":
         raise UserError("an optimiser must not see test questions: evaluation.split=validation")
 
-    def run() -> dict[str, Any]:
+    def run(*how: Any) -> dict[str, Any]:
         if sharing.together("train", config):
             return Run(experiment.folder).summary() or {}
-        return experiment.run(plain)
+        return experiment.run(plain, *how)
 
     if job is None:
         return objective(run())
     where = {"name": experiment.name, "folder": str(experiment.folder.absolute())}
+    hydra = HydraConfig.get()
+    which = study.place(job, hydra.sweeper.get("n_trials") or 0)
     if not experiment.overwrite and (found := Run.open(experiment.folder, plain).summary()):
-        console.say(f"{experiment.name} is finished already: {result_line(found)}", style="yellow")
+        console.say(f"{which} is finished already: {result_line(found)}", style="yellow")
         job.note("skipped", **where, result=result_line(found))
         return objective(found)
     job.note("begun", **where)
     sys.argv = masked([first_word("train"), "-m", *job.overrides])  # in a process of a launcher it is something else
-    summary = run()
+    title = study.heading(job, experiment.name, hydra.sweeper.get("n_trials") or 0, cli.at_once(hydra))
+    summary = run(title, lambda found, folder: console.say(f"{which} is done: {result_line(found)}"))
     job.note("done", result=result_line(summary))
     return objective(summary)
 
@@ -125,6 +132,12 @@ def solution(config: DictConfig) -> None:
 
 def command_line() -> None:
     """Read the command line as Hydra does, and note a program that pip installed by the name it is typed by."""
+    if "--version" in sys.argv:
+        print(f"motif {version(DISTRIBUTION)}")
+        sys.exit()
+    threads = os.environ.get("OMP_NUM_THREADS", "1")
+    if not re.fullmatch(r"\s*[1-9]\d*(\s*,\s*[1-9]\d*)*\s*", threads):
+        sys.exit(f"error: the variable OMP_NUM_THREADS must be a whole number of at least 1, got {threads!r}")
     program = Path(sys.argv[0]).name if is_installed(sys.argv[0]) else sys.argv[0]
     sys.argv = [program, *arguments(sys.argv[1:])]
     sharing.typed[:] = sys.argv

@@ -77,6 +77,8 @@ class Folders(Callback):
             raise SystemExit(
                 f"error: {words}: a sweep lies in a folder in {sweeps}, its runs beside it; choose outputs=FOLDER"
             )
+        if hydra.mode != RunMode.MULTIRUN and (of := launchers(hydra)):
+            raise SystemExit(f"error: {of[0]} runs the jobs of a sweep, and this is one run: type -m, or leave it out")
 
     on_multirun_start = on_run_start
 
@@ -120,6 +122,11 @@ class Plan(Folders):
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """A job that a mistake ended has said so itself."""
         hydra_private.keep_quiet(job_return, Mistake)
+
+
+def launchers(hydra: DictConfig) -> list[str]:
+    """The launcher that was typed, in a list."""
+    return [word for word in as_typed(hydra.overrides.hydra) if word.lstrip("+").startswith("hydra/launcher=")]
 
 
 def swept(hydra: DictConfig) -> list[str]:

@@ -75,8 +75,8 @@ REFUSED = [  # values that the class of a key refuses, before anything is loaded
     train("model.learning_rate=inf", says=["model.learning_rate", "above 0", "got inf"]),
     train("model.learning_rate=-1e-6", says=["model.learning_rate", "above 0", "got -1e-06"]),
     train("evaluation.samples=0", says=["evaluation.samples", "at least 1", "got 0"]),
-    train("evaluation.rounds=3", says=["evaluation.rounds", "list", "got 3"]),
-    train("evaluation.datasets=math500", says=["evaluation.datasets", "list", "got 'math500'"]),
+    train("evaluation.rounds=3", says=["evaluation.rounds", "in brackets: evaluation.rounds=[3]", "got 3"]),
+    train("evaluation.datasets=math500", says=["in brackets: evaluation.datasets=[math500]", "got 'math500'"]),
     train("evaluation.datasets=[math50]", says=["evaluation.datasets", "'math50'", "did you mean math500?"]),
     train("checkpoint.keep=0", says=["checkpoint.keep", "at least 1", "got 0"]),
     train("checkpoint.accept=[tensorflow]", says=["checkpoint.accept", "torch", "got 'tensorflow'"]),
@@ -84,7 +84,7 @@ REFUSED = [  # values that the class of a key refuses, before anything is loaded
     train("flaws.futures=old", says=["flaws.futures", "current, base", "got 'old'"]),
     train("reward.weights=3", says=["reward.weights", "got 3"]),
     train("budget=5", says=["budget", "group of settings", "got 5"]),
-    train("budget.tokens=1e3", says=["budget.tokens", "whole number", "got 1000.0"]),
+    train("budget.tokens=1.5e3", says=["budget.tokens", "whole number", "got 1500.0"]),
     train("episode.carry=null", says=["episode.carry", "episode=summary", "got None"]),
     train("episode.carry=3", says=["episode.carry", "episode=summary", "got 3"]),
     train("evaluation.before=perhaps", says=["evaluation.before", "True, False", "got 'perhaps'"]),
@@ -109,7 +109,21 @@ CASES = [
     case(EVALUATE, "policy=x", "dataset=math50", says=["dataset", "aime24", "'math50'", "did you mean math500?"]),
     case(PROBE, "policy=x", "dataset=chain", "rounds=1", says=["rounds must be a whole number from 2", "got 1"]),
     case(PROBE, "policy=x", "kk=3", says=["unknown key kk", "did you mean k?", "questions"]),
-    case(PROBE, "policy=nowhere", says=["dataset has no value", "dataset=math500"]),
+    case(PROBE, "policy=nowhere", says=["policy=nowhere is no run's folder", "dataset=math500"]),
+    case(EVALUATE, "policy=outputs/nope", says=["policy=outputs/nope is not there"]),
+    case(EVALUATE, says=["policy has no value", "policy=outputs/RUN"]),
+    case(EVALUATE, "policy=/no/such folder", "dataset=chain", says=["policy=/no/such folder", "neither a folder"]),
+    train("peft=lora", says=["unknown key peft (valid: "]),
+    train("hydra/launcher=joblib", *SHORT, says=["hydra/launcher=joblib", "type -m"]),
+    train(
+        "dataset=local", "dataset.path={world}/one.jsonl", "dataset.answer=question", says=["dataset.answer=question"]
+    ),
+    train(*LOCAL, "dataset.path={world}/english.jsonl", says=["model=tiny cannot read", "learn nothing"]),
+    train(*LOCAL, "dataset.path={world}/six_megabytes.jsonl", says=["line 8", "of 6,000,", "shorten it"]),
+    train(*SHORT[:1], says=["variable WANDB_MODE", "'ofline'", "did you mean offline?"], WANDB_MODE="ofline"),
+    train(*SHORT, says=["variable OMP_NUM_THREADS", "'abc'"], OMP_NUM_THREADS="abc"),
+    train("outputs=/proc", *SHORT, says=["/proc", "cannot be written", "another outputs="]),
+    train("algo.trainer.loss_type=foo", says=["algo.trainer.loss_type", "dr_grpo", "'foo'"]),
     case(SOLVE, "policy=x", "episode=sumary", "What is it?", says=["episode", "summary", "'sumary'"]),
     # keys, at every level
     train("roundz=2", says=["unknown key roundz", "did you mean rounds?", "valid: rounds, seed"]),
@@ -325,6 +339,8 @@ CASES = [
     case(REPORT, "{world}/other", "--to", "{world}/other/report", says=["--to=", "lies in the run"]),
     case(REPORT, "{world}/other", "--to", "", says=["--to", "must name a folder, got ''"]),
     case(REPORT, "{world}/other", "--to", "/proc/motif/x", says=["/proc/motif/x cannot be written", "another --to="]),
+    case(REPORT, "{world}/other", "--against", "motiff", says=["no arm is called motiff"]),
+    case(VERDICTS, "{world}/other", "--against", "motiff", says=["no arm is called motiff"]),
     case(REPORT, "{world}/other", "--agianst", "x", says=["--agianst", "did you mean --against?"]),
     case(STUDY, says=["required", "command"]),
     case(STUDY, "stauts", says=["'stauts'", "'status'"]),
@@ -363,9 +379,13 @@ def bad_data(root):
     (root / "columns.jsonl").write_text('{"problem": "What is 1 + 1?", "gold": "2"}\n')
     (root / "nulls.jsonl").write_text('{"question": "a?", "answer": null}\n{"question": "b?", "answer": " "}\n')
     (root / "one.jsonl").write_text(row)
-    rows = [{"question": f"What is {number} + 1?", "answer": str(number + 1)} for number in range(40)]
-    rows[7] = {"question": f"What is {'1 + ' * 20_000}1?", "answer": "20001"}
+    rows = [{"question": f"{number}a+1", "answer": str(number + 1)} for number in range(40)]
+    rows[7] = {"question": f"{'1a+1' * 20_000}1", "answer": "20001"}
     (root / "huge.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows))
+    english = [{**each, "question": f"What is {each['question']}?"} for each in rows]
+    (root / "english.jsonl").write_text("".join(json.dumps(each) + "\n" for each in [*english[:7], *english[8:]]))
+    rows[7] = {"question": "1a+" * 2_000_000, "answer": "20001"}
+    (root / "six_megabytes.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows))
     (root / "notes.txt").write_text("nothing")
     (root / "folder").mkdir()
     (root / "folder/notes.txt").write_text("nothing")

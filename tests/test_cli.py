@@ -84,8 +84,11 @@ def test_a_question_is_told_from_settings(words, asked):
     [
         ("-v", "hydra.verbose=true"),
         ("policy=outputs/motif-steps=2-ab12", 'policy="outputs/motif-steps=2-ab12"'),
-        ("policy=outputs/a=1,outputs/b", 'policy="outputs/a=1",outputs/b'),
-        ("+budget.match=~/a=b", '+budget.match="~/a=b"'),
+        ("policy=outputs/a,b (2)", 'policy="outputs/a,b (2)"'),
+        ("dataset.path=~/my data/a=b.csv", 'dataset.path="~/my data/a=b.csv"'),
+        ("model.path=/models/x y", "model.path=/models/x y"),
+        ("algo.trainer.project=a=b", 'algo.trainer.project="a=b"'),
+        ("+budget.match=runs/a=b", '+budget.match="runs/a=b"'),
         *(
             (word, word)
             for word in ("rounds=3", 'policy="a=b"', "algo.trainer={a=b}", "name=${x=y}", "--cfg=job", "-m")
@@ -94,6 +97,18 @@ def test_a_question_is_told_from_settings(words, asked):
 )
 def test_a_value_that_holds_an_equals_sign_is_quoted_for_hydra(word, read):
     assert cli.arguments([word]) == [read]
+
+
+def test_in_a_sweep_a_comma_divides_paths_and_its_option_may_follow_settings():
+    typed = ["seed=0,1", "policy=outputs/a=1,outputs/b", "-m"]
+    assert cli.arguments(typed) == ["-m", "seed=0,1", 'policy="outputs/a=1",outputs/b']
+
+
+def test_the_home_folder_is_what_a_shell_makes_of_it(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert cli.arguments(["policy=~/runs/a", "outputs=~/runs", "budget.match=~/runs/a"]) == [
+        *("policy=/home/me/runs/a", "outputs=/home/me/runs", "budget.match=/home/me/runs/a")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +148,7 @@ def test_training_questions_that_are_measured_on_are_left_out_and_shown(tmp_path
     )
     (tmp_path / "math500_test.jsonl").write_text(MATH.replace("?", "what is 3 + 1"))
     chosen = [
-        *("name=x", "dataset=local", f"dataset.path={tmp_path / 'train.jsonl'}"),
+        *("name=x", "model=qwen2.5-0.5b", "dataset=local", f"dataset.path={tmp_path / 'train.jsonl'}"),
         *("evaluation.datasets=[math500]", f"evaluation.path={tmp_path}"),
     ]
     root = ROOT / "conf"
@@ -150,7 +165,8 @@ def test_all_test_questions_are_left_out_of_training_also_where_a_few_are_measur
         "".join(MATH.replace("?", f"What is {n} + 1").replace('"a"', f'"{n}"') for n in range(10))
     )
     chosen = [
-        *("name=x", "dataset=local", f"dataset.path={tmp_path / 'train.jsonl'}", "evaluation.questions=2"),
+        *("name=x", "model=qwen2.5-0.5b", "dataset=local", f"dataset.path={tmp_path / 'train.jsonl'}"),
+        "evaluation.questions=2",
         *("evaluation.datasets=[math500]", f"evaluation.path={tmp_path}"),
     ]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):

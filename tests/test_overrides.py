@@ -131,7 +131,7 @@ def test_without_an_agent_python_words_are_hydras_too_and_a_grid_stays_one(agent
     made = resolved(composed(*overrides.arguments(agents(asked)["args_no_hyphens"])))
     assert made["budget"]["tokens"] is None and made["algo"]["k"] == 3 and made["tracking"]["tags"][3] == "it's, so"
     assert made["tracking"]["entity"] is None and made["watch"]["fall"] is None
-    kept = ["seed=0,1", "name=None", "algo.trainer.beta=[1,2],[3]", "-m", "hydra.launcher.n_jobs=None", "algo=motif"]
+    kept = ["-m", "seed=0,1", "name=None", "algo.trainer.beta=[1,2],[3]", "hydra.launcher.n_jobs=None", "algo=motif"]
     assert overrides.arguments(kept) == kept
     assert composed("name=None").name == "None"
 

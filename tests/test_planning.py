@@ -165,7 +165,7 @@ def test_choices_of_a_folder_of_ones_own_are_found_as_the_jobs_find_them(tmp_pat
     choices = config.hydra.runtime.choices
     with open_dict(config):
         del config["hydra"]
-    assert planned == run_name(config, choices, ["experiment=mine", "seed=3"], extra) and "experiment=mine" in planned
+    assert planned == run_name(config, choices, ["experiment=mine", "seed=3"], extra) and "-mine-" in planned
     assert Names().of(["experiment=mine", "seed=3"]) is None
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from motif.rounds.episode import Episode, Tree, copied, grade, grow
 from motif.rounds.episode import Path as Trajectory
 from motif.rounds.replies import Generate, Sampling, draw_key
-from motif.system import UserError, number, of_kind, one_of, processes, shown, whole
+from motif.system import UserError, listed, number, one_of, processes, shown, whole
 from motif.system.console import Report
 from motif.system.files import append
 from motif.tasks.grading import flexible_answer, is_correct, is_correct_strictly
@@ -59,14 +59,14 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         if self.datasets is not None:
-            of_kind("evaluation.datasets", self.datasets, list)
+            listed("evaluation.datasets", self.datasets)
             if not self.datasets or not all(isinstance(item, Dataset) for item in self.datasets):
                 raise UserError(
                     "evaluation.datasets must list data sets, as in evaluation.datasets=[math500], "
                     f"got {shown(self.datasets)}"
                 )
         if self.rounds is not None:
-            of_kind("evaluation.rounds", self.rounds, list)
+            listed("evaluation.rounds", self.rounds)
             for rounds in self.rounds:
                 whole("evaluation.rounds", rounds)
         if self.questions is not None:

@@ -98,7 +98,9 @@ class Measurer:
         for each in measurements:
             rounds, file = each.episode.rounds, folder / f"{each.name}.jsonl"
             forget_peak()
-            found = self.measure(each.questions, each.episode, file, title_of(each.dataset, rounds, each.policy))
+            done = file.is_file() and file.with_suffix(".json").is_file()  # and is read, without a bar
+            title = "" if done else title_of(each.dataset, rounds, each.policy)
+            found = self.measure(each.questions, each.episode, file, title)
             labels = {"policy": each.policy, "dataset": each.dataset, "split": self.settings.split, "rounds": rounds}
             arithmetic = arithmetic_of(self.policy, self.settings, engine)
             said = {"rows": fingerprint(each.questions), "grader": grader, "arithmetic": arithmetic}

@@ -17,7 +17,7 @@ from motif.evaluation.evaluate import Evaluation
 from motif.evaluation.lm_eval import export
 from motif.evaluation.measure import Measurer, title_of
 from motif.evaluation.results import RESULT_KEYS
-from motif.evaluation.terminal import RATES, by_round_lines, results_table, sample_lines
+from motif.evaluation.terminal import RATES, by_round_lines, sample_lines, show_results
 from motif.policies import gguf, weights
 from motif.policies.pretrained import Policy, check_policy, open_policy, policy_name
 from motif.rounds import Episode, Generate, Sampling
@@ -223,7 +223,7 @@ SHOWN: list[dict[str, Any]] = []  # results of this process's jobs so far
 def show(result: Mapping[str, Any], files: list[Path]) -> None:
     """The table of all results so far, and where the last one lies."""
     SHOWN.append(dict(result))
-    console.show(results_table("evaluation", SHOWN))
+    show_results(SHOWN)
     for line in (*sample_lines(result), *by_round_lines(result)):
         console.say(line)
     for file in files:

@@ -3,10 +3,14 @@
 Every accuracy is shown with its interval, its n and its token budget.
 """
 
+import os
+import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from rich import box
@@ -16,16 +20,18 @@ from motif.evaluation.wording import percent, percent_interval, with_interval
 from motif.runs.budget import account_lines
 from motif.system import UserError, console, program
 from motif.system.files import as_size, size
+from motif.training.algorithms import GRPO, MOTIF
 
 SUMMARY_KEYS = ("name", "algo", "evaluation", "seconds")  # that a summary needs to be shown
+NEEDED = ("dataset", "rounds", "policy", "accuracy", "95 % interval", "truncated")  # columns that are always shown
+LONGEST = 100  # characters of a command that is worth typing
 RATES = ("truncated", "unparsable", "copied", "tokens", "budget")
 
 
-def results_table(title: str, results: Sequence[Mapping[str, Any]]) -> Table:
-    """One row a result. Tokens and budget are of a question, all its samples and rounds together."""
-    table = new_table(title, ("dataset", "rounds", "policy", "accuracy", "95 % interval", "n", *RATES))
-    for column in table.columns:
-        column.justify = "left" if column.header in ("dataset", "policy") else "right"
+def show_results(results: Sequence[Mapping[str, Any]]) -> None:
+    """A table: one row a result, as many columns as there is room for. Tokens and budget are of a question, all its
+    samples and rounds together."""
+    rows = []
     for result in results:
         k = result["samples"]
         named = (result["dataset"], str(result["rounds"]), result["policy"])
@@ -33,8 +39,8 @@ def results_table(title: str, results: Sequence[Mapping[str, Any]]) -> Table:
         n = str(result["n"]) if k == 1 else f"{result['n']} × {k}"
         rates = [percent(result[rate]) for rate in ("truncated", "unparsable", "copied")]
         tokens = (f"{result['tokens'] * k:.0f}", f"{result['budget'] * k}")
-        console.add_row(table, *named, *accuracy, n, *rates, *tokens)
-    return table
+        rows.append(dict(zip((*NEEDED[:-1], "n", *RATES), (*named, *accuracy, n, *rates, *tokens), strict=True)))
+    console.show_rows(rows, NEEDED, left=("dataset", "policy"))
 
 
 def new_table(title: str | None, columns: Sequence[str] = ()) -> Table:
@@ -64,19 +70,24 @@ def show_result(summary: Mapping[str, Any], folder: Path) -> None:
     check_summary(summary, folder / "summary.json")
     order = {result["dataset"]: place for place, result in enumerate(summary["evaluation"])}
     results = sorted(summary["evaluation"], key=lambda result: (order[result["dataset"]], result["rounds"]))
-    console.show(results_table(summary["name"], results))
+    console.say(summary["name"], style="bold")
+    show_results(results)
     if summary.get("flaws"):
         console.say(f"as published, flaws included: {', '.join(summary['flaws'])}", style="yellow")
     for warning in summary.get("warnings", []):
         console.say(f"warning: {warning['words']}", style="yellow")
     for line in (*cost_lines(summary), *account_lines(summary.get("budget", {}), summary.get("stopped_by", ""))):
-        console.say(line)
+        console.paragraph(line)
     disk = f"{as_size(size(folder))} on disk, {as_size(size(folder / 'checkpoints'))} of it checkpoints"
-    console.say(f"folder  {folder} ({disk})")
-    first, *others = next_commands(summary["algo"], sys.argv[1:], folder.parent)
-    console.say(f"next    {first}")
-    for command in (*others, f"{program('evaluate')} policy={folder}"):
-        console.say(f"        {command}")
+    console.say(f"folder  {folder}")
+    console.say(f"        {disk}")
+    say_next(next_commands(summary["algo"], sys.argv[1:], folder))
+
+
+def say_next(commands: Sequence[str]) -> None:
+    """What to type next: those of the commands that are short enough to be typed."""
+    for place, command in enumerate(command for command in commands if len(command) <= LONGEST):
+        console.say(f"{'' if place else 'next':<8}{command}")
 
 
 def check_summary(summary: Mapping[str, Any], file: Path) -> None:
@@ -103,17 +114,31 @@ def cost_lines(summary: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def next_commands(algo: str, typed: Sequence[str], outputs: Path = Path("outputs")) -> list[str]:
-    """What to type next, after a run of `algo` that the arguments `typed` have started: the other algorithm, both with
-    five seeds, the report."""
-    report = f"python -m motif.report {shlex.quote(str(outputs))}/*"
+def next_commands(algo: str, typed: Sequence[str], folder: Path) -> list[str]:
+    """What to type next, after the run of `algo` in `folder` that the arguments `typed` have begun: the other
+    algorithm, several seeds, the report, an evaluation. A command that would be refused is left out."""
+    from motif.system.config import composes  # which loads Hydra, that readers of folders do without
+
+    last = [report_command(folder.parent), f"{program('evaluate')} policy={quote(nearest(folder))}"]
     if any(argument in ("-m", "--multirun") or argument.startswith("sweeps=") for argument in typed):
-        return [report]
-    replaced = ("algo", "seed", "name", "overwrite")
-    fixed = [shlex.quote(argument) for argument in typed if argument.split("=")[0] not in replaced]
-    other = "grpo" if algo != "grpo" else "motif"
-    return [
-        " ".join([program("train"), *fixed, f"algo={other}"]),
-        " ".join([program("train"), "-m", *fixed, "algo=grpo,motif seed=0,1,2,3,4"]),
-        report,
-    ]
+        return last
+    own = [each for each in typed if each.split("=")[0] not in ("seed", "name", "overwrite")]
+    fixed = [each for each in own if not each.startswith("algo=")]
+    other, known = ("grpo", GRPO) if algo != "grpo" else ("motif", MOTIF)
+    keys = {each.name for each in fields(known)}
+    apart = [each for each in fixed if each.startswith("algo.") and re.split("[.=]", each)[1] not in keys]
+    switched = [*(each for each in fixed if each not in apart), f"algo={other}"]
+    changed = [switched] if composes(switched) else []
+    seeds = [*fixed, "algo=grpo,motif"] if changed and not apart and composes([*fixed, "algo=motif"]) else own
+    commands = [*changed, ["-m", *seeds, "seed=0,1,2,3,4"]]
+    return [*(shlex.join([*program("train").split(), *words]) for words in commands), *last]
+
+
+def report_command(outputs: Path) -> str:
+    return f"python -m motif.report {quote(nearest(outputs))}/*"
+
+
+def nearest(path: Path) -> str:
+    """`path` as seen from the current folder, where it lies in that."""
+    here = os.path.relpath(path)
+    return str(path) if here.startswith("..") else here

@@ -12,6 +12,7 @@ import itertools
 import json
 import random
 import shutil
+import string
 import sys
 import time
 from collections.abc import Iterator
@@ -121,6 +122,10 @@ class Tiny:
         from motif.policies.pretrained import load_policy
 
         return load_policy(str(made_once(self.folder(), partial(self.make, report=report))))
+
+    def unread(self, text: str) -> str:
+        """The characters of a question that no demonstration has shown it."""
+        return "".join(sorted({*text} - {*string.digits, *string.ascii_letters, *self.operations}))
 
     def demonstrations(self) -> Iterator[tuple[Conversation, str]]:
         """Demonstrations without end. They begin with short chains, of which finding a step by its label is learned

@@ -220,11 +220,11 @@ class Weights:
 def cached(path: str, revision: str | None) -> Path | None:
     """The folder of `path` at `revision` in the hub's cache; None where not all of its weights are there."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
         folder = Path(snapshot_download(path, revision=revision, local_files_only=True, **FILES))
-    except LocalEntryNotFoundError:
+    except (LocalEntryNotFoundError, HFValidationError):
         return None
     return folder if missing(folder) is None else None
 

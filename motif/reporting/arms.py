@@ -169,8 +169,8 @@ def settings_before_training(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def seedless(folder: str) -> str:
-    """The name of a run's folder, as `motif.runs.identity` derives it, without its seed and the hash that holds it."""
-    found = re.fullmatch(r"(.+)-s\d+(-.+?)??(?:-[0-9a-f]{6})?", folder.rstrip("/").rsplit("/", 1)[-1])
+    """The name of a run's folder, as `motif.runs.names` derives it, without its seed and the hash that holds it."""
+    found = re.fullmatch(r"(.+)-s\d+(-.+?)??(?:-(?:[0-9a-f]{6}|[0-9a-f]{4}))?", folder.rstrip("/").rsplit("/", 1)[-1])
     return found[1] + (found[2] or "") if found else folder
 
 

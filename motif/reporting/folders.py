@@ -5,6 +5,7 @@ named in a line, and the rest of its folder is read. A folder that is no run is 
 is known.
 """
 
+import glob
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +18,7 @@ import yaml
 from motif.evaluation.results import RESULT_KEYS
 from motif.reporting.recorded import BASE, RecordedRun, Result, choice, json_lines, question_records
 from motif.runs import watchdogs
+from motif.system import UserError, named, there
 from motif.system.files import check_format
 from motif.system.safe_text import all_visible
 
@@ -39,6 +41,36 @@ def read_runs(folders: Iterable[Path]) -> tuple[list[RecordedRun], int]:
             others += 1
     names = Counter(run.name for run in runs)
     return [run if names[run.name] == 1 else replace(run, name=str(run.folder)) for run in runs], others
+
+
+def folders_of(folder: Path | str) -> list[Path]:
+    """The folders of runs that are meant by a run's folder, a pattern, or a folder in which runs lie."""
+    folder = Path(folder).expanduser()
+    places = [Path(name) for name in sorted(glob.glob(str(folder)))] or [folder]
+    groups = (sorted(place.glob("*")) if holds_runs(place) else [place] for place in places)
+    return [path for group in groups for path in group]
+
+
+def holds_runs(folder: Path) -> bool:
+    """Whether `folder` is no run, and runs or measured policies lie in it."""
+    if (folder / "run.json").is_file() or (folder / "summary.json").is_file():
+        return False
+    return any(next(folder.glob(f"*/{name}"), None) for name in ("run.json", "summary.json")) or (
+        (folder / EVALUATIONS).is_dir()
+    )
+
+
+def asked(paths: Iterable[Path | str]) -> tuple[list[RecordedRun], int]:
+    """What `read_runs` reads of the folders that a person has named: runs, patterns, or folders in which runs lie.
+
+    Raises:
+        UserError: one is not there, or none is of a run.
+    """
+    paths = [Path(path) for path in paths]
+    runs, others = read_runs(there([folder for path in paths for folder in folders_of(path)]))
+    if not runs:
+        raise UserError(f"no run (run.json) in {named(paths)}; try outputs/*")
+    return runs, others
 
 
 def read_run(folder: Path) -> RecordedRun:

@@ -10,22 +10,25 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from motif.evaluation.terminal import nearest
 from motif.reporting import curves, tables
 from motif.reporting.arms import arms_of
 from motif.reporting.attach import attach
 from motif.reporting.by_fact import by_facts, crossovers, tables_by_fact
 from motif.reporting.comparison import Verdict
 from motif.reporting.episodes import MOST, write_episodes
-from motif.reporting.folders import read_runs
+from motif.reporting.folders import asked
+from motif.reporting.markup import Table
 from motif.reporting.page import NoVerdict, Report, remove_old_pictures, write_report
 from motif.reporting.paper import references
 from motif.reporting.pictures.draw import draw_all
 from motif.reporting.pictures.training import AXES
 from motif.reporting.pooled import pool
 from motif.reporting.recorded import RecordedRun
+from motif.reporting.screen import show_rows, show_table
 from motif.reporting.survival import survival_table
-from motif.reporting.verdicts import not_compared, survey
-from motif.system import UserError, explained, failures, named, there, visible, whole
+from motif.reporting.verdicts import USUAL, check_against, not_compared, survey
+from motif.system import UserError, console, explained, failures, visible, whole
 
 
 def build(
@@ -36,6 +39,7 @@ def build(
     axes: Sequence[str] = (),
     wandb: bool = False,
     say: Callable[[str], object] = lambda line: None,
+    show: Callable[[Table], object] = lambda table: None,
     at: Sequence[int] = (),
 ) -> Path:
     """Write the report on `runs` to the folder `to`; returns its page.
@@ -47,7 +51,8 @@ def build(
         episodes: the most questions of a file that the browser of episodes has.
         axes: names of `training.AXES` to draw against, besides steps and tokens.
         wandb: attach it to the group's W&B run.
-        say: is called with every verdict, and with the tables of `at`.
+        say: is called with every verdict.
+        show: is called with the tables of `at`.
         at: counts of generated tokens at which held-out accuracy is said; a `UserError` where no run has it.
     """
     check_place(to)
@@ -63,7 +68,7 @@ def build(
     for verdict in verdicts:
         say(f"\n{verdict.sentence}")
     for table in at_tokens:
-        say(f"\n{table.title}\n\n{table.markdown()}")
+        show(table)
     all_tables = {
         "results": [
             tables.results(pooled, references(runs)),
@@ -129,11 +134,16 @@ def token_counts(text: str) -> list[int]:
     return [int(part) for part in text.split(",")]
 
 
+def show_markdown(table: Table) -> None:
+    print(f"\n{table.title}\n\n{table.markdown()}")
+
+
 @failures.program
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = failures.Parser(prog="python -m motif.report", description="Tables, pictures and a page on runs.")
     parser.add_argument("runs", nargs="+", type=Path, help="run folders, finished or not; others are counted")
-    parser.add_argument("--against", default="grpo", help="the baseline of the verdicts (grpo)")
+    parser.add_argument("--against", help="the baseline of the verdicts (grpo)")
+    parser.add_argument("--markdown", action="store_true", help="print the table in Markdown, with all its columns")
     axes = [name for name in AXES if name not in ("steps", "tokens")]
     of_axis = f"also draw against {', '.join(axes)}; may be given several times"
     parser.add_argument("--axis", action="append", default=[], choices=axes, metavar="COUNT", help=of_axis)
@@ -143,16 +153,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--episodes", type=int, default=MOST, help=f"most questions kept of one file ({MOST})")
     parser.add_argument("--wandb", action="store_true", help="attach verdicts and pictures to the group's W&B run")
     given = parser.parse_args(arguments)
-    runs, others = read_runs(there(given.runs))
+    runs, others = asked(given.runs)
     for complaint in (line for run in runs for line in run.complaints):
         print(visible(complaint), file=sys.stderr)
-    if not runs:
-        raise UserError(f"no run (run.json) in {named(given.runs)}; try outputs/*")
+    known = arms_of(runs)
+    check_against(known, given.against)
     folder = given.to or beside(runs[0])
-    print(tables.terminal_table(runs, arms_of(runs)))
+    say, show = (print, show_markdown) if given.markdown else (console.paragraph, show_table)
+    if given.markdown:
+        print(tables.terminal_table(runs, known))
+    else:
+        show_rows(tables.terminal_rows(runs, known))
     unfinished = sum(not run.finished for run in runs) + others
     if unfinished:
-        print(f"\n{unfinished} of {len(runs) + others} folders hold no finished run.")
+        say(f"{unfinished} of {len(runs) + others} folders hold no finished run.")
     with explained(folder, "or choose another --to="):
-        index = build(runs, folder, given.against, given.episodes, given.axis, given.wandb, print, given.at)
-    print(visible(f"\nreport  {index}"))
+        index = build(
+            runs, folder, given.against or USUAL, given.episodes, given.axis, given.wandb, say, show, given.at
+        )
+    print(visible(f"\nreport  {nearest(index)}"))

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from motif.evaluation.terminal import LONGEST, report_command, say_next
 from motif.reporting.status import FINISHED, Status, status, with_guesses
-from motif.reporting.status_screen import FEW, show, totals
+from motif.reporting.status_screen import FEW, duration, show, totals
 from motif.runs.folder import AnotherRun, Run
 from motif.system import (
     UserError,
@@ -171,14 +172,38 @@ def of_job(job: Mapping[str, Any]) -> Status:
     return here
 
 
+def place(job: Job, of: int) -> str:
+    """`job 3 of 9`, where an optimiser may run `of` jobs."""
+    planned = told(job.file.parent.parent).get("jobs", [])
+    return f"job {int(job.file.stem) + 1} of {max(len(planned), of)}"
+
+
+def heading(job: Job, name: str, of: int, at_once: int) -> str:
+    """The line that a job begins with: which one it is, and how long the whole sweep will still take where that can be
+    told, so many jobs running at once."""
+    found = with_guesses([of_job(each) for each in jobs_of(job.file.parent.parent)])
+    left = sum(each.left or 0.0 for each in found if each.state not in FINISHED)
+    whole = f"  (about {duration(left / at_once)} left of the whole)" if left else ""
+    return f"{place(job, of)}: {name}{whole}"
+
+
 def last_screen(folder: Path) -> bool:
-    """What came of the sweep launched in `folder`, why jobs failed, and the commands that do what is left. Whether
-    every job is finished, or being worked on."""
+    """What came of the sweep launched in `folder`: a table of its arms and the verdict, which jobs failed and why, and
+    what to type next. Whether every job is finished, or being worked on."""
     study, jobs = told(folder)["study"], jobs_of(folder)
     found = with_guesses([of_job(job) for job in jobs])
     if not found:
         return True
-    show(found, f"{study}: {totals(found)}")
+    console.say(f"{study}: {totals(found)}")
+    finished = [Path(job["folder"]) for job, each in zip(jobs, found, strict=True) if each.state in FINISHED]
+    if finished:
+        from motif.reporting.screen import show_arms
+
+        show_arms(finished)
+    if rest := [each for each in found if each.state not in FINISHED]:
+        show(rest)
+    elif finished:
+        say_next([report_command(folder.absolute().parent.parent)])
     if (best := folder / "optimization_results.yaml").is_file():
         chosen = read_yaml(best)
         words = " ".join(f"{key}={value}" for key, value in chosen.get("best_params", {}).items())
@@ -194,13 +219,21 @@ def how_to_go_on(folder: Path, found: Sequence[Status], most: int | None = None)
     sweep, and those of `most` single jobs (None: of all)."""
     plan, again = told(folder), to_do(found)
     if again:
-        console.say(f"{'again':<8}{typed(plan['command'])}    # skips what is finished")
+        say_again(typed(plan["command"]), "# skips what is finished")
     if not plan.get("grid", True):
         return
     for each in again[:most]:
-        console.say(f"{'':<8}{typed([plan['command'][0], *each.overrides])}    # this one alone")
+        say_again(typed([plan["command"][0], *each.overrides]), "# this one alone", "")
     if more := len(again) - len(again[:most]):
         console.say(f"{'':<8}and {more:,} more jobs")
+
+
+def say_again(command: str, why: str, head: str = "again") -> None:
+    """A command that goes on; one that nobody would type is not repeated."""
+    if len(command) <= LONGEST:
+        console.say(f"{head:<8}{command}    {why}")
+    elif head:
+        console.say(f"{head:<8}the same command    {why}")
 
 
 def to_do(found: Sequence[Status]) -> list[Status]:

@@ -29,7 +29,12 @@ Row = dict[str, str]
 
 
 def terminal_table(runs: Iterable[RecordedRun], arms: Sequence[Arm]) -> str:
-    """In Markdown, one row a result: its run, policy and the number of rounds it was decoded in.
+    """`terminal_rows` in Markdown."""
+    return markdown(TERMINAL, [[row[column] for column in TERMINAL] for row in terminal_rows(runs, arms)])
+
+
+def terminal_rows(runs: Iterable[RecordedRun], arms: Sequence[Arm]) -> list[Row]:
+    """One row a result: its run, policy and the number of rounds it was decoded in.
 
     Untrained policies come first; those of equal results have one row.
     """
@@ -50,8 +55,7 @@ def terminal_table(runs: Iterable[RecordedRun], arms: Sequence[Arm]) -> str:
             }
             if not untrained or row not in rows:
                 rows.append(row)
-    rows.sort(key=lambda row: row["arm"] != "none")
-    return markdown(TERMINAL, [[row[column] for column in TERMINAL] for row in rows])
+    return sorted(rows, key=lambda row: row["arm"] != "none")
 
 
 def measured(result: Result) -> Row:

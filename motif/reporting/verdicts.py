@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 from motif.evaluation.statistics import LEVEL, holm
 from motif.reporting.arms import Arm, arms_of, finished, settings_before_training
 from motif.reporting.comparison import Verdict, compare
-from motif.reporting.folders import read_runs
+from motif.reporting.folders import asked
 from motif.runs.identity import differing
-from motif.system import UserError, failures, named, there, visible
+from motif.system import UserError, failures, hint, visible
 
+USUAL = "grpo"  # baseline
 Pair = tuple[Arm, Arm]  # an arm and its baseline
 
 
@@ -31,7 +32,7 @@ class Meeting(NamedTuple):
     samples: int
 
 
-def survey(arms: Sequence[Arm], against: str = "grpo") -> tuple[list[Verdict], list[str]]:
+def survey(arms: Sequence[Arm], against: str = USUAL) -> tuple[list[Verdict], list[str]]:
     """All sensible comparisons of the finished runs of arms.
 
     Every arm meets a baseline: of those that are called `against`, the most similar one. Then every trained arm meets
@@ -139,6 +140,13 @@ def corrected(family: Sequence[Verdict]) -> list[Verdict]:
     return sorted(verdicts, key=lambda one: (one.p_holm is None, one.p_holm or 0.0, -abs(one.effect)))
 
 
+def check_against(known: Sequence[Arm], against: str | None) -> None:
+    """A `UserError` where a baseline was asked for, and no arm is called so."""
+    if against is not None and not any(arm.is_called(against) for arm in known):
+        names = dict.fromkeys(name for arm in known for name in (arm.name, arm.algo) if name)
+        raise UserError(f"no arm is called {against}{hint(against, names)} (arms: {', '.join(map(quote, names))})")
+
+
 def not_compared(refused: Iterable[str]) -> list[str]:
     """The lines on what was not compared, each once, as they are shown."""
     return [f"Not compared: {line}." for line in dict.fromkeys(refused)]
@@ -149,15 +157,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     description = "What finished runs say of each other, in sentences."
     parser = failures.Parser(prog="python -m motif.verdicts", description=description)
     parser.add_argument("runs", nargs="+", type=Path, help="run folders; what is unfinished is passed by")
-    parser.add_argument("--against", default="grpo", help="the baseline: an algorithm or an arm (grpo)")
+    parser.add_argument("--against", help="the baseline: an algorithm or an arm (grpo)")
     given = parser.parse_args(arguments)
-    runs, _ = read_runs(there(given.runs))
-    if not runs:
-        raise UserError(f"no run (run.json) in {named(given.runs)}; try outputs/*")
+    runs, _ = asked(given.runs)
     for complaint in (line for run in runs for line in run.complaints):
         print(visible(complaint), file=sys.stderr)
     known = arms_of(runs)
-    verdicts, refused = survey(known, given.against)
+    check_against(known, given.against)
+    verdicts, refused = survey(known, given.against or USUAL)
     for verdict in verdicts:
         print(visible(f"{verdict.sentence}\n"))
     for line in not_compared(refused):

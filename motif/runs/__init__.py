@@ -1,7 +1,8 @@
 """The room of runs: the folder of a run, what it has spent, and who watches it.
 
 folder        what is in the folder of a run
-identity      what a run is, and its name
+identity      what a run is
+names         what it is called where nobody has named it
 checkpoints   checkpoints: sealed with hashes, verified when read
 ledger        what a run has spent: tokens, seconds, memory, FLOPs
 flops         the estimate of FLOPs

@@ -1,14 +1,13 @@
-"""What a run is, and what it is called.
+"""What a run is: its resolved configuration without plumbing.
 
-The identity of a run is its resolved configuration without plumbing: where things lie, who watches, how often a
-checkpoint is written and in how many parts an update is computed change no result. Another engine is another run, for
-its numbers differ. Where a name is not given it is derived, so that another identity has another name.
+Where things lie, who watches, how often a checkpoint is written and in how many parts an update is computed change no
+result. Another engine is another run, for its numbers differ. `motif.runs.names` makes a name of it.
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from motif.system.errors import UserError, shown
@@ -30,7 +29,6 @@ SINCE: dict[str, dict[str, Any]] = {  # settings that came later, with the value
     "episode": {"carry_thoughts": False, "prompts": {"format": "tags", "examples": 0}},
     "flaws": {"base_prompt": "same"},
 }
-NAMED = ("algo", "dataset", "model")  # the choices that a derived name begins with
 
 
 def identity(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,13 +80,6 @@ def identity_hash(config: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(identity(config), sort_keys=True).encode()).hexdigest()[:12]
 
 
-def own_hash(config: Mapping[str, Any], usual: Mapping[str, Any] | None) -> str | None:
-    """The hash that the name of the run of this resolved `config` needs: none, where its `usual` configuration is the
-    same run. That one has the same choices of `NAMED`, rounds and seed, and defaults for the rest (None: it cannot be
-    resolved, because what it needs has no default)."""
-    return None if usual is not None and identity(config) == identity(usual) else identity_hash(config)
-
-
 def differing(one: Any, other: Any, prefix: str = "") -> list[str]:
     """The dotted keys in which two nested mappings differ."""
     if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
@@ -96,32 +87,6 @@ def differing(one: Any, other: Any, prefix: str = "") -> list[str]:
     keys, missing = dict.fromkeys([*one, *other]), object()
     pairs = ((f"{prefix}.{key}".removeprefix("."), one.get(key, missing), other.get(key, missing)) for key in keys)
     return [found for name, here, there in pairs for found in differing(here, there, name)]
-
-
-def derived_name(fields: Mapping[str, object], overrides: Sequence[str] = (), special: str | None = None) -> str:
-    """`motif-chain-tiny-r3-s0`, where that says all.
-
-    `special` is the hash of an identity that the fields alone do not make: it is added, after the words of what was
-    overridden, as `-k=4-1f3a5b`. `overrides` are Hydra's, such as `algo.k=4`; they are for people, the hash is what
-    keeps names apart.
-    """
-    name = f"{fields['algo']}-{fields['dataset']}-{fields['model']}-r{fields['rounds']}-s{fields['seed']}"
-    if special is None:
-        return name
-    stripped = [override.lstrip("+~") for override in overrides]
-    plumbing = (*PLUMBING, *fields, "sweeps")
-    others = sorted(
-        text
-        for text in stripped
-        if re.split("[.=@]", text)[0] not in plumbing or ("." in text.split("=")[0] and text.split(".")[0] in fields)
-        if not text.startswith("algo.micro_batch=")
-    )
-    others = others or [text.split("=", 1)[1] for text in stripped if text.startswith("sweeps=")]
-    words = "-".join(
-        re.sub(r"^[^=]*\.", "", text.replace(":", "=").translate(str.maketrans("", "", "{}"))) for text in others
-    )
-    slug = re.sub(r"[^A-Za-z0-9=._-]", "_", words)[:60]
-    return "-".join(part for part in (name, slug, special[:6]) if part)
 
 
 def check_name(name: object) -> str:

@@ -19,14 +19,14 @@ What most modules need of these is shown here.
 """
 
 from motif.system.environment import install, program, typed
-from motif.system.errors import UserError, first_line, hint, number, of_kind, one_of, shown, text, whole
+from motif.system.errors import UserError, first_line, hint, listed, number, of_kind, one_of, shown, text, whole
 from motif.system.files import explained, named, read_json, read_yaml, there, write_json, write_text
 from motif.system.locks import Busy, Lock, reason
 from motif.system.memory import OutOfMemory, ran_out
 from motif.system.safe_text import all_visible, masked, visible
 from motif.system.signals import Stopped
 
-__all__ = ["UserError", "first_line", "hint", "number", "of_kind", "one_of", "shown", "text", "whole"]
+__all__ = ["UserError", "first_line", "hint", "listed", "number", "of_kind", "one_of", "shown", "text", "whole"]
 __all__ += ["explained", "named", "read_json", "read_yaml", "there", "write_json", "write_text"]
 __all__ += [
     "Busy",

@@ -7,7 +7,7 @@ classes by the modules of the first version.
 import inspect
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ def resolved(config: DictConfig) -> dict[str, Any]:
     if isinstance(evaluation, dict):
         path, names = evaluation.pop("path", None), evaluation.get("datasets")
         own = (plain.get("dataset") or {}).get("path")
-        if path is None and isinstance(own, str) and own and Path(own).is_dir():
+        if path is None and isinstance(own, str) and own and Path(own).expanduser().is_dir():
             path = own
         if isinstance(names, list):
             evaluation["datasets"] = [dataset(name, path) for name in names]
@@ -79,6 +79,15 @@ def build(config: DictConfig) -> Any:
         if isinstance(cause, UserError):
             raise cause from None
         raise UserError(one_line(error)) from error
+
+
+def composes(words: Sequence[str]) -> bool:
+    """Whether these overrides, of which Hydra's own count for nothing, make an experiment."""
+    own = [word for word in words if "=" in word and not word.startswith(("hydra", "-"))]
+    try:
+        return build(compose("config", [*own, "name=x"])) is not None
+    except Exception:  # whatever is wrong with it
+        return False
 
 
 def rebuilt(config: Mapping[str, Any]) -> Any:

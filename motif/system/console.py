@@ -6,14 +6,18 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from io import StringIO
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import Any
 
+from rich import box
 from rich import progress as bar
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -38,9 +42,11 @@ console = Console(
     force_jupyter=False,  # where rich would make a block of HTML of each word that is written
 )
 if in_notebook() or not console.is_terminal:  # a kernel says that it has the colours of a terminal, and its width
-    console.width = 120
+    console.width = get_terminal_size((120, 24)).columns
 LIBRARIES = ("transformers", "trl", "accelerate", "peft", "datasets", "torch", "wandb", "opentelemetry", "hydra")
 LINE_EVERY = 30.0  # seconds between lines where bars cannot be drawn
+WIDEST = 10_000  # columns that no table takes
+UNBROKEN = "\u00a0"  # a space at which no line ends
 CELL_EVERY = 0.5  # seconds between two states of a line in a notebook
 
 
@@ -64,6 +70,37 @@ def show(table: Table) -> None:
     if isinstance(table.title, str):
         table.title = Text(visible(masked(table.title)), style="table.title")
     console.print(table)
+
+
+def show_rows(rows: Sequence[Mapping[str, str]], needed: Sequence[str], left: Sequence[str] = ()) -> None:
+    """Print a table of `rows`, which have the same columns: as many of these as there is room for. No cell is cut.
+
+    Args:
+        rows: texts by column.
+        needed: columns that are always shown; where there is no room for them all, in lines of words.
+        left: columns that are set flush left.
+    """
+    columns, spare = list(rows[0]) if rows else list(needed), [True]
+    while spare:
+        table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
+        for column in columns:
+            table.add_column(column, justify="left" if column in left else "right", no_wrap=True)
+        for row in rows:
+            add_row(table, *(row[column] for column in columns))
+        if Measurement.get(console, console.options.update(width=WIDEST), table).maximum <= console.width:
+            return console.print(table)
+        if spare := [column for column in columns if column not in needed]:
+            columns.remove(spare[-1])
+    for row in rows:
+        paragraph(", ".join(f"{column} {row[column]}".replace(" ", UNBROKEN) for column in columns))
+
+
+def paragraph(text: str, head: str = "") -> None:
+    """Print text in lines that fit the terminal; those that follow the first stand below what follows `head`."""
+    how = {"break_on_hyphens": False, "break_long_words": False, "subsequent_indent": " " * len(head)}
+    for place, part in enumerate(text.split("\n")):
+        for line in wrap(part, max(40, console.width), initial_indent="" if place else head, **how) or [""]:
+            say(line.replace(UNBROKEN, " "))
 
 
 def metrics_line(metrics: Mapping[str, float]) -> str:

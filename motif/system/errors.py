@@ -64,9 +64,16 @@ def of_kind(name: str, value: object, kind: type) -> object:
     return value
 
 
+def listed(name: str, value: object) -> list[object]:
+    """`value`, if it is a list, else a `UserError` that says how one is typed."""
+    if not isinstance(value, list):
+        raise UserError(f"{name} must be a list, in brackets: {name}=[{value}], got {shown(value)}")
+    return value
+
+
 def hint(word: object, options: Iterable[object]) -> str:
     """', did you mean …?' with the option that is close to `word`; nothing where none is."""
-    close = difflib.get_close_matches(str(word), [str(option) for option in options], n=1)
+    close = difflib.get_close_matches(str(word), [str(option) for option in options], n=1, cutoff=0.65)
     return f", did you mean {close[0]}?" if close else ""
 
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from motif.system.errors import UserError
+from motif.system.files import explained
 from motif.system.safe_text import masked
 from motif.system.signals import Stopped
 
@@ -82,7 +83,8 @@ class Lock:
         self.stop = threading.Event()
 
     def __enter__(self) -> "Lock":
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with explained(self.folder, "or choose another outputs="):
+            self.folder.mkdir(parents=True, exist_ok=True)
         newest = _newest(self.folder)
         other = holder(self.folder)
         if other and other.silent:

@@ -60,6 +60,7 @@ def as_written(value: object, gold: str) -> str | None:
     return text if text != gold and THOUSANDS.sub("", text) == gold else None
 
 
+LONGEST = 1_000_000  # characters of a question
 GOLDS = {"field": gold_in_field, "hashes": gold_after_hashes, "boxed": gold_in_box}
 
 
@@ -121,6 +122,8 @@ class Corpus:
             value = getattr(self, key)
             if not (isinstance(value, str) and value.strip()) and (value is not None or key in ("question", "answer")):
                 raise UserError(f"dataset.{key} must be text, got {shown(value)}")
+        if self.answer == self.question:
+            raise UserError(f"dataset.answer={self.answer} is the column of questions: name that of answers")
         if self.hub is None and self.path is None:
             raise UserError("dataset.path must be a file or a folder of questions, got None")
         listed = isinstance(self.facts, Sequence) and not isinstance(self.facts, str)
@@ -201,6 +204,9 @@ class Corpus:
             answer = answer[0] if isinstance(answer, list) and len(answer) == 1 else answer
             text, gold = question_text(asked), GOLDS[self.gold](answer)
             systems += text is not None and isinstance(asked, list) and len(asked) > 1
+            if text is not None and len(text) > LONGEST:
+                words = f"{place}: a question of {len(text):,} characters, more than a policy reads"
+                raise UserError(f"dataset={self.name}: {words} (at most {LONGEST:,}): shorten it, or take the row out")
             if text is None or not (key := normalised(text)):
                 unreadable.append(f"{place}: {self.question}={shown(asked)}")
             elif gold is None:

@@ -4,9 +4,11 @@ import json
 
 import pytest
 
+from motif.reporting import verdicts
 from motif.reporting.folders import read_runs
 from motif.reporting.program import build, main
 from motif.runs.folder import write_json
+from motif.system import console
 from motif.system.errors import UserError
 from tests.support.run_folders import evaluated, make_run, records, sample
 
@@ -14,14 +16,38 @@ from tests.support.run_folders import evaluated, make_run, records, sample
 def test_the_command_prints_the_table_what_it_left_out_and_where_the_report_lies(written):
     home, printed = written
     lines = printed.strip().splitlines()
-    assert lines[0].startswith("| arm | rounds | seed |")
-    said = [line for line in lines if line.startswith("No verdict on motif ")]
-    assert said and "decoded in 3 rounds" in said[0] and lines.index(said[0]) > lines.index(lines[-1]) - 20
-    assert said[0] in (home / "report" / "report.md").read_text()
-    assert "| motif | 3 | 0 | trained | sums | 3 rounds | 100.0% | 51.0% – 100.0% | 4 | 0.0% | 15 |" in lines
+    assert lines[0].split()[:4] == ["arm", "rounds", "seed", "policy"]
+    text = " ".join(printed.split())
+    assert "No verdict on motif against" in text and "decoded in 3 rounds" in text
+    rows = [line.split() for line in lines]
+    assert "motif 3 0 trained sums 3 rounds 100.0% 51.0% – 100.0% 4 0.0% 15".split() in rows
     assert "2 of 5 folders hold no finished run." in lines  # one unfinished, one of an unknown name
     assert lines[-1].split()[1] == str(home / "report" / "index.html")
-    assert lines[-1].split()[1] and (home / "report" / "tables.tex").is_file()
+    assert (home / "report" / "tables.tex").is_file()
+
+
+def test_on_a_terminal_of_80_columns_no_line_is_longer(tmp_path, capsys, monkeypatch, without_pictures):
+    monkeypatch.setattr(console.console, "_width", 80)
+    monkeypatch.chdir(tmp_path)
+    for name, settings in (("a", {}), ("b", {"reward": {"name": "a_reward_with_a_rather_long_name"}})):
+        make_run(tmp_path / "outputs" / name, **settings)
+    make_run(tmp_path / "outputs/c", "grpo")
+    assert main(["outputs"]) == 0
+    said = capsys.readouterr().out
+    assert max(map(len, said.splitlines())) <= 80 and "…" not in said and "|" not in said
+    assert "15.0% – 85.0%" in said and "a_reward_with_a_rather_long_name" in said
+    assert main(["outputs", "--markdown"]) == 0
+    assert capsys.readouterr().out.startswith("| arm | rounds | seed | policy | data set |")
+
+
+@pytest.mark.parametrize("program", [main, verdicts.main])
+def test_a_baseline_that_is_not_there_is_refused_before_anything_is_shown(program, tmp_path, capsys):
+    make_run(tmp_path / "outputs/a")
+    make_run(tmp_path / "outputs/b", "grpo")
+    assert program([str(tmp_path / "outputs"), "--against", "motiff"]) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith("error: no arm is called motiff, did you mean motif? (arms: ") and not said.out
+    assert not (tmp_path / "outputs/report").exists()
 
 
 def test_a_folder_that_is_no_run_is_refused_in_one_line(tmp_path, capsys):
@@ -86,7 +112,7 @@ def test_policies_measured_without_a_run_are_reported_alone_and_beside_runs(tmp_
     assert main([str(moved.parent)]) == 0
     plain = (tmp_path / "report" / "report.md").read_text()
     assert "1 policy measured without a run" in plain and "| sums | Qwen | 1 | 50.0% |" in plain
-    assert "| none | – | – | Qwen | sums |" in capsys.readouterr().out
+    assert "none – – Qwen sums" in " ".join(capsys.readouterr().out.split())
     assert main([str(tmp_path / "a"), str(moved)]) == 0
     plain = (tmp_path / "report" / "report.md").read_text()
     assert "1 run in 1 arm, 1 policy measured without a run" in plain

@@ -6,15 +6,19 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from motif.evaluation.terminal import nearest
 from motif.reporting.status_screen import totals
-from motif.reporting.study import Job, jobs_of, last_screen, launch, main, study_of, survey
+from motif.reporting.study import Job, heading, jobs_of, last_screen, launch, main, place, study_of, survey
 from motif.runs.folder import AnotherRun, write_json
+from motif.system import console
 from motif.system.errors import UserError
 from tests.reporting.test_status import run_folder
 from tests.support import FEW, ROOT
+from tests.support.run_folders import make_run
 
 
 def test_the_survey_holds_jobs_without_a_folder_and_of_a_study_the_newest_launch(tmp_path):
@@ -43,12 +47,52 @@ def test_the_last_screen_says_whether_all_is_done_and_what_goes_on_with_what_is_
     for number, name in enumerate("ab"):
         run_folder(tmp_path, name, lines=10, finished=True)
         Job(folder / f"jobs/{number}.json", [f"seed={number}"]).note("done", result="50 %")
-    assert last_screen(folder) and "again" not in capsys.readouterr().out
+    assert last_screen(folder) and "\nagain" not in (said := capsys.readouterr().out)
+    assert f"next    python -m motif.report {nearest(tmp_path)}/*" in said or len(str(tmp_path)) > 60
     Job(folder / "jobs/1.json", ["seed=1"]).failed(ValueError("no"))
     assert not last_screen(folder)
     said = capsys.readouterr().out
     assert "python train.py -m seed=0,1 " in said and "python train.py seed=1 " in said
     assert "python train.py seed=0 " not in said and "ValueError: no" in said and "tracebacks lie in" in said
+
+
+def test_after_a_sweep_there_is_one_table_of_its_arms_the_verdict_and_what_to_type_next(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(console.console, "_width", 80)
+    monkeypatch.chdir(tmp_path)
+    folder = Path("outputs/.sweeps/1")
+    launch(folder, "mine", ["train.py", "-m", "algo=grpo,motif"], [(["algo=grpo"], "g"), (["algo=motif"], "m")])
+    for number, algo in enumerate(("grpo", "motif")):
+        make_run(Path("outputs", algo[0]), algo)
+        Job(folder / f"jobs/{number}.json", [f"algo={algo}"]).note("done", result="50 %")
+    assert last_screen(folder)
+    said = capsys.readouterr().out
+    rows = [line.split() for line in said.splitlines()]
+    assert [row[:4] for row in rows if row[:1] in (["grpo"], ["motif"])] == [
+        *(["grpo", "sums", "3", "50.0%"], ["motif", "sums", "3", "50.0%"])
+    ]
+    assert "verdict No verdict on motif against grpo on sums" in said and max(map(len, said.splitlines())) <= 80
+    assert said.splitlines()[-1] == "next    python -m motif.report outputs/*"
+    capsys.readouterr()
+
+
+def test_a_job_begins_with_its_place_and_with_how_long_the_whole_still_takes(tmp_path):
+    folder = tmp_path / ".sweeps/1"
+    launch(folder, "mine", ["train.py"], [([f"seed={seed}"], f"a-s{seed}") for seed in range(3)])
+    second = Job(folder / "jobs/1.json", ["seed=1"])
+    assert heading(second, "a-s1", 0, 1) == "job 2 of 3: a-s1"
+    run_folder(tmp_path, "a-s0", lines=10, finished=True)
+    Job(folder / "jobs/0.json", ["seed=0"]).note("done")
+    assert heading(second, "a-s1", 0, 1) == "job 2 of 3: a-s1  (about 54 s left of the whole)"  # two, of 27 s each
+    assert heading(second, "a-s1", 0, 2) == "job 2 of 3: a-s1  (about 27 s left of the whole)"
+    assert place(second, 20) == "job 2 of 20"
+
+
+def test_a_command_that_nobody_would_type_is_not_repeated(tmp_path, capsys):
+    words = [f"dataset.path={'x' * 100}"]
+    launch(tmp_path / ".sweeps/1", "mine", ["train.py", "-m", *words], [(words, "a")])
+    last_screen(tmp_path / ".sweeps/1")
+    said = capsys.readouterr().out
+    assert "again   the same command    # skips what is finished" in said and "xxx" not in said
 
 
 def test_a_job_that_is_done_and_whose_folder_was_removed_is_to_be_done_again(tmp_path):

@@ -1,29 +1,7 @@
 import pytest
 
-from motif.runs.identity import check_name, derived_name, differing, identity, identity_hash
+from motif.runs.identity import check_name, differing, identity, identity_hash
 from motif.system.errors import UserError
-
-FIELDS = {"algo": "motif", "dataset": "chain", "model": "tiny", "rounds": 3, "seed": 0}
-
-
-def test_a_name_says_what_the_run_is():
-    assert derived_name(FIELDS, ["rounds=3", "algo=motif", "tracking=none"]) == "motif-chain-tiny-r3-s0"
-
-
-def test_an_identity_of_its_own_has_a_name_of_its_own_in_the_words_that_were_typed():
-    said = derived_name(FIELDS, ["seed=0", "tracking.mode=offline", "algo.k=4", "+experiment=smoke"], "1f3a5b7c9d")
-    assert said == "motif-chain-tiny-r3-s0-k=4-experiment=smoke-1f3a5b"
-    assert (
-        derived_name(FIELDS, ["flaws={futures:base}"], "1f3a5b") == "motif-chain-tiny-r3-s0-flaws=futures=base-1f3a5b"
-    )
-    assert derived_name(FIELDS, ["sweeps=budget"], "1f3a5b") == "motif-chain-tiny-r3-s0-budget-1f3a5b"
-    assert derived_name(FIELDS, [], "1f3a5b") == "motif-chain-tiny-r3-s0-1f3a5b"
-    assert derived_name(FIELDS, ["~reward.reply.format"], "1f3a5b") == "motif-chain-tiny-r3-s0-format-1f3a5b"
-
-
-@pytest.mark.parametrize("override", ["episode.prompts.tag='é b/c'", "x=" + "y" * 300, "a.b=[1,2,{c:3}]"])
-def test_any_words_make_a_name_that_a_folder_can_have(override):
-    assert check_name(derived_name(FIELDS, [override], "1f3a5b"))
 
 
 def test_identity_is_without_plumbing_and_without_the_place_of_a_copy():
@@ -63,10 +41,6 @@ def test_the_parts_in_which_an_update_is_computed_are_no_part_of_a_run_where_the
     assert identity(run(None, loss_type="grpo")) == identity(run(4, loss_type="grpo"))
     for means in ({"loss_type": "bnpo"}, {"entropy_coef": 0.01}, {"top_entropy_quantile": 0.2}):
         assert identity(run(None, **means)) != identity(run(4, **means))
-    fields = {"algo": "grpo", "dataset": "chain", "model": "tiny", "rounds": 3, "seed": 0}
-    assert derived_name(fields, ["algo.k=4", "algo.micro_batch=4"], "abcdef") == derived_name(
-        fields, ["algo.k=4"], "abcdef"
-    )
 
 
 def test_the_engine_that_writes_replies_is_part_of_a_run_and_how_it_is_served_is_not():

@@ -78,6 +78,8 @@ class WandB:
         if not listed or not all(isinstance(tag, str) for tag in self.tags):
             raise UserError(f"tracking.tags must be a list of words, as in tracking.tags=[a,b], got {shown(self.tags)}")
         one_of("tracking.mode", self.mode, (None, "online", "offline", "disabled"))
+        if self.mode is None and (told := os.environ.get("WANDB_MODE")):
+            one_of("the variable WANDB_MODE", told, ("online", "offline", "disabled", "shared", "dryrun", "run"))
         whole("tracking.episodes_every", self.episodes_every, at_least=0)
         whole("tracking.init_timeout", self.init_timeout)
 

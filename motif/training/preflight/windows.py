@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from motif.policies.policy import Policy, context
 from motif.rounds.episode import Episode
+from motif.system import shown
 from motif.system.safe_text import encodable
 from motif.tasks.questions import Question
 from motif.training.preflight.reply_forms import RIGHT, Check, sample
@@ -61,7 +62,17 @@ def windows(plans: Sequence[Plan], policy: Policy, engine: Any, budgeted: bool) 
                 words = f"a prompt of {prompt} tokens ({question}) and a reply of {room} do not fit {room_for_both}"
                 helps = f"lower {key}{' or episode.carry.tokens' if round > 1 else ''}, or leave such questions out"
                 long = Check(long.name, f"{words} ({setting}; {where})", helps)
-    return [narrow, long], numbers
+    return [narrow, long, spelled(plans[0].questions, policy)], numbers
+
+
+def spelled(questions: Sequence[Question], policy: Policy) -> Check:
+    """Whether the tokenizer has tokens for the questions, as far as a sample tells."""
+    name, unknown = "questions can be spelled", policy.tokenizer.unk_token_id
+    for question in sample(questions) if unknown is not None else ():
+        if unknown in policy.tokenizer(encodable(question.text), add_special_tokens=False)["input_ids"]:
+            words = f"the tokenizer cannot spell a question ({shown(question.text)}), so that nothing is learned"
+            return Check(name, words, "choose a model of its language")
+    return Check(name)
 
 
 def length(question: Question) -> int:
