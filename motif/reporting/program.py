@@ -18,11 +18,13 @@ from motif.reporting.comparison import Verdict
 from motif.reporting.episodes import MOST, write_episodes
 from motif.reporting.folders import read_runs
 from motif.reporting.page import NoVerdict, Report, remove_old_pictures, write_report
+from motif.reporting.page_data import asked, page_data
 from motif.reporting.paper import references
 from motif.reporting.pictures.draw import draw_all
 from motif.reporting.pictures.training import AXES
 from motif.reporting.pooled import pool
 from motif.reporting.recorded import RecordedRun
+from motif.reporting.standings import answer, places
 from motif.reporting.survival import survival_table
 from motif.reporting.verdicts import not_compared, survey
 from motif.system import UserError, explained, failures, named, there, visible, whole
@@ -77,13 +79,18 @@ def build(
         "configuration": [tables.differences(trained)],
     }
     remove_old_pictures(to)
+    standing = places(known, against)
+    datasets = ", ".join(dict.fromkeys(result.dataset for run in runs for result in run.results)) or "nothing yet"
     report = Report(
         title=f"Report on {', '.join(dict.fromkeys(run.folder.absolute().parent.name for run in runs))}",
         subtitle=counts_in_words(runs, len(trained)),
+        question=asked(runs) or f"Which arm answers most questions of {datasets}?",
+        answer=answer(standing[0] if standing else None),
         verdicts=verdicts,
         tables={kind: [table for table in of_kind if table.rows] for kind, of_kind in all_tables.items()},
         pictures=draw_all(to / "pictures", known, pooled, runs, axes, facts),
         sources=sources,
+        data=page_data(runs, known, standing, verdicts),
         footer=f"Written by python -m motif.report on {time.strftime('%Y-%m-%d %H:%M')}.",
     )
     index = write_report(to, report)
