@@ -108,7 +108,7 @@ def test_nothing_is_cut_at_three_widths_nothing_is_asked_for_and_wide_tables_say
     const beyond = (one) => one.getBoundingClientRect().width && one.getBoundingClientRect().right > edge;
     return {
       width: page.documentElement.scrollWidth,
-      out: all("body *").filter((one) => !one.closest("svg, .uplot, .wide") && beyond(one)).map((one) => one.id || one.tagName),
+      out: all("body *").filter((one) => !one.closest("svg, .uplot, .wide") && beyond(one)).map((one) => one.outerHTML),
       silent: boxes.filter((box) => box.scrollWidth > box.clientWidth + 1 && !box.classList.contains("scrolls")).length,
       titles: all("svg[role=img]").filter((one) => !one.querySelector("title")).length,
       panels: page.querySelectorAll(".panel canvas").length,

@@ -30,10 +30,8 @@ def test_within_the_page_a_picture_has_the_pages_ink_and_ids_of_its_own(tmp_path
         '<?xml?><svg width="1pt" height="2pt" viewBox="0 0 1 2"><use href="#a"/><rect width="3"/></svg>', "n", "a < b"
     )
     title = '<title id="n-title">a &lt; b</title>'
-    assert (
-        kept
-        == f'<svg role="img" aria-labelledby="n-title" viewBox="0 0 1 2">{title}<use href="#n-a"/><rect width="3"/></svg>'
-    )
+    inner = f'{title}<use href="#n-a"/><rect width="3"/>'
+    assert kept == f'<svg role="img" aria-labelledby="n-title" viewBox="0 0 1 2">{inner}</svg>'
 
 
 def test_a_file_of_another_shape_is_a_line_and_a_fault_of_ours_is_raised(capsys):
