@@ -20,7 +20,7 @@ from motif.system.files import write_text
 from motif.system.safe_text import all_visible, markdown, visible
 
 WEB = Path(__file__).parent / "web"
-SCRIPTS = ("common", "standings", "curves", "runs", "episodes")
+SCRIPTS = ("common", "standings", "factors", "curves", "runs", "episodes")
 SECTIONS = {"answer": "Answer", "training": "Training", "runs": "Runs", "episodes": "Episodes", "results": "Results"}
 TITLES = {"results": "Results", "training": "Training", "time": "Where time went", "configuration": "Configuration"}
 # the tables of a section

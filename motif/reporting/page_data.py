@@ -12,6 +12,7 @@ from motif.evaluation.wording import in_rounds
 from motif.reporting.arm_names import differing_keys, independent, is_private
 from motif.reporting.arms import Arm, flat
 from motif.reporting.comparison import Verdict
+from motif.reporting.factors import main_effects, value_of
 from motif.reporting.folders import read_mapping
 from motif.reporting.pictures.training import averaged, episode_tokens
 from motif.reporting.recorded import BASE, RecordedRun, Result
@@ -87,6 +88,7 @@ def both(arm: Arm) -> Sequence[RecordedRun]:
 
 def place_data(place: Place, numbers: Mapping[str, int]) -> dict[str, Any]:
     """A place of the standings, in percent and points."""
+    varied_together = list(dict.fromkeys(each["key"] for view in place.views for each in main_effects(view.rows)))
     return {
         "title": place.title,
         "others": place.others,
@@ -94,9 +96,11 @@ def place_data(place: Place, numbers: Mapping[str, int]) -> dict[str, Any]:
             {
                 "name": view.name,
                 "reference": view.reference,
+                "factors": main_effects(view.rows),
                 "rows": [
                     {
                         "arm": one.arm.name,
+                        "settings": {key: value_of(one.arm, key) for key in varied_together} if one.arm.trained else {},
                         "number": numbers.get(one.arm.name, -1),
                         "dataset": one["dataset"],
                         "rounds": one["rounds"],

@@ -22,6 +22,7 @@ from motif.runs.identity import differing
 from motif.system.errors import UserError
 
 MOST_ROWS = 40  # of a view in which each row meets each other one; of more rows, each meets the reference
+WORTH_FORKING = 50  # pairs
 MOST_NAMED = 3  # arms in a part of the answer
 AS_TRAINED = "as each was trained"
 
@@ -131,7 +132,10 @@ def compared(view: View, against: str) -> View:
     if len(rows) > MOST_ROWS:
         asked = [pair for pair in asked if reference in pair]
     pairs: dict[tuple[int, int], Against] = {}
-    for (i, j), found in zip(asked, parallel_map(lambda pair: meet(rows[pair[0]], rows[pair[1]]), asked), strict=True):
+    meetings = [(rows[i], rows[j]) for i, j in asked]
+    alone = len(meetings) < WORTH_FORKING
+    met = [meet(*pair) for pair in meetings] if alone else parallel_map(lambda pair: meet(*pair), meetings)
+    for (i, j), found in zip(asked, met, strict=True):
         if found:
             low, high = found.interval
             turned = replace(found, effect=-found.effect, interval=(-high, -low), seeds=found.seeds[::-1])
