@@ -104,8 +104,8 @@ def place_data(place: Place, numbers: Mapping[str, int]) -> dict[str, Any]:
                         "number": numbers.get(one.arm.name, -1),
                         "dataset": one["dataset"],
                         "rounds": one["rounds"],
-                        "accuracy": few(100 * one.mean("accuracy")),
-                        "interval": [few(100 * end) for end in one.interval],
+                        "accuracy": tenths(one.mean("accuracy")),
+                        "interval": [tenths(end) for end in one.interval],
                         "tokens": few(one.cost("generated_tokens")),
                         "training": few(one.arm.training_tokens),
                         "seeds": len(one.results) if one.arm.trained else 0,
@@ -116,8 +116,8 @@ def place_data(place: Place, numbers: Mapping[str, int]) -> dict[str, Any]:
                 ],
                 "against": {
                     f"{i},{j}": [
-                        few(100 * found.effect),
-                        *(few(100 * end) for end in found.interval),
+                        tenths(found.effect),
+                        *(tenths(end) for end in found.interval),
                         few(found.p),
                         few(found.corrected),
                         found.family,
@@ -137,7 +137,8 @@ def run_data(
     run: RecordedRun, arm: str, number: int, repeated: bool, questions: dict[tuple[str, ...], int]
 ) -> dict[str, Any]:
     """A run as the page's table has it, with its curves and its command; sets of questions are added to `questions`."""
-    ordered = sorted(run.results, key=lambda result: (result.policy == BASE, -result.rounds))
+    trained = 1 if run.choice("algo") == "grpo" else run.choice("rounds")
+    ordered = sorted(run.results, key=lambda result: (result.policy == BASE, result.rounds != trained, -result.rounds))
     return {
         "name": run.name,
         "arm": arm,
@@ -169,7 +170,7 @@ def result_data(result: Result, questions: dict[tuple[str, ...], int], measured:
     return {
         "id": result.records.stem,
         "title": f"{result.policy} on {result.dataset}, {in_rounds(result.rounds)}",
-        "accuracy": few(100 * result.values["accuracy"]),
+        "accuracy": tenths(result.values["accuracy"]),
         "base": result.policy == BASE and not measured,
         "settings": json.dumps(result.settings),
         "right": "".join(str(int(9 * result.shares.whole[id])) for id in ids),
@@ -197,6 +198,11 @@ def thinned(values: Sequence[Any], seconds: bool = False) -> list[float | None]:
     """At most MOST_POINTS means of consecutive values; `seconds` become hours."""
     table = np.array(values, dtype=float)[:, None] / (3600 if seconds else 1)
     return [few(value) for value in averaged(table, -(-len(table) // MOST_POINTS))[:, 0]]
+
+
+def tenths(share: float) -> float:
+    """A share in percent, or a difference in points, rounded as texts of the report are."""
+    return round(100 * share, 1)
 
 
 def few(value: float | None) -> float | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from motif.reporting import curves, tables
-from motif.reporting.arms import arms_of
+from motif.reporting.arms import arms_of, finished
 from motif.reporting.attach import attach
 from motif.reporting.by_fact import by_facts, crossovers, tables_by_fact
 from motif.reporting.comparison import Verdict
@@ -26,7 +26,7 @@ from motif.reporting.pooled import pool
 from motif.reporting.recorded import RecordedRun
 from motif.reporting.standings import answer, places
 from motif.reporting.survival import survival_table
-from motif.reporting.verdicts import not_compared, survey
+from motif.reporting.verdicts import choose_baselines, not_compared, survey
 from motif.system import UserError, explained, failures, named, there, visible, whole
 
 
@@ -60,6 +60,10 @@ def build(
     sources = write_episodes(runs, to / "episodes", episodes)
     pooled = pool(known)
     facts = by_facts(pooled)
+    standing = places(known, against)
+    if standing and not choose_baselines(finished(known), against)[0]:
+        first = standing[0].views[0]
+        against = first.rows[first.reference].arm.name
     compared, refused = survey(known, against)
     verdicts: list[Verdict | NoVerdict] = [*compared, *map(NoVerdict, not_compared(refused))]
     for verdict in verdicts:
@@ -79,7 +83,6 @@ def build(
         "configuration": [tables.differences(trained)],
     }
     remove_old_pictures(to)
-    standing = places(known, against)
     datasets = ", ".join(dict.fromkeys(result.dataset for run in runs for result in run.results)) or "nothing yet"
     report = Report(
         title=f"Report on {', '.join(dict.fromkeys(run.folder.absolute().parent.name for run in runs))}",

@@ -84,7 +84,7 @@ def places(arms: Sequence[Arm], against: str) -> list[Place]:
 def worth(group: Sequence[Pooled]) -> tuple[int, ...]:
     """Sorts places: by their trained arms, by those that were decoded as they were trained, by questions and rounds."""
     trained = {one.arm for one in group if one.arm.trained}
-    as_trained = sum(one["rounds"] == one.arm.trained_rounds for one in group if one.arm.trained)
+    as_trained = sum(one.arm.trained and away(one) == 0 for one in group)
     return len(trained), as_trained, group[0]["n"], max(one["rounds"] for one in group)
 
 
@@ -99,9 +99,14 @@ def title_of(group: Sequence[Pooled]) -> str:
 
 
 def views(group: Sequence[Pooled], against: str) -> list[View]:
-    """As each arm was trained, then each number of rounds that is another selection."""
+    """As each arm was trained, or as near to it as it was measured; then each number of rounds that is another
+    selection."""
     found: dict[tuple[int, ...], View] = {}
-    trained = [one for one in group if one.arm.trained and one["rounds"] == one.arm.trained_rounds]
+    nearest: dict[Arm, Pooled] = {}
+    for one in group:
+        if one.arm.trained and (one.arm not in nearest or away(one) < away(nearest[one.arm])):
+            nearest[one.arm] = one
+    trained = [*nearest.values()]
     as_decoded = {one["rounds"] for one in trained}
     own = [one for one in group if one in trained or (not one.arm.trained and one["rounds"] in as_decoded)]
     candidates = {AS_TRAINED: own} if len(trained) > 1 else {}
@@ -111,6 +116,12 @@ def views(group: Sequence[Pooled], against: str) -> list[View]:
         if rows:
             found.setdefault(tuple(map(id, rows)), View(name, rows))
     return [compared(view, against) for view in found.values()]
+
+
+def away(one: Pooled) -> float:
+    """How many rounds lie between a result and the training of its arm."""
+    trained = one.arm.trained_rounds
+    return abs(one["rounds"] - trained) if isinstance(trained, int) else 0
 
 
 def reference_of(rows: Sequence[Pooled], against: str) -> int:

@@ -177,6 +177,53 @@ def test_a_curve_says_its_values_where_it_is_pointed_at_and_an_arm_can_be_hidden
 
 
 @pytest.mark.slow
+def test_a_link_to_a_reply_opens_it_and_keys_go_on_from_there(hostile):
+    if chromium() is None:
+        pytest.skip("no chromium here")
+    title = 'page.querySelector("#episode h3").textContent'
+    with Browser() as browser:
+        browser.open(hostile, "#a/trained-sums-r3/q2/1.1")
+        browser.run('await until(() => page.querySelector(".reply.asked"));')
+        asked = (
+            'const [reply] = page.querySelectorAll(".reply.asked"); return [reply.open, reply.dataset.place, ' + title
+        )
+        assert browser.run(asked + "];") == [True, "1.1", "q2"]
+        browser.press("j")
+        browser.run(f'await until(() => {title} === "q3");')
+        assert browser.run("return win.location.hash;") == "#a/trained-sums-r3/q3"
+        browser.press("f")
+        assert browser.run('return page.querySelectorAll("#episode details.reply[open]").length;') == 0
+        order = (
+            '$("order").value = "-right"; $("order").onchange(); return page.querySelector("#list button").textContent;'
+        )
+        assert browser.run(order).startswith("question 2")
+        assert browser.console == []
+
+
+@pytest.mark.slow
+def test_runs_are_filtered_and_two_stand_side_by_side_question_by_question(written):
+    script = """
+    const names = () => [...page.querySelectorAll("#run-table tbody tr th")].map((cell) => cell.textContent);
+    const filter = (words) => { $("run-words").value = words; $("run-words").oninput(); return names(); };
+    const found = { setting: filter("name=grpo"), state: filter("unfinished"), none: filter("nobody") };
+    found.all = filter("");
+    page.querySelector("#run-table button.unfold").click();
+    found.config = page.querySelector("#run-table .below pre").textContent;
+    for (const name of ["grpo-0", "motif-0"]) page.querySelector(`input[aria-label="compare ${name}"]`).click();
+    found.settings = [...page.querySelectorAll("#side-by-side tbody th")].map((cell) => cell.textContent);
+    found.outcomes = [...page.querySelectorAll("#side-by-side summary")].map((one) => one.textContent);
+    found.link = page.querySelector("#side-by-side .ids a").getAttribute("href");
+    return found;"""
+    found, console = browse(written[0] / "report" / "index.html", script)
+    assert console == []
+    assert found["setting"] == ["grpo-0", "grpo-1"] and found["state"] == ["motif-1"] and found["none"] == []
+    assert len(found["all"]) == 4 and "dataset.name: sums" in found["config"]
+    assert found["settings"] == ["algo.name"]
+    assert found["outcomes"] == ["both right: 2 of 4", "only grpo-0: 0 of 4", "only motif-0: 2 of 4", "neither: 0 of 4"]
+    assert found["link"] == "#grpo-0/trained-sums-r1/q0"
+
+
+@pytest.mark.slow
 def test_the_page_fits_on_paper(written):
     if chromium() is None:
         pytest.skip("no chromium here")
