@@ -16,12 +16,15 @@ from motif.reporting.recorded import MISSING
 
 
 def factors(arms: Sequence[Arm]) -> dict[str, list[str]]:
-    """The factors and their values, where there are at least two; else none."""
-    found: dict[str, list[str]] = {}
+    """The factors and their values, where there are at least two; else none. Of factors that divide the arms alike, as
+    an algorithm and its rounds may, the first one stands for all."""
+    found, divisions = dict[str, list[str]](), set()
     for key in independent(differing_keys([arm.settings for arm in arms])):
         values = [value_of(arm, key) for arm in arms]
-        if not is_private(key) and len(arms) > 3 and min(map(values.count, values)) > 1:
+        division = tuple(map(values.index, values))
+        if not is_private(key) and min(map(values.count, values)) > 1 and division not in divisions:
             found[key] = list(dict.fromkeys(values))
+            divisions.add(division)
     return found if len(found) > 1 else {}
 
 

@@ -12,13 +12,18 @@ from tests.support.studies import arms, seeds_of
 RIGHT = {(1, 10): [50, 52], (1, 20): [60, 64], (2, 10): [70, 70], (2, 20): [40, 46]}
 
 
+def settings_of(a, b):
+    """Two settings, and one that follows from the first."""
+    return {"algo.a": a, "algo.steps": 5 * a, "reward.b": b}
+
+
 def grid(folder, cells):
     """Two seeds of each pair of settings."""
     return arms(
         [
             path
             for (a, b), rights in cells.items()
-            for path in seeds_of(folder / f"{a}-{b}", "motif", rights, settings={"algo.a": a, "reward.b": b})
+            for path in seeds_of(folder / f"{a}-{b}", "motif", rights, settings=settings_of(a, b))
         ]
     )
 

@@ -50,7 +50,7 @@
     const rows = view().rows.map((row, at) => ({ ...row, at, found: meeting(at) })).filter((row) => row.found);
     const box = $("effects");
     if (!rows.length) return box.replaceChildren();
-    const width = Math.max(300, box.clientWidth), narrow = width < 640, line = narrow ? 44 : 30, top = 8, bottom = 40;
+    const width = Math.max(300, box.clientWidth), narrow = width < 640, line = narrow ? 60 : 30, top = 8, bottom = 40;
     const left = narrow ? 8 : Math.min(260, width * 0.3), right = narrow ? 8 : 230, height = top + rows.length * line + bottom;
     let low = Math.min(0, ...rows.map((row) => row.found[1])), high = Math.max(0, ...rows.map((row) => row.found[2]));
     const room = Math.max(1, (high - low) * 0.04);
@@ -69,7 +69,7 @@
         svg("text", { x: x(tick), y: bottomLine + 15, "text-anchor": "middle" }, tick ? points(tick).replace(/\.0$/, "") : "0"))),
       svg("text", { x: (x(low) + x(high)) / 2, y: bottomLine + 33, "text-anchor": "middle", class: "axis" }, `points above ${fit(other, narrow ? 30 : 60)}`),
       ...rows.map((row, place) => {
-        const y = top + (place + 0.5) * line + (narrow ? 9 : 0), [effect, from, to] = row.found;
+        const y = top + (place + 0.5) * line + (narrow ? 20 : 0), [effect, from, to] = row.found;
         const name = called(row), kind = row.found[OUTCOME].replace(" ", "-");
         const words = `${interval(row.found)}, ${pWords(row.found)}`;
         return svg("g", { class: `effect ${kind}` },
@@ -77,9 +77,9 @@
           svg("line", { x1: x(from), x2: x(to), y1: y, y2: y }),
           ...[from, to].map((end) => svg("line", { x1: x(end), x2: x(end), y1: y - 5, y2: y + 5 })),
           svg("circle", { cx: x(effect), cy: y, r: 5 }),
-          narrow ? svg("text", { x: left, y: y - 12 }, fit(`${name}  ${interval(row.found)}`, Math.floor(width / 7)))
+          narrow ? svg("text", { x: left, y: y - 29 }, fit(name, Math.floor(width / 7.5)))
             : svg("text", { x: left - 10, y: y + 4, "text-anchor": "end" }, fit(name, Math.floor(left / 7))),
-          narrow ? null : svg("text", { x: width - right + 10, y: y + 4, class: "number" }, words));
+          svg("text", { x: narrow ? left : width - right + 10, y: narrow ? y - 12 : y + 4, class: "number" }, words));
       })));
   }
 
