@@ -78,7 +78,7 @@
           ...[from, to].map((end) => svg("line", { x1: x(end), x2: x(end), y1: y - 5, y2: y + 5 })),
           svg("circle", { cx: x(effect), cy: y, r: 5 }),
           narrow ? svg("text", { x: left, y: y - 29 }, fit(name, Math.floor(width / 7.5)))
-            : svg("text", { x: left - 10, y: y + 4, "text-anchor": "end" }, fit(name, Math.floor(left / 7))),
+            : svg("text", { x: left - 10, y: y + 4, "text-anchor": "end" }, fit(name, Math.floor((left - 10) / 7.8))),
           svg("text", { x: narrow ? left : width - right + 10, y: narrow ? y - 12 : y + 4, class: "number" }, words));
       })));
   }
