@@ -125,7 +125,7 @@ def make_run(folder: Path, algo: str, k: int, seed: int, episodes: int) -> None:
 
 def opened(page: Path) -> str:
     """What a headless Chromium takes for the page."""
-    from tests.browser import Browser, chromium
+    from tests.support.browser import Browser, chromium
 
     if chromium() is None:
         return "not measured, for want of a chromium"

@@ -157,7 +157,7 @@ def made(name, sentence="x: y"):
     verdict = type("Verdict", (), {"sentence": sentence, "outcome": "better"})()
     sources = [Source("s000", visible(name), visible(name), 1, 1, 1, {})]
     tables = {"results": [table], "runs": [], "configuration": [table]}
-    return Report(name, name, [verdict], tables, sources=sources, footer=name)
+    return Report(name, name, name, name, [verdict], tables, sources=sources, footer=name)
 
 
 @lru_cache

@@ -94,7 +94,8 @@ def test_a_wheel_holds_the_package_its_data_and_the_configuration_and_nothing_el
     assert wheel.name == f"motif_rounds-{motif.__version__}-py3-none-any.whl"
     for needed in (
         "motif/evaluation/credit/program.py",
-        "motif/reporting/page.js",
+        "motif/reporting/web/episodes.js",
+        "motif/reporting/web/uPlot.LICENSE",
         "conf/config.yaml",
         "sweeps/rounds.yaml",
     ):

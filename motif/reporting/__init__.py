@@ -13,9 +13,12 @@ tables         the tables of the report and of the terminal
 survival       right intermediate states handed over, by round
 curves         held-out accuracy at budgets of generated tokens
 markup         a table as Markdown and LaTeX
+standings      results that may stand beside each other, each against each, and the answer in a sentence
+factors        main effects of settings that a sweep varies together
 paper          Table 1 of the MOTIF paper
 pictures       the pictures of the report
 episodes       what policies wrote, for the page's browser
+page_data      what the page's scripts show; these lie in web/, with uPlot, which draws the curves
 page           index.html, report.md, tables.tex
 attach         the report as a W&B run
 program        the report: `python -m motif.report`

@@ -41,6 +41,11 @@ class Arm:
     def algo(self) -> str | None:
         return str(self.settings.get("algo.name", MISSING)) if self.trained else None
 
+    @property
+    def trained_rounds(self) -> Any:
+        """The number of rounds that it was trained in; GRPO has one, whatever rounds= says."""
+        return 1 if self.algo == "grpo" else self.settings.get("rounds")
+
     def is_called(self, name: str) -> bool:
         """Whether `name` is its own name, or its algorithm's (`base` where nothing was trained), alone or with any of
         its settings, as in `motif k=2`."""
@@ -116,10 +121,11 @@ def arms_of(runs: Sequence[RecordedRun]) -> list[Arm]:
     return [*named(trained), *named(bases), *no_runs]
 
 
-def trained_arm(members: Sequence[RecordedRun]) -> Arm:
+def trained_arm(members: list[RecordedRun]) -> Arm:
     """The arm of runs with the same settings, called by its algorithm."""
     by_seed: dict[Any, RecordedRun] = {}
-    for run in sorted(members, key=lambda run: (not run.finished, bool(run.complaints), str(run.folder))):
+    members = sorted(members, key=lambda run: (not run.finished, bool(run.complaints), str(run.folder)))
+    for run in members:
         by_seed.setdefault(run.seed, run)
     return Arm(
         name=str(members[0].choice("algo")),

@@ -31,10 +31,12 @@ Questions = Iterator[dict[str, Any]]
 @dataclass(frozen=True)
 class Source:
     """One evaluation, or the training of one run, as the page lists it: of `total` questions so many are `kept` in so
-    many scripts (`chunks`). `counts` are of questions, by the flags that are known of them."""
+    many scripts (`chunks`). `counts` are of questions, by the flags that are known of them. `name` is that of its file
+    of records, or `training`: links hold it, for another report may give it another `id`."""
 
     id: str
     run: str
+    name: str
     title: str
     kept: int
     total: int
@@ -85,11 +87,12 @@ def write_episodes(runs: Sequence[RecordedRun], folder: Path, most: int = MOST) 
         if result is None:
             records = training_trees(run.folder / "episodes.jsonl.gz")
             known = [flag for flag in FLAGS if flag != "disagree"]  # in training one grader judges
-            return write_source(folder, id, run.name, "training", records, most, known), shares
+            return write_source(folder, id, run.name, "training", "training", records, most, known), shares
         assert result.records
         policy = "" if run.measured else f"{result.policy} "
         title = f"{policy}on {result.dataset}, {in_rounds(result.rounds)} ({result.records.name})"
-        return write_source(folder, id, run.name, title, evaluated(result.records, shares), most), shares
+        name, questions = result.records.stem, evaluated(result.records, shares)
+        return write_source(folder, id, run.name, name, title, questions, most), shares
 
     written = parallel_map(write, range(len(jobs)))
     for (_, result), (_, shares) in zip(jobs, written, strict=True):
@@ -99,7 +102,14 @@ def write_episodes(runs: Sequence[RecordedRun], folder: Path, most: int = MOST) 
 
 
 def write_source(
-    folder: Path, id: str, run: str, title: str, questions: Questions, most: int, known_flags: Sequence[str] = FLAGS
+    folder: Path,
+    id: str,
+    run: str,
+    name: str,
+    title: str,
+    questions: Questions,
+    most: int,
+    known_flags: Sequence[str] = FLAGS,
 ) -> Source:
     """Write the scripts of one source; `questions` have `flags`, of which only `known_flags` are counted."""
     sample, counts = EvenSample(most), Counter[str]()
@@ -118,7 +128,7 @@ def write_source(
     for number, texts in enumerate(chunks):
         write_text(folder / f"{id}-{number:03}.js", script(id, number, texts))
     known = {flag: counts[flag] for flag in known_flags}
-    return Source(id, visible(run), visible(title), len(sample.items), sample.seen, len(chunks), known)
+    return Source(id, visible(run), visible(name), visible(title), len(sample.items), sample.seen, len(chunks), known)
 
 
 def script(id: str, number: int, texts: Sequence[str]) -> str:

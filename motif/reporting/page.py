@@ -7,7 +7,7 @@ all text; scripts run only with the page's nonce.
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,17 +17,12 @@ from motif.reporting.episodes import Source
 from motif.reporting.markup import Table
 from motif.reporting.pictures.saving import Picture
 from motif.system.files import write_text
-from motif.system.safe_text import markdown, visible
+from motif.system.safe_text import all_visible, markdown, visible
 
-HERE = Path(__file__).parent
-TITLES = {
-    "verdicts": "Verdicts",
-    "results": "Results",
-    "training": "Training",
-    "time": "Where time went",
-    "configuration": "Configuration",
-    "episodes": "Episodes",
-}
+WEB = Path(__file__).parent / "web"
+SCRIPTS = ("common", "standings", "factors", "curves", "runs", "episodes")
+SECTIONS = {"answer": "Answer", "training": "Training", "runs": "Runs", "episodes": "Episodes", "results": "Results"}
+TITLES = {"results": "Results", "training": "Training", "time": "Where time went", "configuration": "Configuration"}
 # the tables of a section
 TABLES_OF = {"results": "results", "training": "training", "time": "runs", "configuration": "configuration"}
 NO_VERDICT = "Nothing to compare: a verdict needs finished runs of two arms, measured on the same questions."
@@ -43,15 +38,19 @@ class NoVerdict:
 
 @dataclass(frozen=True)
 class Report:
-    """What the report shows: verdicts and lines on what was not compared; the tables of `results`, `training`,
-    `runs` and `configuration`; pictures, each in its section; the sources of episodes."""
+    """What the report shows: a question and its answer; verdicts and lines on what was not compared; the tables of
+    `results`, `training`, `runs` and `configuration`; pictures, each in its section; the sources of episodes; and what
+    the page's scripts show (`motif.reporting.page_data`)."""
 
     title: str
     subtitle: str
+    question: str
+    answer: str
     verdicts: Sequence[Verdict | NoVerdict]
     tables: Mapping[str, Sequence[Table]]
     pictures: Sequence[Picture] = ()
     sources: Sequence[Source] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
     footer: str = ""
 
 
@@ -68,14 +67,21 @@ def page(report: Report) -> str:
     from markupsafe import Markup
 
     pictures = [{**asdict(picture), "svg": Markup(picture.svg)} for picture in report.pictures]
+    data = {"places": [], **report.data, "sources": [asdict(source) for source in report.sources]}
     return template().render(
-        vars(report) | {"pictures": pictures, "sources": [asdict(source) for source in report.sources]},
+        vars(report) | {"pictures": pictures, "data": all_visible(data)},
         no_verdicts=NO_VERDICT,
-        sections=list(TITLES.items()),
+        sections=list(SECTIONS.items()),
         nonce=secrets.token_urlsafe(16),
-        css=Markup((HERE / "page.css").read_text(encoding="utf-8")),
-        js=Markup((HERE / "page.js").read_text(encoding="utf-8")),
+        css=Markup(web("uPlot.min.css") + web("page.css")),
+        uplot=Markup(f"/* uPlot\n\n{web('uPlot.LICENSE')}*/\n{web('uPlot.iife.min.js').partition('*/')[2]}"),
+        scripts=[Markup(web(f"{name}.js")) for name in SCRIPTS],
     )
+
+
+def web(name: str) -> str:
+    """The text of a file that the page is made of."""
+    return (WEB / name).read_text(encoding="utf-8")
 
 
 @lru_cache
@@ -84,13 +90,15 @@ def template() -> Any:
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
     environment.finalize = lambda value: visible(value) if type(value) is str else value  # before it is escaped
-    return environment.from_string((HERE / "page.html.j2").read_text(encoding="utf-8"))
+    return environment.from_string(web("page.html.j2"))
 
 
 def report_md(report: Report) -> str:
     """The text of report.md."""
-    parts = [f"# {markdown(report.title)}", markdown(report.subtitle), "## Verdicts"]
+    parts = [f"# {markdown(report.title)}", markdown(report.subtitle)]
+    parts += [f"**{markdown(report.question)}** {markdown(report.answer)}", "## Verdicts"]
     parts.append("\n".join(f"- {markdown(verdict.sentence)}" for verdict in report.verdicts) or NO_VERDICT)
     for section, kind in TABLES_OF.items():
         parts.append(f"## {TITLES[section]}")

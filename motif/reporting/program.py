@@ -12,7 +12,7 @@ from pathlib import Path
 
 from motif.evaluation.terminal import nearest
 from motif.reporting import curves, tables
-from motif.reporting.arms import arms_of
+from motif.reporting.arms import arms_of, finished
 from motif.reporting.attach import attach
 from motif.reporting.by_fact import by_facts, crossovers, tables_by_fact
 from motif.reporting.comparison import Verdict
@@ -20,14 +20,16 @@ from motif.reporting.episodes import MOST, write_episodes
 from motif.reporting.folders import asked
 from motif.reporting.markup import Table
 from motif.reporting.page import NoVerdict, Report, remove_old_pictures, write_report
+from motif.reporting.page_data import page_data, question_of
 from motif.reporting.paper import references
 from motif.reporting.pictures.draw import draw_all
 from motif.reporting.pictures.training import AXES
 from motif.reporting.pooled import pool
 from motif.reporting.recorded import RecordedRun
 from motif.reporting.screen import show_rows, show_table
+from motif.reporting.standings import answer, places
 from motif.reporting.survival import survival_table
-from motif.reporting.verdicts import USUAL, check_against, not_compared, survey
+from motif.reporting.verdicts import USUAL, check_against, choose_baselines, not_compared, survey
 from motif.system import UserError, console, explained, failures, visible, whole
 
 
@@ -63,6 +65,10 @@ def build(
     sources = write_episodes(runs, to / "episodes", episodes)
     pooled = pool(known)
     facts = by_facts(pooled)
+    standing = places(known, against)
+    if standing and not choose_baselines(finished(known), against)[0]:
+        first = standing[0].views[0]
+        against = first.rows[first.reference].arm.name
     compared, refused = survey(known, against)
     verdicts: list[Verdict | NoVerdict] = [*compared, *map(NoVerdict, not_compared(refused))]
     for verdict in verdicts:
@@ -82,13 +88,17 @@ def build(
         "configuration": [tables.differences(trained)],
     }
     remove_old_pictures(to)
+    datasets = ", ".join(dict.fromkeys(result.dataset for run in runs for result in run.results)) or "nothing yet"
     report = Report(
         title=f"Report on {', '.join(dict.fromkeys(run.folder.absolute().parent.name for run in runs))}",
         subtitle=counts_in_words(runs, len(trained)),
+        question=question_of(runs) or f"Which arm answers most questions of {datasets}?",
+        answer=answer(standing[0] if standing else None),
         verdicts=verdicts,
         tables={kind: [table for table in of_kind if table.rows] for kind, of_kind in all_tables.items()},
         pictures=draw_all(to / "pictures", known, pooled, runs, axes, facts),
         sources=sources,
+        data=page_data(runs, known, standing, verdicts),
         footer=f"Written by python -m motif.report on {time.strftime('%Y-%m-%d %H:%M')}.",
     )
     index = write_report(to, report)

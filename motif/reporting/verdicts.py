@@ -106,7 +106,6 @@ def meetings(arm: Arm, baseline: Arm) -> list[Meeting]:
     """Where two arms are compared: wherever `arm` was measured, so that what the baseline lacks is said. With an
     untrained policy, wherever both were measured. In more rounds than the baseline where that is decoded as it was
     trained."""
-    trains = 1 if baseline.algo == "grpo" else baseline.settings.get("rounds")  # GRPO has one, whatever rounds= says
     theirs = {(result.dataset, result.rounds, result.samples) for result in baseline.comparable}
     equal = {
         Meeting(result.dataset, result.rounds, result.rounds, result.samples)
@@ -117,7 +116,7 @@ def meetings(arm: Arm, baseline: Arm) -> list[Meeting]:
         Meeting(one.dataset, one.rounds, other.rounds, one.samples)
         for one in arm.comparable
         for other in baseline.comparable
-        if baseline.trained and one.rounds > other.rounds == trains
+        if baseline.trained and one.rounds > other.rounds == baseline.trained_rounds
         if (one.dataset, one.settings) == (other.dataset, other.settings)
     }
     return [*sorted(equal), *sorted(unequal)]

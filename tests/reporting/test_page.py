@@ -15,7 +15,9 @@ def test_the_page_is_self_contained_and_its_tables_are_in_the_other_files(writte
     folder = written[0] / "report"
     page, plain, tex = ((folder / name).read_text() for name in ("index.html", "report.md", "tables.tex"))
     assert "http://" not in page.replace("http://www.w3.org", "") and "https://" not in page
-    assert page.index('id="verdicts"') < page.index('id="results"')
+    assert page.index('id="answer"') < page.index('id="verdicts"') < page.index('id="results"')
+    assert "Too few seeds to say whether motif (+50.0 points) differs from grpo." in page
+    assert "uPlot" in page and "Copyright (c) 2022 Leon Sorokin" in page
     for text in (page, plain):
         assert "No verdict on motif" in text and "unfinished" in text and "decoded in 3 rounds" in text
     assert "decoded in 3 rounds & " not in tex and r"\toprule" in tex and tex.count(r"\begin{table}") == 4
@@ -90,6 +92,149 @@ def test_hostile_model_text_is_shown_as_it_is_and_does_nothing(hostile):
     assert console == []
     assert found["text"] == visible(HOSTILE)  # marks that turn text, and lone surrogates, by their numbers
     assert (found["owned"], found["images"], found["scripts"]) == ("undefined", 0, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 900, 1400])
+def test_nothing_is_cut_at_three_widths_nothing_is_asked_for_and_wide_tables_say_that_they_scroll(written, width):
+    script = """
+    await until(() => page.querySelectorAll("#standings tbody tr").length);
+    page.querySelectorAll("details").forEach((fold) => { fold.open = true; });
+    page.querySelectorAll("button.unfold").forEach((button) => button.click());
+    $("more-panels").click();
+    await new Promise((go) => setTimeout(go, 200));
+    const all = (what) => [...page.querySelectorAll(what)];
+    const edge = page.documentElement.clientWidth + 1, boxes = all(".wide");
+    const beyond = (one) => one.getBoundingClientRect().width && one.getBoundingClientRect().right > edge;
+    return {
+      width: page.documentElement.scrollWidth,
+      out: all("body *").filter((one) => !one.closest("svg, .uplot, .wide") && beyond(one)).map((one) => one.outerHTML),
+      silent: boxes.filter((box) => box.scrollWidth > box.clientWidth + 1 && !box.classList.contains("scrolls")).length,
+      titles: all("svg[role=img]").filter((one) => !one.querySelector("title")).length,
+      panels: page.querySelectorAll(".panel canvas").length,
+    };"""
+    if chromium() is None:
+        pytest.skip("no chromium here")
+    with Browser(width=width) as browser:
+        browser.open(written[0] / "report" / "index.html")
+        found = browser.run(script)
+        assert (browser.console, browser.requests) == ([], [])
+    assert found["width"] <= width and found["out"] == [] and found["silent"] == 0 and found["titles"] == 0
+    assert found["panels"] == 5, "reward, accuracy, tokens, groups of equal reward, copied answers"
+
+
+@pytest.mark.slow
+def test_the_top_has_a_row_an_arm_sorted_and_compared_with_the_reference_that_is_chosen(written):
+    script = """
+    const texts = (nodes) => [...nodes].map((node) => node.textContent);
+    const cells = () => [...page.querySelectorAll("#standings tbody tr")].map((row) => texts(row.children));
+    found.first = cells();
+    found.effects = texts(page.querySelectorAll("#effects .effect title"));
+    const heads = [...page.querySelectorAll("#standings th button")];
+    heads.find((head) => head.textContent === "accuracy").click(); found.sorted = cells().map((row) => row[0]);
+    page.querySelector("#standings button.unfold").click();
+    found.words = page.querySelector("#standings .below").textContent;
+    $("reference").value = [...$("reference").options].find((one) => one.textContent.startsWith("motif")).value;
+    $("reference").onchange();
+    found.turned = cells().map((row) => row[3]);
+    $("pairs").open = true; await until(() => page.querySelectorAll("#pair-table tbody tr").length);
+    found.pairs = page.querySelectorAll("#pair-table tbody td.right").length;
+    return found;"""
+    found, console = browse(written[0] / "report" / "index.html", "const found = {};" + script)
+    assert console == []
+    rows = {row[0]: row for row in found["first"]}
+    assert rows["motif"][1:3] == ["3 rounds", "100.0% (51.0 – 100.0)"] and rows["motif"][-2:] == ["1", "4"]
+    assert rows["grpo"][3] == "reference" and rows["motif"][3].startswith("+50.0 (")
+    assert rows["motif"][4].startswith("("), "no verdict, so p stands in brackets"
+    assert any(title.startswith("motif: +50.0") for title in found["effects"])
+    assert found["sorted"][0] == "motif" and "training seeds 1 against 2: no verdict" in found["words"]
+    assert any(text.startswith("−50.0 (") for text in found["turned"])
+    assert found["pairs"] == len(rows) ** 2
+
+
+@pytest.mark.slow
+def test_a_curve_says_its_values_where_it_is_pointed_at_and_an_arm_can_be_hidden(written):
+    if chromium() is None:
+        pytest.skip("no chromium here")
+    with Browser(width=1400, height=1000) as browser:
+        browser.open(written[0] / "report" / "index.html")
+        middle = """const over = page.querySelector('.panel[data-metric="train/reward"] .u-over');
+        over.scrollIntoView({block: "center"}); const box = over.getBoundingClientRect();
+        return [box.left + box.width / 2, box.top + box.height / 2];"""
+        browser.point(*browser.run(middle))
+        tip = 'const tip = page.querySelector(".tip"); await until(() => !tip.hidden); return tip.textContent;'
+        said = browser.run(tip)
+        assert said.startswith("training step 2") and "grpo (mean of 2 seeds): 0.5" in said and "motif" in said
+        hide = (
+            '[...page.querySelectorAll("#shown-arms label")].find((one) => one.textContent.includes("motif")).click();'
+        )
+        names = 'return page.querySelector(".panel .plot").getAttribute("aria-label");'
+        assert "motif" in browser.run(names) and "motif" not in browser.run(hide + names)
+        tokens = '$("axis").value = "tokens"; $("axis").onchange(); $("log-x").click();'
+        tokens += '$("smooth").value = 0.5; $("smooth").oninput();'
+        assert "tokens generated in training" in browser.run(tokens + names)
+        assert browser.console == []
+
+
+@pytest.mark.slow
+def test_a_link_to_a_reply_opens_it_and_keys_go_on_from_there(hostile):
+    if chromium() is None:
+        pytest.skip("no chromium here")
+    title = 'page.querySelector("#episode h3").textContent'
+    with Browser() as browser:
+        browser.open(hostile, "#a/trained-sums-r3/q2/1.1")
+        browser.run('await until(() => page.querySelector(".reply.asked"));')
+        asked = (
+            'const [reply] = page.querySelectorAll(".reply.asked"); return [reply.open, reply.dataset.place, ' + title
+        )
+        assert browser.run(asked + "];") == [True, "1.1", "q2"]
+        browser.press("j")
+        browser.run(f'await until(() => {title} === "q3");')
+        assert browser.run("return win.location.hash;") == "#a/trained-sums-r3/q3"
+        browser.press("f")
+        assert browser.run('return page.querySelectorAll("#episode details.reply[open]").length;') == 0
+        order = (
+            '$("order").value = "-right"; $("order").onchange(); return page.querySelector("#list button").textContent;'
+        )
+        assert browser.run(order).startswith("question 2")
+        assert browser.console == []
+
+
+@pytest.mark.slow
+def test_runs_are_filtered_and_two_stand_side_by_side_question_by_question(written):
+    script = """
+    const names = () => [...page.querySelectorAll("#run-table tbody tr th")].map((cell) => cell.textContent);
+    const filter = (words) => { $("run-words").value = words; $("run-words").oninput(); return names(); };
+    const found = { setting: filter("name=grpo"), state: filter("unfinished"), none: filter("nobody") };
+    found.all = filter("");
+    page.querySelector("#run-table button.unfold").click();
+    found.config = page.querySelector("#run-table .below pre").textContent;
+    for (const name of ["grpo-0", "motif-0"]) page.querySelector(`input[aria-label="compare ${name}"]`).click();
+    found.settings = [...page.querySelectorAll("#side-by-side tbody th")].map((cell) => cell.textContent);
+    found.outcomes = [...page.querySelectorAll("#side-by-side summary")].map((one) => one.textContent);
+    found.link = page.querySelector("#side-by-side .ids a").getAttribute("href");
+    return found;"""
+    found, console = browse(written[0] / "report" / "index.html", script)
+    assert console == []
+    assert found["setting"] == ["grpo-0", "grpo-1"] and found["state"] == ["motif-1"] and found["none"] == []
+    assert len(found["all"]) == 4 and "dataset.name: sums" in found["config"]
+    assert found["settings"] == ["algo.name"]
+    assert found["outcomes"] == ["both right: 2 of 4", "only grpo-0: 0 of 4", "only motif-0: 2 of 4", "neither: 0 of 4"]
+    assert found["link"] == "#grpo-0/trained-sums-r1/q0"
+
+
+@pytest.mark.slow
+def test_the_page_fits_on_paper(written):
+    if chromium() is None:
+        pytest.skip("no chromium here")
+    with Browser(width=1400) as browser:
+        browser.open(written[0] / "report" / "index.html")
+        browser.call("Emulation.setEmulatedMedia", media="print")
+        size = {"width": 720, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+        browser.call("Emulation.setDeviceMetricsOverride", **size)
+        wide = browser.run("""return [...page.querySelectorAll("table, svg, canvas")].filter((one) =>
+            one.getBoundingClientRect().right > 721).map((one) => one.outerHTML.slice(0, 90));""")
+    assert wide == []
 
 
 @pytest.mark.slow

@@ -124,3 +124,13 @@ def test_an_arm_with_a_name_that_is_markup_draws(tmp_path, one_metric):
     runs, _ = read_runs([tmp_path / "a"])
     page = build(runs, tmp_path / "report").read_text()
     assert "$x_{&lt;b&gt;&amp;" in page and "$x_{<b>" not in page
+
+
+def test_where_no_arm_is_the_baseline_the_most_usual_one_is_and_nothing_is_refused(tmp_path, capsys, without_pictures):
+    for k in (1, 2):
+        make_run(tmp_path / f"k{k}", algo="motif", reward={"k": k})
+    assert main([str(tmp_path / f"k{k}") for k in (1, 2)]) == 0
+    printed = capsys.readouterr().out
+    assert "no arm is called" not in printed and "No verdict on motif k=2 against motif k=1" in printed
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert "Too few seeds to say whether motif k=2 (+0.0 points) differs from motif k=1." in page

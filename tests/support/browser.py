@@ -28,12 +28,14 @@ def chromium() -> str | None:
 
 
 class Browser:
-    """One tab of a browser with a profile of its own; `console` gathers errors, warnings and whatever the page logs."""
+    """One tab of a browser with a profile of its own. `console` gathers errors, warnings and whatever the page logs,
+    `requests` what it asks a network for."""
 
     def __init__(self, width: int = 1100, height: int = 900, dark: bool = False, patience: float = 120) -> None:
         program = chromium()
         assert program, "no chromium here"
         self.console: list[str] = []
+        self.requests: list[str] = []
         self.patience, self.calls, self.held, self.loads = patience, 0, b"", 0
         self.profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         theirs_in, self.to = _pipe()
@@ -54,7 +56,7 @@ class Browser:
         self.session = None
         target = next(t for t in self.call("Target.getTargets")["targetInfos"] if t["type"] == "page")["targetId"]
         self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log"):
+        for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self.call("Emulation.setDeviceMetricsOverride", **size)
@@ -71,10 +73,19 @@ class Browser:
         os.close(self.back)
         self.profile.cleanup()
 
-    def open(self, page: Path) -> float:
-        """Go to a file; the seconds until it has loaded."""
+    def point(self, x: float, y: float) -> None:
+        """Move the mouse to a place on the screen."""
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+
+    def press(self, key: str) -> None:
+        """Press a key that writes one letter."""
+        self.call("Input.dispatchKeyEvent", type="keyDown", key=key, text=key)
+        self.call("Input.dispatchKeyEvent", type="keyUp", key=key)
+
+    def open(self, page: Path, place: str = "") -> float:
+        """Go to a file, at a `place` such as `#results`; the seconds until it has loaded."""
         started, before = time.perf_counter(), self.loads
-        self.call("Page.navigate", url=page.absolute().as_uri())
+        self.call("Page.navigate", url=page.absolute().as_uri() + place)
         while self.loads == before:
             self._receive()
         return time.perf_counter() - started
@@ -116,6 +127,8 @@ class Browser:
         method, given = message.get("method"), message.get("params")
         if method == "Page.loadEventFired":
             self.loads += 1
+        elif method == "Network.requestWillBeSent" and not given["request"]["url"].startswith(("file:", "data:")):
+            self.requests.append(given["request"]["url"])
         elif method in ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded"):
             self.console.append(f"{method} {json.dumps(given)[:500]}")
         return message

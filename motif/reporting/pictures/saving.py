@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
 
 from motif.reporting.pictures.style import INK, PAPER
-from motif.system import console, write_text
+from motif.system import console, visible, write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,11 +61,13 @@ def save(folder: Path, drawing: Drawing) -> Picture:
         FigureCanvasSVG(figure).print_svg(written, metadata={"Date": None, "Creator": None})
     svg = written.getvalue()
     write_text(folder / f"{name}.svg", svg)
-    return Picture(name, drawing.section, drawing.caption, inline(svg, name))
+    title = " ".join(axes.get_title(loc="left") or axes.get_title() for axes in figure.axes)
+    return Picture(name, drawing.section, drawing.caption, inline(svg, name, title))
 
 
-def inline(svg: str, name: str) -> str:
-    """The text of an SVG file for use within a page: the page's ink and paper, ids of its own, scaled to its place."""
+def inline(svg: str, name: str, title: str) -> str:
+    """The text of an SVG file for use within a page: the page's ink and paper, ids of its own, scaled to its place, and
+    a `title` for those who hear the page."""
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor").replace(PAPER, "none")
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
     svg = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', svg)
@@ -72,4 +75,5 @@ def inline(svg: str, name: str) -> str:
     svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", svg)
     for size in ("width", "height"):
         svg = re.sub(rf'(<svg[^>]*?) {size}="[^"]+"', r"\1", svg, count=1)
-    return svg.replace("<svg", '<svg role="img"', 1)
+    svg = svg.replace("<svg", f'<svg role="img" aria-labelledby="{name}-title"', 1)
+    return svg.replace(">", f'><title id="{name}-title">{escape(visible(title))}</title>', 1)

@@ -26,8 +26,12 @@ def test_within_the_page_a_picture_has_the_pages_ink_and_ids_of_its_own(tmp_path
     assert INK not in svg and PAPER not in svg and "currentColor" in svg and "<metadata>" not in svg
     assert 'id="one-' in svg and "url(#one-" in svg and svg.startswith('<svg role="img"')
     assert "width=" not in svg[: svg.index(">")]
-    kept = inline('<?xml?><svg width="1pt" height="2pt" viewBox="0 0 1 2"><use href="#a"/><rect width="3"/></svg>', "n")
-    assert kept == '<svg role="img" viewBox="0 0 1 2"><use href="#n-a"/><rect width="3"/></svg>'
+    kept = inline(
+        '<?xml?><svg width="1pt" height="2pt" viewBox="0 0 1 2"><use href="#a"/><rect width="3"/></svg>', "n", "a < b"
+    )
+    title = '<title id="n-title">a &lt; b</title>'
+    inner = f'{title}<use href="#n-a"/><rect width="3"/>'
+    assert kept == f'<svg role="img" aria-labelledby="n-title" viewBox="0 0 1 2">{inner}</svg>'
 
 
 def test_a_file_of_another_shape_is_a_line_and_a_fault_of_ours_is_raised(capsys):
