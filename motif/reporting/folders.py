@@ -66,10 +66,10 @@ def asked(paths: Iterable[Path | str]) -> tuple[list[RecordedRun], int]:
     Raises:
         UserError: one is not there, or none is of a run.
     """
-    paths = [Path(path) for path in paths]
-    runs, others = read_runs(there([folder for path in paths for folder in folders_of(path)]))
+    places = [Path(path) for path in paths]
+    runs, others = read_runs(there([folder for path in places for folder in folders_of(path)]))
     if not runs:
-        raise UserError(f"no run (run.json) in {named(paths)}; try outputs/*")
+        raise UserError(f"no run (run.json) in {named(places)}; try outputs/*")
     return runs, others
 
 

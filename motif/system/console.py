@@ -11,7 +11,7 @@ from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from io import StringIO
 from shutil import get_terminal_size
-from textwrap import wrap
+from textwrap import TextWrapper
 from typing import Any
 
 from rich import box
@@ -80,8 +80,8 @@ def show_rows(rows: Sequence[Mapping[str, str]], needed: Sequence[str], left: Se
         needed: columns that are always shown; where there is no room for them all, in lines of words.
         left: columns that are set flush left.
     """
-    columns, spare = list(rows[0]) if rows else list(needed), [True]
-    while spare:
+    columns = list(rows[0]) if rows else list(needed)
+    while True:
         table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
         for column in columns:
             table.add_column(column, justify="left" if column in left else "right", no_wrap=True)
@@ -89,18 +89,20 @@ def show_rows(rows: Sequence[Mapping[str, str]], needed: Sequence[str], left: Se
             add_row(table, *(row[column] for column in columns))
         if Measurement.get(console, console.options.update(width=WIDEST), table).maximum <= console.width:
             return console.print(table)
-        if spare := [column for column in columns if column not in needed]:
-            columns.remove(spare[-1])
+        if not (spare := [column for column in columns if column not in needed]):
+            break
+        columns.remove(spare[-1])
     for row in rows:
         paragraph(", ".join(f"{column} {row[column]}".replace(" ", UNBROKEN) for column in columns))
 
 
 def paragraph(text: str, head: str = "") -> None:
     """Print text in lines that fit the terminal; those that follow the first stand below what follows `head`."""
-    how = {"break_on_hyphens": False, "break_long_words": False, "subsequent_indent": " " * len(head)}
-    for place, part in enumerate(text.split("\n")):
-        for line in wrap(part, max(40, console.width), initial_indent="" if place else head, **how) or [""]:
+    wrapper = TextWrapper(max(40, console.width), head, " " * len(head), break_on_hyphens=False, break_long_words=False)
+    for part in text.split("\n"):
+        for line in wrapper.wrap(part) or [""]:
             say(line.replace(UNBROKEN, " "))
+        wrapper.initial_indent = ""
 
 
 def metrics_line(metrics: Mapping[str, float]) -> str:
