@@ -149,7 +149,9 @@ def compared(view: View, against: str) -> View:
     for (i, j), found in zip(asked, met, strict=True):
         if found:
             low, high = found.interval
-            turned = replace(found, effect=-found.effect, interval=(-high, -low), seeds=found.seeds[::-1])
+            turned = replace(
+                found, effect=0.0 - found.effect, interval=(0.0 - high, 0.0 - low), seeds=found.seeds[::-1]
+            )
             pairs |= {(i, j): found, (j, i): turned}
     for j in {j for _, j in pairs}:
         own = [(i, j) for i in range(len(rows)) if (i, j) in pairs and rows[i].arm.trained]
