@@ -115,7 +115,8 @@ def views(group: Sequence[Pooled], against: str) -> list[View]:
     for name, rows in candidates.items():
         if rows:
             found.setdefault(tuple(map(id, rows)), View(name, rows))
-    return [compared(view, against) for view in found.values()]
+    met: dict[tuple[int, int], Against | None] = {}  # of all views, by the ids of their rows
+    return [compared(view, against, met) for view in found.values()]
 
 
 def away(one: Pooled) -> float:
@@ -136,20 +137,25 @@ def reference_of(rows: Sequence[Pooled], against: str) -> int:
     return min(exact or called or trained, key=unusual)
 
 
-def compared(view: View, against: str) -> View:
-    """The view with each pair of its rows compared."""
+def compared(view: View, against: str, met: dict[tuple[int, int], Against | None]) -> View:
+    """The view with each pair of its rows compared; `met` has pairs that were compared before, and gets the others."""
     rows, reference = view.rows, reference_of(view.rows, against)
     asked = list(combinations(range(len(rows)), 2))
     if len(rows) > MOST_ROWS:
         asked = [pair for pair in asked if reference in pair]
     pairs: dict[tuple[int, int], Against] = {}
-    meetings = [(rows[i], rows[j]) for i, j in asked]
-    alone = len(meetings) < WORTH_FORKING
-    met = [meet(*pair) for pair in meetings] if alone else parallel_map(lambda pair: meet(*pair), meetings)
-    for (i, j), found in zip(asked, met, strict=True):
+    new = [(rows[i], rows[j]) for i, j in asked if (id(rows[i]), id(rows[j])) not in met]
+    found_now = (
+        parallel_map(lambda pair: meet(*pair), new) if len(new) >= WORTH_FORKING else [meet(*pair) for pair in new]
+    )
+    met |= {(id(one), id(other)): found for (one, other), found in zip(new, found_now, strict=True)}
+    for i, j in asked:
+        found = met[id(rows[i]), id(rows[j])]
         if found:
             low, high = found.interval
-            turned = replace(found, effect=-found.effect, interval=(-high, -low), seeds=found.seeds[::-1])
+            turned = replace(
+                found, effect=0.0 - found.effect, interval=(0.0 - high, 0.0 - low), seeds=found.seeds[::-1]
+            )
             pairs |= {(i, j): found, (j, i): turned}
     for j in {j for _, j in pairs}:
         own = [(i, j) for i in range(len(rows)) if (i, j) in pairs and rows[i].arm.trained]
