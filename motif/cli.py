@@ -65,7 +65,7 @@ def guarded(run: Callable[[], Any], job: Job | None = None, on: str = GOES_ON, c
             console.say(f"{words}; {on}", style="yellow")
         if job:
             note(job, "stopped", reason=words)
-            if launched_by("JoblibLauncher"):  # which would kill those that have not finished their step yet
+            if launched_by("JoblibLauncher", "RayLauncher"):  # which kill those that have not finished their step yet
                 interrupted.set()
                 return None
         if number and number != signal.SIGINT and callable(signal.getsignal(number)):

@@ -4,6 +4,7 @@ pyproject.toml holds Hydra to the minor version they were read in. `tests/test_l
 """
 
 import argparse
+import os
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -95,6 +96,35 @@ def wait_for_none() -> None:
         return [JobReturn(status=JobStatus.COMPLETED)]
 
     Job.results = nothing  # type: ignore[assignment, method-assign]
+
+
+def prepare_ray() -> None:
+    """Let the jobs of Ray's launcher work in this folder, whatever node they are on. And let Ctrl-C ask them to stop,
+    and wait until they have: Ray alone would kill them."""
+    import ray
+    from hydra_plugins.hydra_ray_launcher import _core, _launcher_util
+
+    launch, get, begun = _core.launch_job_on_ray, ray.get, list[Any]()
+    folder, run = os.getcwd(), _launcher_util._run_job
+
+    def job(**given: Any) -> Any:
+        os.chdir(folder)
+        return run(**given)
+
+    def launched(*arguments: Any) -> Any:
+        begun.append(launch(*arguments))
+        return begun[-1]
+
+    def got(result: Any) -> Any:
+        try:
+            return get(result)
+        except KeyboardInterrupt:
+            for each in begun:
+                ray.cancel(each)
+            ray.wait(begun, num_returns=len(begun))
+            raise
+
+    _core.launch_job_on_ray, ray.get, _launcher_util._run_job = launched, got, job
 
 
 def options() -> argparse.ArgumentParser:

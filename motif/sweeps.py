@@ -195,6 +195,8 @@ def prepare(launcher: str, at_once: int) -> None:
             os.environ[DIVIDED] = "true"
     if launcher == "JoblibLauncher":  # Ctrl-C reaches the jobs too, and they are waited for
         signal.signal(signal.SIGINT, once)
+    if launcher == "RayLauncher":
+        hydra_private.prepare_ray()
     if launcher == "LocalLauncher":  # all jobs at once; joblib divides threads by itself
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # or submitit would kill its jobs in the middle of a step
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // at_once)))
