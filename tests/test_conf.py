@@ -146,7 +146,7 @@ def test_a_run_has_one_name_alone_and_as_a_job_of_a_sweep():
 def test_what_is_typed_takes_the_place_of_a_sweeps_own():
     jobs = expanded("rounds", "seed=0", "model=qwen2.5-0.5b", "dataset=gsm8k")
     assert len(jobs) == 8 and all("seed=0" in job and "model=qwen2.5-0.5b" in job for job in jobs)
-    names = {re.sub("-rounds-[0-9a-f]{6}$", "", NAMES.of(job)) for job in jobs}
+    names = {re.sub("-rounds-[0-9a-f]{4}$", "", NAMES.of(job)) for job in jobs}
     assert names == {f"{algo}-gsm8k-qwen2.5-0.5b-r{rounds}-s0" for algo in ("grpo", "motif") for rounds in (1, 2, 3, 4)}
 
 

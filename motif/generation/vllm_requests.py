@@ -210,7 +210,7 @@ def exact(sync: Callable[[], None], model: Any) -> Callable[[], None]:
 def kept(weights: Sequence[Any]) -> Sequence[Any]:
     """Copies of these tensors in the host's memory. All processes call it, with equal tensors; those of one machine
     share one copy, a file that each of them maps and that nobody sees any more."""
-    import torch
+    from safetensors.torch import load_file, save_file
 
     if processes.count() == 1:
         return [tensor.to("cpu", copy=True) for tensor in weights]
@@ -218,13 +218,13 @@ def kept(weights: Sequence[Any]) -> Sequence[Any]:
     with TemporaryDirectory(prefix="motif-") as name:
 
         def write(items: Sequence[object]) -> list[Path]:
-            file = Path(name, "weights.pt")
+            file = Path(name, "weights.safetensors")
             if place == 0:
                 with explained(file.parent, "and one copy of the frozen weights is kept there; set TMPDIR elsewhere"):
-                    torch.save([tensor.cpu() for tensor in weights], file)
+                    save_file({str(number): tensor.cpu().contiguous() for number, tensor in enumerate(weights)}, file)
             return [file for _ in items]
 
         files = processes.divided(write, range(processes.count()))
-        copies: Sequence[Any] = torch.load(files[processes.index() - place], mmap=True)
+        copies = load_file(files[processes.index() - place])
         processes.wait()
-    return copies
+    return [copies[str(number)] for number in range(len(weights))]

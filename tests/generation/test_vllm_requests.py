@@ -168,7 +168,7 @@ from motif.generation.vllm_requests import kept
 
 weights = [torch.full((3, 4), 1.5, dtype=torch.bfloat16), torch.arange(5.0)]
 copies = kept(weights)
-maps = [line for line in pathlib.Path("/proc/self/maps").read_text().splitlines() if "weights.pt" in line]
+maps = [line for line in pathlib.Path("/proc/self/maps").read_text().splitlines() if "weights.safetensors" in line]
 same = all(torch.equal(copy, own) for copy, own in zip(copies, weights, strict=True))
 weights[0].zero_()
 print(json.dumps([same, bool((copies[0] == 1.5).all()), sorted({" ".join(line.split()[3:]) for line in maps})]))
