@@ -8,6 +8,7 @@ from types import SimpleNamespace
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 os.environ.setdefault("WANDB_MODE", "offline")
 os.environ.setdefault("WANDB_SILENT", "true")
+os.environ["COLUMNS"] = "120"  # of what is printed into a pipe
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the models here are small, and two threads wait for each other
 
 import pytest

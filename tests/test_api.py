@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 import motif
 from motif import api, cli
+from motif.reporting.folders import folders_of
 from motif.runs.folder import Run
 from motif.system.config import CONF
 from motif.system.signals import SIGNALS
@@ -111,9 +112,9 @@ def test_a_report_is_written_on_the_runs_of_a_folder(run, outputs, tmp_path):
 
 def test_a_report_is_asked_for_by_runs_patterns_and_folders(run, outputs):
     beside = [folder for folder in outputs.iterdir() if Run(folder).is_run()]
-    assert api.folders_of(run.folder) == api.folders_of(str(run.folder)) == [run.folder]
-    assert set(api.folders_of(outputs)) >= set(beside) and set(api.folders_of(f"{outputs}/*")) >= set(beside)
-    assert api.folders_of("nothing/*") == [Path("nothing/*")]  # which is said not to be there
+    assert folders_of(run.folder) == folders_of(str(run.folder)) == [run.folder]
+    assert set(folders_of(outputs)) >= set(beside) and set(folders_of(f"{outputs}/*")) >= set(beside)
+    assert folders_of("nothing/*") == [Path("nothing/*")]  # which is said not to be there
 
 
 def test_runs_are_loaded_by_their_folders_patterns_and_the_folder_they_lie_in(tmp_path, monkeypatch):
@@ -163,7 +164,7 @@ def test_the_module_of_the_report_is_the_function_too(run, tmp_path):
         (lambda: motif.solve("nothing", "9a"), "nothing"),
         (lambda: motif.report("nothing/*"), "nothing/\\* is not there"),
         (lambda: motif.load("nothing/*"), "nothing/\\* is not there"),
-        (lambda: motif.load(ROOT / "motif/rounds"), "no run \\(run.json\\) in .*motif/rounds$"),
+        (lambda: motif.load(ROOT / "motif/rounds"), "no run \\(run.json\\) in .*motif/rounds; try outputs/\\*$"),
         (lambda: motif.load(), "outputs is not there"),
     ],
 )

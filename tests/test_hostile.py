@@ -155,7 +155,7 @@ class Page(HTMLParser):
 def made(name, sentence="x: y"):
     table = Table("t", name, [{name: name, "b": name}, {name: "1", "b": "2"}], name, right=frozenset({"b"}))
     verdict = type("Verdict", (), {"sentence": sentence, "outcome": "better"})()
-    sources = [Source("s000", visible(name), visible(name), 1, 1, 1, {})]
+    sources = [Source("s000", visible(name), "training", visible(name), 1, 1, 1, {})]
     tables = {"results": [table], "runs": [], "configuration": [table]}
     return Report(name, name, name, name, [verdict], tables, sources=sources, footer=name)
 

@@ -172,7 +172,7 @@ def grouped(
     out = torch.nn.functional.scaled_dot_product_attention(
         packed, key, value, attn_mask=mask, scale=options.get("scaling")
     )
-    return out.reshape(rows, 1, heads, size), None
+    return out.reshape(rows, 1, heads, -1), None
 
 
 def capturable(model: Any) -> bool:
@@ -186,7 +186,10 @@ def capturable(model: Any) -> bool:
 
 
 def attends_to_all(model: Any) -> bool:
-    """Whether each layer of `model` attends to all positions before a query, with no window."""
+    """Whether each layer of `model` attends to all positions before a query, with no window, by a function of the
+    library's table."""
+    if not getattr(model, "_supports_attention_backend", False):
+        return False
     config = model.config.get_text_config()
     window = getattr(config, "use_sliding_window", getattr(config, "sliding_window", None))
     return not window and {*(getattr(config, "layer_types", None) or ())} <= {"full_attention"}

@@ -70,6 +70,8 @@ def build(
         first = standing[0].views[0]
         against = first.rows[first.reference].arm.name
     compared, refused = survey(known, against)
+    if not compared and not refused:
+        refused = ["no other arm was measured on the same questions"]
     verdicts: list[Verdict | NoVerdict] = [*compared, *map(NoVerdict, not_compared(refused))]
     for verdict in verdicts:
         say(f"\n{verdict.sentence}")

@@ -222,14 +222,16 @@ def test_the_command_prints_a_sentence_a_comparison_and_what_was_refused(tmp_pat
     assert printed(*folders, "--against", "motif").startswith("No verdict on grpo against motif")
 
 
-def test_the_command_says_in_one_line_that_there_is_nothing_to_compare(tmp_path, printed):
+def test_the_command_says_in_one_line_that_there_is_nothing_to_compare(tmp_path, printed, capsys):
     motif, grpo = run(tmp_path / "m", trained=answers(70)), run(tmp_path / "g", "grpo", trained=answers(55))
     assert printed(grpo) == "Nothing to compare: grpo alone.\n"
     (tmp_path / "begun").mkdir()
     (tmp_path / "begun/run.json").write_text("{}")
     assert printed(tmp_path / "begun") == "Nothing to compare: no finished run in these folders.\n"
     assert printed(motif) == "Not compared: no arm is called grpo; give one of these with --against ARM: motif.\n"
-    assert printed(motif, grpo, "--against", "gpro").endswith("with --against ARM: motif, grpo.\n")
+    assert main([str(motif), str(grpo), "--against", "gpro"]) == 2
+    said = capsys.readouterr()
+    assert said.err == "error: no arm is called gpro; did you mean grpo? (arms: motif, grpo)\n" and not said.out
 
 
 def test_verdicts_need_no_torch():

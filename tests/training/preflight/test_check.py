@@ -48,9 +48,9 @@ def test_the_embedded_default_passes_in_one_line_and_says_what_was_looked_at(pol
     experiment = made()
     questions, tests = experiment.questions()
     found = experiment.checks(questions, tests).check(policy)
-    said = r"preflight: 17 checks passed in \d+\.\d s; the chat template knows no thoughts\n"
+    said = r"preflight: 18 checks passed in \d+\.\d s; the chat template knows no thoughts\n"
     assert re.fullmatch(said, told(capsys)) and found["thinking"] == "the chat template knows no thoughts"
-    assert len(found["passed"]) == 17 and not found["warnings"] and json.dumps(found)
+    assert len(found["passed"]) == 18 and not found["warnings"] and json.dumps(found)
     assert {probe["probe"]: probe["total"] for probe in found["probes"]}["an empty reply"] == 0
     assert all({"total", "terms", "reply of the last round"} <= set(probe) for probe in found["probes"])
     rounds = found["numbers"]["tokens"]["rounds"]
@@ -66,7 +66,7 @@ def test_plain_replies_pass_with_every_reward_that_knows_no_tags(policy, reward)
     words = [f"reward={reward}", "episode.prompts.format=plain", "episode.prompts.examples=1", "episode.tokens=200"]
     experiment = made(*words)
     found = experiment.checks(*experiment.questions()).check(policy)
-    assert "tags cost nothing" in found["passed"] and len(found["passed"]) == 17
+    assert "tags cost nothing" in found["passed"] and len(found["passed"]) == 18
 
 
 def test_the_tokens_of_examples_count_in_the_longest_prompt(policy):
@@ -155,7 +155,7 @@ def test_a_flaw_that_was_switched_on_by_name_is_a_warning(policy, capsys, flaw, 
     experiment = made("reward=as_published", f"flaws.{flaw}")
     found = experiment.checks(TOYS, {"toy": TOYS}).check(policy)
     warning, passed = told(capsys).splitlines()
-    assert words in warning and f"flaws that are on: {flaw.split('=')[0]}" in warning and "16 checks passed" in passed
+    assert words in warning and f"flaws that are on: {flaw.split('=')[0]}" in warning and "17 checks passed" in passed
     assert len(found["warnings"]) == 1
 
 
@@ -224,11 +224,15 @@ def test_golds_that_are_not_graded_right_stop_the_run_whether_trained_on_or_meas
         ("episode.tokens=2040 flaws.carry=whole_text", "in round 2 of 3, training)"),
         ("reward.weights.accuracy=0 reward.weights.format=0", "every probe is worth 0, so that no group has spread"),
         ("episode.top_k=1", "replies to a question are all the same"),
-        ("episode.temperature=0", "replies to a question are all the same"),
     ],
 )
 def test_windows_prompts_and_sampling_that_cannot_work_are_named(policy, words, expected):
     assert expected in refused(made(*words.split()), policy)
+
+
+def test_greedy_replies_are_refused_before_anything_is_loaded():
+    with pytest.raises(UserError, match="replies to a question are all the same"):
+        made("episode.temperature=0")
 
 
 def test_a_run_that_continues_is_asked_for_memory_and_disk_alone(policy, monkeypatch, capsys):
