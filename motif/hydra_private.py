@@ -18,6 +18,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.sweeper import Sweeper
 
+REAL = ("budget.flops", "budget.seconds")  # settings whose 1e15 is no whole number
 TEXT = {  # settings that are text, whatever was typed: 007, 1e5 and true are words there
     *("name", "outputs", "policy", "question", "gold", "options.base", "options.revision", "budget.match"),
     *(f"dataset.{key}" for key in ("name", "hub", "config", "revision", "path", "question", "answer", "facts", "id")),
@@ -57,8 +58,9 @@ class Visitor(HydraOverrideVisitor):
 
     def _createPrimitive(self, ctx: Any) -> Any:
         found = super()._createPrimitive(ctx)
-        if self.key not in TEXT and isinstance(found, float) and re.fullmatch(r"[+-]?\d+[eE]\+?\d\d?", ctx.getText()):
-            return int(found)  # 1e3 is a whole number
+        whole = isinstance(found, float) and re.fullmatch(r"[+-]?\d+[eE]\+?\d\d?", ctx.getText())
+        if whole and self.key not in (*TEXT, *REAL):
+            return int(found)
         if self.key not in TEXT or isinstance(found, str | QuotedString) or (found is None and self.key != "name"):
             return found
         return Typed(ctx.getText().strip(), Quote.double)

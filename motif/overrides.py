@@ -28,7 +28,8 @@ def arguments(words: Sequence[str]) -> list[str]:
     """What is typed after a program's name, as Hydra reads it: options stand first, `-v` is Hydra's word for being told
     more, a path and a value with `=` in it are quoted, and W&B's words are Hydra's."""
     found = [each for word in words for each in of_agent(word)]
-    several = not {"-m", "--multirun"}.isdisjoint(found) or any(word.startswith("sweeps=") for word in found)
+    many = ("-m", "--multirun", "--multi", "hydra.mode=MULTIRUN")
+    several = any(word in many or word.startswith("sweeps=") for word in found)
     read = ["hydra.verbose=true" if word == "-v" else quoted(word, several) for word in found]
     return sorted(read, key=lambda word: word not in ("-m", "--multirun"))  # behind a word Hydra takes none any more
 

@@ -135,7 +135,7 @@ def command_line() -> None:
     if "--version" in sys.argv:
         print(f"motif {version(DISTRIBUTION)}")
         sys.exit()
-    threads = os.environ.get("OMP_NUM_THREADS", "1")
+    threads = os.environ.get("OMP_NUM_THREADS") or "1"
     if not re.fullmatch(r"\s*[1-9]\d*(\s*,\s*[1-9]\d*)*\s*", threads):
         sys.exit(f"error: the variable OMP_NUM_THREADS must be a whole number of at least 1, got {threads!r}")
     program = Path(sys.argv[0]).name if is_installed(sys.argv[0]) else sys.argv[0]

@@ -77,7 +77,7 @@ def threads(count: int) -> str:
     told = os.environ.get("OMP_NUM_THREADS")
     if told and not (DIVIDED in os.environ or launched_by("SlurmLauncher", "RayLauncher")):
         return told
-    return str(max(1, int(told or cores()) // count))
+    return str(max(1, int(told.split(",")[0] if told else cores()) // count))
 
 
 def alone(what: str, config: DictConfig) -> None:

@@ -255,11 +255,11 @@ def drawn(chances: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
     blocks = torch.nn.functional.pad(chances, (0, -chances.shape[-1] % BLOCK)).unflatten(-1, (-1, BLOCK))
     reached = blocks.sum(-1).cumsum(-1, dtype=torch.float64)
     target = below(draws[:, None] * reached[:, -1:], reached)
-    block = torch.searchsorted(reached, target, right=True)
+    block = torch.searchsorted(reached, target, right=True).clamp(max=reached.shape[-1] - 1)  # where all are NaN
     before = torch.nn.functional.pad(reached, (1, 0)).gather(-1, block)
     inner = blocks.gather(1, block[..., None].expand(-1, -1, BLOCK)).squeeze(1).cumsum(-1, dtype=torch.float64)
     place = torch.searchsorted(inner, below(target - before, inner), right=True)
-    return (block * BLOCK + place).squeeze(-1)
+    return (block * BLOCK + place).squeeze(-1).clamp(max=chances.shape[-1] - 1)
 
 
 def below(target: torch.Tensor, reached: torch.Tensor) -> torch.Tensor:

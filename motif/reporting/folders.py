@@ -52,8 +52,10 @@ def folders_of(folder: Path | str) -> list[Path]:
 
 
 def holds_runs(folder: Path) -> bool:
-    """Whether `folder` is no run, and runs or measured policies lie in it."""
+    """Whether `folder` is no run, and runs or measured policies lie in it. Those of warm starts are no runs."""
     if (folder / "run.json").is_file() or (folder / "summary.json").is_file():
+        return False
+    if folder.name in NO_RUNS and folder.name != EVALUATIONS:
         return False
     return any(next(folder.glob(f"*/{name}"), None) for name in ("run.json", "summary.json")) or (
         (folder / EVALUATIONS).is_dir()

@@ -19,6 +19,7 @@ from motif.reporting.recorded import BASE, RecordedRun, Result
 from motif.reporting.standings import Place
 from motif.reporting.tables import state
 from motif.system.config import CONF
+from motif.system.safe_text import masked
 
 MOST_POINTS = 150  # of a curve of one run; more are averaged
 MOST_COLUMNS = 5  # of settings
@@ -52,7 +53,7 @@ def page_data(
     questions: dict[tuple[str, ...], int] = {}  # sets of questions, by their places
     shown = [(run, place, run in arm.repeated) for place, arm in enumerate(trained) for run in both(arm)]
     shown += [(run, -1, False) for run in runs if run.measured]
-    settings = [{key: str(value) for key, value in flat(run.config)} for run, *_ in shown]
+    settings = [{key: masked(str(value)) for key, value in flat(run.config) if key != "outputs"} for run, *_ in shown]
     first = settings[0] if settings else {}
     common = {key: value for key, value in first.items() if all(own.get(key) == value for own in settings)}
     names = [arm.name for arm in trained]
@@ -151,7 +152,7 @@ def run_data(
         "tokens": run.spent.get("generated_tokens"),
         "seconds": run.spent.get("seconds"),
         "flops": run.spent.get("flops"),
-        "command": " ".join(command_of(run)),
+        "command": masked(" ".join(command_of(run))),
         "results": [result_data(result, questions, run.measured) for result in ordered if result.records],
         "curves": [*curves(run)],
     }
@@ -164,7 +165,7 @@ def command_of(run: RecordedRun) -> list[str]:
 
 
 def result_data(result: Result, questions: dict[tuple[str, ...], int], measured: bool) -> dict[str, Any]:
-    """An evaluation, with a digit a question: 9 where all samples are right, 0 where none is."""
+    """An evaluation, with a digit a question: tenths of its samples that are right. 5 and more are at least half."""
     assert result.records
     ids = sorted(result.shares.whole)
     return {
@@ -173,7 +174,7 @@ def result_data(result: Result, questions: dict[tuple[str, ...], int], measured:
         "accuracy": tenths(result.values["accuracy"]),
         "base": result.policy == BASE and not measured,
         "settings": json.dumps(result.settings),
-        "right": "".join(str(int(9 * result.shares.whole[id])) for id in ids),
+        "right": "".join(str(min(9, int(10 * result.shares.whole[id]))) for id in ids),
         "ids": questions.setdefault(tuple(ids), len(questions)),
     }
 

@@ -193,7 +193,8 @@ def with_guesses(found: Sequence[Status]) -> list[Status]:
 
 def arm(name: str) -> str:
     """The name of a run without its seed, and without the hash that makes it one of its kind."""
-    return re.sub(r"-([0-9a-f]{6}|[0-9a-f]{4})$", "", re.sub(r"-s\d+(?=-|$)", "", name))
+    short = "|[0-9a-f]{4}" if re.search(r"-r\d+-s\d+-", name) else ""  # of a name that was not typed
+    return re.sub(rf"-([0-9a-f]{{6}}{short})$", "", re.sub(r"-s\d+(?=-|$)", "", name))
 
 
 def headline(summary: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -199,7 +199,10 @@ def last_screen(folder: Path) -> bool:
     if finished:
         from motif.reporting.screen import show_arms
 
-        show_arms(finished)
+        try:
+            show_arms(finished)
+        except UserError as error:
+            console.say(str(error), style="yellow")
     if rest := [each for each in found if each.state not in FINISHED]:
         show(rest)
     elif finished:

@@ -44,20 +44,24 @@ def new_name(
     fields: Mapping[str, object], overrides: Sequence[str], own: str | None, changed: Sequence[str] | None = None
 ) -> str:
     """At most `MOST` letters, digits and `. _ -`: the `fields`, the words of the `overrides` that have `changed` one of
-    these dotted keys (None: any may have), and four digits of the hash `own`, where an identity has one."""
+    these dotted keys (None: any may have), and digits of the hash `own`, where an identity has one: four, or six where
+    not all words fit."""
     head = "-".join(clean(str(fields[each])) for each in NAMED)
     tail = f"-r{clean(str(fields['rounds']))}-s{clean(str(fields['seed']))}"
     if own is None and len(head + tail) <= MOST:
         return head + tail
-    end = f"-{(own or identity_hash(fields))[:4]}"
-    name = head[: max(1, MOST - len(tail + end))] + tail
+    words = []
     for text in overrides:
         key, _, value = text.lstrip("+~").partition("=")
         key = key.partition("@")[0]
-        if changed is not None and not any(within(key, each) or within(each, key) for each in changed):
-            continue
-        if (each := word(key, value, text.startswith("~"))) and len(name + end) + 1 + len(each) <= MOST:
-            name += f"-{each}"
+        if changed is None or any(within(key, each) or within(each, key) for each in changed):
+            words.append(f"-{word(key, value, text.startswith('~'))}")
+    digits = 4 if len("".join((head, tail, *words))) + 5 <= MOST else 6
+    end = f"-{(own or identity_hash(fields))[:digits]}"
+    name = head[: max(1, MOST - len(tail + end))] + tail
+    for each in words:
+        if len(name + each + end) <= MOST:
+            name += each
     return name + end
 
 

@@ -44,7 +44,7 @@ def index() -> int:
 def check() -> None:
     """Raise a `UserError` where torch's variables do not say which of how many processes this one is."""
     size, rank = os.environ.get("WORLD_SIZE"), os.environ.get("RANK")
-    if size is None and rank is not None:
+    if size is None and rank not in (None, "0"):
         raise UserError(f"RANK={rank} is set and WORLD_SIZE is not: set both, as torchrun does, or none of them")
     if size is not None and not re.fullmatch("[0-9]*[1-9][0-9]*", size):
         raise UserError(f"WORLD_SIZE={size} is no number of processes, which is a whole number of at least 1")

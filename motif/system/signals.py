@@ -34,8 +34,9 @@ def handled(handler: Callable[[int, Any], None]) -> Iterator[None]:
     heard: dict[int, float] = {}
 
     def call(number: int, frame: Any) -> None:
-        last, heard[number] = heard.get(number), time.monotonic()
-        if last is None or number == signal.SIGINT or heard[number] - last > ECHO:
+        now = time.monotonic()
+        if number not in heard or number == signal.SIGINT or now - heard[number] > ECHO:
+            heard[number] = now
             handler(number, frame)
 
     try:

@@ -91,6 +91,11 @@ def test_of_many_words_the_one_is_drawn_at_which_the_cumulative_sum_passes():
     assert ((reached[rows, places] - chances[rows, places]) / reached[:, -1] < draws + 1e-6).all()
 
 
+def test_where_no_chance_is_a_number_a_word_is_drawn_all_the_same():
+    chances = torch.full((2, 300), torch.nan)
+    assert (drawn(chances, torch.tensor([0.0, 0.5], dtype=torch.float64)) < 300).all()
+
+
 @pytest.mark.parametrize(
     ("settings", "allowed"), [({"top_p": 0.6}, {0, 1}), ({"top_k": 1}, {0}), ({"top_p": 0.4}, {0})]
 )

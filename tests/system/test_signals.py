@@ -40,6 +40,9 @@ def test_a_signal_that_comes_twice_within_a_moment_is_one(number, monkeypatch):
         with pytest.raises(Stopped):
             os.kill(os.getpid(), number)
         os.kill(os.getpid(), number)
+        monkeypatch.setattr(signals, "ECHO", 0)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
 
 
 def test_outside_of_the_main_thread_signals_are_left_alone():

@@ -265,10 +265,11 @@
   $("run").append(...runs.map((run) => element("option", { value: run }, run)));
   const list = () => sources.filter((source) => source.run === $("run").value);
   $("run").onchange = () => {
+    asked = null;
     $("source").replaceChildren(...list().map((source) => element("option", { value: source.id }, `${source.title}, n = ${source.total}`)));
     enter(list()[0]);
   };
-  $("source").onchange = () => enter(sources.find((source) => source.id === $("source").value));
+  $("source").onchange = () => { asked = null; enter(sources.find((source) => source.id === $("source").value)); };
   for (const flag of Object.keys(FILTERS)) {
     const box = element("input", { type: "checkbox", value: flag });
     box.onchange = () => { limit = SHOWN; refresh(); };
@@ -302,7 +303,8 @@
 
   // An address such as #run/evaluation/question/reply leads to what was written there.
   function follow() {
-    const parts = location.hash.slice(1).split("/").map((part) => decodeURIComponent(part));
+    let parts;
+    try { parts = location.hash.slice(1).split("/").map((part) => decodeURIComponent(part)); } catch { return false; }
     if (parts.length < 2) return false;
     const source = sources.find((one) => one.run === parts[0] && one.name === parts[1]);
     if (!source) return false;

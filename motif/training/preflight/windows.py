@@ -13,6 +13,9 @@ from motif.training.preflight.reply_forms import RIGHT, Check, sample
 LONGEST = 16  # questions whose prompts are rendered: the longest by bytes
 
 
+UNSPELLED = 10  # a question cannot be spelled where more than a tenth of its tokens is unknown
+
+
 class Plan(NamedTuple):
     """Replies that the run will ask for: what for (`training`, or a data set), how, and on which questions."""
 
@@ -69,7 +72,8 @@ def spelled(questions: Sequence[Question], policy: Policy) -> Check:
     """Whether the tokenizer has tokens for the questions, as far as a sample tells."""
     name, unknown = "questions can be spelled", policy.tokenizer.unk_token_id
     for question in sample(questions) if unknown is not None else ():
-        if unknown in policy.tokenizer(encodable(question.text), add_special_tokens=False)["input_ids"]:
+        ids = policy.tokenizer(encodable(question.text), add_special_tokens=False)["input_ids"]
+        if ids.count(unknown) > len(ids) / UNSPELLED:
             words = f"the tokenizer cannot spell a question ({shown(question.text)}), so that nothing is learned"
             return Check(name, words, "choose a model of its language")
     return Check(name)
