@@ -5,7 +5,6 @@ Slurm's is in test_slurm.py. Each of these sweeps is a real one of seconds.
 
 import json
 import os
-import shlex
 import signal
 import subprocess
 import sys
@@ -16,7 +15,7 @@ import pytest
 from hydra.errors import CompactHydraException
 
 from motif import sweeps
-from motif.reporting.study import Job, launch
+from motif.reporting.study import Job, jobs_of, launch
 from motif.runs.folder import Run, write_json
 from motif.sweeps import Launched, installed, start
 from motif.system.environment import cores
@@ -212,10 +211,11 @@ def test_jobs_beside_each_other_share_the_threads_and_what_failed_is_retried_alo
     (done,) = (tmp_path / "outputs").glob("*/summary.json")
     threads = json.loads((done.parent / "environment.json").read_text())["threads"]
     assert threads == max(1, cores() // 2)
-    (retry,) = [line.split("#")[0] for line in said.splitlines() if line.endswith("# this one alone")]
+    (study,) = (tmp_path / "outputs/.sweeps").iterdir()
+    (failed,) = [job for job in jobs_of(study) if job["state"] == "failed"]
     before = done.stat().st_mtime_ns
     write_json(tmp_path / "known/summary.json", {"compute": {"training": {"generated_tokens": 1}}})
-    code, said = run(tmp_path, *shlex.split(retry)[1:])
+    code, said = run(tmp_path, str(ROOT / "train.py"), *failed["overrides"])  # this one alone
     assert code == 0, said
     runs = sorted((tmp_path / "outputs").glob("*/summary.json"))
     assert len(runs) == 2 and done.stat().st_mtime_ns == before
