@@ -7,7 +7,7 @@ that it was sent. This module does not know what is asked for.
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -96,10 +96,14 @@ def make_last(engine: Any, wait: float) -> None:
     limit = processes.patience / 2  # the others wait for `patience`
     words = f"the vLLM server at generation.base_url={address} did not take the weights within {limit:g} s, half of"
 
-    def synced() -> None:
-        processes.by_first(lambda: check_alive(engine.vllm_client))
+    def send(places: Sequence[int]) -> Sequence[int]:
         with processes.within(limit, f"{words} patience=; start it again, and the same command continues"):
             sync()
+        return places
+
+    def synced() -> None:
+        processes.by_first(lambda: check_alive(engine.vllm_client))
+        processes.divided(send, range(processes.count()))  # an error in one is raised in all
 
     engine.sync_weights = synced
     if processes.first():
