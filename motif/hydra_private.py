@@ -58,9 +58,8 @@ class Visitor(HydraOverrideVisitor):
 
     def _createPrimitive(self, ctx: Any) -> Any:
         found = super()._createPrimitive(ctx)
-        whole = isinstance(found, float) and re.fullmatch(r"[+-]?\d+[eE]\+?\d\d?", ctx.getText())
-        if whole and self.key not in (*TEXT, *REAL):
-            return int(found)
+        if isinstance(found, float) and self.key not in (*TEXT, *REAL):
+            return int(found) if re.fullmatch(r"[+-]?\d+[eE]\+?\d\d?", ctx.getText()) else found
         if self.key not in TEXT or isinstance(found, str | QuotedString) or (found is None and self.key != "name"):
             return found
         return Typed(ctx.getText().strip(), Quote.double)
