@@ -29,8 +29,7 @@ from motif.runs.names import NAMED, derived_name
 from motif.system import Busy, UserError, console, failures, hint, masked, processes, read_json, read_yaml, reason
 from motif.system.config import CONF, build, one_line, resolved
 from motif.system.environment import cores
-from motif.system.signals import Stopped
-from motif.system.signals import at_once as ending_at_once
+from motif.system.signals import Stopped, at_once
 from motif.system.targets import check_trusted, current_target, with_targets
 
 GOES_ON = "the same command continues"
@@ -52,7 +51,7 @@ def guarded(run: Callable[[], Any], job: Job | None = None, on: str = GOES_ON, c
     if job and (interrupted.is_set() or given_up(job, config)):  # as the job before it in this process was
         return None
     try:
-        with ending_at_once():
+        with at_once():
             return run()
     except Busy as error:
         if job is None:
@@ -142,7 +141,7 @@ def launched_by(*names: str) -> bool:
     return HydraConfig.get().launcher._target_.endswith(names)
 
 
-def at_once(hydra: Any) -> int:
+def beside_each_other(hydra: Any) -> int:
     """How many jobs of this sweep run beside each other on this machine."""
     asked = hydra.launcher.get("n_jobs") or 1
     return int(asked) if asked > 0 else cores()

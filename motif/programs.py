@@ -79,7 +79,7 @@ def training(config: DictConfig, job: Job | None) -> float | None:
         return objective(found)
     job.note("begun", **where)
     sys.argv = masked([first_word("train"), "-m", *job.overrides])  # in a process of a launcher it is something else
-    title = study.heading(job, experiment.name, hydra.sweeper.get("n_trials") or 0, cli.at_once(hydra))
+    title = study.heading(job, experiment.name, hydra.sweeper.get("n_trials") or 0, cli.beside_each_other(hydra))
     summary = run(title, lambda found, folder: console.say(f"{which} is done: {result_line(found)}"))
     job.note("done", result=result_line(summary))
     return objective(summary)

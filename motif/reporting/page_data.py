@@ -184,14 +184,15 @@ def curves(run: RecordedRun) -> Iterator[dict[str, dict[str, list[float | None]]
     rows: dict[tuple[int, ...], dict[str, list[float]]] = {}
     for key, (_, scale) in METRICS.items():
         values = [episode_tokens(line) if key == "tokens" else line.get(key) for line in run.metrics]
-        there = tuple(place for place, value in enumerate(values) if isinstance(value, int | float) and isfinite(value))
-        if there:
-            rows.setdefault(there, {})[key] = [scale * float(values[place]) for place in there]  # type: ignore[arg-type]
+        known = {at: scale * value for at, value in enumerate(values) if isinstance(value, int | float)}
+        finite = {at: value for at, value in known.items() if isfinite(value)}
+        if finite:
+            rows.setdefault(tuple(finite), {})[key] = [*finite.values()]
     for there, of_metrics in rows.items():
         lines = [run.metrics[place] for place in there]
         x = {name: [line.get(key) for line in lines] for name, key in AXES.items()}
-        known = {name: values for name, values in x.items() if None not in values}
-        yield {"x": {name: thinned(values, name == "hours") for name, values in known.items()},
+        whole = {name: values for name, values in x.items() if None not in values}
+        yield {"x": {name: thinned(values, name == "hours") for name, values in whole.items()},
                "y": {key: thinned(values) for key, values in of_metrics.items()}}  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from hydra import compose
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import InstantiationException
+from hydra.errors import HydraException, InstantiationException
 from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -86,7 +86,7 @@ def composes(words: Sequence[str]) -> bool:
     own = [word for word in words if "=" in word and not word.startswith(("hydra", "-"))]
     try:
         return build(compose("config", [*own, "name=x"])) is not None
-    except Exception:  # whatever is wrong with it
+    except (UserError, HydraException, OmegaConfBaseException):
         return False
 
 

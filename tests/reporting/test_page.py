@@ -1,5 +1,6 @@
 """The page and its plain companions; the page in a browser, where there is one."""
 
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,12 +35,19 @@ def test_an_older_reports_pictures_are_taken_away_and_nobody_elses(tmp_path):
     assert [file.name for file in (tmp_path / "pictures").iterdir()] == ["photo.png"]
 
 
-def browse(page, script, **settings):
-    """What the script returns, and the lines of the console."""
+@contextmanager
+def opened(page, place="", **settings):
+    """A tab of a browser that shows `page`; the test is skipped where there is no browser."""
     if chromium() is None:
         pytest.skip("no chromium here")
     with Browser(**settings) as browser:
-        browser.open(page)
+        browser.open(page, place)
+        yield browser
+
+
+def browse(page, script, **settings):
+    """What the script returns, and the lines of the console."""
+    with opened(page, **settings) as browser:
         return browser.run(script), browser.console
 
 
@@ -113,10 +121,7 @@ def test_nothing_is_cut_at_three_widths_nothing_is_asked_for_and_wide_tables_say
       titles: all("svg[role=img]").filter((one) => !one.querySelector("title")).length,
       panels: page.querySelectorAll(".panel canvas").length,
     };"""
-    if chromium() is None:
-        pytest.skip("no chromium here")
-    with Browser(width=width) as browser:
-        browser.open(written[0] / "report" / "index.html")
+    with opened(written[0] / "report" / "index.html", width=width) as browser:
         found = browser.run(script)
         assert (browser.console, browser.requests) == ([], [])
     assert found["width"] <= width and found["out"] == [] and found["silent"] == 0 and found["titles"] == 0
@@ -154,10 +159,7 @@ def test_the_top_has_a_row_an_arm_sorted_and_compared_with_the_reference_that_is
 
 @pytest.mark.slow
 def test_a_curve_says_its_values_where_it_is_pointed_at_and_an_arm_can_be_hidden(written):
-    if chromium() is None:
-        pytest.skip("no chromium here")
-    with Browser(width=1400, height=1000) as browser:
-        browser.open(written[0] / "report" / "index.html")
+    with opened(written[0] / "report" / "index.html", width=1400, height=1000) as browser:
         middle = """const over = page.querySelector('.panel[data-metric="train/reward"] .u-over');
         over.scrollIntoView({block: "center"}); const box = over.getBoundingClientRect();
         return [box.left + box.width / 2, box.top + box.height / 2];"""
@@ -178,11 +180,8 @@ def test_a_curve_says_its_values_where_it_is_pointed_at_and_an_arm_can_be_hidden
 
 @pytest.mark.slow
 def test_a_link_to_a_reply_opens_it_and_keys_go_on_from_there(hostile):
-    if chromium() is None:
-        pytest.skip("no chromium here")
     title = 'page.querySelector("#episode h3").textContent'
-    with Browser() as browser:
-        browser.open(hostile, "#a/trained-sums-r3/q2/1.1")
+    with opened(hostile, "#a/trained-sums-r3/q2/1.1") as browser:
         browser.run('await until(() => page.querySelector(".reply.asked"));')
         asked = (
             'const [reply] = page.querySelectorAll(".reply.asked"); return [reply.open, reply.dataset.place, ' + title
@@ -225,10 +224,7 @@ def test_runs_are_filtered_and_two_stand_side_by_side_question_by_question(writt
 
 @pytest.mark.slow
 def test_the_page_fits_on_paper(written):
-    if chromium() is None:
-        pytest.skip("no chromium here")
-    with Browser(width=1400) as browser:
-        browser.open(written[0] / "report" / "index.html")
+    with opened(written[0] / "report" / "index.html", width=1400) as browser:
         browser.call("Emulation.setEmulatedMedia", media="print")
         size = {"width": 720, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
         browser.call("Emulation.setDeviceMetricsOverride", **size)
