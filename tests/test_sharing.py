@@ -205,12 +205,12 @@ def test_variables_that_do_not_say_which_process_this_is_are_a_line(monkeypatch,
 
 @pytest.mark.program
 def test_a_number_without_that_of_all_processes_is_a_line_before_torch_is_loaded(tmp_path):
-    code, stdout, stderr = loading(tmp_path, "train.py", {"RANK": "0"})
+    code, stdout, stderr = loading(tmp_path, "train.py", {"RANK": "1"})
     assert code == 1 and stdout == "False\n" and not list(tmp_path.iterdir())
-    assert stderr == "error: RANK=0 is set and WORLD_SIZE is not: set both, as torchrun does, or none of them\n"
+    assert stderr == "error: RANK=1 is set and WORLD_SIZE is not: set both, as torchrun does, or none of them\n"
 
 
-@pytest.mark.parametrize("variables", [{}, {"WORLD_SIZE": "1"}, {"WORLD_SIZE": "2", **TOLD}])
+@pytest.mark.parametrize("variables", [{}, {"RANK": "0"}, {"WORLD_SIZE": "1"}, {"WORLD_SIZE": "2", **TOLD}])
 def test_variables_that_say_which_process_this_is_pass(monkeypatch, variables):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

@@ -120,7 +120,8 @@ def next_commands(algo: str, typed: Sequence[str], folder: Path) -> list[str]:
     from motif.system.config import composes  # which loads Hydra, that readers of folders do without
 
     last = [report_command(folder.parent), f"{program('evaluate')} policy={quote(nearest(folder))}"]
-    if any(argument in ("-m", "--multirun") or argument.startswith("sweeps=") for argument in typed):
+    many = any(argument in ("-m", "--multirun") or argument.startswith("sweeps=") for argument in typed)
+    if many or not composes(typed):  # or begun by a program of one's own, whose arguments these are
         return last
     own = [each for each in typed if each.split("=")[0] not in ("seed", "name", "overwrite")]
     fixed = [each for each in own if not each.startswith("algo=")]

@@ -82,7 +82,9 @@ def build(config: DictConfig) -> Any:
 
 
 def composes(words: Sequence[str]) -> bool:
-    """Whether these overrides, of which Hydra's own count for nothing, make an experiment."""
+    """Whether Hydra is at work and these overrides, of which its own count for nothing, make an experiment."""
+    if not GlobalHydra.instance().is_initialized():
+        return False
     own = [word for word in words if "=" in word and not word.startswith(("hydra", "-"))]
     try:
         return build(compose("config", [*own, "name=x"])) is not None

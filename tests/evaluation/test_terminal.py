@@ -108,6 +108,11 @@ def test_what_is_next_keeps_what_was_typed(hydra):
     assert next_commands("grpo", ["-m"], here) == [report, evaluate]
 
 
+def test_the_arguments_of_a_program_of_ones_own_are_not_proposed():
+    commands = next_commands("motif", ["seed=3", "data.json"], Path("outputs/x"))
+    assert commands == ["python -m motif.report outputs/*", "python evaluate.py policy=outputs/x"]
+
+
 def test_what_the_other_algorithm_does_not_know_is_not_proposed_for_it(hydra):
     first, second, *_ = next_commands("motif", ["algo.k=4", "algo.m=4"], Path("outputs/x"))
     assert (

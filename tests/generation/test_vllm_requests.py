@@ -165,9 +165,11 @@ def test_a_sending_that_fails_half_way_leaves_the_model_as_it_was():
 KEPT = """
 import json, pathlib, torch
 from motif.generation.vllm_requests import kept
+from motif.system import processes
 
 weights = [torch.full((3, 4), 1.5, dtype=torch.bfloat16), torch.arange(5.0)]
 copies = kept(weights)
+processes.wait()  # until the one that wrote the file has taken its name away
 maps = [line for line in pathlib.Path("/proc/self/maps").read_text().splitlines() if "weights.safetensors" in line]
 same = all(torch.equal(copy, own) for copy, own in zip(copies, weights, strict=True))
 weights[0].zero_()

@@ -160,7 +160,7 @@ def test_the_report_has_the_tables_where_counts_are_given_and_the_curve_always(t
     assert main([*folders, "--to", str(tmp_path / "plain")]) == 0
     assert "token budgets" not in capsys.readouterr().out
     assert main([*folders, "--to", str(tmp_path / "with"), "--at", "200,400"]) == 0
-    assert re.search(r"Held-out accuracy at token budgets\s+trained on +arm ", capsys.readouterr().out)
+    assert re.search(r"\nHeld-out accuracy at token budgets\ntrained on .*, arm grpo, ", capsys.readouterr().out)
     plain, at = ((tmp_path / name / "report.md").read_text() for name in ("plain", "with"))
     assert "token budgets" not in plain and "### Held-out accuracy at token budgets" in at
     page, latex = ((tmp_path / "with" / name).read_text() for name in ("index.html", "tables.tex"))

@@ -231,7 +231,8 @@ def test_a_failing_job_stops_no_other_and_the_same_command_skips_what_is_finishe
     words = ("algo=grpo", "algo.steps=1", "algo.questions=2,3", "algo.micro_batch=4")  # 6 rows are not 4 times any
     status, said = sweep(*words).wait()
     assert status == 1 and "Traceback" not in said
-    assert "1 done" in said and "1 failed" in said and "algo.micro_batch=4" in said and "this one alone" in said
+    assert "1 done" in said and "1 failed" in said and "algo.micro_batch=4" in said
+    assert "\nagain   the same command    # skips what is finished\n" in said
     (summary,) = (tmp_path / "outputs").glob("*/summary.json")
     before = summary.stat().st_mtime_ns
     status, said = sweep(*words).wait()

@@ -231,7 +231,7 @@ def test_the_command_says_in_one_line_that_there_is_nothing_to_compare(tmp_path,
     assert printed(motif) == "Not compared: no arm is called grpo; give one of these with --against ARM: motif.\n"
     assert main([str(motif), str(grpo), "--against", "gpro"]) == 2
     said = capsys.readouterr()
-    assert said.err == "error: no arm is called gpro; did you mean grpo? (arms: motif, grpo)\n" and not said.out
+    assert said.err == "error: no arm is called gpro, did you mean grpo? (arms: motif, grpo)\n" and not said.out
 
 
 def test_verdicts_need_no_torch():
