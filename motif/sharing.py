@@ -63,12 +63,7 @@ def together(program: str, config: DictConfig, on: str = GOES_ON) -> bool:
     words = typed if single else [first_word(program), *overrides(), *own_overrides(), "hydra.mode=RUN"]
     code = f"import sys; sys.argv[0] = {words[0]!r}; from motif import programs; programs.{program}()"
     path = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
-    group.together(
-        asked,
-        ["-c", code, *words[1:]],
-        {"OMP_NUM_THREADS": threads(asked), "PYTHONPATH": path, "TORCH_CPP_LOG_LEVEL": "ERROR"},
-        on,
-    )
+    group.together(asked, ["-c", code, *words[1:]], {"OMP_NUM_THREADS": threads(asked), "PYTHONPATH": path}, on)
     return True
 
 

@@ -307,7 +307,7 @@ def test_the_tasks_of_a_job_of_submitit_train_it_together(tmp_path):
     (file,) = (tmp_path / "outputs").glob("*/environment.json")
     assert json.loads(file.read_text())["processes"] == 2
     first, second = sorted((tmp_path / "outputs/.sweeps").glob("*/logs/*/*_log.out"))
-    assert "trained 2 steps" in first.read_text() and "trained" not in second.read_text()
+    assert "\njob 1 of 1 is done: " in first.read_text() and "job 1" not in second.read_text()
 
 
 @pytest.mark.slow
