@@ -142,8 +142,8 @@ class RecordedRun:
         if isinstance(compute, Mapping) and isinstance(compute.get("training"), Mapping):
             return compute["training"]
         last = self.metrics[-1] if self.metrics else {}
-        counts = {key.removeprefix("train/"): value for key, value in last.items() if key.startswith("train/")}
-        return {**counts, "seconds": last.get("seconds/training"), "peak_memory": last.get("memory/peak")}
+        counts = {key.removeprefix("total/"): value for key, value in last.items() if key.startswith("total/")}
+        return {**counts, "seconds": last.get("total/seconds"), "peak_memory": last.get("compute/peak_memory")}
 
 
 def right_states(carried: Sequence[str | None], states: Sequence[str]) -> list[tuple[bool, bool]]:
