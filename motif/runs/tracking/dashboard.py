@@ -101,7 +101,7 @@ class Dashboard:
         return wr.BarPlot(title=title, metrics=keys, **self._bands(wr))
 
     def _after_rounds(self, wr: Any, dataset: str, rounds: int) -> Any:
-        keys = [accuracy(dataset, rounds, "trained", f"accuracy_after_round_{t}") for t in range(1, rounds + 1)]
+        keys = [accuracy(dataset, rounds, "trained", f"accuracy_by_round/{t}") for t in range(1, rounds + 1)]
         title = f"Accuracy on {dataset}, stopped after round 1 to {rounds}"
         return wr.BarPlot(title=title, metrics=keys, **self._bands(wr))
 

@@ -115,7 +115,7 @@ class Watched(Tracker):
             for key in ("accuracy", "interval", "truncated", "unparsable", "tokens", "n"):
                 self.run.summary[evaluation_key(entry, key)] = entry[key]
             for t, accuracy in enumerate(entry.get("accuracy_by_round", []), 1):
-                self.run.summary[evaluation_key(entry, f"accuracy_after_round_{t}")] = accuracy["value"]
+                self.run.summary[evaluation_key(entry, f"accuracy_by_round/{t}")] = accuracy["value"]
         self.run.summary["compute"] = summary.get("compute", {})
         if self.artifact and policy is not None:
             artifact = wandb.Artifact(f"policy-{self.run.id}", type="model", metadata=dict(summary))
