@@ -198,7 +198,7 @@ def result(run: Path) -> dict[str, Any]:
 
 
 def measured(key: str) -> bool:
-    return key.startswith(("seconds", "memory", "peak_memory"))
+    return key.startswith(("seconds", "total/seconds", "train/step_time", "compute/", "peak_memory"))
 
 
 def hashed(content: bytes) -> str:

@@ -92,8 +92,8 @@ def make_run(folder: Path, algo: str, k: int, seed: int, episodes: int) -> None:
         results.append(found)
     metrics = [
         {
-            **{"step": step, "train/reward": draw.random(), "train/accuracy": draw.random(), "train/copied": 0.1},
-            **{"train/zero_spread": 0.5, "train/tokens/round_1": 150.0, "train/generated_tokens": 900 * step},
+            **{"step": step, "train/reward": draw.random(), "episode/accuracy": draw.random(), "episode/copied": 0.1},
+            **{"groups/zero_advantage": 0.5, "rounds/1/tokens": 150.0, "total/generated_tokens": 900 * step},
             **{"seconds/rollout": 1.0, "seconds/update": 0.5},
         }
         for step in range(1, STEPS + 1)

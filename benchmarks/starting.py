@@ -88,7 +88,7 @@ def make_runs(outputs: Path, jobs: list[list[str]]) -> None:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = yaml.safe_dump(resolved(compose("config")), sort_keys=False)
         names = planned(jobs)
-    counts = {f"train/{name}/round_{round}": 0.123456789 for round in (1, 2, 3) for name in "abcdefghijklmnop"}
+    counts = {f"rounds/{round}/{name}": 0.123456789 for round in (1, 2, 3) for name in "abcdefghijklmnop"}
     result = {"policy": "trained", "dataset": "chain", "rounds": 3, "accuracy": 0.5, "interval": [0.4, 0.6], "n": 512}
     spent = {"training": {"seconds": 240.0}, "evaluation": {"seconds": 20.0}}
     launch(outputs / ".sweeps/1", "many", ["train.py", "-m"], list(zip(jobs, names, strict=True)))

@@ -42,7 +42,7 @@ def nothing_to_learn(begin: Begin, folder: Path) -> Iterator[str]:
     still, moved = (load_file(folder / f"outputs/{name}/policy/model.safetensors") for name in ("still", "moved"))
     most = max(float((still[name] - moved[name]).abs().max()) for name in still)
     metrics = (folder / "outputs/moved/metrics.jsonl").read_text().splitlines()
-    alike = sum(json.loads(line)["train/zero_spread"] == 1 for line in metrics)
+    alike = sum(json.loads(line)["groups/zero_advantage"] == 1 for line in metrics)
     yield f"{alike} of 12 steps have rewards that are all equal: the weights move by up to {most:.1e}"
 
 
@@ -125,7 +125,7 @@ def masked(begin: Begin, folder: Path) -> str:
     begin("train", *words, "+algo.trainer.mask_truncated_completions=true").wait()
     (line,) = (folder / "outputs/masked/metrics.jsonl").read_text().splitlines()
     step = json.loads(line)
-    finished = 1 - step["train/truncated"]
+    finished = 1 - step["episode/truncated"]
     return f"cut replies masked, {finished:.0%} of replies finished: gradient norm {step['train/grad_norm']:.2g}"
 
 

@@ -2,9 +2,9 @@
 
     python docs/generate.py
 
-An option is described by the first line of its YAML, a setting by the comment on its line, and the tests behind a
-promise stand in docs/promises.yaml. A part lies between `generated: NAME ARGUMENTS` and `end of generated`; everything
-else in these files is written by hand. tests/test_docs.py compares.
+An option is described by the first line of its YAML, a setting by the comment on its line. The tests behind a promise
+stand in docs/promises.yaml, the metrics in docs/metrics.yaml. A part lies between `generated: NAME ARGUMENTS` and `end
+of generated`; everything else in these files is written by hand. tests/test_docs.py compares.
 """
 
 import re
@@ -167,6 +167,16 @@ def promises(section: str) -> str:
     return table("what is promised | held by", rows)
 
 
+def metrics(section: str) -> str:
+    """The metrics of a section of docs/metrics.yaml, with what TRL and verl call them."""
+    told = yaml.safe_load((ROOT / "docs/metrics.yaml").read_text())[section]
+    rows = [
+        [code(name), each["meaning"], each.get("unit", ""), code(each.get("trl", "")), code(each.get("verl", ""))]
+        for name, each in told.items()
+    ]
+    return table("metric | meaning | unit | in TRL | in verl", rows)
+
+
 def there(test: str, places: dict[str, list[str]]) -> str:
     """The name of a test that one file of tests/ defines; it is written as `FILE::NAME` where several do."""
     file, _, name = test.rpartition("::")
@@ -221,6 +231,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "options": option_table,
     "settings": settings_table,
     "promises": lambda *words: promises(" ".join(words)),
+    "metrics": lambda *words: metrics(" ".join(words)),
     "help-options": help_options,
     "help-settings": help_settings,
 }

@@ -28,9 +28,9 @@ def trained(folder, *words):
 def test_every_scheme_trains_its_rows_with_one_update_a_generation(tmp_path, algo):
     summary, lines = trained(tmp_path, f"algo={algo}")
     spent = summary["compute"]["training"]
-    assert [line["train/optimiser_steps"] for line in lines] == [1, 2]
+    assert [line["total/optimiser_steps"] for line in lines] == [1, 2]
     assert spent["questions"] == 4 and spent["responses"] == 4 * 2 * REPLIES[algo]
-    rounds = [spent.get(f"tokens_round_{round}", 0) for round in (1, 2, 3)]
+    rounds = [spent.get(f"generated_tokens_round_{round}", 0) for round in (1, 2, 3)]
     if algo in ("broadcast", "discounted"):
         assert spent["trained_tokens"] == sum(rounds)
     elif ROWS[algo] == 1:
@@ -43,6 +43,6 @@ def test_every_scheme_trains_its_rows_with_one_update_a_generation(tmp_path, alg
 @pytest.mark.parametrize("episode", thinned(["tail", "head_tail", "full", "none"], 2))
 def test_every_carry_over_trains_and_is_measured(tmp_path, episode):
     summary, lines = trained(tmp_path, "algo=broadcast", f"episode={episode}", "episode.stop=answered")
-    handed = [line["train/progress/round_1"] for line in lines if "train/progress/round_1" in line]
+    handed = [line["rounds/1/progress"] for line in lines if "rounds/1/progress" in line]
     assert handed and all((share == 0) == (episode == "none") for share in handed)
     assert summary["evaluation"][0]["n"] == 2 and summary["evaluation"][0]["rounds_used"] <= 4

@@ -35,7 +35,7 @@ def test_a_preset_takes_a_step(tmp_path, preset):
     summary = run(tmp_path, preset)
     assert (tmp_path / "x/policy/README.md").is_file()
     (line,) = (tmp_path / "x/metrics.jsonl").read_text().splitlines()
-    assert {"train/reward", "train/loss", "train/guard/difference"} <= set(json.loads(line))
+    assert {"train/reward", "train/loss", "guard/difference"} <= set(json.loads(line))
     assert bool(summary["flaws"]) == preset.startswith("as_published")
 
 

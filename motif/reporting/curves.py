@@ -18,7 +18,7 @@ from motif.reporting.recorded import MISSING, RecordedRun
 from motif.reporting.verdicts import against_baselines, choose_baselines
 from motif.system.errors import UserError, whole
 
-TOKENS, ACCURACY = "train/generated_tokens", "held_out/accuracy"  # of a line of metrics
+TOKENS, ACCURACY = "total/generated_tokens", "held_out/accuracy"  # of a line of metrics
 NEAR = 1.05  # steps end near a count, not at it: so many times more or less than what was measured has its accuracy
 Points = Sequence[tuple[float, float]]
 

@@ -18,6 +18,7 @@ import yaml
 from motif.evaluation.results import RESULT_KEYS
 from motif.reporting.recorded import BASE, RecordedRun, Result, choice, json_lines, question_records
 from motif.runs import watchdogs
+from motif.runs.metric_names import renamed
 from motif.system import UserError, named, there
 from motif.system.files import check_format
 from motif.system.safe_text import all_visible
@@ -83,12 +84,13 @@ def read_run(folder: Path) -> RecordedRun:
     for file in (folder / "run.json", folder / "summary.json"):
         check_format(file, read_mapping(file))
     metrics_file = folder / "metrics.jsonl"
+    lines = json_lines(metrics_file) if metrics_file.is_file() else ()
     run = RecordedRun(
         folder=folder,
         name=folder.name,
         config=config,
         summary=summary,
-        metrics=[line for line in json_lines(metrics_file) if "step" in line] if metrics_file.is_file() else [],
+        metrics=[renamed(line) for line in lines if "step" in line],
         results=read_results(folder / "evaluation", config, summary, complaints),
         probes=read_probes(folder, complaints),
         complaints=complaints,

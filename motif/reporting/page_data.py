@@ -23,24 +23,24 @@ from motif.system.safe_text import masked
 
 MOST_POINTS = 150  # of a curve of one run; more are averaged
 MOST_COLUMNS = 5  # of settings
-AXES = {"steps": "step", "tokens": "train/generated_tokens", "flops": "train/flops", "hours": "seconds/training"}
+AXES = {"steps": "step", "tokens": "total/generated_tokens", "flops": "total/flops", "hours": "total/seconds"}
 METRICS = {  # by their names in metrics.jsonl: title, factor
     "train/reward": ("reward", 1),
-    "train/accuracy": ("accuracy in training (%)", 100),
+    "episode/accuracy": ("accuracy in training (%)", 100),
     "held_out/accuracy": ("held-out accuracy (%)", 100),
     "train/loss": ("loss", 1),
     "train/kl": ("KL to the untrained policy (nats a token)", 1),
     "train/entropy": ("entropy (nats a token)", 1),
     "train/grad_norm": ("gradient norm", 1),
-    "train/clipped": ("clipped tokens (%)", 100),
+    "train/clip_ratio/region_mean": ("clipped tokens (%)", 100),
     "train/learning_rate": ("learning rate", 1),
-    "train/truncated": ("cut-off episodes (%)", 100),
-    "train/unparsable": ("episodes without an answer (%)", 100),
+    "episode/truncated": ("cut-off episodes (%)", 100),
+    "episode/unparsable": ("episodes without an answer (%)", 100),
     "tokens": ("tokens an episode", 1),
-    "train/zero_spread": ("groups of equal reward (%)", 100),
-    "train/copied": ("episodes with a copied answer (%)", 100),
+    "groups/zero_advantage": ("groups of equal reward (%)", 100),
+    "episode/copied": ("episodes with a copied answer (%)", 100),
     "train/reward_std": ("spread of rewards within a group", 1),
-    "train/guard/difference": ("engine against policy (nats a token)", 1),
+    "guard/difference": ("engine against policy (nats a token)", 1),
 }
 
 

@@ -13,6 +13,7 @@ from statistics import fmean
 from typing import Any
 
 from motif.evaluation.results import correct_after
+from motif.runs.metric_names import renamed
 from motif.system.files import parsed_line
 
 BASE = "base"  # the policy before training, as results and arms name it
@@ -140,10 +141,10 @@ class RecordedRun:
         """What training has cost, by the names of `motif.runs.ledger`, by the summary or else the steps so far."""
         compute = self.summary.get("compute")
         if isinstance(compute, Mapping) and isinstance(compute.get("training"), Mapping):
-            return compute["training"]
+            return renamed(compute["training"])
         last = self.metrics[-1] if self.metrics else {}
-        counts = {key.removeprefix("train/"): value for key, value in last.items() if key.startswith("train/")}
-        return {**counts, "seconds": last.get("seconds/training"), "peak_memory": last.get("memory/peak")}
+        counts = {key.removeprefix("total/"): value for key, value in last.items() if key.startswith("total/")}
+        return {**counts, "seconds": last.get("total/seconds"), "peak_memory": last.get("compute/peak_memory")}
 
 
 def right_states(carried: Sequence[str | None], states: Sequence[str]) -> list[tuple[bool, bool]]:

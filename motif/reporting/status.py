@@ -18,6 +18,7 @@ from typing import Any
 from motif.evaluation.wording import in_rounds, percent_interval
 from motif.runs.budget import TOTALS, Budget, Limits
 from motif.runs.folder import Run
+from motif.runs.metric_names import renamed
 from motif.runs.watchdogs import names, said
 from motif.system import UserError, read_json, read_yaml
 from motif.system.locks import Holder, holder, reason
@@ -80,7 +81,7 @@ def begun(run: Run, held: Holder | None) -> Status:
     lines = last_lines(run.metrics_file, RECENT)
     step = int(lines[-1]["step"]) if lines else 0
     more = steps_left(config, lines)
-    spent = (float(lines[-1].get("seconds/training", 0.0)) if lines else 0.0) + evaluated(run)
+    spent = (float(lines[-1].get("total/seconds", 0.0)) if lines else 0.0) + evaluated(run)
     state, detail = unfinished(run, held)
     return Status(run.folder.name, state, detail, step, step + more, "", spent, time_left(run, lines, more))
 
@@ -108,7 +109,7 @@ def last_lines(file: Path, most: int) -> list[dict[str, Any]]:
         while end.count(b"\n") <= most and len(end) < size:
             opened.seek(-min(size, 2 * len(end) or BLOCK), os.SEEK_END)
             end = opened.read()
-    return [json.loads(line) for line in end[: end.rfind(b"\n") + 1].splitlines()[-most:]]
+    return [renamed(json.loads(line)) for line in end[: end.rfind(b"\n") + 1].splitlines()[-most:]]
 
 
 def steps_left(config: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> int:
@@ -136,7 +137,7 @@ def time_left(run: Run, lines: Sequence[Mapping[str, Any]], steps: int) -> float
 
 def step_seconds(line: Mapping[str, Any]) -> float:
     """Seconds of the step of this line of metrics."""
-    return sum(value for key, value in line.items() if key.startswith("seconds/") and key != "seconds/training")
+    return sum(value for key, value in line.items() if key.startswith("seconds/"))
 
 
 def evaluated(run: Run) -> float:

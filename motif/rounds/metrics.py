@@ -10,8 +10,8 @@ def by_round(trees: Sequence[Tree]) -> dict[str, float]:
     """For each round the mean number of tokens, and the shares of replies that are right, truncated, well formed, or
     carry something.
 
-    Keys are `accuracy/round_1` and so on. A reply counts as right where its own box is right, so before the last round
-    a high value means that the question was answered early. `progress` is the share of the replies which carry
+    Keys are `rounds/1/tokens` and so on. A reply is `correct` where its own box is right, so before the last round a
+    high value means that the question was answered early. `progress` is the share of the replies which carry
     something, of those that did not end their episode; `progress_cut` and `progress_cleaned` are shares of the same.
     """
     rounds: dict[int, list[Node]] = {}
@@ -20,15 +20,15 @@ def by_round(trees: Sequence[Tree]) -> dict[str, float]:
             rounds.setdefault(node.round, []).append(node)
     values: dict[str, float] = {}
     for round, nodes in sorted(rounds.items()):
-        values[f"accuracy/round_{round}"] = fmean(node.correct for node in nodes)
-        values[f"truncated/round_{round}"] = fmean(not node.reply.finished for node in nodes)
-        values[f"well_formed/round_{round}"] = fmean(node.well_formed for node in nodes)
-        values[f"no_answer/round_{round}"] = fmean("no_answer" in node.events for node in nodes)
-        values[f"tokens/round_{round}"] = fmean(len(node.reply.token_ids) for node in nodes)
+        values[f"rounds/{round}/correct"] = fmean(node.correct for node in nodes)
+        values[f"rounds/{round}/truncated"] = fmean(not node.reply.finished for node in nodes)
+        values[f"rounds/{round}/well_formed"] = fmean(node.well_formed for node in nodes)
+        values[f"rounds/{round}/no_answer"] = fmean("no_answer" in node.events for node in nodes)
+        values[f"rounds/{round}/tokens"] = fmean(len(node.reply.token_ids) for node in nodes)
         if onward := [node for node in nodes if not node.ended]:
-            values[f"progress/round_{round}"] = fmean(node.carried is not None for node in onward)
-            values[f"progress_cut/round_{round}"] = fmean("progress_cut" in node.events for node in onward)
-            values[f"progress_cleaned/round_{round}"] = fmean("progress_cleaned" in node.events for node in onward)
+            values[f"rounds/{round}/progress"] = fmean(node.carried is not None for node in onward)
+            values[f"rounds/{round}/progress_cut"] = fmean("progress_cut" in node.events for node in onward)
+            values[f"rounds/{round}/progress_cleaned"] = fmean("progress_cleaned" in node.events for node in onward)
     return values
 
 
@@ -43,12 +43,12 @@ def of_episodes(trees: Sequence[Tree]) -> dict[str, float]:
         return fmean(expected((root,), of) for tree in trees for root in tree.roots)
 
     return {
-        "accuracy": mean(lambda path: path[-1].correct),
-        "unparsable": mean(lambda path: path[-1].prediction is None),
-        "truncated": mean(lambda path: not path[-1].reply.finished),
-        "copied": mean(copied),
-        "grader_gave_up": mean(lambda path: "grader_gave_up" in path[-1].events),
-        "rounds_used": mean(len),
+        "episode/accuracy": mean(lambda path: path[-1].correct),
+        "episode/unparsable": mean(lambda path: path[-1].prediction is None),
+        "episode/truncated": mean(lambda path: not path[-1].reply.finished),
+        "episode/copied": mean(copied),
+        "episode/grader_gave_up": mean(lambda path: "grader_gave_up" in path[-1].events),
+        "episode/rounds_used": mean(len),
     }
 
 

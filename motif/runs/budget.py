@@ -18,7 +18,7 @@ COUNTED = {  # by the name of a limit, the ledger's
     **{"tokens": "generated_tokens", "responses": "responses", "questions": "questions", "flops": "flops"}
 }
 ON = (*COUNTED, "seconds")
-TOTALS = {**{name: f"train/{count}" for name, count in COUNTED.items()}, "seconds": "seconds/training"}  # in metrics
+TOTALS = {**{name: f"total/{count}" for name, count in COUNTED.items()}, "seconds": "total/seconds"}  # in metrics
 Limits = dict[str, float]  # by what is limited: tokens, responses, questions, flops, seconds
 
 

@@ -32,6 +32,7 @@ import yaml
 
 from motif.runs import checkpoints
 from motif.runs.identity import PLUMBING, differing, identity, identity_hash
+from motif.runs.metric_names import renamed
 from motif.system import Lock, UserError, console, processes, whole
 from motif.system.files import FORMAT, append, left_of, read_json, read_yaml, remove, sync, unwritable, write_text
 from motif.system.files import write_json as write_json
@@ -234,10 +235,11 @@ class Run:
         append(self.metrics_file, (json.dumps(metrics) + "\n").encode())
 
     def metrics(self) -> list[dict[str, Any]]:
+        """The lines of the metrics, by today's names."""
         if not self.metrics_file.is_file():
             return []
         try:
-            return [json.loads(line) for line in self.metrics_file.read_bytes().splitlines()]
+            return [renamed(json.loads(line)) for line in self.metrics_file.read_bytes().splitlines()]
         except ValueError as error:
             raise UserError(f"{self.metrics_file} holds a line that is no JSON; overwrite=true begins again") from error
 

@@ -12,17 +12,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from motif.runs.flops import Cost
+from motif.runs.metric_names import renamed
 
 if TYPE_CHECKING:
     from motif.rounds.episode import Tree
     from motif.rounds.replies import Reply
 
-PHASES = ("rollout", "future_rollout", "guard", "reward", "update")  # of a training step
+GENERATION = ("rollout", "future_rollout")  # round 1, and the rounds after it
+PHASES = (*GENERATION, "guard", "reward", "update")  # of a training step
 COUNTS = (
     *("questions", "responses", "first_round_replies", "continuations"),
     *("prompt_tokens", "generated_tokens", "trained_tokens", "optimiser_steps", "flops"),
 )
-AXES = ("train/step", *(f"train/{name}" for name in COUNTS), "train/tokens_round_*", "seconds/training")  # of charts
+AXES = ("train/global_step", *(f"total/{name}" for name in COUNTS), "total/generated_tokens_round_*", "total/seconds")
 Share = dict[str, Any]  # the seconds and the peak of memory of one process in a step
 
 
@@ -35,7 +37,7 @@ class Ledger:
 
     Attributes:
         counts: `questions` (groups, so a question counts again in a second epoch); `responses`, which are
-            `first_round_replies` and `continuations`; `generated_tokens`, and `tokens_round_t` those of round t;
+            `first_round_replies` and `continuations`; `generated_tokens`, `generated_tokens_round_t` those of round t;
             `prompt_tokens` of the prompts read for them, one prompt for all continuations of a reply; `trained_tokens`
             that the objective ran over, once in each of `optimiser_steps`; `trained_questions`, those that dynamic
             sampling has not replaced; `idle_steps` without any advantage; `flops` by `cost`, zero without one.
@@ -86,7 +88,7 @@ class Ledger:
         self.counts["responses"] += len(replies)
         self.counts["first_round_replies" if round == 1 else "continuations"] += len(replies)
         self.counts["generated_tokens"] += sum(replies)
-        self.counts[f"tokens_round_{round}"] += sum(replies)
+        self.counts[f"generated_tokens_round_{round}"] += sum(replies)
         if self.cost:
             self.counts["flops"] += self.cost.generation(prompt, replies)
 
@@ -118,17 +120,21 @@ class Ledger:
     def metrics(self) -> dict[str, float]:
         """The metrics of the last step.
 
-        `train/<count>` and `seconds/training` are of all steps so far, `step/<count>` and `seconds/<phase>` of this
-        step alone; `memory/peak` is in bytes.
+        `total/<count>` and `total/seconds` are of all steps so far, `step/<count>` and `seconds/<phase>` of this step
+        alone. `compute/peak_memory` is in bytes. Generated tokens a second are those of the whole step, and of the time
+        in which it generates.
         """
         counts, seconds, _ = self.before
         times = {name: self.seconds[name] - seconds.get(name, 0.0) for name in PHASES if name in self.seconds}
+        tokens = self.counts["generated_tokens"] - counts["generated_tokens"]
+        took = {"": sum(times.values()), "generation_": sum(times.get(name, 0.0) for name in GENERATION)}
         return {
-            **{f"train/{name}": plain(self.counts[name]) for name in self.names()},
+            **{f"total/{name}": plain(self.counts[name]) for name in self.names()},
+            "total/seconds": round(self.training_seconds(), 4),
             **{f"step/{name}": plain(self.counts[name] - counts[name]) for name in self.names()},
             **{f"seconds/{name}": round(value, 4) for name, value in times.items()},
-            "seconds/training": round(self.training_seconds(), 4),
-            "memory/peak": self.peak_memory,
+            **{f"compute/{of}tokens_per_second": round(tokens / s, 1) for of, s in took.items() if tokens and s},
+            "compute/peak_memory": self.peak_memory,
         }
 
     def training_seconds(self) -> float:
@@ -141,8 +147,8 @@ class Ledger:
 
     def beyond(self, last: Mapping[str, Any]) -> dict[str, float]:
         """What was spent beyond this ledger, by the metrics `last` of a later step that will be done again."""
-        more = {name: last.get(f"train/{name}", 0) - self.counts[name] for name in COUNTS}
-        more["seconds"] = round(last.get("seconds/training", 0.0) - self.training_seconds(), 3)
+        more = {name: last.get(f"total/{name}", 0) - self.counts[name] for name in COUNTS}
+        more["seconds"] = round(last.get("total/seconds", 0.0) - self.training_seconds(), 3)
         return {name: value for name, value in more.items() if value > 0} if more["optimiser_steps"] > 0 else {}
 
     def totals(self) -> dict[str, Any]:
@@ -164,7 +170,7 @@ class Ledger:
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Take over what `as_dict` gave before."""
-        self.counts, self.seconds = Counter(saved["counts"]), defaultdict(float, saved["seconds"])
+        self.counts, self.seconds = Counter(renamed(saved["counts"])), defaultdict(float, saved["seconds"])
         self.peak_memory = max(self.peak_memory, saved.get("peak_memory", 0))
 
 

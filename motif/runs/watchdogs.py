@@ -104,9 +104,9 @@ class Watchdogs:
         return fmean(values) if values else math.nan
 
     def _highest(self, key: str) -> tuple[int, float]:
-        """The round of which the mean of `key` is highest, and that mean."""
-        rounds = {name for line in self._recent for name in line if name.startswith(f"{key}/round_")}
-        means = ((self._mean(name), int(name.rsplit("_", 1)[1])) for name in rounds)
+        """The round of which the mean of its `key` is highest, and that mean."""
+        names = {name for line in self._recent for name in line if name.startswith("rounds/")}
+        means = ((self._mean(name), int(name.split("/")[1])) for name in names if name.endswith(f"/{key}"))
         value, round = max(means, default=(math.nan, 0))
         return round, value
 
@@ -116,17 +116,17 @@ class Watchdogs:
         if watch.entropy is not None and entropy < watch.entropy * first:
             share = f"{entropy / first:.0%} of the {first:.3g} that it began with"
             yield "entropy collapse", f"the entropy is {entropy:.3g} nats a token {over}, {share}"
-        alike = self._mean("train/zero_spread")
+        alike = self._mean("groups/zero_advantage")
         if watch.spread is not None and alike >= watch.spread:
             words = f"in {alike:.0%} of groups all rewards are alike {over}, and teach nothing"
             yield "groups without spread", f"{words}; algo.sampling=dynamic replaces them"
-        copied = self._mean("train/copied")
+        copied = self._mean("episode/copied")
         if watch.copied is not None and copied > watch.copied:
             yield "answers copied", f"{copied:.0%} of episodes repeat the answer of an earlier round {over}"
-        round, cut = self._highest("train/truncated")
+        round, cut = self._highest("truncated")
         if watch.truncated is not None and cut > watch.truncated:
             yield "replies cut off", f"{cut:.0%} of the replies of round {round} are cut off at their window {over}"
-        round, apart = self._highest("train/guard/difference")
+        round, apart = self._highest("guard_difference")
         if watch.mismatch is not None and apart > watch.mismatch:
             words = f"the replies of round {round} are {apart:.3g} nats a token from the policy that is trained {over}"
             yield "another policy", words

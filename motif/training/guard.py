@@ -56,10 +56,10 @@ class Guard:
         rounds: Iterable[int] | None = None,
         step: int = 0,
     ) -> dict[str, float]:
-        """The step's `guard/difference`, also by round (`…/round_t`), of a PEFT model `guard/difference_base`, and of a
-        model with dropout `guard/difference_dropout`, in nats a token. Only the last is measured with dropout, as the
-        model is trained. A person has asked for that, so it is shown and not judged. After step 0 the base model is
-        asked only where the difference is more than that of arithmetic.
+        """The step's `guard/difference`, by round `rounds/t/guard_difference`, of a PEFT model `guard/difference_base`,
+        and of a model with dropout `guard/difference_dropout`, in nats a token. Only the last is measured with dropout,
+        as the model is trained. A person has asked for that, so it is shown and not judged. After step 0 the base model
+        is asked only where the difference is more than that of arithmetic.
 
         `sampling(round)` is how replies were drawn, `cut` whether the engine's log-probabilities are those of the
         distribution that top-k and top-p left. Only `rounds` are looked at where given. Raises `UserError` where a
@@ -84,7 +84,7 @@ class Guard:
             own, base = own + here, base + there
             if drops:
                 noisy += differences(model, replies, drawn, cut, seed)
-            by_round[f"guard/difference/round_{round}"] = here
+            by_round[f"rounds/{round}/guard_difference"] = here
         named = {"guard/difference": own, "guard/difference_base": base, "guard/difference_dropout": noisy, **by_round}
         return {name: fmean(values) for name, values in named.items() if values}
 

@@ -1,12 +1,14 @@
 """What is kept of training: each step's metrics and episodes, checkpoints, warnings. It also ends training in time."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from transformers import TrainerCallback
 
 from motif.rounds.records import as_record
+from motif.rounds.replies import Reply
 from motif.runs.budget import Limits, reached
 from motif.runs.checkpoints import drafts
 from motif.runs.folder import Run
@@ -18,12 +20,7 @@ from motif.training.nonfinite import check_finite, not_finite, trained
 from motif.training.resume import LastStep
 from motif.training.rollout import Rollout
 
-OF_TRL = ("loss", "grad_norm", "learning_rate", "entropy", "kl", "reward", "reward_std")  # kept of TRL's own log
-OF_OURS = {  # and of what the rollout has reported through TRL, by the first part of the name
-    *("accuracy", "unparsable", "truncated", "copied", "rounds_used", "zero_spread", "well_formed", "no_answer"),
-    *("tokens", "grader_gave_up", "redrawn"),
-    *("progress", "progress_cut", "progress_cleaned", "guard", "sampling"),
-}
+OURS = ("episode", "rounds", "groups", "guard")  # what the rollout has reported through TRL begins so
 COLUMNS = ("question", "gold", "reply", "carried", "reward", "advantage", "correct futures", "futures")
 
 Measure = Callable[[int], dict[str, float]]  # what there is to measure of the policy after a step
@@ -115,15 +112,14 @@ class Recorder(TrainerCallback):
         measured = self.held_out(step)
         if not state.is_world_process_zero:
             return
-        metrics = {f"train/{name}": value for name, value in trl_metrics(logs).items()}
-        metrics |= self.rollout.ledger.metrics() | measured
+        metrics = named(logs, self.rollout.trained) | self.rollout.ledger.metrics() | measured
         self.run.record({"step": step, **metrics})
         self.tracker.log(metrics, step)
         if (step - 1) % args.num_iterations == 0:  # else it is an update on the replies of a step before
             self._write_episodes(step)
         if self.tables and (step == 1 or step % self.tables == 0):
             self.tracker.table("episodes", COLUMNS, self._rows(), step)
-        shown = {name: metrics[f"train/{name}"] for name in ("reward", "accuracy") if f"train/{name}" in metrics}
+        shown = {key.split("/")[1]: metrics[key] for key in ("train/reward", "episode/accuracy") if key in metrics}
         self.report(step, state.max_steps, shown)
         self.alarm.see({"step": step, **metrics})
 
@@ -154,14 +150,21 @@ class Recorder(TrainerCallback):
         processes.wait()  # one that ended now would have the others ended while the first seals
 
 
-def trl_metrics(logs: Mapping[str, Any]) -> dict[str, float]:
-    """What is kept of TRL's log: its own key figures, each reward's mean, the clipped share, and everything of ours."""
-    kept = {}
-    for name, value in logs.items():
-        if name.startswith("rewards/") and name.endswith("/mean"):
-            kept[f"reward/{name.split('/')[1]}"] = value
-        elif name == "clip_ratio/region_mean":
-            kept["clipped"] = value
-        elif name in OF_TRL or name.split("/")[0] in OF_OURS:
-            kept[name] = value
-    return {name: float(value) for name, value in kept.items() if value is not None}
+def named(logs: Mapping[str, Any], trained: Sequence[Reply]) -> dict[str, float]:
+    """TRL's log by the names of metrics.jsonl: ours as they are, TRL's under `train/`, where its users look for them.
+
+    The epoch is left out, since for TRL all passes are one. The lengths of completions are those of the `trained`
+    replies: TRL counts the rows that fill a batch too.
+    """
+    kept = {name: float(value) for name, value in logs.items() if value is not None and name != "epoch"}
+    if "completions/mean_length" in kept:
+        kept |= lengths("length", [len(reply.token_ids) for reply in trained])
+        kept |= lengths("terminated_length", [len(reply.token_ids) for reply in trained if reply.finished] or [0])
+        kept["completions/clipped_ratio"] = fmean(not reply.finished for reply in trained)
+    return {name if name.split("/")[0] in OURS else f"train/{name}": value for name, value in kept.items()}
+
+
+def lengths(name: str, tokens: Sequence[int]) -> dict[str, float]:
+    """TRL's `completions/mean_<name>`, `min` and `max`."""
+    found = {"mean": fmean(tokens), "min": min(tokens), "max": max(tokens)}
+    return {f"completions/{what}_{name}": float(value) for what, value in found.items()}

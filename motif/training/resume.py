@@ -16,6 +16,7 @@ from motif.rounds.replies import EngineLost
 from motif.runs.checkpoints import Checkpoint
 from motif.runs.folder import Run, checkpoints
 from motif.runs.ledger import Ledger
+from motif.runs.metric_names import renamed
 from motif.system import console, processes, read_json, write_json
 from motif.system.memory import OutOfMemory, ran_out, release
 from motif.tasks.grading import NoJudge
@@ -156,7 +157,7 @@ def lost(run: Run, ledger: Ledger) -> dict[str, float]:
     file = run.checkpoints / "redone.json"
     before: dict[str, float] = read_json(file) if file.is_file() else {}
     lines = run.metrics_file.read_bytes().split(b"\n")[:-1] if run.metrics_file.is_file() else []
-    if not lines or not (more := ledger.beyond(json.loads(lines[-1]))):
+    if not lines or not (more := ledger.beyond(renamed(json.loads(lines[-1])))):
         return before
     found = {name: before.get(name, 0) + more.get(name, 0) for name in {**before, **more}}
     write_json(file, found)

@@ -96,8 +96,8 @@ class Rollout:
         self.metrics = {
             **metrics.of_episodes(self.trees),
             **metrics.by_round(self.trees),
-            "zero_spread": fmean(flat(self.algorithm.centred(group)) for group in credit.returns),
-            **({"redrawn": redrawn / len(asked)} if self.algorithm.sampling == "dynamic" else {}),
+            "groups/zero_advantage": fmean(flat(self.algorithm.centred(group)) for group in credit.returns),
+            **({"groups/redrawn": redrawn / len(asked)} if self.algorithm.sampling == "dynamic" else {}),
             **checked,
         }
         share = len(asked) * self.slots / (len(groups) * self.algorithm.m)

@@ -26,10 +26,10 @@ from motif.training.nonfinite import check_finite, trained
 from motif.training.trainer import stoppable
 from motif.training.trl_config import of_any_trainer
 
-KEPT = {  # of the log of transformers and TRL, and what it is called here
+KEPT = {  # of the log of transformers and TRL, and what their callbacks make of it
     **{"loss": "train/loss", "grad_norm": "train/grad_norm", "learning_rate": "train/learning_rate"},
-    **{"mean_token_accuracy": "train/token_accuracy", "eval_loss": "held_out/loss"},
-    "eval_mean_token_accuracy": "held_out/token_accuracy",
+    **{"mean_token_accuracy": "train/mean_token_accuracy", "eval_loss": "eval/loss"},
+    "eval_mean_token_accuracy": "eval/mean_token_accuracy",
 }
 LEAST_RATE = 0.05  # of the learning rate, at the end
 WARMUP = 0.05  # of the steps
@@ -66,7 +66,7 @@ class Follower(TrainerCallback):
         step, told = state.global_step, logs or {}
         metrics = {KEPT[name]: float(told[name]) for name in KEPT if name in told}
         if "train/loss" in metrics:
-            metrics |= {"train/tokens": sum(self.tokens[:step]), "seconds/training": time.monotonic() - self.begun}
+            metrics |= {"train/num_tokens": sum(self.tokens[:step]), "total/seconds": time.monotonic() - self.begun}
             self.report(step, state.max_steps, {"loss": metrics["train/loss"]})
         if metrics:
             self.run.record({"step": step, **metrics})

@@ -189,7 +189,7 @@ class WarmStart:
         """What summary.json holds: labels, what was imitated and left out, tokens, time, and the curve of the loss."""
         lines = run.metrics()
         losses = [line["train/loss"] for line in lines if "train/loss" in line]
-        measured = [line["held_out/loss"] for line in lines if "held_out/loss" in line]
+        measured = [line["eval/loss"] for line in lines if "eval/loss" in line]
         return {
             "kind": "warm start",
             **{"name": self.name, "model": self.model.name, "dataset": self.dataset.name, "rounds": self.rounds},
@@ -200,7 +200,7 @@ class WarmStart:
             "tokens": {"prompts": sum(len(row.prompt) for row in rows), "replies": sum(len(row.reply) for row in rows)},
             "loss": {"first": losses[0], "last": sum(losses[-10:]) / len(losses[-10:])},
             "held_out": {"first": measured[0], "last": measured[-1]} if measured else None,
-            "seconds": next(line["seconds/training"] for line in reversed(lines) if "seconds/training" in line),
+            "seconds": next(line["total/seconds"] for line in reversed(lines) if "total/seconds" in line),
             "memory": {"peak": measured_peak(), "of": memory_kind()},
             "curve": lines,
         }

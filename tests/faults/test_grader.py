@@ -141,7 +141,7 @@ def trained(folder, **settings):
 @pytest.mark.parametrize("whom", ["judge", pytest.param("child", marks=pytest.mark.slow)])
 def test_workers_that_are_killed_in_a_training_change_no_reward(tmp_path, whom):
     whole = result(*trained(tmp_path / "whole"))
-    assert {line["train/accuracy"] for line in whole["metrics"]} == {0.5}
+    assert {line["episode/accuracy"] for line in whole["metrics"]} == {0.5}
     forget_verdicts()
     killed, over = Counter(), threading.Event()
 
@@ -178,4 +178,4 @@ def test_nobody_to_grade_is_a_line_with_a_checkpoint_and_the_same_command_contin
             trained(tmp_path / "run", report=at_step)
     assert "\n" not in str(error.value) and Run(tmp_path / "run").checkpoint().step == 1
     _, run = trained(tmp_path / "run")
-    assert [line["train/accuracy"] for line in run.metrics()] == [0.5] * 3
+    assert [line["episode/accuracy"] for line in run.metrics()] == [0.5] * 3

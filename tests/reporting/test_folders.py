@@ -17,7 +17,7 @@ def test_what_is_no_run_is_counted_and_known_names_are_passed_over(tmp_path):
 
 def test_a_file_that_is_torn_is_named_and_the_rest_is_read(tmp_path):
     folder = run(tmp_path / "a", trained=RIGHT, base=RIGHT)
-    (folder / "metrics.jsonl").write_text('{"step": 1, "train/questions": 8}\n{"step": 2, "tr')
+    (folder / "metrics.jsonl").write_text('{"step": 1, "total/questions": 8}\n{"step": 2, "tr')
     for file in ("summary.json", "evaluation/trained-chain-r3.json"):
         (folder / file).write_text((folder / file).read_text()[:40])
     (found,), _ = read_runs([folder])

@@ -47,7 +47,7 @@ def test_there_is_a_row_of_metrics_for_each_step_of_each_run(outputs):
     metrics = frames(*sorted(outputs.iterdir())).metrics
     assert list(metrics.columns[:2]) == ["run", "step"] and "train/reward" in metrics
     assert metrics.groupby("run")["step"].max().to_dict() == {"grpo-0": 3, "grpo-1": 3, "motif-0": 3, "motif-1": 2}
-    assert metrics["train/generated_tokens"].sum() == 3 * (100 + 200 + 300) + 300
+    assert metrics["total/generated_tokens"].sum() == 3 * (100 + 200 + 300) + 300
 
 
 def test_a_metric_that_other_runs_lack_is_missing_there(outputs, tmp_path):

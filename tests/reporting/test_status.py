@@ -19,7 +19,7 @@ def run_folder(tmp_path, name, lines=0, finished=False, budget=None):
     write_json(run.folder / "run.json", {"format": 1, "id": name, "identity": "x"})
     (run.folder / "config.yaml").write_text(yaml.safe_dump({"algo": {"steps": 10}, "budget": budget or {}}))
     for step in range(1, lines + 1):
-        spent = {"seconds/training": 2.0 * step, "train/generated_tokens": 100 * step}
+        spent = {"total/seconds": 2.0 * step, "total/generated_tokens": 100 * step}
         run.record({"step": step, "seconds/rollout": 1.5, "seconds/update": 0.5, **spent})
     if finished:
         compute = {"training": {"seconds": 2.0 * lines}, "evaluation": {"seconds": 7.0}}

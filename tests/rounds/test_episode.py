@@ -220,7 +220,7 @@ def test_what_the_grader_gives_up_on_is_wrong_and_counted():
         grade(trees)
         (node,) = tree.roots
         assert not node.correct and ("grader_gave_up" in node.events) is gave_up
-        assert of_episodes(trees)["grader_gave_up"] == float(gave_up)
+        assert of_episodes(trees)["episode/grader_gave_up"] == float(gave_up)
         kept = record(tree, seed=0)
         assert kept["samples"][0]["grader_gave_up"] is gave_up and result_of([kept])["grader_gave_up"] == gave_up
 
@@ -233,7 +233,7 @@ def test_an_episode_of_the_most_rounds_is_grown_graded_read_and_written():
     trees = grown(lambda prompt: good("\\boxed{2}"), rounds=MOST, branching=(2, 2, *[1] * (MOST - 2)))
     grade(trees)
     assert [len(path) for path in trees[0].paths()] == [MOST] * 4
-    assert of_episodes(trees)["rounds_used"] == MOST
+    assert of_episodes(trees)["episode/rounds_used"] == MOST
     assert json.loads(json.dumps(as_record(trees[0])))["replies"][0]["children"]
     with pytest.raises(UserError, match=f"rounds must be a whole number from 1 to {MOST}, got {MOST + 1}"):
         Episode(rounds=MOST + 1, tokens=10)

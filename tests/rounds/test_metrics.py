@@ -20,13 +20,18 @@ def trees():
 
 def test_shares_are_read_off_by_round_and_over_episodes():
     by_round, episodes = metrics.by_round(trees()), metrics.of_episodes(trees())
-    assert by_round["accuracy/round_1"] == 0.5 == by_round["accuracy/round_2"]
-    assert by_round["progress/round_1"] == 0.5 == by_round["no_answer/round_1"]
-    assert "progress/round_2" not in by_round
-    assert episodes == {
-        **{"accuracy": 0.5, "unparsable": 0.0, "truncated": 0.0, "copied": 0.5, "rounds_used": 2.0},
-        "grader_gave_up": 0.0,
+    assert by_round["rounds/1/correct"] == 0.5 == by_round["rounds/2/correct"]
+    assert by_round["rounds/1/progress"] == 0.5 == by_round["rounds/1/no_answer"]
+    assert "rounds/2/progress" not in by_round
+    shares = {
+        "accuracy": 0.5,
+        "unparsable": 0.0,
+        "truncated": 0.0,
+        "copied": 0.5,
+        "rounds_used": 2.0,
+        "grader_gave_up": 0,
     }
+    assert episodes == {f"episode/{name}": value for name, value in shares.items()}
 
 
 def test_an_episode_that_ended_early_counts_no_less_than_one_that_has_continuations():
@@ -42,4 +47,7 @@ def test_an_episode_that_ended_early_counts_no_less_than_one_that_has_continuati
     grown = grow([question("a")], episode, [2, 3, 3], says(words, answer), words, lambda _: Sampling(9))
     grade(grown)
     found = metrics.of_episodes(grown)
-    assert len(list(grown[0].paths())) == 1 + 5 and (found["accuracy"], found["rounds_used"]) == (0.5, 2.0)
+    assert len(list(grown[0].paths())) == 1 + 5 and (found["episode/accuracy"], found["episode/rounds_used"]) == (
+        0.5,
+        2.0,
+    )

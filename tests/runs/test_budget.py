@@ -189,9 +189,9 @@ def test_two_processes_count_the_whole_job_and_stop_at_the_same_step(tmp_path):
     call += ["algo.questions=2", "budget.questions=3", f"outputs={tmp_path}", "name=two"]
     subprocess.run(call, check=True, capture_output=True, timeout=250)
     lines = [json.loads(line) for line in (tmp_path / "two/metrics.jsonl").read_text().splitlines()]
-    assert [line["train/questions"] for line in lines] == [2, 3]
-    assert [line["train/optimiser_steps"] for line in lines] == [1, 2]
-    assert lines[-1]["train/first_round_replies"] == 6
+    assert [line["total/questions"] for line in lines] == [2, 3]
+    assert [line["total/optimiser_steps"] for line in lines] == [1, 2]
+    assert lines[-1]["total/first_round_replies"] == 6
     records = [file.read_text().splitlines() for file in (tmp_path / "two/evaluation").glob("*.jsonl")]
     assert records and all(len(kept) == 2 for kept in records)  # the first writes
 

@@ -21,16 +21,16 @@ from tests.support.training import TRAINER, Killed, dies_at, motif, run_training
 
 STEPS = 5
 HEALTHY = {
-    **{"train/entropy": 0.5, "train/zero_spread": 0.3, "train/copied": 0.1, "train/reward": 0.6},
-    **{"train/truncated/round_1": 0.1, "train/truncated/round_2": 0.2},
-    **{"train/guard/difference/round_1": 0.01, "train/guard/difference/round_2": 0.02},
+    **{"train/entropy": 0.5, "groups/zero_advantage": 0.3, "episode/copied": 0.1, "train/reward": 0.6},
+    **{"rounds/1/truncated": 0.1, "rounds/2/truncated": 0.2},
+    **{"rounds/1/guard_difference": 0.01, "rounds/2/guard_difference": 0.02},
 }
 TROUBLES = {  # what of a healthy step changes, and what is said once the mean of five has crossed the threshold
     "entropy collapse": ({"train/entropy": 0.05}, "the entropy is 0.05 nats a token in the mean of 5 steps, 10% of"),
-    "groups without spread": ({"train/zero_spread": 1.0}, "in 100% of groups all rewards are alike"),
-    "answers copied": ({"train/copied": 0.75}, "62% of episodes repeat the answer of an earlier round"),
-    "replies cut off": ({"train/truncated/round_2": 0.6}, "52% of the replies of round 2 are cut off"),
-    "another policy": ({"train/guard/difference/round_2": 0.07}, "the replies of round 2 are 0.06 nats a token from"),
+    "groups without spread": ({"groups/zero_advantage": 1.0}, "in 100% of groups all rewards are alike"),
+    "answers copied": ({"episode/copied": 0.75}, "62% of episodes repeat the answer of an earlier round"),
+    "replies cut off": ({"rounds/2/truncated": 0.6}, "52% of the replies of round 2 are cut off"),
+    "another policy": ({"rounds/2/guard_difference": 0.07}, "the replies of round 2 are 0.06 nats a token from"),
 }
 SETTINGS = {
     **{"entropy collapse": "entropy", "groups without spread": "spread", "answers copied": "copied"},
@@ -59,7 +59,7 @@ def words(found, **settings):
 
 def test_a_healthy_training_is_passed_in_silence():
     assert barks(lines((100, {}))) == []
-    noisy = [{"train/entropy": 0.4 + 0.1 * (step % 3), "train/truncated/round_1": step % 2 * 0.8} for step in range(60)]
+    noisy = [{"train/entropy": 0.4 + 0.1 * (step % 3), "rounds/1/truncated": step % 2 * 0.8} for step in range(60)]
     assert barks(lines(*((1, change) for change in noisy))) == []
 
 
@@ -89,14 +89,14 @@ def test_null_turns_a_watchdog_off_and_no_other(name):
 
 def test_a_trouble_that_flickers_is_said_once_and_one_that_comes_back_again():
     bad = TROUBLES["replies cut off"][0]
-    flickering = [(1, bad if step % 2 else {"train/truncated/round_2": 0.45}) for step in range(40)]
+    flickering = [(1, bad if step % 2 else {"rounds/2/truncated": 0.45}) for step in range(40)]
     assert len(barks(lines((10, {}), *flickering))) == 1
     assert len(barks(lines((10, {}), (10, bad), (STEPS * 3, {}), (10, bad)))) == 2
 
 
 def test_one_step_is_no_trouble():
     everything = {key: value for change, _ in TROUBLES.values() for key, value in change.items()}
-    spiked = everything | {"train/guard/difference/round_2": 0.1, "train/entropy": 0.0}
+    spiked = everything | {"rounds/2/guard_difference": 0.1, "train/entropy": 0.0}
     assert barks(lines((20, {}), (1, spiked), (20, {}))) == []
 
 
@@ -181,7 +181,7 @@ def test_every_warning_has_a_section_of_the_docs_that_names_its_setting():
 # the alarm
 
 
-COPIED = [{"step": step, "train/copied": float(step > 3)} for step in range(1, 8)]
+COPIED = [{"step": step, "episode/copied": float(step > 3)} for step in range(1, 8)]
 
 
 class Told(Nowhere):

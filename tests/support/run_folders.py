@@ -77,9 +77,9 @@ def make_run(
         evaluated(folder, "trained-sums-r1", "trained", records(*(sample(text, 1, value) for value in right))),
         evaluated(folder, "trained-sums-r3", "trained", records(*(sample(text, 3, value) for value in right))),
     ]
-    keys = {"train/reward": 0.5, "train/accuracy": 0.25, "train/zero_spread": 0.0, "train/copied": 0.0}
+    keys = {"train/reward": 0.5, "episode/accuracy": 0.25, "groups/zero_advantage": 0.0, "episode/copied": 0.0}
     lines = [
-        {"step": step, "train/generated_tokens": 100 * step, "train/tokens/round_1": 9.0, "seconds/update": 2.0, **keys}
+        {"step": step, "total/generated_tokens": 100 * step, "rounds/1/tokens": 9.0, "seconds/update": 2.0, **keys}
         for step in range(1, steps + 1)
     ]
     write_text(folder / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in lines) + '{"step": 99, "torn')

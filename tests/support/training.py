@@ -28,6 +28,7 @@ from motif.training.trl_config import trainer_arguments
 
 TRAINER = {"learning_rate": 1e-4, "loss_type": "grpo", "beta": 0.0, "bf16": False, "gradient_checkpointing": False}
 REWARD = Reward(outcome={"accuracy": accuracy}, reply={"format": format}, weights={"accuracy": 1.0, "format": 0.1})
+MEASURED = ("seconds/", "total/seconds", "train/step_time", "compute/")  # what differs from run to run
 EPISODE = Episode(rounds=3, tokens=44, temperature=1.5, prompts=Prompts(wording="countdown"))
 
 
@@ -127,8 +128,7 @@ def without_times(run: Run) -> list[dict[str, Any]]:
 
 def untimed(lines: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Lines of metrics without what differs from run to run: times and memory."""
-    measured = ("seconds/", "memory/")
-    return [{key: value for key, value in line.items() if not key.startswith(measured)} for line in lines]
+    return [{key: value for key, value in line.items() if not key.startswith(MEASURED)} for line in lines]
 
 
 def episodes(run: Run) -> list[dict[str, Any]]:

@@ -87,7 +87,7 @@ def test_before_the_adapters_have_moved_base_and_policy_are_one(base):
 
 
 def test_a_full_model_has_no_base(base):
-    assert set(check(base, writes(base))) == {"guard/difference", "guard/difference/round_1"}
+    assert set(check(base, writes(base))) == {"guard/difference", "rounds/1/guard_difference"}
 
 
 def test_continuations_written_without_the_adapters_stop_the_training_by_name(base, policy):
@@ -157,7 +157,7 @@ def test_later_steps_compare_one_reply_of_the_rounds_in_turn(policy, base):
         return Guard(tolerance=9.0).check(policy.model, made, lambda round: SAMPLING, step=step)
 
     for step, round in ((3, 1), (4, 2)):
-        assert set(shown(step)) == {"guard/difference", f"guard/difference/round_{round}"}
+        assert set(shown(step)) == {"guard/difference", f"rounds/{round}/guard_difference"}
     with pytest.raises(UserError, match="round 3 come from the base model"):
         shown(5)
 
@@ -222,9 +222,9 @@ def test_in_training_it_reports_at_every_step_and_changes_nothing(policy, tmp_pa
     plain = run_training(policy, algorithm, tmp_path / "plain")
     watched = run_training(other, algorithm, tmp_path / "watched", guard=Guard())
     first, *others = watched.metrics()
-    assert first["train/guard/difference_base"] > 0.001 and others
-    assert all(line["train/guard/difference"] < 1e-4 for line in (first, *others))
-    assert all("train/guard/difference_base" not in line for line in others)  # nothing to explain
+    assert first["guard/difference_base"] > 0.001 and others
+    assert all(line["guard/difference"] < 1e-4 for line in (first, *others))
+    assert all("guard/difference_base" not in line for line in others)  # nothing to explain
     kept_lines = [{key: value for key, value in line.items() if "guard" not in key} for line in without_times(watched)]
     assert kept_lines == without_times(plain) and weights(policy) == weights(other)
 

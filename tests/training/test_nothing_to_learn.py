@@ -68,7 +68,7 @@ def test_equal_rewards_move_no_weight_and_no_moment(tmp_path, moving, kind, valu
     run = run_training(Tiny().load(), algorithm, tmp_path, reward=paid(*values))
     assert moving.moved()[-2:] == [False, False]
     metrics = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
-    assert [line["train/zero_spread"] for line in metrics][-2:] == [1.0, 1.0]
+    assert [line["groups/zero_advantage"] for line in metrics][-2:] == [1.0, 1.0]
 
 
 def test_a_first_step_that_teaches_nothing_leaves_the_policy_as_it_was(tmp_path):
@@ -95,5 +95,5 @@ def test_replies_that_were_cut_off_stay_out_of_the_loss_by_the_ends_of_decoding(
     count = iter(range(10**6))
     reward = Reward({"alternating": lambda path: float(next(count) % 2)}, {}, {"alternating": 1.0})
     run = run_training(policy, small(GRPO, steps=2), tmp_path, episode=episode, reward=reward, only_finished=True)
-    cut = [line["train/truncated"] for line in map(json.loads, (run.folder / "metrics.jsonl").read_text().splitlines())]
+    cut = [line["episode/truncated"] for line in run.metrics()]
     assert 0 < sum(cut) < 2 and moving.moved() == [True]

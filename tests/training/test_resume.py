@@ -108,7 +108,7 @@ def test_lines_written_after_the_last_checkpoint_are_written_once(tmp_path, refe
 
 
 def test_a_run_killed_after_the_step_that_reached_its_limit_trains_no_more(tmp_path, reference):
-    limits = {"tokens": reference.result["metrics"][0]["train/generated_tokens"]}
+    limits = {"tokens": reference.result["metrics"][0]["total/generated_tokens"]}
     policy, again = Tiny().load(), Tiny().load()
     before = run_training(policy, motif(), tmp_path / "run", limits=limits).metrics()
     run = run_training(again, motif(), tmp_path / "run", limits=limits)
@@ -116,7 +116,7 @@ def test_a_run_killed_after_the_step_that_reached_its_limit_trains_no_more(tmp_p
 
 
 def test_a_run_that_continues_before_its_limit_stops_where_it_would_have_stopped(tmp_path, reference):
-    limits = {"responses": reference.result["metrics"][1]["train/responses"]}
+    limits = {"responses": reference.result["metrics"][1]["total/responses"]}
     with pytest.raises(Killed):
         trained(tmp_path / "run", every=1, report=dies_at(2), limits=limits)
     trained(tmp_path / "run", every=1, limits=limits)

@@ -60,7 +60,8 @@ def test_the_reward_functions_give_the_terms_back_and_report_the_steps_metrics_o
     given = [function(values=out["values"], log_metric=lambda *pair: told.append(pair)) for function in functions]
     assert given == [[1.0, 1.0], [1.0, 1.0]]
     names = [name for name, _ in told]
-    assert len(names) == len(set(names)) and dict(told)["accuracy"] == 1.0 and dict(told)["zero_spread"] == 1.0
+    assert len(names) == len(set(names))
+    assert dict(told)["episode/accuracy"] == 1.0 == dict(told)["groups/zero_advantage"]
 
 
 def test_a_draw_is_keyed_by_seed_step_question_reply_and_round():
@@ -164,14 +165,14 @@ def replies_of(place):
 def test_dynamic_sampling_replaces_what_teaches_nothing_and_counts_every_token():
     fixed = rollout(replies_of(0), algorithm=GRPO(m=2))
     fixed(ids("a", "a"), trainer())
-    assert [tree.question.text for tree in fixed.trees] == ["a"] and fixed.metrics["zero_spread"] == 1.0
+    assert [tree.question.text for tree in fixed.trees] == ["a"] and fixed.metrics["groups/zero_advantage"] == 1.0
     found = set()
     for step in range(8):
         made = rollout(replies_of(0), algorithm=GRPO(m=2, sampling="dynamic", redraws=1))
         made(ids("a", "a"), trainer(step=step))
         (tree,) = made.trees
         found.add(tree.question.text)
-        assert made.metrics["zero_spread"] == 0.0 and made.metrics["redrawn"] == 1.0
+        assert made.metrics["groups/zero_advantage"] == 0.0 and made.metrics["groups/redrawn"] == 1.0
         assert made.ledger.counts["questions"] == 2 and made.ledger.counts["responses"] == 4
         assert made.ledger.counts["generated_tokens"] == 2 * fixed.ledger.counts["generated_tokens"]
         again = rollout(replies_of(0), algorithm=GRPO(m=2, sampling="dynamic", redraws=1))
@@ -183,9 +184,9 @@ def test_dynamic_sampling_replaces_what_teaches_nothing_and_counts_every_token()
 def test_dynamic_sampling_gives_up_after_so_many_redraws_and_where_no_question_is_left():
     made = rollout(algorithm=GRPO(m=2, sampling="dynamic", redraws=5))
     made(ids("a", "a", "b", "b"), trainer())
-    assert made.metrics["zero_spread"] == 1.0 and made.ledger.counts["questions"] == 2 + 5
+    assert made.metrics["groups/zero_advantage"] == 1.0 and made.ledger.counts["questions"] == 2 + 5
     made(ids("a", "a", "b", "b", "c", "c"), trainer(step=1))  # all there are
-    assert made.metrics["redrawn"] == 0.0
+    assert made.metrics["groups/redrawn"] == 0.0
 
 
 def test_a_step_has_the_questions_that_the_budget_has_room_for_and_the_rest_weighs_nothing():

@@ -32,10 +32,10 @@ def test_the_loss_falls_on_replies_and_prompts_have_none(tmp_path):
     assert labels == [-100, -100, -100, 20, 30, 31, 2]
     _, run = trained(tmp_path / "run")
     losses = [line["train/loss"] for line in run.metrics() if "train/loss" in line]
-    measured = [line["held_out/loss"] for line in run.metrics() if "held_out/loss" in line]
+    measured = [line["eval/loss"] for line in run.metrics() if "eval/loss" in line]
     assert len(losses) == 12 and losses[-1] < 0.7 * losses[0]
     assert len(measured) == 3 and measured[-1] < measured[0]
-    assert run.metrics()[0]["train/tokens"] == 4 * 7
+    assert run.metrics()[0]["train/num_tokens"] == 4 * 7
 
 
 def test_a_training_that_was_killed_and_goes_on_ends_with_the_same_weights_and_metrics(tmp_path):

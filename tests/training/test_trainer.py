@@ -63,7 +63,7 @@ def test_the_first_reply_that_helps_gets_the_higher_advantage_and_only_first_rou
     for text, prompt, advantage in seen:
         assert text.startswith("<reasoning>first") and prompt.startswith("2 ")
         assert (advantage > 0.5) == (">yes<" in text) and (advantage < -0.5) == (">no<" in text)
-    assert [line["train/accuracy"] for line in run.metrics()] == [0.5, 0.5]
+    assert [line["episode/accuracy"] for line in run.metrics()] == [0.5, 0.5]
     noted = [reply for tree in episodes(run) for reply in tree["replies"]]
     assert sorted(reply["advantage"] for reply in noted) == pytest.approx(
         sorted(advantage for *_, advantage in seen), abs=1e-4
@@ -106,10 +106,10 @@ def test_advantages_land_on_the_tokens_of_their_own_round(policy, tmp_path, monk
     run = run_training(
         policy, small(algorithm), tmp_path / "run", by_rounds(policy, ends), episode=replace(EPISODE, stop="answered")
     )
-    assert [line["train/optimiser_steps"] for line in run.metrics()] == [1, 2]  # as many as of one round
+    assert [line["total/optimiser_steps"] for line in run.metrics()] == [1, 2]  # as many as of one round
     assert len(seen) == 2 * 2 * 4 * 3
     if algorithm is not Value:  # of which continuations count too
-        assert run.metrics()[0]["train/rounds_used"] == 2.25
+        assert run.metrics()[0]["episode/rounds_used"] == 2.25
     noted = {
         (reply["round"], reply["text"].split("of n")[1][0]): reply["advantage"]
         for tree in episodes(run)

@@ -100,9 +100,9 @@ def ids(replies):
 def test_the_log_probabilities_of_the_engine_are_those_of_the_policy_in_every_round(trained):
     assert [line["step"] for line in trained.metrics] == [1, 2, 3]
     for line in trained.metrics:
-        assert line["train/guard/difference"] < 1e-4
-        assert line["train/tokens/round_3"] <= 9 < line["train/tokens/round_1"] <= 12
-    assert [line["train/guard/difference_base"] > 0.1 for line in trained.metrics] == [False, True, True]
+        assert line["guard/difference"] < 1e-4
+        assert line["rounds/3/tokens"] <= 9 < line["rounds/1/tokens"] <= 12
+    assert [line["guard/difference_base"] > 0.1 for line in trained.metrics] == [False, True, True]
 
 
 def test_trl_corrects_with_the_engines_log_probabilities(trained):
@@ -218,7 +218,7 @@ def test_a_run_that_is_continued_is_generated_with_the_weights_of_its_checkpoint
     metrics = again.go()
     assert [line["step"] for line in metrics] == [1, 2, 3]
     for line, other in zip(metrics, trained.metrics, strict=True):
-        assert line["train/guard/difference"] < 1e-4
+        assert line["guard/difference"] < 1e-4
         assert line["train/reward"] == pytest.approx(other["train/reward"], abs=1e-3)
 
 

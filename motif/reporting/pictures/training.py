@@ -54,34 +54,34 @@ def of_key(key: str) -> Callable[[Line], float | None]:
 
 def episode_tokens(line: Line) -> float | None:
     """Mean tokens of an episode: those of a reply of each round, summed."""
-    by_round = [value for key, value in line.items() if key.startswith("train/tokens/round_")]
+    by_round = [value for key, value in line.items() if key.startswith("rounds/") and key.endswith("/tokens")]
     return sum(by_round) if by_round else None
 
 
 METRICS = {
     "reward": Metric("Reward", "mean reward", of_key("train/reward")),
-    "accuracy": Metric("Accuracy in training", "right episodes (%)", of_key("train/accuracy"), scale=100.0),
+    "accuracy": Metric("Accuracy in training", "right episodes (%)", of_key("episode/accuracy"), scale=100.0),
     "held-out": Metric(
         *("Held-out accuracy", "right validation questions (%)", of_key("held_out/accuracy"), 100.0, "measurement")
     ),
     "length": Metric("Length", "tokens / episode", episode_tokens),
     "zero-spread": Metric(
-        "Groups that teach nothing", "groups of equal reward (%)", of_key("train/zero_spread"), scale=100.0
+        "Groups that teach nothing", "groups of equal reward (%)", of_key("groups/zero_advantage"), scale=100.0
     ),
-    "copied": Metric("Rounds that copy", "episodes with copied answer (%)", of_key("train/copied"), scale=100.0),
+    "copied": Metric("Rounds that copy", "episodes with copied answer (%)", of_key("episode/copied"), scale=100.0),
 }
 AXES = {  # of training: name, key of a metrics line, label
     "steps": ("step", "training step"),
-    "tokens": ("train/generated_tokens", "tokens generated in training"),
-    "responses": ("train/responses", "replies generated in training"),
-    "first_round_replies": ("train/first_round_replies", "first-round replies of training"),
-    "continuations": ("train/continuations", "continuations generated in training"),
-    "questions": ("train/questions", "questions drawn in training"),
-    "prompt_tokens": ("train/prompt_tokens", "prompt tokens read in training"),
-    "trained_tokens": ("train/trained_tokens", "tokens trained on"),
-    "optimiser_steps": ("train/optimiser_steps", "optimiser steps"),
-    "flops": ("train/flops", "FLOPs of training (estimated)"),
-    "seconds": ("seconds/training", "seconds of training"),
+    "tokens": ("total/generated_tokens", "tokens generated in training"),
+    "responses": ("total/responses", "replies generated in training"),
+    "first_round_replies": ("total/first_round_replies", "first-round replies of training"),
+    "continuations": ("total/continuations", "continuations generated in training"),
+    "questions": ("total/questions", "questions drawn in training"),
+    "prompt_tokens": ("total/prompt_tokens", "prompt tokens read in training"),
+    "trained_tokens": ("total/trained_tokens", "tokens trained on"),
+    "optimiser_steps": ("total/optimiser_steps", "optimiser steps"),
+    "flops": ("total/flops", "FLOPs of training (estimated)"),
+    "seconds": ("total/seconds", "seconds of training"),
 }
 
 

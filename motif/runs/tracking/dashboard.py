@@ -15,20 +15,20 @@ from motif.runs.tracking.base import WandB, prepare
 from motif.runs.tracking.wandb import LATEST, STEP, evaluation_key
 from motif.system import UserError, failures, first_line, install
 
-TOKENS = "train/generated_tokens"
+TOKENS = "total/generated_tokens"
 AXES = {STEP: "training step", TOKENS: "tokens generated in training"}
 CURVES = {
     "train/reward": "Reward",
-    "train/accuracy": "Accuracy in training",
-    "train/truncated": "Episodes cut off",
-    "train/copied": "Rounds that copy",
-    "train/zero_spread": "Groups that teach nothing",
+    "episode/accuracy": "Accuracy in training",
+    "episode/truncated": "Episodes cut off",
+    "episode/copied": "Rounds that copy",
+    "groups/zero_advantage": "Groups that teach nothing",
     "train/entropy": "Entropy",
 }
 BY_ROUND = {
-    "train/accuracy": "Right replies by round, in training",
-    "train/tokens": "Tokens of a reply by round, in training",
-    "train/truncated": "Replies cut off by round, in training",
+    "correct": "Right replies by round, in training",
+    "tokens": "Tokens of a reply by round, in training",
+    "truncated": "Replies cut off by round, in training",
 }
 KEYS = ("algo.name", "rounds", "algo.k", "model.learning_rate", "seed")  # of parallel coordinates
 LINES = 200  # runs in a plot
@@ -93,7 +93,7 @@ class Dashboard:
         return wr.LinePlot(title=title, x=x, y=y, title_x=AXES[x], **self._bands(wr))
 
     def _rounds(self, wr: Any, metric: str, title: str) -> Any:
-        return self._lines(wr, title, STEP, [f"{metric}/round_{t}" for t in range(1, max(self.rounds) + 1)])
+        return self._lines(wr, title, STEP, [f"rounds/{t}/{metric}" for t in range(1, max(self.rounds) + 1)])
 
     def _bars(self, wr: Any, dataset: str) -> Any:
         keys = [accuracy(dataset, rounds, policy) for rounds in self.rounds for policy in ("base", "trained")]
@@ -101,7 +101,7 @@ class Dashboard:
         return wr.BarPlot(title=title, metrics=keys, **self._bands(wr))
 
     def _after_rounds(self, wr: Any, dataset: str, rounds: int) -> Any:
-        keys = [accuracy(dataset, rounds, "trained", f"accuracy_after_round_{t}") for t in range(1, rounds + 1)]
+        keys = [accuracy(dataset, rounds, "trained", f"accuracy_by_round/{t}") for t in range(1, rounds + 1)]
         title = f"Accuracy on {dataset}, stopped after round 1 to {rounds}"
         return wr.BarPlot(title=title, metrics=keys, **self._bands(wr))
 

@@ -47,7 +47,7 @@ class Watched(Tracker):
         self.sender.send(partial(self._resume, list(lines)))
 
     def _resume(self, lines: Sequence[Mapping[str, Any]]) -> None:
-        self.last_step = self.run.summary.get(STEP) or 0 if self.url else last_step(self.part)
+        self.last_step = step_of(self.run.summary) if self.url else last_step(self.part)
         for line in lines:
             self._log({key: value for key, value in line.items() if key != "step"}, line["step"])
 
@@ -115,7 +115,7 @@ class Watched(Tracker):
             for key in ("accuracy", "interval", "truncated", "unparsable", "tokens", "n"):
                 self.run.summary[evaluation_key(entry, key)] = entry[key]
             for t, accuracy in enumerate(entry.get("accuracy_by_round", []), 1):
-                self.run.summary[evaluation_key(entry, f"accuracy_after_round_{t}")] = accuracy["value"]
+                self.run.summary[evaluation_key(entry, f"accuracy_by_round/{t}")] = accuracy["value"]
         self.run.summary["compute"] = summary.get("compute", {})
         if self.artifact and policy is not None:
             artifact = wandb.Artifact(f"policy-{self.run.id}", type="model", metadata=dict(summary))
@@ -148,8 +148,13 @@ def last_step(part: Path) -> int:
             with suppress(subprocess.TimeoutExpired):  # then a step may be sent twice, which W&B takes
                 read = subprocess.run(call, capture_output=True, text=True, timeout=120)
                 if read.returncode == 0:  # a part that a kill left empty cannot be read
-                    steps.append(json.loads(read.stdout)["summary"].get(STEP) or 0)
-    return int(max(steps))
+                    steps.append(step_of(json.loads(read.stdout)["summary"]))
+    return max(steps)
+
+
+def step_of(summary: Any) -> int:
+    """The last step that a summary of W&B has, by its name today or by the one of earlier versions."""
+    return int(max(summary.get(name) or 0 for name in (STEP, "train/step")))
 
 
 def refused(log: str) -> str | None:

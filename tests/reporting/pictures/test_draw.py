@@ -24,8 +24,8 @@ def test_other_counts_of_the_ledger_can_be_the_axis(tmp_path, one_metric):
     make_run(tmp_path / "a")
     runs, _ = read_runs([tmp_path / "a"])
     for place, line in enumerate(runs[0].metrics):
-        line.update({"train/flops": 1e12 * (place + 1), "seconds/training": place})
-        line["train/optimiser_steps"] = place + 1
+        line.update({"total/flops": 1e12 * (place + 1), "total/seconds": place})
+        line["total/optimiser_steps"] = place + 1
     for result in runs[0].results:
         result.values["compute"] = {"flops": 4e9}
     found = arms_of(runs)

@@ -24,7 +24,7 @@ def test_a_curve_is_a_mean_and_a_band_over_seeds_and_goes_on_as_single_seeds(tmp
     arm = arm_of(tmp_path / "a", tmp_path / "b")
     for line in arm.runs[1].metrics:
         line["train/reward"] = 1.0
-    found = curve(arm, METRICS["reward"], "train/generated_tokens")
+    found = curve(arm, METRICS["reward"], "total/generated_tokens")
     assert list(found.x) == [100, 200] and list(found.mean) == [0.75, 0.75]
     assert (list(found.low), list(found.high)) == ([0.5, 0.5], [1.0, 1.0])
     assert [list(x) for x, _ in found.ends] == [[200, 300, 400]]  # from where the seeds part
@@ -35,17 +35,17 @@ def test_a_long_run_has_few_points_that_are_means_of_steps(tmp_path):
     found = curve(arm, METRICS["accuracy"], "step")
     assert len(found.x) == MOST_POINTS and steps_per_point([arm], METRICS["accuracy"]) == 2
     assert list(found.x[:2]) == [1.5, 3.5] and set(found.mean) == {25.0}  # in percent
-    assert curve(arm, METRICS["accuracy"], "train/flops") is None
+    assert curve(arm, METRICS["accuracy"], "total/flops") is None
 
 
 def test_the_tokens_of_an_episode_are_those_of_its_rounds():
-    assert episode_tokens({"train/tokens/round_1": 9.0, "train/tokens/round_2": 5.0, "step": 1}) == 14
+    assert episode_tokens({"rounds/1/tokens": 9.0, "rounds/2/tokens": 5.0, "step": 1}) == 14
     assert episode_tokens({"step": 1}) is None
 
 
 def test_every_count_of_the_ledger_can_be_an_axis():
     counts = {key for key, _ in AXES.values()}
-    assert {axis for axis in LEDGER if "*" not in axis} - {"train/step"} <= counts
+    assert {axis for axis in LEDGER if "*" not in axis} - {"train/global_step"} <= counts
 
 
 def trained(folder):
@@ -67,7 +67,7 @@ def test_a_metric_that_no_run_has_is_not_drawn(tmp_path):
     make_run(tmp_path / "a")
     arms = trained(tmp_path)
     for line in arms[0].runs[0].metrics:
-        del line["train/copied"]
+        del line["episode/copied"]
     names = {drawing.name for drawing in training_curves(arms, ["steps", "flops"])}
     assert names == {f"{metric}-steps-sums" for metric in ("reward", "accuracy", "length", "zero-spread")}
 

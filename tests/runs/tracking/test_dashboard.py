@@ -56,14 +56,14 @@ def test_every_section_has_its_panels():
 
 def test_curves_are_means_with_the_range_of_the_seeds_by_algorithm_against_steps_and_tokens():
     found = panels(spec(), "Run History Line Plot")
-    for section, axis in (("by training step", "train/step"), ("by tokens generated", "train/generated_tokens")):
+    for section, axis in (("by training step", "train/global_step"), ("by tokens generated", "total/generated_tokens")):
         (own,) = [plots for name, plots in found.items() if section in name]
         for panel in own:
             config = panel["config"]
             assert config["xAxis"] == axis and axis in AXES
             assert (config["groupBy"], config["groupAgg"], config["groupArea"]) == ("algo.value.name", "mean", "minmax")
     assert {name for panel in found["Training by round"] for name in panel["config"]["metrics"]} >= {
-        f"train/accuracy/round_{t}" for t in (1, 2, 3)
+        f"rounds/{t}/correct" for t in (1, 2, 3)
     }
 
 
@@ -102,7 +102,7 @@ def test_a_dashboard_is_saved_and_its_address_shown(server, capsys):  # noqa: F8
     assert main(["--entity", "us", "--project", "p"]) == 0
     (view,) = server.views
     assert view["entityName"] == "us" and view["projectName"] == "p"
-    assert "train/generated_tokens" in view["spec"] and "algo.value.name" in view["spec"]
+    assert "total/generated_tokens" in view["spec"] and "algo.value.name" in view["spec"]
     assert "/us/p?nw=" in capsys.readouterr().out
 
 

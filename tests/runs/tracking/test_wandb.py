@@ -34,7 +34,7 @@ def server(monkeypatch):
 
 
 def metrics(step):
-    return {"train/reward": step / 2, "train/generated_tokens": 100.0 * step}
+    return {"train/reward": step / 2, "total/generated_tokens": 100.0 * step}
 
 
 def logs(tracker, steps):
@@ -43,7 +43,7 @@ def logs(tracker, steps):
 
 
 def steps(server, run="id1"):
-    return [line["train/step"] for line in server.history(run) if "train/reward" in line]
+    return [line["train/global_step"] for line in server.history(run) if "train/reward" in line]
 
 
 def core():
@@ -279,7 +279,7 @@ def test_the_command_killed_and_given_again_is_one_wandb_run_with_every_step_onc
     assert steps(server, run) == [1, 2, 3, 4, 5, 6] and run == json.loads((tmp_path / "one/run.json").read_text())["id"]
     held = [json.loads(line) for line in metrics_file.read_text().splitlines()]
     told = [line for line in server.history(run) if "train/reward" in line]
-    for name in ("train/reward", "train/accuracy", "train/generated_tokens", "train/flops"):
+    for name in ("train/reward", "episode/accuracy", "total/generated_tokens", "total/flops"):
         assert [line[name] for line in told] == [line[name] for line in held]
 
 
