@@ -1,10 +1,12 @@
-"""`python -m motif.report outputs/* [--against ARM] [--axis COUNT] [--at COUNTS] [--to FOLDER]`: tables and a page.
+"""`python -m motif.report outputs/* [--against ARM] [--axis COUNT] [--at COUNTS] [--to FOLDER] [--watch]`: tables and a
+page.
 
 The report is written to report/ beside the runs unless another place is given, never into a run's folder. `build` does
 the same without the terminal.
 """
 
 import argparse
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +18,7 @@ from motif.reporting.arms import arms_of, finished
 from motif.reporting.attach import attach
 from motif.reporting.by_fact import by_facts, crossovers, tables_by_fact
 from motif.reporting.comparison import Verdict
-from motif.reporting.episodes import MOST, write_episodes
+from motif.reporting.episodes import MOST, Kept, write_episodes
 from motif.reporting.folders import asked
 from motif.reporting.markup import Table
 from motif.reporting.page import NoVerdict, Report, remove_old_pictures, write_report
@@ -30,6 +32,7 @@ from motif.reporting.screen import show_rows, show_table
 from motif.reporting.standings import answer, places
 from motif.reporting.survival import survival_table
 from motif.reporting.verdicts import USUAL, check_against, choose_baselines, not_compared, survey
+from motif.reporting.watch import Watch
 from motif.system import UserError, console, explained, failures, visible, whole
 
 
@@ -57,12 +60,31 @@ def build(
         show: is called with the tables of `at`.
         at: counts of generated tokens at which held-out accuracy is said; a `UserError` where no run has it.
     """
+    report = made(runs, to, against, episodes, axes, say, show, at)
+    index = write_report(to, report)
+    if wandb:
+        attach(to, runs, report)
+    return index
+
+
+def made(
+    runs: Sequence[RecordedRun],
+    to: Path,
+    against: str,
+    episodes: int,
+    axes: Sequence[str],
+    say: Callable[[str], object] = lambda line: None,
+    show: Callable[[Table], object] = lambda table: None,
+    at: Sequence[int] = (),
+    kept: Kept | None = None,
+) -> Report:
+    """The report that `build` writes. Pictures and episodes are written; of these what is `kept` is not made again."""
     check_place(to)
     whole("--episodes", episodes)
     known = arms_of(runs)
     trained = [arm for arm in known if arm.trained]
     at_tokens = curves.tables(trained, at, against)
-    sources = write_episodes(runs, to / "episodes", episodes)
+    sources = write_episodes(runs, to / "episodes", episodes, kept)
     pooled = pool(known)
     facts = by_facts(pooled)
     standing = places(known, against)
@@ -91,7 +113,7 @@ def build(
     }
     remove_old_pictures(to)
     datasets = ", ".join(dict.fromkeys(result.dataset for run in runs for result in run.results)) or "nothing yet"
-    report = Report(
+    return Report(
         title=f"Report on {', '.join(dict.fromkeys(run.folder.absolute().parent.name for run in runs))}",
         subtitle=counts_in_words(runs, len(trained)),
         question=question_of(runs) or f"Which arm answers most questions of {datasets}?",
@@ -103,10 +125,6 @@ def build(
         data=page_data(runs, known, standing, verdicts),
         footer=f"Written by python -m motif.report on {time.strftime('%Y-%m-%d %H:%M')}.",
     )
-    index = write_report(to, report)
-    if wandb:
-        attach(to, runs, report)
-    return index
 
 
 def check_place(to: Path) -> None:
@@ -146,6 +164,29 @@ def token_counts(text: str) -> list[int]:
     return [int(part) for part in text.split(",")]
 
 
+def seconds_of(text: str) -> float:
+    """Seconds between two looks as typed."""
+    if not re.fullmatch(r"\d+(\.\d+)?", text) or float(text) < 1:
+        raise argparse.ArgumentTypeError(f"it must be seconds, at least 1, and stand behind the folders, got {text!r}")
+    return float(text)
+
+
+def watch(given: argparse.Namespace, to: Path) -> None:
+    """Keep the page in the folder `to` fresh while runs go on."""
+    kept, complained = Kept(), set[str]()
+
+    def make(folders: Sequence[Path]) -> Report:
+        runs, _ = asked(folders)
+        for complaint in (line for run in runs for line in run.complaints if line not in complained):
+            complained.add(complaint)
+            print(visible(complaint), file=sys.stderr)
+        return made(runs, to, given.against or USUAL, given.episodes, given.axis, at=given.at, kept=kept)
+
+    print(visible(f"report  {nearest(to / 'index.html')}"), flush=True)
+    with explained(to, "or choose another --to="):
+        Watch(given.runs, to, make, given.watch, lambda line: print(line, flush=True)).go()
+
+
 def show_markdown(table: Table) -> None:
     print(f"\n{table.title}\n\n{table.markdown()}")
 
@@ -164,13 +205,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--to", type=folder_name, help="where the report is written (report/ beside the runs)")
     parser.add_argument("--episodes", type=int, default=MOST, help=f"most questions kept of one file ({MOST})")
     parser.add_argument("--wandb", action="store_true", help="attach verdicts and pictures to the group's W&B run")
+    of_watch = "write the page again while runs go on, with what runs at its top; look every so many seconds (30)"
+    parser.add_argument("--watch", type=seconds_of, nargs="?", const=30.0, metavar="SECONDS", help=of_watch)
     given = parser.parse_args(arguments)
+    if given.watch and (given.markdown or given.wandb):
+        parser.error("--watch prints no table and attaches nothing: leave out --markdown and --wandb")
     runs, others = asked(given.runs)
     for complaint in (line for run in runs for line in run.complaints):
         print(visible(complaint), file=sys.stderr)
     known = arms_of(runs)
     check_against(known, given.against)
     folder = given.to or beside(runs[0])
+    if given.watch:
+        watch(given, folder)
+        return
     say, show = (print, show_markdown) if given.markdown else (console.paragraph, show_table)
     if given.markdown:
         print(tables.terminal_table(runs, known))
