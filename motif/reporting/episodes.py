@@ -79,41 +79,33 @@ def write_episodes(
     """
     folder.mkdir(parents=True, exist_ok=True)
     kept = {} if kept is None else kept
-    jobs: list[tuple[RecordedRun, Result | None]] = []  # None: the training
+    jobs: dict[str, tuple[RecordedRun, Result | None, Path]] = {}  # by id; None: the training
     for run in runs:
         ordered = sorted(run.results, key=lambda result: (result.policy == BASE, -result.rounds))
-        jobs += [(run, result) for result in ordered if result.records]
-        if (run.folder / "episodes.jsonl.gz").is_file():
-            jobs.append((run, None))
-
-    def file_of(run: RecordedRun, result: Result | None) -> Path:
-        return (result and result.records) or run.folder / "episodes.jsonl.gz"
-
-    def id_of(run: RecordedRun, result: Result | None) -> str:
-        names = f"{run.name}/{file_of(run, result).stem}"
-        return f"s{int(hashlib.sha256(names.encode(errors='replace')).hexdigest()[:12], 16)}"
+        files = [(result, result.records) for result in ordered]
+        for result, file in [*files, (None, run.folder / "episodes.jsonl.gz")]:
+            if file and file.is_file():
+                names = f"{run.name}/{file.stem}".encode(errors="replace")
+                jobs[f"s{int(hashlib.sha256(names).hexdigest()[:12], 16)}"] = (run, result, file)
 
     def write(id: str) -> tuple[Source, Shares]:
-        (run, result), shares = asked[id], Shares()
+        (run, result, file), shares = jobs[id], Shares()
         if result is None:
-            records = training_trees(file_of(run, result))
             known = [flag for flag in FLAGS if flag != "disagree"]  # in training one grader judges
+            records = training_trees(file)
             return write_source(folder, id, run.name, "training", "training", records, most, known), shares
-        assert result.records
         policy = "" if run.measured else f"{result.policy} "
-        title = f"{policy}on {result.dataset}, {in_rounds(result.rounds)} ({result.records.name})"
-        name, questions = result.records.stem, evaluated(result.records, shares)
-        return write_source(folder, id, run.name, name, title, questions, most), shares
+        title = f"{policy}on {result.dataset}, {in_rounds(result.rounds)} ({file.name})"
+        return write_source(folder, id, run.name, file.stem, title, evaluated(file, shares), most), shares
 
-    asked = {id_of(*job): job for job in jobs}
-    states = {id: (stat.st_mtime_ns, stat.st_size) for id, job in asked.items() for stat in [file_of(*job).stat()]}
+    states = {id: (stat.st_mtime_ns, stat.st_size) for id, (*_, file) in jobs.items() for stat in [file.stat()]}
     changed = [id for id, state in states.items() if id not in kept or kept[id][0] != state]
     for id, made in zip(changed, parallel_map(write, changed), strict=True):
         kept[id] = (states[id], *made)
-    for id, (_, result) in asked.items():
+    for id, (_, result, _) in jobs.items():
         if result is not None:
             result.shares = kept[id][2]
-    sources = [kept[id][1] for id in asked]
+    sources = [kept[id][1] for id in jobs]
     written = {f"{source.id}-{chunk:03}.js" for source in sources for chunk in range(source.chunks)}
     for old in folder.glob("s[0-9]*-[0-9]*.js"):
         if old.name not in written:

@@ -6,10 +6,10 @@ the same without the terminal.
 """
 
 import argparse
-import re
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from motif.evaluation.terminal import nearest
@@ -46,6 +46,8 @@ def build(
     say: Callable[[str], object] = lambda line: None,
     show: Callable[[Table], object] = lambda table: None,
     at: Sequence[int] = (),
+    kept: Kept | None = None,
+    write: Callable[[Path, Report], Path] = write_report,
 ) -> Path:
     """Write the report on `runs` to the folder `to`; returns its page.
 
@@ -59,26 +61,9 @@ def build(
         say: is called with every verdict.
         show: is called with the tables of `at`.
         at: counts of generated tokens at which held-out accuracy is said; a `UserError` where no run has it.
+        kept: episodes that an earlier call for this folder has written; they are not written again.
+        write: writes the files of the report, and returns its page.
     """
-    report = made(runs, to, against, episodes, axes, say, show, at)
-    index = write_report(to, report)
-    if wandb:
-        attach(to, runs, report)
-    return index
-
-
-def made(
-    runs: Sequence[RecordedRun],
-    to: Path,
-    against: str,
-    episodes: int,
-    axes: Sequence[str],
-    say: Callable[[str], object] = lambda line: None,
-    show: Callable[[Table], object] = lambda table: None,
-    at: Sequence[int] = (),
-    kept: Kept | None = None,
-) -> Report:
-    """The report that `build` writes. Pictures and episodes are written; of these what is `kept` is not made again."""
     check_place(to)
     whole("--episodes", episodes)
     known = arms_of(runs)
@@ -113,7 +98,7 @@ def made(
     }
     remove_old_pictures(to)
     datasets = ", ".join(dict.fromkeys(result.dataset for run in runs for result in run.results)) or "nothing yet"
-    return Report(
+    report = Report(
         title=f"Report on {', '.join(dict.fromkeys(run.folder.absolute().parent.name for run in runs))}",
         subtitle=counts_in_words(runs, len(trained)),
         question=question_of(runs) or f"Which arm answers most questions of {datasets}?",
@@ -125,6 +110,10 @@ def made(
         data=page_data(runs, known, standing, verdicts),
         footer=f"Written by python -m motif.report on {time.strftime('%Y-%m-%d %H:%M')}.",
     )
+    index = write(to, report)
+    if wandb:
+        attach(to, runs, report)
+    return index
 
 
 def check_place(to: Path) -> None:
@@ -164,29 +153,6 @@ def token_counts(text: str) -> list[int]:
     return [int(part) for part in text.split(",")]
 
 
-def seconds_of(text: str) -> float:
-    """Seconds between two looks as typed."""
-    if not re.fullmatch(r"\d+(\.\d+)?", text) or float(text) < 1:
-        raise argparse.ArgumentTypeError(f"it must be seconds, at least 1, and stand behind the folders, got {text!r}")
-    return float(text)
-
-
-def watch(given: argparse.Namespace, to: Path) -> None:
-    """Keep the page in the folder `to` fresh while runs go on."""
-    kept, complained = Kept(), set[str]()
-
-    def make(folders: Sequence[Path]) -> Report:
-        runs, _ = asked(folders)
-        for complaint in (line for run in runs for line in run.complaints if line not in complained):
-            complained.add(complaint)
-            print(visible(complaint), file=sys.stderr)
-        return made(runs, to, given.against or USUAL, given.episodes, given.axis, at=given.at, kept=kept)
-
-    print(visible(f"report  {nearest(to / 'index.html')}"), flush=True)
-    with explained(to, "or choose another --to="):
-        Watch(given.runs, to, make, given.watch, lambda line: print(line, flush=True)).go()
-
-
 def show_markdown(table: Table) -> None:
     print(f"\n{table.title}\n\n{table.markdown()}")
 
@@ -206,10 +172,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--episodes", type=int, default=MOST, help=f"most questions kept of one file ({MOST})")
     parser.add_argument("--wandb", action="store_true", help="attach verdicts and pictures to the group's W&B run")
     of_watch = "write the page again while runs go on, with what runs at its top; look every so many seconds (30)"
-    parser.add_argument("--watch", type=seconds_of, nargs="?", const=30.0, metavar="SECONDS", help=of_watch)
+    parser.add_argument("--watch", type=int, nargs="?", const=30, metavar="SECONDS", help=of_watch)
     given = parser.parse_args(arguments)
-    if given.watch and (given.markdown or given.wandb):
-        parser.error("--watch prints no table and attaches nothing: leave out --markdown and --wandb")
+    if given.watch is not None and (given.markdown or given.wandb or given.watch < 1):
+        parser.error("--watch takes at least 1 second, prints no table and attaches nothing (--markdown, --wandb)")
     runs, others = asked(given.runs)
     for complaint in (line for run in runs for line in run.complaints):
         print(visible(complaint), file=sys.stderr)
@@ -217,8 +183,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     check_against(known, given.against)
     folder = given.to or beside(runs[0])
     if given.watch:
-        watch(given, folder)
-        return
+        how = {"axes": given.axis, "at": given.at, "kept": Kept()}
+        make = partial(build, to=folder, against=given.against or USUAL, episodes=given.episodes, **how)
+        print(visible(f"report  {nearest(folder / 'index.html')}"), flush=True)
+        with explained(folder, "or choose another --to="):
+            return Watch(given.runs, folder, make, given.watch, partial(print, flush=True)).go()
     say, show = (print, show_markdown) if given.markdown else (console.paragraph, show_table)
     if given.markdown:
         print(tables.terminal_table(runs, known))

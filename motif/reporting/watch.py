@@ -5,11 +5,12 @@ where a file of a run has changed, and rests in between. A look that finds nothi
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from motif.reporting.folders import EVALUATIONS, NO_RUNS, folders_of, holds_runs
+from motif.reporting.folders import EVALUATIONS, NO_RUNS, asked, folders_of, holds_runs
 from motif.reporting.markup import Table
 from motif.reporting.page import Report, page, write_report
 from motif.reporting.status import FINISHED, Status
@@ -27,23 +28,23 @@ FEW = 3  # runs that a line names
 class Watch:
     """Looks at `paths` every so many `seconds`, and keeps the page in the folder `to` fresh.
 
-    `make` makes the whole report of what lies in the folders that it is given; `say` is given a line for each change.
+    `make(runs, write=...)` makes the whole report, and lets `write` write it; `say` is given a line for each change.
     """
 
     paths: Sequence[Path]
     to: Path
-    make: Callable[[Sequence[Path]], Report]
+    make: Callable[..., object]
     seconds: float
-    say: Callable[[str], object] = print
-    report: Report | None = None
+    say: Callable[[str], object]
+    report: Report | None = None  # the last one, without its top
+    top: Mapping[str, Any] = field(default_factory=dict)  # what runs, and when the page is loaded again
     found: Sequence[Status] = ()
     files: object = None
     due: float = 0.0  # by a monotonic clock
     quiet: float = 0.0  # seconds for which nothing has run
-    places: Sequence[Path] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.places = meant(self.paths)
+        self.paths = meant(self.paths)
 
     def go(self) -> None:
         """Look until nothing is left that runs. After a stop the page says so, and `KeyboardInterrupt` goes on."""
@@ -52,7 +53,7 @@ class Watch:
                 time.sleep(self.seconds)
         except KeyboardInterrupt:
             if self.report:
-                write_text(self.to / "index.html", page(replace(self.report, reload=0.0)))
+                write_text(self.to / "index.html", page(replace(self.report, **self.top | {"reload": 0.0})))
             raise
 
     def look(self) -> bool:
@@ -64,30 +65,29 @@ class Watch:
             return True
 
     def _look(self) -> bool:
-        folders = [folder for folder in there(self.places) for folder in folders_of(folder) if self.counts(folder)]
+        meant_now = [folder for place in there(self.paths) for folder in folders_of(place)]
+        own = [folder for folder in meant_now if folder.absolute() != self.to.absolute()]
+        folders = [folder for folder in own if folder.name == EVALUATIONS or folder.name not in NO_RUNS]
         found = survey(folder for folder in folders if folder.name != EVALUATIONS)[0]
         runs = any(each.state == "running" for each in found)
         self.quiet = 0.0 if runs else self.quiet + self.seconds * bool(self.found)
         goes_on = runs or (any(each.state not in FINISHED for each in found) and self.quiet < QUIET)
-        files, began, made = stamps(folders), time.monotonic(), False
+        self.top = {"now": now(found), "reload": self.seconds if goes_on else 0.0}
+        files, began = stamps(folders), time.monotonic()
         if files != self.files and (began >= self.due or not goes_on):
-            self.report, self.files, made = self.make(folders), files, True
-            self.due = time.monotonic() + REST * (time.monotonic() - began)
-        assert self.report
-        if made or found != self.found or not goes_on:
-            self.report = replace(self.report, now=now(found), reload=self.seconds if goes_on else 0.0)
-            if made:
-                write_report(self.to, self.report)
-            else:
-                write_text(self.to / "index.html", page(self.report))
+            self.make(asked(folders)[0], write=self.write)
+            self.files, self.due = files, time.monotonic() + REST * (time.monotonic() - began)
+        elif self.report and (found != self.found or not goes_on):
+            write_text(self.to / "index.html", page(replace(self.report, **self.top)))
         if found != self.found:
             self.say(visible(f"{time.strftime('%H:%M:%S')}  {line(self.found, found)}"))
             self.found = found
         return goes_on
 
-    def counts(self, folder: Path) -> bool:
-        """Whether `folder` may hold a run, or policies that are no runs; a report, also this one, holds none."""
-        return folder.absolute() != self.to.absolute() and (folder.name == EVALUATIONS or folder.name not in NO_RUNS)
+    def write(self, to: Path, report: Report) -> Path:
+        """Write a whole report with what runs at its top, and keep it: its top may be another one soon."""
+        self.report = report
+        return write_report(to, replace(report, **self.top))
 
 
 def meant(paths: Sequence[Path]) -> list[Path]:
@@ -110,18 +110,10 @@ def now(found: Sequence[Status]) -> Table | None:
     """What runs, and what does not go as planned, as the top of the page has it; None where all is finished."""
     if all(each.state in FINISHED for each in found):
         return None
-    rows = [
-        {
-            "run": each.name,
-            "state": each.state,
-            "steps": steps(each),
-            "time left": duration(each.left) if each.state not in ("failed", "unreadable") else "",
-            "why, or where": each.result_or_why,
-        }
-        for state in reversed(TOLD)
-        for each in found
-        if each.state == state
-    ]
+    columns = ("run", "state", "steps", "time left", "why, or where")
+    shown = [each for state in reversed(TOLD) for each in found if each.state == state]
+    cells = [(each.name, each.state, steps(each), duration(each.left), each.result_or_why) for each in shown]
+    rows = [dict(zip(columns, row, strict=True)) for row in cells]
     return Table("now", totals(found), rows, f"As of {time.strftime('%Y-%m-%d %H:%M:%S')}.", frozenset({"steps"}))
 
 
@@ -131,9 +123,6 @@ def line(before: Sequence[Status], found: Sequence[Status]) -> str:
     new = [each for each in found if known.get(each.name) != (each.state, each.step)]
     named = [each for each in new if each.state == "running" or (before and each.state in (*FINISHED, *TOLD))]
     named.sort(key=lambda each: each.state == "running")
-    words = [" ".join(filter(None, (each.name, each.state, steps(each), why(each)))) for each in named[:FEW]]
-    return "; ".join([totals(found), *words, *([f"{len(named) - FEW} more"] if len(named) > FEW else [])])
-
-
-def why(each: Status) -> str:
-    return f"({each.detail})" if each.detail and each.state in ("failed", "unreadable") else ""
+    why = {each.name: each.detail if each.state in ("failed", "unreadable") else "" for each in named}
+    words = [f"{each.name} {each.state} {steps(each)} {why[each.name]}".strip() for each in named[:FEW]]
+    return "; ".join([totals(found), *words])
