@@ -20,14 +20,21 @@ class Logged(Tracker):
 
     def __init__(self, begin: Callable[[], Any]) -> None:
         self.run: Any = None
-        self.last_step = 0  # the last step that Trackio has
+        self.last_step = 0  # the last step that Trackio had before this process
+        self.step = 0  # of now
         self._try(self._begin, begin)
 
     def _begin(self, begin: Callable[[], Any]) -> None:
+        from huggingface_hub import constants
         from trackio.sqlite_storage import SQLiteStorage
 
-        self.run = begin()
-        self.last_step = SQLiteStorage.get_max_step_for_run(self.run.project, self.run.name, self.run.id) or 0
+        online, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, True  # or it would ask the hub who this is
+        try:
+            self.run = begin()
+        finally:
+            constants.HF_HUB_OFFLINE = online
+        self.step = SQLiteStorage.get_max_step_for_run(self.run.project, self.run.name, self.run.id) or 0
+        self.last_step = self.step
 
     def resume(self, lines: Iterable[Mapping[str, Any]]) -> None:
         for line in lines:
@@ -36,18 +43,23 @@ class Logged(Tracker):
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         if self.run and step > self.last_step:
             self._try(self.run.log, dict(metrics), step=step)
-            self.last_step = step
+            self.step = step
 
     def alert(self, name: str, words: str, step: int) -> None:
-        if self.run:
+        if self.run and step > self.last_step:
             self._try(self.run.alert, title=name, text=words, step=step)
 
     def finish(self, summary: Mapping[str, Any], policy: Path | None) -> None:
         """Write the results down, and end Trackio's run."""
         results = {evaluation_key(entry, "accuracy"): entry["accuracy"] for entry in summary.get("evaluation", [])}
         if self.run:
-            self._try(self.run.log, results, step=self.last_step)
-            self._try(self.run.finish)
+            self._try(self.run.log, results, step=self.step)
+            self._try(self.end)
+
+    def end(self) -> None:
+        import trackio
+
+        trackio.finish()
 
     def _try(self, call: Callable[..., object], *given: Any, **named: Any) -> None:
         """Call it without its words; after the first thing that goes wrong nothing is told any more."""
