@@ -181,7 +181,7 @@ def experiment(
     """
     if config.name is None:
         config.name = run_name(config, choices, masked(words), extra)
-    if "group" in config.tracking and config.tracking.group is None:
+    if "group" in config.get("tracking", {}) and config.tracking.group is None:
         config.tracking.group = study or study_of(Path(str(config.outputs), str(config.name)))
     return build(config), masked(resolved(config))
 

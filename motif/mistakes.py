@@ -56,6 +56,8 @@ def tell(fault: Exception, config: str, logs: Path | None = None) -> None:
 def composing(fault: Exception, config: str) -> str:
     """Hydra's words for what cannot be composed, in one line that says what is valid."""
     said = re.split(r" Config search path| See https?:| full_key: ", one_line(fault))[0]
+    if (found := re.search(r"Could not load '(\w+)/([^']+)'", said)) and (options := options_of(found[1])):
+        return one_option(found[1], found[2], options)
     if isinstance(fault, MissingConfigException) and fault.options and fault.missing_cfg_file:
         group, _, option = str(fault.missing_cfg_file).rpartition("/")
         return one_option(group, option, fault.options)
@@ -66,10 +68,14 @@ def composing(fault: Exception, config: str) -> str:
     if found := re.match(r"Could not override '([^']+)'", said):
         return f"unknown key {found[1]}{near(found[1], config)}"
     for group, _, option in (word.partition("=") for word in sys.argv[1:]):
-        options = [file.stem for file in (CONF / group).glob("*.yaml")] if "Config group" in said else []
+        options = options_of(group) if "Config group" in said else []
         if options and option not in options:
-            return one_option(group, option, sorted(options))
+            return one_option(group, option, options)
     return said
+
+
+def options_of(group: str) -> list[str]:
+    return sorted(file.stem for file in (CONF / group).glob("*.yaml"))
 
 
 def one_option(group: str, option: str, options: Sequence[str]) -> str:
@@ -91,7 +97,9 @@ def near(key: str, config: str) -> str:
         with initialize_config_dir(str(CONF), version_base="1.3"):
             made = compose(config, [word for word in groups if "=" in word])
         above, _, last = key.rpartition(".")
-        known = [str(each) for each in (OmegaConf.select(made, above) if above else made) if each != "_target_"]
+        known = [
+            str(each) for each in (OmegaConf.select(made, above) if above else made) if not str(each).startswith("_")
+        ]
     except Exception:  # nothing to compare with; what is wrong is said all the same
         return "; --help shows the choices"
     return f"{hint(last, known)} (valid: {', '.join(known)})"

@@ -6,17 +6,19 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.utils import get_object
 from omegaconf import OmegaConf, open_dict
 
-from motif import cli, hydra_private
+from motif import cli, hydra_private, planning
 from motif.experiment import Experiment
 from motif.planning import Names
 from motif.reporting.arms import arms_of
 from motif.reporting.pairing import confounded
 from motif.reporting.recorded import RecordedRun
 from motif.runs.identity import check_name, identity_hash
+from motif.runs.tracking.base import Several, Silent, TensorBoard, WandB
 from motif.system import config as settings
 from motif.training.published import CHOICES
 from tests.support import ROOT, thinned
@@ -56,6 +58,27 @@ def test_every_option_of_every_group_builds(group, option):
     assert isinstance(made(*words), Experiment)
     if group != "experiment":
         assert composed(*words)[group]["name"] == option.removesuffix("_whole")  # the same data by the same name
+
+
+def test_several_trackers_have_each_its_own_settings_and_a_setting_that_two_have_is_typed_once():
+    words = ["tracking.project=mine", "tracking.tags=[a]", "tracking.episodes_every=5"]
+    found = made("tracking=[wandb,tensorboard,none]", *words).tracking
+    first = WandB(project="mine", tags=["a"], episodes_every=5)
+    assert found == Several([first, TensorBoard(episodes_every=5), Silent()])
+    assert made("tracking=[wandb]", *words).tracking == first and made("tracking=[]").tracking == Silent()
+
+
+@pytest.mark.parametrize("tracking", ["wandb", "trackio", "[wandb,tensorboard]", "[trackio,none]", "[]"])
+def test_whoever_watches_a_run_its_name_and_identity_stay_and_its_configuration_is_rebuilt(tracking):
+    word = f"tracking={tracking}"
+    found, plain = cli.experiment(*planning.composed([word]), [word], study="mine")
+    other, _ = cli.experiment(*planning.composed(["tracking=none"]), ["tracking=none"])
+    assert found.name == other.name == NAMES.of([word]) == NAMES.of(["seed=0", word])
+    assert identity_hash(plain) == identity_hash(composed())
+    saved = yaml.safe_load(yaml.safe_dump(plain))
+    assert "_options_" not in str(saved) and settings.rebuilt(saved).tracking == found.tracking
+    groups = [each.group for each in getattr(found.tracking, "trackers", [found.tracking]) if hasattr(each, "group")]
+    assert set(groups) <= {"mine"} and len(groups) == tracking.count("wandb") + tracking.count("trackio")
 
 
 @pytest.mark.parametrize("option", [f"{group}={option}" for group in GROUPS for option in options(group)])

@@ -120,6 +120,18 @@ def test_the_same_command_again_shows_the_result_and_does_nothing(finished, trai
     assert (folder / "outputs/one/metrics.jsonl").stat().st_mtime_ns == before
 
 
+@pytest.mark.program
+def test_two_trackers_are_told_of_a_run_which_is_finished_for_any_other(tmp_path, train):
+    few = ["name=two", "algo.steps=1", "algo=grpo", "evaluation.before=false", "evaluation.rounds=[1]"]
+    status, said = train(tmp_path, *few, "tracking=[tensorboard,wandb]", "tracking.mode=offline")
+    assert status == 0, said
+    folder = tmp_path / "outputs/two"
+    assert list(folder.glob("wandb/offline-run-*/*.wandb")) and list(folder.glob("tensorboard/events*"))
+    for other in ("tracking=none", "tracking=[wandb,none]"):
+        status, said = train(tmp_path, *few, other)
+        assert status == 0 and "finished already" in said
+
+
 def test_the_same_name_with_another_configuration_is_refused(finished, train):
     folder, _ = finished
     status, said = train(folder, "name=one", "seed=5")

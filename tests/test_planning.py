@@ -129,7 +129,7 @@ OVERRIDES = {  # by key: whatever of this is chosen together makes a job
     "flaws": ["{carry:whole_text}", "{format:single_line}"],
     "evaluation.datasets": ["[math500]", "null"],
     "evaluation.before": ["true", "False"],
-    "tracking": ["none"],
+    "tracking": ["none", "[wandb,tensorboard]"],
     "tracking.project": ["a-b", "'a b'"],
 }
 

@@ -20,6 +20,7 @@ pictures       the pictures of the report
 episodes       what policies wrote, for the page's browser
 page_data      what the page's scripts show; these lie in web/, with uPlot, which draws the curves
 page           index.html, report.md, tables.tex
+watch          the page written again while runs go on
 attach         the report as a W&B run
 program        the report: `python -m motif.report`
 cores          work divided among the machine's cores

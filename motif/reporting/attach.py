@@ -27,7 +27,8 @@ def summary_run(runs: Sequence[RecordedRun]) -> tuple[str, WandB]:
     Raises:
         UserError: where they are of several projects.
     """
-    tracking = [settings for run in runs if isinstance(settings := run.config.get("tracking"), Mapping)]
+    chosen = [settings for run in runs if isinstance(settings := run.config.get("tracking"), Mapping)]
+    tracking = [own for settings in chosen for own in settings.get("trackers", [settings]) if "entity" in own]
     projects = {(settings.get("entity"), settings["project"]) for settings in tracking if settings.get("project")}
     if len(projects) > 1:
         names = ", ".join(sorted(f"{entity or ''}/{project}".strip("/") for entity, project in projects))

@@ -7,6 +7,7 @@ so.
 """
 
 import gzip
+import hashlib
 import json
 import zlib
 from collections import Counter
@@ -26,13 +27,15 @@ MOST_BYTES = 32_000_000  # of them together
 CHUNK_BYTES = 1_000_000  # about the size of a script
 FLAGS = ("wrong", "truncated", "unparsable", "copied", "disagree")
 Questions = Iterator[dict[str, Any]]
+Kept = dict[str, tuple[object, "Source", Shares]]  # by id: the state of a file, and what was made of it
 
 
 @dataclass(frozen=True)
 class Source:
     """One evaluation, or the training of one run, as the page lists it: of `total` questions so many are `kept` in so
     many scripts (`chunks`). `counts` are of questions, by the flags that are known of them. `name` is that of its file
-    of records, or `training`: links hold it, for another report may give it another `id`."""
+    of records, or `training`: links hold it. `id` follows from both names, so a page that is open while another report
+    is written reads what it asks for."""
 
     id: str
     run: str
@@ -66,39 +69,48 @@ class EvenSample:
             self.size = sum(map(len, self.items))
 
 
-def write_episodes(runs: Sequence[RecordedRun], folder: Path, most: int = MOST) -> list[Source]:
+def write_episodes(
+    runs: Sequence[RecordedRun], folder: Path, most: int = MOST, kept: Kept | None = None
+) -> list[Source]:
     """Write the scripts of all runs to `folder`, at most `most` questions of each file, and return their sources.
 
-    Every result gets its shares by question, since its records are read here.
+    Every result gets its shares by question, since its records are read here. What is `kept` of an earlier call for the
+    same folder is not read again where its file has not changed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("s[0-9]*-[0-9]*.js"):
-        old.unlink()
-    jobs: list[tuple[RecordedRun, Result | None]] = []  # None: the training
+    kept = {} if kept is None else kept
+    jobs: dict[str, tuple[RecordedRun, Result | None, Path]] = {}  # by id; None: the training
     for run in runs:
         ordered = sorted(run.results, key=lambda result: (result.policy == BASE, -result.rounds))
-        jobs += [(run, result) for result in ordered if result.records]
-        if (run.folder / "episodes.jsonl.gz").is_file():
-            jobs.append((run, None))
+        files = [(result, result.records) for result in ordered]
+        for result, file in [*files, (None, run.folder / "episodes.jsonl.gz")]:
+            if file and file.is_file():
+                names = f"{run.name}/{file.stem}".encode(errors="replace")
+                jobs[f"s{int(hashlib.sha256(names).hexdigest()[:12], 16)}"] = (run, result, file)
 
-    def write(number: int) -> tuple[Source, Shares]:
-        run, result = jobs[number]
-        id, shares = f"s{number:03}", Shares()
+    def write(id: str) -> tuple[Source, Shares]:
+        (run, result, file), shares = jobs[id], Shares()
         if result is None:
-            records = training_trees(run.folder / "episodes.jsonl.gz")
             known = [flag for flag in FLAGS if flag != "disagree"]  # in training one grader judges
+            records = training_trees(file)
             return write_source(folder, id, run.name, "training", "training", records, most, known), shares
-        assert result.records
         policy = "" if run.measured else f"{result.policy} "
-        title = f"{policy}on {result.dataset}, {in_rounds(result.rounds)} ({result.records.name})"
-        name, questions = result.records.stem, evaluated(result.records, shares)
-        return write_source(folder, id, run.name, name, title, questions, most), shares
+        title = f"{policy}on {result.dataset}, {in_rounds(result.rounds)} ({file.name})"
+        return write_source(folder, id, run.name, file.stem, title, evaluated(file, shares), most), shares
 
-    written = parallel_map(write, range(len(jobs)))
-    for (_, result), (_, shares) in zip(jobs, written, strict=True):
+    states = {id: (stat.st_mtime_ns, stat.st_size) for id, (*_, file) in jobs.items() for stat in [file.stat()]}
+    changed = [id for id, state in states.items() if id not in kept or kept[id][0] != state]
+    for id, made in zip(changed, parallel_map(write, changed), strict=True):
+        kept[id] = (states[id], *made)
+    for id, (_, result, _) in jobs.items():
         if result is not None:
-            result.shares = shares
-    return [source for source, _ in written if source.total]
+            result.shares = kept[id][2]
+    sources = [kept[id][1] for id in jobs]
+    written = {f"{source.id}-{chunk:03}.js" for source in sources for chunk in range(source.chunks)}
+    for old in folder.glob("s[0-9]*-[0-9]*.js"):
+        if old.name not in written:
+            old.unlink()
+    return [source for source in sources if source.total]
 
 
 def write_source(

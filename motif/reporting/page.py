@@ -20,7 +20,7 @@ from motif.system.files import write_text
 from motif.system.safe_text import all_visible, markdown, visible
 
 WEB = Path(__file__).parent / "web"
-SCRIPTS = ("common", "standings", "factors", "curves", "runs", "episodes")
+SCRIPTS = ("common", "standings", "factors", "curves", "runs", "episodes", "watch")
 SECTIONS = {"answer": "Answer", "training": "Training", "runs": "Runs", "episodes": "Episodes", "results": "Results"}
 TITLES = {"results": "Results", "training": "Training", "time": "Where time went", "configuration": "Configuration"}
 # the tables of a section
@@ -39,8 +39,9 @@ class NoVerdict:
 @dataclass(frozen=True)
 class Report:
     """What the report shows: a question and its answer; verdicts and lines on what was not compared; the tables of
-    `results`, `training`, `runs` and `configuration`; pictures, each in its section; the sources of episodes; and what
-    the page's scripts show (`motif.reporting.page_data`)."""
+    `results`, `training`, `runs` and `configuration`; pictures, each in its section; the sources of episodes; what
+    the page's scripts show (`motif.reporting.page_data`); and, while runs are watched, where they stand `now` and after
+    how many seconds the page is loaded again (0: never)."""
 
     title: str
     subtitle: str
@@ -52,6 +53,8 @@ class Report:
     sources: Sequence[Source] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
     footer: str = ""
+    now: Table | None = None
+    reload: float = 0.0
 
 
 def write_report(folder: Path, report: Report) -> Path:
@@ -67,7 +70,8 @@ def page(report: Report) -> str:
     from markupsafe import Markup
 
     pictures = [{**asdict(picture), "svg": Markup(picture.svg)} for picture in report.pictures]
-    data = {"places": [], **report.data, "sources": [asdict(source) for source in report.sources]}
+    sources = [asdict(source) for source in report.sources]
+    data = {"places": [], **report.data, "sources": sources, "reload": report.reload}
     return template().render(
         vars(report) | {"pictures": pictures, "data": all_visible(data)},
         no_verdicts=NO_VERDICT,

@@ -1,4 +1,5 @@
-"""`python -m motif.report outputs/* [--against ARM] [--axis COUNT] [--at COUNTS] [--to FOLDER]`: tables and a page.
+"""`python -m motif.report outputs/* [--against ARM] [--axis COUNT] [--at COUNTS] [--to FOLDER] [--watch]`: tables and a
+page.
 
 The report is written to report/ beside the runs unless another place is given, never into a run's folder. `build` does
 the same without the terminal.
@@ -8,6 +9,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from motif.evaluation.terminal import nearest
@@ -16,7 +18,7 @@ from motif.reporting.arms import arms_of, finished
 from motif.reporting.attach import attach
 from motif.reporting.by_fact import by_facts, crossovers, tables_by_fact
 from motif.reporting.comparison import Verdict
-from motif.reporting.episodes import MOST, write_episodes
+from motif.reporting.episodes import MOST, Kept, write_episodes
 from motif.reporting.folders import asked
 from motif.reporting.markup import Table
 from motif.reporting.page import NoVerdict, Report, remove_old_pictures, write_report
@@ -30,6 +32,7 @@ from motif.reporting.screen import show_rows, show_table
 from motif.reporting.standings import answer, places
 from motif.reporting.survival import survival_table
 from motif.reporting.verdicts import USUAL, check_against, choose_baselines, not_compared, survey
+from motif.reporting.watch import Watch
 from motif.system import UserError, console, explained, failures, visible, whole
 
 
@@ -43,6 +46,8 @@ def build(
     say: Callable[[str], object] = lambda line: None,
     show: Callable[[Table], object] = lambda table: None,
     at: Sequence[int] = (),
+    kept: Kept | None = None,
+    write: Callable[[Path, Report], Path] = write_report,
 ) -> Path:
     """Write the report on `runs` to the folder `to`; returns its page.
 
@@ -56,13 +61,15 @@ def build(
         say: is called with every verdict.
         show: is called with the tables of `at`.
         at: counts of generated tokens at which held-out accuracy is said; a `UserError` where no run has it.
+        kept: episodes that an earlier call for this folder has written; they are not written again.
+        write: writes the files of the report, and returns its page.
     """
     check_place(to)
     whole("--episodes", episodes)
     known = arms_of(runs)
     trained = [arm for arm in known if arm.trained]
     at_tokens = curves.tables(trained, at, against)
-    sources = write_episodes(runs, to / "episodes", episodes)
+    sources = write_episodes(runs, to / "episodes", episodes, kept)
     pooled = pool(known)
     facts = by_facts(pooled)
     standing = places(known, against)
@@ -103,7 +110,7 @@ def build(
         data=page_data(runs, known, standing, verdicts),
         footer=f"Written by python -m motif.report on {time.strftime('%Y-%m-%d %H:%M')}.",
     )
-    index = write_report(to, report)
+    index = write(to, report)
     if wandb:
         attach(to, runs, report)
     return index
@@ -164,13 +171,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--to", type=folder_name, help="where the report is written (report/ beside the runs)")
     parser.add_argument("--episodes", type=int, default=MOST, help=f"most questions kept of one file ({MOST})")
     parser.add_argument("--wandb", action="store_true", help="attach verdicts and pictures to the group's W&B run")
+    of_watch = "write the page again while runs go on, with what runs at its top; look every so many seconds (30)"
+    parser.add_argument("--watch", type=int, nargs="?", const=30, metavar="SECONDS", help=of_watch)
     given = parser.parse_args(arguments)
+    if given.watch is not None and (given.markdown or given.wandb or given.watch < 1):
+        parser.error("--watch takes at least 1 second, prints no table and attaches nothing (--markdown, --wandb)")
     runs, others = asked(given.runs)
     for complaint in (line for run in runs for line in run.complaints):
         print(visible(complaint), file=sys.stderr)
     known = arms_of(runs)
     check_against(known, given.against)
     folder = given.to or beside(runs[0])
+    if given.watch:
+        how = {"axes": given.axis, "at": given.at, "kept": Kept()}
+        make = partial(build, to=folder, against=given.against or USUAL, episodes=given.episodes, **how)
+        print(visible(f"report  {nearest(folder / 'index.html')}"), flush=True)
+        with explained(folder, "or choose another --to="):
+            return Watch(given.runs, folder, make, given.watch, partial(print, flush=True)).go()
     say, show = (print, show_markdown) if given.markdown else (console.paragraph, show_table)
     if given.markdown:
         print(tables.terminal_table(runs, known))

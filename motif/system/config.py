@@ -35,6 +35,7 @@ OmegaConf.register_new_resolver("if_installed", lambda name, yes, no: yes if fin
 OmegaConf.register_new_resolver("if_bfloat16", lambda yes, no: yes if has_bfloat16() else no, replace=True)
 
 OF_PROGRAMS = ("processes", "patience", "sweep")  # settings of a program, and of nothing that it builds
+SEVERAL = "motif.runs.tracking.base.Several"  # trackers, where a list of options was chosen
 PACKAGE = Path(__file__).parents[1]
 CONF = next(folder for folder in (PACKAGE.parent / "conf", PACKAGE / "conf") if (folder / "config.yaml").is_file())
 
@@ -47,6 +48,8 @@ def resolved(config: DictConfig) -> dict[str, Any]:
         plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     except OmegaConfBaseException as error:
         raise UserError(f"{error.full_key}: {str(error).strip().splitlines()[0]}") from error
+    if isinstance(tracking := plain.get("tracking"), dict) and len(names := tracking.pop("_options_", {})) > 1:
+        plain["tracking"] = {"_target_": SEVERAL, "trackers": [own_settings(name, tracking) for name in names]}
     evaluation = plain.get("evaluation")
     if isinstance(evaluation, dict):
         path, names = evaluation.pop("path", None), evaluation.get("datasets")
@@ -56,6 +59,14 @@ def resolved(config: DictConfig) -> dict[str, Any]:
         if isinstance(names, list):
             evaluation["datasets"] = [dataset(name, path) for name in names]
     return plain
+
+
+def own_settings(name: str, tracking: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of the option `name` of the config group `tracking` in those of several, which are merged: a setting
+    that two of them have is typed once for both."""
+    own: dict[str, Any] = OmegaConf.to_container(compose(f"tracking/{name}").tracking)  # type: ignore[assignment]
+    del own["_options_"]
+    return {key: value if key in ("_target_", "name") else tracking[key] for key, value in own.items()}
 
 
 def dataset(name: Any, path: str | None = None) -> Any:

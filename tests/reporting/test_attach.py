@@ -67,3 +67,11 @@ def test_runs_of_several_projects_are_refused_in_a_line(tmp_path):
     runs = study(tmp_path / "a", "g", project="p") + study(tmp_path / "b", "g", project="q")
     with pytest.raises(UserError, match="several W&B projects \\(p, q\\)"):
         summary_run(runs)
+
+
+def test_of_several_trackers_that_of_wandb_says_where_the_report_belongs(tmp_path):
+    trackers = [{"name": "trackio", "project": "other", "group": "x"}, {"name": "none"}]
+    trackers.insert(1, {"name": "wandb", "project": "p", "entity": None, "group": "a"})
+    make_run(tmp_path / "run", tracking={"name": "several", "trackers": trackers})
+    _, settings = summary_run(read_runs([tmp_path / "run"])[0])
+    assert (settings.project, settings.group) == ("p", "a")

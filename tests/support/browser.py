@@ -36,7 +36,7 @@ class Browser:
         assert program, "no chromium here"
         self.console: list[str] = []
         self.requests: list[str] = []
-        self.patience, self.calls, self.held, self.loads = patience, 0, b"", 0
+        self.patience, self.calls, self.held, self.loads, self.seen = patience, 0, b"", 0, 0
         self.profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         theirs_in, self.to = _pipe()
         self.back, theirs_out = _pipe()
@@ -84,11 +84,16 @@ class Browser:
 
     def open(self, page: Path, place: str = "") -> float:
         """Go to a file, at a `place` such as `#results`; the seconds until it has loaded."""
-        started, before = time.perf_counter(), self.loads
+        started, self.seen = time.perf_counter(), self.loads
         self.call("Page.navigate", url=page.absolute().as_uri() + place)
-        while self.loads == before:
-            self._receive()
+        self.wait_for_load()
         return time.perf_counter() - started
+
+    def wait_for_load(self) -> None:
+        """Wait until a page has loaded since the last one that was waited for."""
+        while self.loads == self.seen:
+            self._receive()
+        self.seen = self.loads
 
     def run(self, script: str) -> Any:
         """What `script`, the body of an async function, returns; it sees `page`, `win`, `$(id)` and `until(test)`."""

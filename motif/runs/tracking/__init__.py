@@ -1,7 +1,8 @@
 """Who watches a run.
 
-base        the choices of the config group `tracking`: wandb, tensorboard, none
+base        the choices of the config group `tracking`: wandb, tensorboard, trackio, none, or several of them
 wandb       what Weights & Biases is told of a run
+trackio     what Trackio is told
 sender      the thread that tells it
 upload      `python -m motif.uploads`: runs that W&B has not got
 dashboard   `python -m motif.dashboard`: a workspace of W&B

@@ -1,18 +1,20 @@
-"""The choices of the config group `tracking`: Weights & Biases, TensorBoard, or none.
+"""The choices of the config group `tracking`: Weights & Biases, TensorBoard, Trackio, none, or several of them.
 
 A tracker gets only what the run's folder holds anyway. It never stops a run and never makes it wait (that of W&B is in
 `wandb`). Where W&B cannot be reached, it goes offline and says so in one line.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from motif.runs.tracking import Tracker
+from motif.runs.tracking.trackio import Logged
 from motif.runs.tracking.wandb import FINISH, SYNC, Watched, evaluation_key
 from motif.system import UserError, console, first_line, install, masked, one_of, shown, text, visible, whole
 
@@ -21,6 +23,7 @@ ENVIRONMENT = {
     "WANDB_ERROR_REPORTING": "false",  # no report of errors to a third party
     "WANDB_SILENT": "true",  # we say in one line what there is to say
 }
+LOCAL: dict[str, Any] = {"resume": "allow", "embed": False, "auto_log_gpu": False, "auto_log_cpu": False}  # of Trackio
 
 
 def prepare() -> None:
@@ -181,3 +184,88 @@ class _TensorBoardRun(Tracker):
         for entry in summary.get("evaluation", []):
             self.writer.add_scalar(evaluation_key(entry, "accuracy"), entry["accuracy"], 0)
         self.writer.close()
+
+
+@dataclass(frozen=True)
+class Trackio:
+    """`tracking=trackio`: a run of Trackio in its database on this machine (TRACKIO_DIR). It has no episodes.
+
+    Args:
+        project: what `trackio show --project` shows.
+        group: the study that the run is of.
+
+    Raises:
+        UserError: a value that cannot be, or a variable that would send the run elsewhere.
+    """
+
+    project: str = "motif"
+    group: str | None = None
+    name: str = "trackio"
+    episodes_every: int = 0
+
+    def __post_init__(self) -> None:
+        text("tracking.project", self.project)
+        for variable in ("TRACKIO_SPACE_ID", "TRACKIO_SERVER_URL", "TRACKIO_WEBHOOK_URL"):
+            if os.environ.get(variable):
+                raise UserError(f"tracking=trackio stays on this machine: unset the variable {variable}")
+
+    def start(self, folder: Path, id: str, name: str, config: Mapping[str, Any]) -> Tracker:
+        """The tracker of the run with this stable `id`, new or resumed: Trackio knows runs by their name alone."""
+        try:
+            import trackio
+        except ImportError as error:
+            raise UserError(f"tracking=trackio needs: {install('trackio')}") from error
+        settings = {key: value for key, value in config.items() if not key.startswith("_")}  # which Trackio refuses
+        labels = {"project": self.project, "name": f"{name}-{id[:6]}", "group": self.group, "config": settings}
+        tracker = Logged(partial(trackio.init, **masked(labels), **LOCAL))
+        if tracker.run:
+            console.say(f"Trackio: trackio show --project {self.project}", style="dim")
+        return tracker
+
+
+@dataclass(frozen=True)
+class Several:
+    """`tracking=[wandb,tensorboard]`: all of these `trackers`, each with its own settings."""
+
+    trackers: Sequence[Any]
+    name: str = "several"
+
+    @property
+    def episodes_every(self) -> int:
+        return max(each.episodes_every for each in self.trackers)
+
+    def start(self, folder: Path, id: str, name: str, config: Mapping[str, Any]) -> Tracker:
+        started = _All([])
+        try:
+            for each in self.trackers:
+                started.trackers.append(each.start(folder, id, name, config))
+        except BaseException:
+            started.finish({}, None)
+            raise
+        return started
+
+
+class _All(Tracker):
+    def __init__(self, trackers: list[Tracker]) -> None:
+        self.trackers = trackers
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        for each in self.trackers:
+            each.log(metrics, step)
+
+    def table(self, key: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int) -> None:
+        for each in self.trackers:
+            each.table(key, columns, rows, step)
+
+    def alert(self, name: str, words: str, step: int) -> None:
+        for each in self.trackers:
+            each.alert(name, words, step)
+
+    def resume(self, lines: Iterable[Mapping[str, Any]]) -> None:
+        known = list(lines)
+        for each in self.trackers:
+            each.resume(known)
+
+    def finish(self, summary: Mapping[str, Any], policy: Path | None) -> None:
+        for each in self.trackers:
+            each.finish(summary, policy)
