@@ -23,6 +23,11 @@ CURVES = {
     "train/copied": "Rounds that copy",
     "train/zero_spread": "Groups that teach nothing",
     "train/entropy": "Entropy",
+    "train/grad_norm": "Gradient norm",
+    "train/clipped": "Clipped tokens",
+    "train/guard/difference": "Engine against policy, nats a token",
+    "train/kl": "KL to the untrained policy",
+    "held_out/accuracy": "Accuracy on validation questions",
 }
 BY_ROUND = {
     "train/accuracy": "Right replies by round, in training",

@@ -11,8 +11,8 @@ from motif.system.errors import UserError
 
 SECTIONS = {
     "Results": {"Bar Chart": 2, "Scatter Plot": 2},
-    "Training, by training step": {"Run History Line Plot": 6},
-    "Training, by tokens generated in training": {"Run History Line Plot": 6},
+    "Training, by training step": {"Run History Line Plot": 11},
+    "Training, by tokens generated in training": {"Run History Line Plot": 11},
     "Training by round": {"Run History Line Plot": 3},
     "Sweeps": {"Parallel Coordinates Plot": 1},
     "Episodes": {"Weave": 1},
