@@ -2,7 +2,7 @@
 
 import sys
 
-from motif.runs.tracking.dashboard import main
+from motif.reporting.dashboard import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -18,8 +18,12 @@ from motif.system.errors import UserError
 COLUMNS = ("verdict", "outcome", "arm", "baseline", "dataset", "rounds", "effect", "low", "high", "p", "n")
 
 
-def summary_run(runs: Sequence[RecordedRun]) -> tuple[str, WandB]:
+def summary_run(
+    runs: Sequence[RecordedRun], entity: str | None = None, project: str | None = None
+) -> tuple[str, WandB]:
     """The id and the settings of the W&B run that stands for the group of `runs`.
+
+    It is in the entity and the project of the runs, unless others are given.
 
     Runs of several groups together have one of their own. Those without a group are called by the folder that they lie
     in.
@@ -33,16 +37,19 @@ def summary_run(runs: Sequence[RecordedRun]) -> tuple[str, WandB]:
     if len(projects) > 1:
         names = ", ".join(sorted(f"{entity or ''}/{project}".strip("/") for entity, project in projects))
         raise UserError(f"--wandb: the runs are of several W&B projects ({names}); report on one at a time")
-    entity, project = projects.pop() if projects else (None, "motif")
+    theirs = projects.pop() if projects else (None, "motif")
+    entity, project = entity or theirs[0], project or theirs[1]
     groups = sorted({str(settings["group"]) for settings in tracking if settings.get("group")})
     group = "+".join(groups) or runs[0].folder.absolute().parent.name
     id = f"report-{hashlib.sha256(f'{entity}/{project}/{group}'.encode()).hexdigest()[:12]}"
     return id, WandB(project=project, entity=entity, group=group, job_type="report")
 
 
-def attach(to: Path, runs: Sequence[RecordedRun], report: Report) -> None:
+def attach(
+    to: Path, runs: Sequence[RecordedRun], report: Report, entity: str | None = None, project: str | None = None
+) -> None:
     """Send W&B what the report in the folder `to` says of `runs`."""
-    id, settings = summary_run(runs)
+    id, settings = summary_run(runs, entity, project)
     tracker = settings.start(to, id, f"report {settings.group}", {"runs": [run.name for run in runs]})
     if isinstance(tracker, Watched):
         results = {

@@ -39,7 +39,7 @@ METRICS = {  # by their names in metrics.jsonl: title, factor
     "tokens": ("tokens an episode", 1),
     "groups/zero_advantage": ("groups of equal reward (%)", 100),
     "episode/copied": ("episodes with a copied answer (%)", 100),
-    "train/reward_std": ("spread of rewards within a group", 1),
+    "train/reward_std": ("standard deviation of rewards", 1),
     "guard/difference": ("engine against policy (nats a token)", 1),
 }
 

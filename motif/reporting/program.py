@@ -64,6 +64,25 @@ def build(
         kept: episodes that an earlier call for this folder has written; they are not written again.
         write: writes the files of the report, and returns its page.
     """
+    report = report_on(runs, to, against, episodes, axes, say, show, at, kept)
+    index = write(to, report)
+    if wandb:
+        attach(to, runs, report)
+    return index
+
+
+def report_on(
+    runs: Sequence[RecordedRun],
+    to: Path,
+    against: str = USUAL,
+    episodes: int = MOST,
+    axes: Sequence[str] = (),
+    say: Callable[[str], object] = lambda line: None,
+    show: Callable[[Table], object] = lambda table: None,
+    at: Sequence[int] = (),
+    kept: Kept | None = None,
+) -> Report:
+    """What `build` writes. Its pictures and episodes lie in the folder `to`, its page does not yet."""
     check_place(to)
     whole("--episodes", episodes)
     known = arms_of(runs)
@@ -98,7 +117,7 @@ def build(
     }
     remove_old_pictures(to)
     datasets = ", ".join(dict.fromkeys(result.dataset for run in runs for result in run.results)) or "nothing yet"
-    report = Report(
+    return Report(
         title=f"Report on {', '.join(dict.fromkeys(run.folder.absolute().parent.name for run in runs))}",
         subtitle=counts_in_words(runs, len(trained)),
         question=question_of(runs) or f"Which arm answers most questions of {datasets}?",
@@ -110,10 +129,6 @@ def build(
         data=page_data(runs, known, standing, verdicts),
         footer=f"Written by python -m motif.report on {time.strftime('%Y-%m-%d %H:%M')}.",
     )
-    index = write(to, report)
-    if wandb:
-        attach(to, runs, report)
-    return index
 
 
 def check_place(to: Path) -> None:

@@ -20,8 +20,8 @@ TOLD = ("failed", "unreadable", "killed", "stopped", "running elsewhere", "runni
 def show(found: Sequence[Status], title: str = "", every: bool = False) -> None:
     """A table of runs under `title`; where there are more than `FEW`, a summary, unless `every` run is asked for."""
     if every or len(found) <= FEW:
-        console.show(table(found, title or None))
-        return
+        made = table(found, title or None)
+        return console.show(made) if console.fits(made) else in_lines(found, title)
     if title:
         console.say(title)
     for line in summary(found):
@@ -36,6 +36,18 @@ def table(found: Sequence[Status], title: str | None = None) -> Table:
     for each in found:
         console.add_row(made, each.name, each.state, steps(each), duration(each.left), each.result_or_why)
     return made
+
+
+def in_lines(found: Sequence[Status], title: str = "") -> None:
+    """The name of each run in a line of its own, and below it what a row would have."""
+    if title:
+        console.say(title)
+    rows = [(each.state, steps(each), time_left(each)) for each in found]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for each, row in zip(found, rows, strict=True):
+        console.say(each.name)
+        cells = [f"{cell:<{width}}  " for cell, width in zip(row, widths, strict=True) if width]
+        console.paragraph(each.result_or_why, f"  {''.join(cells)}")
 
 
 def summary(found: Sequence[Status]) -> Iterator[str]:
@@ -55,8 +67,7 @@ def summary(found: Sequence[Status]) -> Iterator[str]:
     for state, members in groups.items():
         named = max(1, ARMS // len(groups))
         for each in members[:named]:
-            left = f"{duration(each.left)} left" if each.left is not None else ""
-            words = "; ".join(filter(None, (steps(each), left, shortened(each.result_or_why))))
+            words = "; ".join(filter(None, (steps(each), time_left(each), shortened(each.result_or_why))))
             yield f"{state}  {each.name}  {words}".rstrip()
         if len(members) > named:
             yield f"{state}  {len(members) - named:,} more"
@@ -64,6 +75,10 @@ def summary(found: Sequence[Status]) -> Iterator[str]:
 
 def steps(each: Status) -> str:
     return f"{each.step}/{each.steps}" if each.steps else ""
+
+
+def time_left(each: Status) -> str:
+    return f"{duration(each.left)} left" if each.left is not None else ""
 
 
 def duration(seconds: float | None) -> str:

@@ -145,7 +145,7 @@ def trained_by_decoded(pooled: Sequence[Pooled]) -> list[Table]:
                 best = most_questions([one for one in of_arm if one["rounds"] == t])
                 row[f"decoded in {in_rounds(t)}"] = cell(best) if best else MISSING
             rows.append(row)
-        name, title = f"trained-decoded-{len(tables) + 1}", f"{{Trained}} × {{decoded}} on {dataset}"
+        name, title = f"trained-decoded-{len(tables) + 1}", f"Trained × decoded on {dataset}"
         tables.append(Table(name, title, rows, note))
     return tables
 

@@ -17,7 +17,7 @@ from motif.reporting.arms import Arm, arms_of, finished, settings_before_trainin
 from motif.reporting.comparison import Verdict, compare
 from motif.reporting.folders import asked
 from motif.runs.identity import differing
-from motif.system import UserError, failures, hint, visible
+from motif.system import UserError, console, failures, hint, visible
 
 USUAL = "grpo"  # baseline
 Pair = tuple[Arm, Arm]  # an arm and its baseline
@@ -165,9 +165,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     check_against(known, given.against)
     verdicts, refused = survey(known, given.against or USUAL)
     for verdict in verdicts:
-        print(visible(f"{verdict.sentence}\n"))
+        console.paragraph(f"{verdict.sentence}\n")
     for line in not_compared(refused):
-        print(visible(line))
+        console.paragraph(line)
     if not verdicts and not refused:
         alone = ", ".join(arm.name for arm in finished(known))
-        print(visible(f"Nothing to compare: {f'{alone} alone' if alone else 'no finished run in these folders'}."))
+        console.paragraph(f"Nothing to compare: {f'{alone} alone' if alone else 'no finished run in these folders'}.")

@@ -72,6 +72,11 @@ def show(table: Table) -> None:
     console.print(table)
 
 
+def fits(table: Table) -> bool:
+    """Whether the terminal is as wide as a table whose cells are not folded."""
+    return Measurement.get(console, console.options.update(width=WIDEST), table).maximum <= console.width
+
+
 def show_rows(rows: Sequence[Mapping[str, str]], needed: Sequence[str], left: Sequence[str] = ()) -> None:
     """Print a table of `rows`, which have the same columns: as many of these as there is room for. No cell is cut.
 
@@ -87,7 +92,7 @@ def show_rows(rows: Sequence[Mapping[str, str]], needed: Sequence[str], left: Se
             table.add_column(column, justify="left" if column in left else "right", no_wrap=True)
         for row in rows:
             add_row(table, *(row[column] for column in columns))
-        if Measurement.get(console, console.options.update(width=WIDEST), table).maximum <= console.width:
+        if fits(table):
             return console.print(table)
         if not (spare := [column for column in columns if column not in needed]):
             break
@@ -100,7 +105,7 @@ def paragraph(text: str, head: str = "") -> None:
     """Print text in lines that fit the terminal; those that follow the first stand below what follows `head`."""
     wrapper = TextWrapper(max(40, console.width), head, " " * len(head), break_on_hyphens=False, break_long_words=False)
     for part in text.split("\n"):
-        for line in wrapper.wrap(part) or [""]:
+        for line in wrapper.wrap(part) or [wrapper.initial_indent.rstrip()]:
             say(line.replace(UNBROKEN, " "))
         wrapper.initial_indent = ""
 

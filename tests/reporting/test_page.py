@@ -107,6 +107,7 @@ def test_hostile_model_text_is_shown_as_it_is_and_does_nothing(hostile):
 def test_nothing_is_cut_at_three_widths_nothing_is_asked_for_and_wide_tables_say_that_they_scroll(written, width):
     script = """
     await until(() => page.querySelectorAll("#standings tbody tr").length);
+    const first = $("standings").getBoundingClientRect().bottom;
     page.querySelectorAll("details").forEach((fold) => { fold.open = true; });
     page.querySelectorAll("button.unfold").forEach((button) => button.click());
     $("more-panels").click();
@@ -115,7 +116,7 @@ def test_nothing_is_cut_at_three_widths_nothing_is_asked_for_and_wide_tables_say
     const edge = page.documentElement.clientWidth + 1, boxes = all(".wide");
     const beyond = (one) => one.getBoundingClientRect().width && one.getBoundingClientRect().right > edge;
     return {
-      width: page.documentElement.scrollWidth,
+      first, width: page.documentElement.scrollWidth,
       out: all("body *").filter((one) => !one.closest("svg, .uplot, .wide") && beyond(one)).map((one) => one.outerHTML),
       silent: boxes.filter((box) => box.scrollWidth > box.clientWidth + 1 && !box.classList.contains("scrolls")).length,
       titles: all("svg[role=img]").filter((one) => !one.querySelector("title")).length,
@@ -125,6 +126,7 @@ def test_nothing_is_cut_at_three_widths_nothing_is_asked_for_and_wide_tables_say
         found = browser.run(script)
         assert (browser.console, browser.requests) == ([], [])
     assert found["width"] <= width and found["out"] == [] and found["silent"] == 0 and found["titles"] == 0
+    assert width < 900 or found["first"] < 900, "question, answer, effects and arms are on the first screen"
     assert found["panels"] == 5, "reward, accuracy, tokens, groups of equal reward, copied answers"
 
 
@@ -230,7 +232,17 @@ def test_the_page_fits_on_paper(written):
         browser.call("Emulation.setDeviceMetricsOverride", **size)
         wide = browser.run("""return [...page.querySelectorAll("table, svg, canvas")].filter((one) =>
             one.getBoundingClientRect().right > 721).map((one) => one.outerHTML.slice(0, 90));""")
-    assert wide == []
+        broken = browser.run("""return [...page.querySelectorAll("td.right")].filter((cell) => {
+            const text = page.createRange(); text.selectNodeContents(cell);
+            return new Set([...text.getClientRects()].map((line) => Math.round(line.bottom / 5))).size > 1;
+        }).map((cell) => cell.textContent);""")
+        panels = browser.run("""return [...page.querySelectorAll(".panel")].map((panel) =>
+            [panel.clientWidth, panel.querySelector("canvas").clientWidth]);""")
+        assert browser.run("return $('verdicts').open") is False
+        browser.call("Page.printToPDF")
+        assert browser.run("return $('verdicts').open") is True
+    assert wide == [] and broken == []
+    assert panels and all(panel < 360 and canvas > 0.9 * panel for panel, canvas in panels), "two in a row, both whole"
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ import pytest
 
 from motif.reporting.status import Status
 from motif.reporting.status_screen import ARMS, FEW, counts, duration, show, summary, totals
+from motif.system import console
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(40, "40 s"), (720, "12 min"), (3900, "1 h 05 min"), (None, "")])
@@ -47,6 +48,43 @@ def test_few_runs_have_a_row_each_and_many_a_line_an_arm(capsys):
     ]
     show(many(range(200)), every=True)
     assert "motif-chain-r3-s199-k=4-0000c7" in capsys.readouterr().out
+
+
+@pytest.fixture
+def narrow(monkeypatch):
+    monkeypatch.setattr(console.console, "width", 80)
+
+
+def test_in_80_columns_no_name_state_step_or_time_is_folded(narrow, capsys):
+    long, why = "broadcast-stories-smollm2-stories-r3-s0-experiment=laptop_real", "No space left on device: " * 3
+    found = [
+        Status("motif-s1", "finished", step=30, steps=30, result="58.2% (53.9% – 62.4%, n = 512) on chain in 3 rounds"),
+        Status(long, "running", "on node7, pid 1", 3, 30, left=4000.0),
+        Status("motif-s2", "not begun"),
+        Status("motif-s3", "failed", why, 4, 30, left=50.0),
+    ]
+    show(found, "mine")
+    said = capsys.readouterr().out.splitlines()
+    assert max(map(len, said)) <= 80
+    assert said == [
+        "mine",
+        "motif-s1",
+        "  finished   30/30                   58.2% (53.9% – 62.4%, n = 512) on chain in",
+        "                                     3 rounds",
+        long,
+        "  running    3/30   1 h 07 min left  on node7, pid 1",
+        "motif-s2",
+        "  not begun",
+        "motif-s3",
+        "  failed     4/30   50 s left        No space left on device: No space left on",
+        "                                     device: No space left on device:",
+    ]
+
+
+def test_a_table_that_fits_is_a_table(narrow, capsys):
+    show([Status("motif-s1", "running", "on node7, pid 1", 3, 30, left=4000.0)])
+    head, _, row = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert head[:4] == ["run", "state", "steps", "left"] and row[:3] == ["motif-s1", "running", "3/30"]
 
 
 def test_however_many_arms_and_troubles_there_are_the_summary_is_short():

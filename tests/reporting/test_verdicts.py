@@ -7,6 +7,7 @@ import pytest
 
 from motif.reporting.comparison import compare
 from motif.reporting.verdicts import main, survey
+from motif.system import console
 from motif.system.errors import UserError
 from tests.support.studies import answers, arms, evaluation, pair, run, seeds_of
 
@@ -220,6 +221,13 @@ def test_the_command_prints_a_sentence_a_comparison_and_what_was_refused(tmp_pat
     assert said.startswith("No verdict on motif against grpo on chain, decoded in 3 rounds: +15.0 points")
     assert "Not compared: grpo was not measured on math500" in said
     assert printed(*folders, "--against", "motif").startswith("No verdict on grpo against motif")
+
+
+def test_on_a_terminal_of_80_columns_a_verdict_has_lines_of_that_width(tmp_path, printed, monkeypatch):
+    monkeypatch.setattr(console.console, "width", 80)
+    folders = [run(tmp_path / "m", trained=answers(70)), run(tmp_path / "g", "grpo", trained=answers(55))]
+    said = printed(*folders)
+    assert max(map(len, said.splitlines())) <= 80 < len(" ".join(said.split()))
 
 
 def test_the_command_says_in_one_line_that_there_is_nothing_to_compare(tmp_path, printed, capsys):

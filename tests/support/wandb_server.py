@@ -16,7 +16,7 @@ class Server:
 
     def __init__(self, port=0):
         self.runs, self.files, self.views, self.artifacts, self.queries, self.status = {}, {}, [], [], [], 200
-        self.connections, server = [], self
+        self.connections, self.projects, server = [], ["p"], self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -152,9 +152,18 @@ class Server:
                 "artifactSequence": {"latestArtifact": None},
             }
             return {"createArtifact": {"artifact": artifact}}
-        if name == "UpsertView2":
+        if name in ("UpsertView2", "upsertView"):  # of a workspace, of a report
             self.views.append(variables)
-            return {"upsertView": {"view": {"id": "v", "name": variables["name"]}, "inserted": True}}
+            project = {"id": "p", "name": variables["projectName"], "entityName": variables["entityName"]}
+            view = {"id": "v", "name": variables["name"], "spec": variables["spec"], "project": project}
+            return {"upsertView": {"view": view, "inserted": True}}
+        if name == "GetProjects":
+            same = {"entityName": "us", "createdAt": "2026-01-01", "isBenchmark": False, "user": None}
+            edges = [{"node": {"id": each, "name": each, **same}, "cursor": ""} for each in self.projects]
+            return {"models": {"pageInfo": {"endCursor": None, "hasNextPage": False}, "edges": edges}}
+        if name == "ProjectInternalId":
+            known = variables["projectName"] in self.projects
+            return {"project": {"id": "p", "internalId": "17"} if known else None}
         return {}
 
     def resumed(self, name):

@@ -100,10 +100,18 @@ def percent_axis(axes: "Axes", rounds: bool = False) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def counts_axis(axes: "Axes") -> None:
-    """Large numbers across as 200k and 1.5M."""
-    from matplotlib.ticker import EngFormatter
+def room_for_level_curves(axes: "Axes", most: float | None) -> None:
+    """Where all values are alike, an axis from 0 to `most`, or to twice the value: not one that magnifies nothing."""
+    low, high = axes.dataLim.intervaly
+    if high - low < 1e-9:
+        axes.set_ylim(min(0.0, 2 * low), most or max(1.0, 2 * high))
 
+
+def counts_axis(axes: "Axes") -> None:
+    """Whole numbers across, large ones as 200k and 1.5M."""
+    from matplotlib.ticker import EngFormatter, MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
     if axes.get_xlim()[1] >= 10_000:
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
 

@@ -137,6 +137,7 @@ def training_curves(arms: Sequence[Arm], axes: Sequence[str]) -> Iterator[Drawin
                     drawn = [draw_curve(plot, arm, metric, key, style.look(own.index(arm))) for arm in page]
                     if any(drawn):
                         style.counts_axis(plot)
+                        style.room_for_level_curves(plot, 100.0 if metric.scale == 100 else None)
                         style.legend(figure, plot)
                         file = f"{name}-{against}-{style.file_word(dataset)}{suffix}"
                         yield Drawing(file, "training", curves_caption(page, metric, drawn), figure)

@@ -89,6 +89,7 @@ const motif = (() => {
   addEventListener("resize", marks);
   addEventListener("DOMContentLoaded", marks);
   document.addEventListener("toggle", marks, true);
+  addEventListener("beforeprint", () => { $("verdicts").open = true; }); // on paper nothing unfolds
 
   return { data, $, element, svg, colour, dash, ink, known, count, short, points, pValue, options, grid, marks, MISSING };
 })();

@@ -36,7 +36,7 @@
     { title: "accuracy", right: true, says: "mean over seeds, 95 % interval", value: (row) => row.accuracy,
       cell: (row) => element("span", {}, `${row.accuracy.toFixed(1)}% `, element("small", {}, `(${row.interval[0].toFixed(1)} – ${row.interval[1].toFixed(1)})`)) },
     { title: "difference", right: true, says: "points against the reference, 95 % interval", value: (row) => (row.found ? row.found[0] : row.at === reference() ? 0 : null),
-      cell: (row) => element("span", { class: row.found ? row.found[OUTCOME].replace(" ", "-") : null }, row.at === reference() ? "reference" : interval(row.found)) },
+      cell: (row) => element("span", { class: row.found ? row.found[OUTCOME].replace(" ", "-") : null }, ...(row.at === reference() ? ["reference"] : row.found ? [`${points(row.found[0])} `, element("small", {}, `(${points(row.found[1])} to ${points(row.found[2])})`)] : [MISSING])) },
     { title: "p", right: true, says: "with Holm's correction over the arms that meet this reference; in brackets where so few seeds cannot decide",
       value: (row) => p(row.found), cell: (row) => (row.found && row.found[OUTCOME] === "no verdict" ? `(${pValue(p(row.found))})` : pValue(p(row.found))) },
     { title: "tokens a question", right: true, value: (row) => row.tokens, cell: (row) => count(row.tokens) },

@@ -1,19 +1,18 @@
-"""`python -m motif.dashboard --entity E --project P [--group G]` saves a W&B workspace for runs of this suite.
+"""What W&B draws of runs of this suite: a view of a project, or a W&B report with words above the same panels.
 
-It has curves with bands over seeds against steps and tokens, accuracy by round and against tokens, parallel coordinates
-and a table of episodes. `--print` shows the specification as JSON and needs neither server nor key. It reads no run and
-logs nothing: it names what `motif.runs.tracking.wandb` sends to W&B. wandb-workspaces makes the panels.
+Curves with bands over seeds against steps and tokens, accuracy by round and against tokens, parallel coordinates and a
+table of episodes. It reads no run and logs nothing: it names what `motif.runs.tracking.wandb` sends to W&B.
+wandb-workspaces makes the panels; `motif.reporting.dashboard` is the program.
 """
 
-import json
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from motif.rounds.episode import MOST
 from motif.runs.tracking.base import WandB, prepare
 from motif.runs.tracking.wandb import LATEST, STEP, evaluation_key
-from motif.system import UserError, failures, first_line, install
+from motif.system import UserError, first_line, install
 
 TOKENS = "total/generated_tokens"
 AXES = {STEP: "training step", TOKENS: "tokens generated in training"}
@@ -24,6 +23,11 @@ CURVES = {
     "episode/copied": "Rounds that copy",
     "groups/zero_advantage": "Groups that teach nothing",
     "train/entropy": "Entropy",
+    "train/grad_norm": "Gradient norm",
+    "train/clip_ratio/region_mean": "Clipped tokens",
+    "guard/difference": "Engine against policy, nats a token",
+    "train/kl": "KL to the untrained policy",
+    "held_out/accuracy": "Accuracy on validation questions",
 }
 BY_ROUND = {
     "correct": "Right replies by round, in training",
@@ -32,6 +36,7 @@ BY_ROUND = {
 }
 KEYS = ("algo.name", "rounds", "algo.k", "model.learning_rate", "seed")  # of parallel coordinates
 LINES = 200  # runs in a plot
+TITLE = 128  # signs of a report's title that W&B takes
 
 
 @dataclass(frozen=True)
@@ -51,21 +56,43 @@ class Dashboard:
 
     def workspace(self, entity: str, project: str) -> Any:
         """A workspace of `wandb_workspaces`, not saved. A `UserError` where that library is missing."""
-        prepare()
-        try:
-            import wandb_workspaces.reports.v2 as wr
-            import wandb_workspaces.workspaces as ws
-        except ImportError as error:
-            raise UserError(f"motif.dashboard needs wandb-workspaces: {install('dashboard')}") from error
-        filters = [ws.Metric("JobType") == "train", *([ws.Metric("Group") == self.group] if self.group else [])]
+        wr, ws = libraries()
         return ws.Workspace(
             entity=entity,
             project=project,
-            name=f"motif: {self.group}" if self.group else "motif",
+            name=re.sub(r"[^\w .:-]", " ", f"motif: {self.group}" if self.group else "motif"),  # all that it may hold
             sections=[ws.Section(name=name, panels=panels, is_open=True) for name, panels in self._sections(wr)],
             settings=ws.WorkspaceSettings(x_axis=STEP, max_runs=LINES),
-            runset_settings=ws.RunsetSettings(filters=ws.And(*filters), groupby=[ws.Config(self.by)]),
+            runset_settings=ws.RunsetSettings(filters=filters("train", self.group), groupby=[ws.Config(self.by)]),
         )
+
+    def report(
+        self, entity: str, project: str, title: str, text: str, pictures: tuple[str, Sequence[str]], known: bool
+    ) -> Any:
+        """A W&B report of `wandb_workspaces`, not saved: words, pictures, and the panels of the workspace.
+
+        Args:
+            entity, project: where it is.
+            title: is cut where W&B would refuse it.
+            text: Markdown.
+            pictures: the group whose run of the job type `report` holds them, and their names there.
+            known: whether W&B is asked for the project. If not, the report is for showing, not for saving.
+
+        Raises:
+            UserError: wandb-workspaces is missing.
+        """
+        wr, _ = libraries()
+        group, names = pictures
+        where = {"entity": entity, "project": project} if known else {}
+        trained = wr.Runset(name="runs", filters=filters("train", self.group), groupby=[f"config.{self.by}"], **where)
+        attached = wr.Runset(name="report", filters=filters("report", group), **where)
+        media = wr.MediaBrowser(media_keys=list(names), num_columns=1, layout=wr.Layout(w=24, h=16))
+        blocks = [wr.MarkdownBlock(text)]
+        if names:
+            blocks += [wr.H2("Pictures"), wr.PanelGrid(runsets=[attached], panels=[media], hide_run_sets=True)]
+        for name, panels in self._sections(wr):
+            blocks += [wr.H2(name), wr.PanelGrid(runsets=[trained], panels=panels)]
+        return wr.Report(entity=entity, project=project, title=title[:TITLE], blocks=blocks, width="fluid")
 
     def _sections(self, wr: Any) -> list[tuple[str, list[Any]]]:
         last = self.rounds[-1]
@@ -127,38 +154,48 @@ def accuracy(dataset: str, rounds: int, policy: str = "trained", key: str = "acc
     return evaluation_key({"dataset": dataset, "rounds": rounds, "policy": policy}, key)
 
 
-def specification(workspace: Any) -> dict[str, Any]:
-    """What would be sent for `workspace`."""
-    model: dict[str, Any] = workspace._to_model().model_dump(mode="json", by_alias=True, exclude_none=True)
+def libraries() -> tuple[Any, Any]:
+    """The reports and the workspaces of wandb-workspaces."""
+    prepare()
+    try:
+        import wandb_workspaces.reports.v2 as wr
+        import wandb_workspaces.workspaces as ws
+    except ImportError as error:
+        raise UserError(f"motif.dashboard needs wandb-workspaces: {install('dashboard')}") from error
+    return wr, ws
+
+
+def filters(job_type: str, group: str | None) -> str:
+    """The runs of a job type, of a group or of all, as wandb-workspaces reads it: it takes signs in a name for its own,
+    so these are escaped."""
+    named = "".join(sign if sign.isalnum() else f"\\U{ord(sign):08x}" for sign in group or "")
+    return f"Metric('JobType') == '{job_type}'" + (f" and Metric('Group') == '{named}'" if group else "")
+
+
+def specification(shown: Any) -> dict[str, Any]:
+    """What would be sent for a workspace or a report."""
+    model: dict[str, Any] = shown._to_model().model_dump(mode="json", by_alias=True, exclude_none=True)
     return model
 
 
-def save(workspace: Any) -> str:
-    """Save `workspace` as a new view and return its address. A `UserError` where W&B does not take it."""
+def check(shown: Any) -> None:
+    """A `UserError` where no key is known, or W&B knows no such project."""
     if not WandB.has_key():
         raise UserError("no W&B key: wandb login, or set WANDB_API_KEY; --print needs none")
-    where = f"{workspace.entity}/{workspace.project}"
+    told(shown, specification)
+
+
+def save(shown: Any) -> str:
+    """Save a workspace as a new view, or a report; returns its address. A `UserError` where W&B does not take it."""
+    check(shown)
+    return str(told(shown, lambda shown: shown.save().url))
+
+
+def told(shown: Any, what: Callable[[Any], Any]) -> Any:
     try:
-        return str(workspace.save().url)
+        return what(shown)
     except Exception as error:  # of many kinds, none of them ours
-        raise UserError(f"W&B did not take the dashboard for {where}: {first_line(error)}") from error
-
-
-@failures.program
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = failures.Parser(prog="python -m motif.dashboard", description=__doc__)
-    parser.add_argument("--entity", help="the user or team that the project is of")
-    parser.add_argument("--project", default="motif", help="as in tracking.project= (motif)")
-    parser.add_argument("--group", help="of these runs alone, such as a study's name (all)")
-    parser.add_argument("--by", default="algo.name", help="the key of the configuration that a curve is of (algo.name)")
-    parser.add_argument("--dataset", nargs="+", default=["chain"], help="data sets evaluated on (chain)")
-    parser.add_argument("--rounds", nargs="+", type=int, default=[1, 3], help="rounds decoded in (1 3)")
-    parser.add_argument("--print", action="store_true", help="show the specification, save nothing")
-    given = parser.parse_args(arguments)
-    if not (given.entity or given.print):
-        parser.error("--entity is missing: the user or team that the project is of (--print goes without)")
-    if wrong := [rounds for rounds in given.rounds if not 1 <= rounds <= MOST]:
-        parser.error(f"--rounds must be whole numbers of at least 1 and at most {MOST}, got {wrong[0]}")
-    dashboard = Dashboard(given.group, given.by, given.dataset, sorted(set(given.rounds)))
-    workspace = dashboard.workspace(given.entity or "entity", given.project)
-    print(json.dumps(specification(workspace), indent=2) if given.print else save(workspace))
+        kind = type(shown).__name__.lower()
+        raise UserError(
+            f"W&B did not take the {kind} for {shown.entity}/{shown.project}: {first_line(error)}"
+        ) from error

@@ -81,3 +81,11 @@ def test_time_is_a_bar_an_arm_and_not_drawn_where_none_was_kept(tmp_path):
     for run in arms[0].runs:
         run.seconds = {}
     assert list(times(arms)) == []
+
+
+def test_level_curves_have_an_axis_from_zero_and_steps_are_whole_numbers(tmp_path):
+    arm = arm_of(make_run(tmp_path / "a", steps=3))  # no group of equal rewards, 9 tokens a reply, in each step
+    plots = {drawing.name: drawing.figure.axes[0] for drawing in training_curves([arm], ("steps",))}
+    assert plots["zero-spread-steps-sums"].get_ylim() == (0, 100)
+    assert plots["length-steps-sums"].get_ylim() == (0, 18)
+    assert all(float(tick).is_integer() for tick in plots["reward-steps-sums"].get_xticks())
