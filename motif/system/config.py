@@ -6,6 +6,7 @@ classes by the modules of the first version.
 
 import inspect
 import re
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
@@ -21,7 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from motif.system.environment import has_bfloat16
-from motif.system.errors import UserError, hint, one_of
+from motif.system.errors import UserError, hint, one_of, shown
 from motif.system.targets import check_trusted, current_target, with_targets
 
 # conf/hydra/launcher has the plugins' own names, so that their schemas check it
@@ -112,13 +113,21 @@ def check_keys(node: Any, path: str = "") -> None:
         try:
             known = list(inspect.signature(get_object(target)).parameters)
         except Exception as error:
-            raise UserError(f"{path or 'config'}._target_: {one_line(error)}") from error
+            raise UserError(f"{path or 'config'}._target_: {why_missing(target) or one_line(error)}") from error
         for key in node:
             if not key.startswith("_") and key not in known:
                 where = f"{path}.{key}" if path else key
                 raise UserError(f"unknown key {where}{hint(key, known)} (valid: {', '.join(known)})")
     for key, value in node.items():
         check_keys(value, f"{path}.{key}" if path else key)
+
+
+def why_missing(target: Any) -> str | None:
+    """What is wrong with a `_target_` whose first module is nowhere; None where it is found."""
+    first = str(target).split(".")[0]
+    if not first.isidentifier() or first in sys.modules or find_spec(first):
+        return None
+    return f"{shown(target)} is not found: no module {first} is installed or lies in a folder that PYTHONPATH names"
 
 
 def one_line(error: BaseException) -> str:
