@@ -96,7 +96,8 @@ def samples_of(question: Mapping[str, Any], number: int, run: RecordedRun) -> It
 
 def log(run: RecordedRun, name: str, dataset: str, file: Path, samples: Sequence[Any]) -> Any:
     """The log of an evaluation, or of a training, that has these samples."""
-    from inspect_ai.log import EvalConfig, EvalDataset, EvalLog, EvalMetric, EvalResults, EvalScore, EvalSpec
+    from inspect_ai.log import EvalConfig, EvalDataset, EvalLog, EvalMetric, EvalResults, EvalScore, EvalSpec, EvalStats
+    from inspect_ai.model import ModelUsage
     from inspect_ai.scorer import CORRECT
 
     made, n = datetime.fromtimestamp(file.stat().st_mtime, UTC).isoformat(timespec="seconds"), len(samples)
@@ -110,4 +111,7 @@ def log(run: RecordedRun, name: str, dataset: str, file: Path, samples: Sequence
         metadata={"folder": str(run.folder), **dict(flat(run.config))},
     )
     results = EvalResults(total_samples=n, completed_samples=n, scores=[score])
-    return EvalLog(status="success", eval=spec, results=results, samples=samples)
+    tokens = sum(each.output.usage.output_tokens for each in samples)
+    usage = {run.name: ModelUsage(output_tokens=tokens, total_tokens=tokens)}
+    stats = EvalStats(started_at=made, completed_at=made, model_usage=usage)
+    return EvalLog(status="success", eval=spec, results=results, stats=stats, samples=samples)

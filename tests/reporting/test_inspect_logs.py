@@ -38,6 +38,7 @@ def test_an_evaluation_is_a_log_whose_samples_are_its_episodes(read, tmp_path):
     )
     assert log.eval.metadata["algo.name"] == "motif" and log.eval.dataset.samples == 2
     assert log.results.scores[0].metrics["accuracy"].value == pytest.approx(2 / 3)
+    assert log.stats.model_usage["a"].output_tokens == 3 * 15
     first, wrong, right = log.samples
     assert [(each.id, each.epoch) for each in log.samples] == [("q0", 1), ("q1", 1), ("q1", 2)]
     assert (first.input, first.target, first.metadata["level"]) == ("question 0", "2", 1)
