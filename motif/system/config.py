@@ -6,7 +6,6 @@ classes by the modules of the first version.
 
 import inspect
 import re
-import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
@@ -22,8 +21,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from motif.system.environment import has_bfloat16
-from motif.system.errors import UserError, hint, one_of, shown
-from motif.system.targets import check_trusted, current_target, with_targets
+from motif.system.errors import UserError, hint, one_of
+from motif.system.targets import check_trusted, current_target, why_missing, with_targets
 
 # conf/hydra/launcher has the plugins' own names, so that their schemas check it
 warnings.filterwarnings("ignore", r"(?s).*is validated against ConfigStore schema with the same name")
@@ -120,14 +119,6 @@ def check_keys(node: Any, path: str = "") -> None:
                 raise UserError(f"unknown key {where}{hint(key, known)} (valid: {', '.join(known)})")
     for key, value in node.items():
         check_keys(value, f"{path}.{key}" if path else key)
-
-
-def why_missing(target: Any) -> str | None:
-    """What is wrong with a `_target_` whose first module is nowhere; None where it is found."""
-    first = str(target).split(".")[0]
-    if not first.isidentifier() or first in sys.modules or find_spec(first):
-        return None
-    return f"{shown(target)} is not found: no module {first} is installed or lies in a folder that PYTHONPATH names"
 
 
 def one_line(error: BaseException) -> str:
