@@ -60,7 +60,7 @@ def together(program: str, config: DictConfig, on: str = GOES_ON) -> bool:
             os.environ["CUDA_VISIBLE_DEVICES"] = found[0]
         return False
     single = HydraConfig.get().mode != RunMode.MULTIRUN
-    words = typed if single else [first_word(program), *overrides(), *own_overrides(), "hydra.mode=RUN"]
+    words = typed if single else [first_word(program), *overrides(), "hydra.mode=RUN", *own_overrides()]
     code = f"import sys; sys.argv[0] = {words[0]!r}; from motif import programs; programs.{program}()"
     path = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
     group.together(asked, ["-c", code, *words[1:]], {"OMP_NUM_THREADS": threads(asked), "PYTHONPATH": path}, on)
@@ -135,5 +135,8 @@ def join_tasks() -> None:
 
 
 def own_overrides() -> list[str]:
-    """The overrides of Hydra itself that a job needs to be composed by itself."""
-    return [word for word in as_typed(HydraConfig.get().overrides.hydra) if word.startswith("hydra.searchpath")]
+    """The words of Hydra itself that a job needs to be composed by itself: where else configuration files lie."""
+    hydra = HydraConfig.get()
+    folders = [source.path for source in hydra.runtime.config_sources if source.provider == "command-line"]
+    paths = [word for word in as_typed(hydra.overrides.hydra) if word.startswith("hydra.searchpath")]
+    return [*paths, *(f"--config-dir={folder}" for folder in folders)]

@@ -1,4 +1,4 @@
-"""The worked examples of CONTRIBUTING.md and docs/own_data.md, taken out of the pages and trained with."""
+"""The worked examples of CONTRIBUTING.md, taken out of the page and trained with."""
 
 import gzip
 import json
@@ -11,19 +11,16 @@ from motif.system import config as settings
 from tests.support import ROOT
 
 SMALL = ["experiment=smoke", "tracking=none", "algo.questions=2", "algo.m=2", "algo.steps=2", "evaluation.questions=2"]
-BLOCK = re.compile(
-    r"```(?:python|yaml)\n# (?:motif/\w+/|mine/)?(\w+\.py|conf/\w+/\w+\.yaml)[^\n]*\n(.*?)```", re.DOTALL
-)
+BLOCK = re.compile(r"```(?:python|yaml)\n# (?:motif/\w+/)?(\w+\.py|conf/\w+/\w+\.yaml)[^\n]*\n(.*?)```", re.DOTALL)
 
 
 @pytest.fixture
 def written(tmp_path, monkeypatch):
-    """The pages' files in a folder of one's own, and a function that trains with these overrides there."""
-    pages = [(ROOT / page).read_text() for page in ("CONTRIBUTING.md", "docs/own_data.md")]
-    for name, text in (block for page in pages for block in BLOCK.findall(page)):
+    """The page's files in a folder of one's own, and a function that trains with these overrides there."""
+    for name, text in BLOCK.findall((ROOT / "CONTRIBUTING.md").read_text()):
         file = tmp_path / "mine" / name.removeprefix("conf/")
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(re.sub(r"motif\.\w+\.(last_round|headline)\b", r"\1", text))
+        file.write_text(re.sub(r"motif\.\w+\.(last_round|headline|rewards\.brief)\b", r"\1", text))
     monkeypatch.syspath_prepend(str(tmp_path / "mine"))
 
     def train(*words):

@@ -62,6 +62,17 @@ def test_what_cannot_be_shared_as_asked_is_a_line(monkeypatch, visible, number, 
         sharing.together("train", config(number))
 
 
+def test_a_job_is_told_where_else_configuration_files_lie(monkeypatch):
+    sources = [("hydra", "pkg://hydra.conf"), ("main", "/conf"), ("command-line", "/own")]
+    found = [SimpleNamespace(provider=provider, path=path) for provider, path in sources]
+    words = ["hydra.searchpath=[file:///more]", "hydra/launcher=joblib"]
+    hydra = SimpleNamespace(
+        runtime=SimpleNamespace(config_sources=found), overrides=SimpleNamespace(hydra=OmegaConf.create(words))
+    )
+    monkeypatch.setattr(sharing.HydraConfig, "get", lambda: hydra)
+    assert sharing.own_overrides() == ["hydra.searchpath=[file:///more]", "--config-dir=/own"]
+
+
 def test_patience_is_a_time():
     with pytest.raises(UserError, match="patience must be a number above 0, got 0"):
         sharing.together("train", config(patience=0))
@@ -292,8 +303,10 @@ SMALL = ["algo=grpo", "algo.m=2", "algo.questions=2"]
 
 
 @pytest.mark.slow
-def test_a_job_of_a_sweep_is_trained_by_processes_of_its_own(tmp_path):
-    code, said = run(tmp_path, *sweep(*SMALL, "seed=0", "processes=2"))
+def test_a_job_of_a_sweep_is_trained_by_processes_of_its_own_which_find_choices_of_a_folder_of_ones_own(tmp_path):
+    (tmp_path / "own/reward").mkdir(parents=True)
+    (tmp_path / "own/reward/mine.yaml").write_text("# Mine\ndefaults: [accuracy, _self_]\nname: mine\n")
+    code, said = run(tmp_path, "--config-dir", "own", *sweep(*SMALL, "seed=0", "reward=mine", "processes=2"))
     assert code == 0 and "1 done" in said and "Traceback" not in said, said
     (file,) = (tmp_path / "outputs").glob("*/environment.json")
     assert json.loads(file.read_text())["processes"] == 2

@@ -104,9 +104,9 @@ def cost_lines(summary: Mapping[str, Any]) -> list[str]:
     """What training cost, and where all the run's time went."""
     cost = summary["compute"]["training"]
     memory = {"gpu": "on the GPU", "process": "of the process"}[summary["compute"]["peak_memory_of"]]
-    idle = f" ({cost['idle_steps']:,} taught nothing)" if cost.get("idle_steps") else ""
+    steps, idle = cost["optimiser_steps"], f" ({cost['idle_steps']:,} taught nothing)" if cost.get("idle_steps") else ""
     return [
-        f"trained {cost['optimiser_steps']:,} steps{idle} on {cost['questions']:,} questions: "
+        f"trained {steps:,} step{'s' * (steps != 1)}{idle} on {cost['questions']:,} questions: "
         f"{cost['responses']:,} responses, {cost['generated_tokens']:,} tokens generated, "
         f"{cost['flops']:.2g} FLOPs (estimated), {cost['peak_memory'] / 2**30:.1f} GiB {memory}, "
         f"{cost['seconds']:.0f} s",

@@ -18,6 +18,7 @@ factors        main effects of settings that a sweep varies together
 paper          Table 1 of the MOTIF paper
 pictures       the pictures of the report
 episodes       what policies wrote, for the page's browser
+inspect_logs   what policies wrote, as logs of inspect_ai
 page_data      what the page's scripts show; these lie in web/, with uPlot, which draws the curves
 page           index.html, report.md, tables.tex
 watch          the page written again while runs go on

@@ -147,7 +147,7 @@ class Verdict:
         if self.needed_n is not None:
             return f"To see such a difference in 80 % of cases takes n = {self.needed_n:,}; {sees}."
         seeds = f"{self.needed_seeds} seeds an arm" if self.needed_seeds else "more seeds than are practical"
-        return f"No n would see such a difference in 80 % of cases with these seeds, it takes {seeds}; {sees}."
+        return f"No n would see such a difference in 80 % of cases with these seeds: it takes {seeds}; {sees}."
 
 
 def compare(

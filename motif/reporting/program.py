@@ -20,6 +20,7 @@ from motif.reporting.by_fact import by_facts, crossovers, tables_by_fact
 from motif.reporting.comparison import Verdict
 from motif.reporting.episodes import MOST, Kept, write_episodes
 from motif.reporting.folders import asked
+from motif.reporting.inspect_logs import check_installed, write_logs
 from motif.reporting.markup import Table
 from motif.reporting.page import NoVerdict, Report, remove_old_pictures, write_report
 from motif.reporting.page_data import page_data, question_of
@@ -186,11 +187,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--to", type=folder_name, help="where the report is written (report/ beside the runs)")
     parser.add_argument("--episodes", type=int, default=MOST, help=f"most questions kept of one file ({MOST})")
     parser.add_argument("--wandb", action="store_true", help="attach verdicts and pictures to the group's W&B run")
+    parser.add_argument("--inspect", type=folder_name, help="also write the episodes to this folder for inspect_ai")
     of_watch = "write the page again while runs go on, with what runs at its top; look every so many seconds (30)"
     parser.add_argument("--watch", type=int, nargs="?", const=30, metavar="SECONDS", help=of_watch)
     given = parser.parse_args(arguments)
-    if given.watch is not None and (given.markdown or given.wandb or given.watch < 1):
-        parser.error("--watch takes at least 1 second, prints no table and attaches nothing (--markdown, --wandb)")
+    if given.watch is not None and (given.markdown or given.wandb or given.inspect or given.watch < 1):
+        parser.error("--watch takes at least 1 second, and goes without --markdown, --wandb and --inspect")
+    if given.inspect:
+        check_installed()
     runs, others = asked(given.runs)
     for complaint in (line for run in runs for line in run.complaints):
         print(visible(complaint), file=sys.stderr)
@@ -216,3 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             runs, folder, given.against or USUAL, given.episodes, given.axis, given.wandb, say, show, given.at
         )
     print(visible(f"\nreport  {nearest(index)}"))
+    if given.inspect:
+        with explained(given.inspect, "or choose another --inspect="):
+            count = write_logs(runs, given.inspect)
+        print(visible(f"logs    {count} in {given.inspect}; inspect view --log-dir {given.inspect}"))

@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from motif.system.environment import has_bfloat16
 from motif.system.errors import UserError, hint, one_of
-from motif.system.targets import check_trusted, current_target, with_targets
+from motif.system.targets import check_trusted, current_target, why_missing, with_targets
 
 # conf/hydra/launcher has the plugins' own names, so that their schemas check it
 warnings.filterwarnings("ignore", r"(?s).*is validated against ConfigStore schema with the same name")
@@ -123,7 +123,7 @@ def check_keys(node: Any, path: str = "") -> None:
         try:
             known = list(inspect.signature(get_object(target)).parameters)
         except Exception as error:
-            raise UserError(f"{path or 'config'}._target_: {one_line(error)}") from error
+            raise UserError(f"{path or 'config'}._target_: {why_missing(target) or one_line(error)}") from error
         for key in node:
             if not key.startswith("_") and key not in known:
                 where = f"{path}.{key}" if path else key

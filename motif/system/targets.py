@@ -8,6 +8,7 @@ user's own. Classes of Python and of installed packages are refused: some read a
 import inspect
 import pydoc
 import re
+import sys
 import sysconfig
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
@@ -69,6 +70,8 @@ def check_trusted(node: Any, place: str, where: str = "") -> None:
         inner = f"{where}.{key}" if where else str(key)
         check_trusted(value, place, inner)
         if key == "_target_" and not trusted(value, node.get("_partial_") is True):
+            if missing := why_missing(value):
+                raise UserError(f"{inner} of {place}: {missing}")
             raise UserError(
                 f"{inner} of {place} is {shown(value)}, neither a class of motif's nor of a module of yours, and is "
                 f"not built: a stranger's folder may name anything; choose {where.split('.')[0] or 'it'} yourself"
@@ -89,6 +92,14 @@ def trusted(target: Any, partial: bool) -> bool:
         return False
     kind = inspect.isclass(found) or (partial and inspect.isfunction(found))
     return kind and str(found.__module__).split(".")[0] == root
+
+
+def why_missing(target: Any) -> str | None:
+    """What is wrong with a `_target_` whose first module is nowhere; None where it is found."""
+    first = str(target).split(".")[0]
+    if not first.isidentifier() or first in sys.modules or find_spec(first):
+        return None
+    return f"{shown(target)} is not found: no module {first} is installed or lies in a folder that PYTHONPATH names"
 
 
 def own(module: str) -> bool:

@@ -151,3 +151,6 @@ def test_the_cost_of_training_is_stated_on_every_axis():
         "3.0 GiB of the process, 62 s"
     )
     assert second == "seconds of the run: load 2, rollout 60"
+    one = {**training, "optimiser_steps": 1, "idle_steps": 1}
+    first, _ = cost_lines({"compute": {**compute, "training": one}, "seconds": {}})
+    assert first.startswith("trained 1 step (1 taught nothing) on 32 questions")

@@ -84,7 +84,7 @@ def test_three_seeds_an_arm_make_no_verdict_however_alike_they_are(tmp_path):
     assert verdict.sentence.startswith("No verdict on motif against grpo on chain, decoded in 3 rounds: +63.0 points")
     assert verdict.interval[0] < 0 and "p = 0.10" in verdict.sentence and "p < " not in verdict.sentence
     assert "no p below 0.1; it takes at least 4 seeds an arm for a p below 0.05. No n would see" in verdict.sentence
-    assert "in 80 % of cases with these seeds, it takes 4 seeds an arm;" in verdict.sentence
+    assert "in 80 % of cases with these seeds: it takes 4 seeds an arm;" in verdict.sentence
 
 
 def test_against_the_untrained_policy_six_seeds_are_the_fewest(tmp_path):

@@ -73,6 +73,8 @@ def test_a_key_is_held_against_the_class_that_its_node_names_also_within_lists()
             config.check_keys(node)
     with pytest.raises(UserError, match="^inner._target_: "):
         config.check_keys({"inner": {"_target_": "motif.runs.checkpoints.Nothing"}})
+    with pytest.raises(UserError, match="^config._target_: 'nowhere.f' is not found: .* PYTHONPATH names$"):
+        config.check_keys({"_target_": "nowhere.f"})
     config.check_keys({"_target_": known, "every": 1, "_partial_": True})
 
 

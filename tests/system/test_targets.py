@@ -97,3 +97,10 @@ def test_motifs_own_classes_and_reward_terms_and_those_of_ones_own_modules_are_b
     assert own("headline_of_mine") and trusted("headline_of_mine.Headline", False)
     assert trusted("headline_of_mine.term", True) and not trusted("headline_of_mine.os.system", True)
     assert not own("json") and not own("joblib") and not own("sys") and not own("")
+
+
+def test_a_module_that_python_does_not_find_is_another_line_than_one_that_is_not_trusted():
+    with pytest.raises(UserError, match="^reward.brief._target_ of it: 'nowhere.f' is not found: .* PYTHONPATH names$"):
+        check_trusted({"reward": {"brief": {"_target_": "nowhere.f", "_partial_": True}}}, "it")
+    with pytest.raises(UserError, match="'joblib.load', neither a class of motif's .* is not built"):
+        check_trusted({"reward": {"_target_": "joblib.load"}}, "it")
