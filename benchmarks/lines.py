@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "motif"
 TOP = "the top"
 APART = ("tasks/grading", "training/preflight")  # counted as rooms
 CORE = ("tasks", "rounds", "policies", "generation", "training")
-MOST, MOST_OF_CORE = 18_000, 5_100  # lines of code
+MOST, MOST_OF_CORE = 18_500, 5_100  # lines of code
 EMPTY = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
 
 

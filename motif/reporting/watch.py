@@ -53,7 +53,7 @@ class Watch:
                 time.sleep(self.seconds)
         except KeyboardInterrupt:
             if self.report:
-                write_text(self.to / "index.html", page(replace(self.report, **self.top | {"reload": 0.0})))
+                write_text(self.to / "index.html", page(replace(self.report, **{**self.top, "reload": 0.0})))
             raise
 
     def look(self) -> bool:

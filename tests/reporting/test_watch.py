@@ -159,8 +159,8 @@ def test_episodes_of_files_that_have_not_changed_are_not_read_again(tmp_path, mo
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--watch", "0"], "error: --watch takes at least 1 second, prints no table"),
-        (["--watch", "--markdown"], "error: --watch takes at least 1 second, prints no table"),
+        (["--watch", "0"], "error: --watch takes at least 1 second, and goes without"),
+        (["--watch", "--markdown"], "error: --watch takes at least 1 second, and goes without"),
         (["--watch", "often"], "error: argument --watch: invalid int value: 'often'"),
     ],
 )
