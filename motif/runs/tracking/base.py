@@ -5,7 +5,7 @@ A tracker gets only what the run's folder holds anyway. It never stops a run and
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from functools import partial
@@ -246,26 +246,13 @@ class Several:
 
 
 class _All(Tracker):
+    """Tells each of the `trackers` what it is told."""
+
     def __init__(self, trackers: list[Tracker]) -> None:
         self.trackers = trackers
+        for word in ("log", "table", "alert", "resume", "finish"):
+            setattr(self, word, partial(self._each, word))
 
-    def log(self, metrics: Mapping[str, float], step: int) -> None:
+    def _each(self, word: str, *given: Any) -> None:
         for each in self.trackers:
-            each.log(metrics, step)
-
-    def table(self, key: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int) -> None:
-        for each in self.trackers:
-            each.table(key, columns, rows, step)
-
-    def alert(self, name: str, words: str, step: int) -> None:
-        for each in self.trackers:
-            each.alert(name, words, step)
-
-    def resume(self, lines: Iterable[Mapping[str, Any]]) -> None:
-        known = list(lines)
-        for each in self.trackers:
-            each.resume(known)
-
-    def finish(self, summary: Mapping[str, Any], policy: Path | None) -> None:
-        for each in self.trackers:
-            each.finish(summary, policy)
+            getattr(each, word)(*given)

@@ -136,7 +136,7 @@ def test_several_trackers_are_told_the_same_and_each_is_ended(tmp_path):
     assert several.episodes_every == 20
     tracker = several.start(tmp_path, "id", "name", {})
     lines = [{"step": 1}]
-    tracker.resume(iter(lines))
+    tracker.resume(lines)
     tracker.log({"train/reward": 0.5}, 2)
     tracker.table("episodes", ("reply",), [["x"]], 2)
     tracker.alert("flat", "words", 2)
