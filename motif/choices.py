@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from math import gcd
+from math import ceil, gcd
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ NODES = {
     **{"evaluation": Evaluation, "checkpoint": Checkpoints, "record": Record, "guard": Guard, "flaws": Flaws},
     **{"budget": Budget, "watch": Watch},
 }
+
+VALIDATED = 0.05  # of the tokens of training, for validation questions that nobody has asked for
 
 
 def sharded(trainer: Mapping[str, Any]) -> str:
@@ -174,14 +176,35 @@ class Choices:
     def validation(self, run: Run) -> Validation:
         """What `watch.every` asks for: the trained rounds on validation questions, drawn as in an evaluation."""
         return Validation(
-            validation_questions(self.dataset, self.watch.every, self.watch.questions),
-            self.measured("trained", self.dataset.name, self.algo.rounds(self.rounds)),
+            validation_questions(self.dataset, self.validated_every, self.watch.questions),
+            self.validated,
             self.evaluation,
             run.folder / "held_out",
-            self.watch.every,
+            self.validated_every,
             self.seed,
             self.flaws.marks(),
         )
+
+    @property
+    def validated(self) -> Episode:
+        """The episode in which validation questions are measured."""
+        return self.measured("trained", self.dataset.name, self.algo.rounds(self.rounds))
+
+    @cached_property
+    def validated_every(self) -> int:
+        """Steps between measurements of validation questions; 0: never.
+
+        `watch.every=null` takes the fewest with which they may generate at most `VALIDATED` of the tokens of training.
+        It measures nothing where less than two measurements come of that, where there are no such questions, or where
+        `budget.steps` makes steps smaller.
+        """
+        if self.watch.every is not None:
+            return self.watch.every
+        questions = len(self.dataset.validation()[: self.watch.questions])
+        tokens = questions * self.evaluation.samples * self.validated.budget()
+        step = self.algo.questions * self.algo.worst(self.training_episode)["tokens"]
+        every = ceil(tokens / (VALIDATED * step))
+        return every if 2 * every <= self.algo.steps and not self.budget.steps else 0
 
     def checks(self, questions: Sequence[Question], tests: Mapping[str, Sequence[Question]]) -> Preflight:
         """What is looked at before the first step."""

@@ -101,7 +101,7 @@ def left(run: Run, experiment: Experiment, found: Mapping[str, Any]) -> dict[str
     parts = [times(found["question"], questions), times(found["begin"])]
     ended = {file.name for file in run.evaluation.glob("*.json")} if begun else set()
     parts += [times(each) for name, each in found["evaluation"].items() if name not in ended]
-    if every := experiment.watch.every:
+    if every := experiment.validated_every:
         parts.append(times(found["validation"], int(questions / found["asked"]) // every))
     return together(parts)
 

@@ -30,8 +30,8 @@ class Watch:
     `entropy` is a share of the mean of the first `steps` steps. `spread` is the share of groups without any, `copied`
     of episodes that repeat an earlier round's answer, `truncated` of replies of a round that were cut off. `mismatch`
     is what `guard` finds in a round, in nats a token. `fall` is by how much accuracy on `questions` validation
-    questions, measured every so many steps (0: never), may lie below its best so far while the reward is above what it
-    was then.
+    questions may lie below its best so far while the reward is above what it was then. They are measured `every` so
+    many steps (0: never; null: as often as that costs little).
     """
 
     steps: int = 20
@@ -41,12 +41,13 @@ class Watch:
     truncated: float | None = 0.5
     mismatch: float | None = 0.05
     fall: float | None = 0.1
-    every: int = 0
+    every: int | None = 0
     questions: int = 128
 
     def __post_init__(self) -> None:
         whole("watch.steps", self.steps)
-        whole("watch.every", self.every, at_least=0)
+        if self.every is not None:
+            whole("watch.every", self.every, at_least=0)
         whole("watch.questions", self.questions)
         for key in (field.name for field in fields(self) if field.name not in ("steps", "every", "questions")):
             if (value := getattr(self, key)) is not None:

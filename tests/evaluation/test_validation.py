@@ -5,8 +5,10 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
+from hydra import compose, initialize_config_dir
 
 from motif.evaluation.validation import validation_questions
+from motif.system.config import CONF, build
 from motif.system.errors import UserError
 from tests.support import FEW
 from tests.support.training import untimed
@@ -88,3 +90,31 @@ def test_a_data_set_without_such_questions_is_refused_where_they_are_asked_for()
     toy = SimpleNamespace(name="toy", validation=list)
     with pytest.raises(UserError, match="watch.every=2: toy has no validation questions; watch.every=0"):
         validation_questions(toy, every=2, most=8)
+
+
+@pytest.fixture
+def made():
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        yield lambda *words: build(compose("config", [*words, "name=x"]))
+
+
+LONG = ["algo.steps=200", "algo.questions=2", "watch.questions=40"]
+
+
+def test_unasked_measurements_generate_at_most_a_twentieth_of_what_training_may(made):
+    long = made(*LONG)
+    once = 40 * 3 * 44  # questions, rounds, tokens of a round
+    step = 2 * (8 + 16 + 16) * 44  # questions, replies by round, tokens
+    assert 0.045 < once / (long.validated_every * step) <= 0.05
+    assert made(*LONG, "algo=grpo", "rounds=1").validated_every == 50  # 40 against 2 x 8 episodes of one round
+    assert made(*LONG, "evaluation.samples=2", "evaluation.temperature=1").validated_every == 2 * long.validated_every
+
+
+@pytest.mark.parametrize("words", [["algo.steps=20"], ["watch.every=0"], ["budget.tokens=10000", "budget.steps=200"]])
+def test_nothing_is_measured_unasked_where_two_measurements_cost_more_or_nothing_is_wanted(made, words):
+    assert made(*LONG, *words).validated_every == 0
+
+
+def test_nothing_is_measured_unasked_where_there_are_no_validation_questions(made, monkeypatch):
+    monkeypatch.setattr("motif.tasks.generated.Generated.validation", lambda self: [])
+    assert made(*LONG).validated_every == 0 and made(*LONG, "watch.every=7").validated_every == 7
