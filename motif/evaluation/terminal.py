@@ -105,12 +105,13 @@ def cost_lines(summary: Mapping[str, Any]) -> list[str]:
     cost = summary["compute"]["training"]
     memory = {"gpu": "on the GPU", "process": "of the process"}[summary["compute"]["peak_memory_of"]]
     steps, idle = cost["optimiser_steps"], f" ({cost['idle_steps']:,} taught nothing)" if cost.get("idle_steps") else ""
+    phases = [f"{phase} {seconds:.0f}" for phase, seconds in summary["seconds"].items()]
     return [
         f"trained {steps:,} step{'s' * (steps != 1)}{idle} on {cost['questions']:,} questions: "
         f"{cost['responses']:,} responses, {cost['generated_tokens']:,} tokens generated, "
         f"{cost['flops']:.2g} FLOPs (estimated), {cost['peak_memory'] / 2**30:.1f} GiB {memory}, "
         f"{cost['seconds']:.0f} s",
-        f"seconds of the run: {', '.join(f'{phase} {seconds:.0f}' for phase, seconds in summary['seconds'].items())}",
+        f"seconds of the run: {', '.join(each.replace(' ', console.UNBROKEN) for each in phases)}",
     ]
 
 

@@ -18,6 +18,17 @@ from motif.system.errors import UserError
 COLUMNS = ("verdict", "outcome", "arm", "baseline", "dataset", "rounds", "effect", "low", "high", "p", "n")
 
 
+def settings_of_wandb(runs: Sequence[RecordedRun]) -> list[Mapping[str, Any]]:
+    """What `runs` were told of W&B, alone or as one of several trackers."""
+    chosen = [settings for run in runs if isinstance(settings := run.config.get("tracking"), Mapping)]
+    return [own for settings in chosen for own in settings.get("trackers", [settings]) if "entity" in own]
+
+
+def groups_of(runs: Sequence[RecordedRun]) -> list[str]:
+    """The groups of W&B that `runs` are of."""
+    return sorted({str(settings["group"]) for settings in settings_of_wandb(runs) if settings.get("group")})
+
+
 def summary_run(
     runs: Sequence[RecordedRun], entity: str | None = None, project: str | None = None
 ) -> tuple[str, WandB]:
@@ -31,16 +42,14 @@ def summary_run(
     Raises:
         UserError: where they are of several projects.
     """
-    chosen = [settings for run in runs if isinstance(settings := run.config.get("tracking"), Mapping)]
-    tracking = [own for settings in chosen for own in settings.get("trackers", [settings]) if "entity" in own]
+    tracking = settings_of_wandb(runs)
     projects = {(settings.get("entity"), settings["project"]) for settings in tracking if settings.get("project")}
     if len(projects) > 1:
         names = ", ".join(sorted(f"{entity or ''}/{project}".strip("/") for entity, project in projects))
         raise UserError(f"--wandb: the runs are of several W&B projects ({names}); report on one at a time")
     theirs = projects.pop() if projects else (None, "motif")
     entity, project = entity or theirs[0], project or theirs[1]
-    groups = sorted({str(settings["group"]) for settings in tracking if settings.get("group")})
-    group = "+".join(groups) or runs[0].folder.absolute().parent.name
+    group = "+".join(groups_of(runs)) or runs[0].folder.absolute().parent.name
     id = f"report-{hashlib.sha256(f'{entity}/{project}/{group}'.encode()).hexdigest()[:12]}"
     return id, WandB(project=project, entity=entity, group=group, job_type="report")
 

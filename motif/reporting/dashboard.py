@@ -14,7 +14,7 @@ from typing import Any
 
 from motif.evaluation.wording import in_rounds, p_value
 from motif.reporting.arms import arms_of
-from motif.reporting.attach import attach, summary_run
+from motif.reporting.attach import attach, groups_of, summary_run
 from motif.reporting.folders import asked
 from motif.reporting.markup import Table
 from motif.reporting.page import NO_VERDICT, Report, write_report
@@ -70,10 +70,10 @@ def in_words(report: Report, attached: str) -> str:
 def wandb_report(runs: Sequence[RecordedRun], given: argparse.Namespace, settings: WandB) -> str:
     """Attach the report on `runs` to their group's run of W&B, and save a W&B report that shows it. Where it is only
     printed, attach nothing. Returns its address, or its specification."""
-    groups = {(run.config.get("tracking") or {}).get("group") for run in runs}
+    groups = groups_of(runs)
     results = [result for run in runs for result in run.results]
     drawn = Dashboard(
-        given.group or (groups.pop() if len(groups) == 1 else None),
+        given.group or (groups[0] if len(groups) == 1 else None),
         given.by,
         given.dataset or sorted({result.dataset for result in results}) or DATASETS,
         given.rounds or sorted({result.rounds for result in results}) or ROUNDS,

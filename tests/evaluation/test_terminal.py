@@ -150,7 +150,7 @@ def test_the_cost_of_training_is_stated_on_every_axis():
         "trained 4 steps on 32 questions: 1,280 responses, 34,567 tokens generated, 1.2e+15 FLOPs (estimated), "
         "3.0 GiB of the process, 62 s"
     )
-    assert second == "seconds of the run: load 2, rollout 60"
+    assert second == "seconds of the run: load\u00a02, rollout\u00a060", "a number stays beside its word"
     one = {**training, "optimiser_steps": 1, "idle_steps": 1}
     first, _ = cost_lines({"compute": {**compute, "training": one}, "seconds": {}})
     assert first.startswith("trained 1 step (1 taught nothing) on 32 questions")

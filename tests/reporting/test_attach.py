@@ -2,7 +2,7 @@
 
 import pytest
 
-from motif.reporting.attach import summary_run
+from motif.reporting.attach import groups_of, summary_run
 from motif.reporting.folders import read_runs
 from motif.reporting.program import main
 from motif.runs.tracking import upload
@@ -61,6 +61,14 @@ def test_the_run_of_a_group_is_the_same_for_the_same_runs_and_another_for_others
     several, joined = summary_run(study(tmp_path / "three", "b", "a"))
     assert several != one and joined.group == "a+b"
     assert summary_run(study(tmp_path / "four", None))[1].group == "four"
+
+
+def test_the_group_is_found_among_several_trackers_and_where_there_is_none(tmp_path):
+    theirs = {"trackers": [{"name": "tensorboard"}, {"name": "wandb", "project": "p", "entity": None, "group": "g"}]}
+    for name, tracking in (("a", theirs), ("b", {"name": "none"}), ("c", "wandb")):
+        make_run(tmp_path / name, tracking=tracking)
+    runs, _ = read_runs(sorted(tmp_path.iterdir()))
+    assert groups_of(runs) == ["g"] and summary_run(runs)[1].group == "g"
 
 
 def test_runs_of_several_projects_are_refused_in_a_line(tmp_path):
