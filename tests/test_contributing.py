@@ -20,7 +20,8 @@ def written(tmp_path, monkeypatch):
     for name, text in BLOCK.findall((ROOT / "CONTRIBUTING.md").read_text()):
         file = tmp_path / "mine" / name.removeprefix("conf/")
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(re.sub(r"motif\.\w+\.(last_round|headline|rewards\.brief)\b", r"\1", text))
+        known = "from motif.rounds.episode import Path\n" * (name == "rewards.py")  # which that module imports
+        file.write_text(known + re.sub(r"motif\.\w+\.(last_round|headline|rewards\.brief)\b", r"\1", text))
     monkeypatch.syspath_prepend(str(tmp_path / "mine"))
 
     def train(*words):
