@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -45,6 +46,13 @@ def test_help_and_the_composed_configuration_are_shown_without_heavy_imports(tmp
     probe += "try:\n train.main()\nfinally:\n print('HEAVY', sorted(heavy & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, cwd=ROOT, timeout=100)
     assert "HEAVY []" in done.stdout
+
+
+def test_the_version_is_that_of_the_suite(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["train.py", "rounds=3", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        programs.command_line()
+    assert not ended.value.code and capsys.readouterr().out == f"motif {version('motif-rounds')}\n"
 
 
 def test_what_is_typed_is_read_as_hydra_reads_it_and_values_that_hold_an_equals_sign_are_values(monkeypatch):

@@ -9,6 +9,8 @@ from typing import Any
 
 from motif.evaluation.evaluate import Evaluation
 from motif.policies.pretrained import Policy, check_policy, open_policy, policy_name
+from motif.policies.tiny import unread
+from motif.policies.tiny_tokenizer import TEMPLATE
 from motif.rounds import Conversation, Episode, Node, Reply, Sampling, Tree, draw_key, grade
 from motif.system import UserError, console, number, of_kind, program, whole
 from motif.tasks.questions import Dataset, Question
@@ -49,6 +51,9 @@ class Solver:
         console.quiet_bars()
         with console.progress(f"loading {policy_name(self.policy)}"):
             policy = open_policy(self.policy, **self.options)
+        if policy.tokenizer.chat_template == TEMPLATE and (strange := unread(str(self.question))):
+            words = f"this policy has learned chains of arithmetic alone, and has never read {strange!r}"
+            console.say(f"warning: {words}: its answer means nothing", style="yellow")
         path = self._episode(policy)
         answer = path[-1].prediction
         shown = answer if answer is not None else "none (no complete box in the last round)"

@@ -13,6 +13,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from motif.runs.tracking import Tracker
 from motif.runs.tracking.trackio import Logged
 from motif.runs.tracking.wandb import FINISH, SYNC, Watched, evaluation_key
@@ -161,7 +163,10 @@ class TensorBoard:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
             raise UserError(f"tracking=tensorboard needs: {install('tensorboard')}") from error
-        return _TensorBoardRun(SummaryWriter(str(folder / "tensorboard")))
+        writer = SummaryWriter(str(folder / "tensorboard"))
+        settings = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
+        writer.add_text("config", "    " + visible(settings).replace("\n", "\n    "), 0)
+        return _TensorBoardRun(writer)
 
 
 class _TensorBoardRun(Tracker):
@@ -182,7 +187,8 @@ class _TensorBoardRun(Tracker):
 
     def finish(self, summary: Mapping[str, Any], policy: Path | None) -> None:
         for entry in summary.get("evaluation", []):
-            self.writer.add_scalar(evaluation_key(entry, "accuracy"), entry["accuracy"], 0)
+            step = 0 if entry["policy"] == "base" else summary["compute"]["training"]["optimiser_steps"]
+            self.writer.add_scalar(evaluation_key(entry, "accuracy"), entry["accuracy"], step)
         self.writer.close()
 
 

@@ -14,7 +14,7 @@ SUMMARY = {
         {"policy": "trained", "dataset": "chain", "rounds": 3, "accuracy": 0.5, "interval": (0.4, 0.6), "n": 9}
         | {"truncated": 0.1, "unparsable": 0.2, "tokens": 7.0}
     ],
-    "compute": {"training": {"generated_tokens": 5}},
+    "compute": {"training": {"generated_tokens": 5, "optimiser_steps": 2}},
 }
 CONFIG = {"rounds": 3, "seed": 1, "algo": {"name": "motif", "trainer": {"beta": 0.0}}}
 
@@ -108,7 +108,10 @@ def test_tensorboard_gets_scalars_and_episodes(tmp_path):
     events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
     assert [event.value for event in events.Scalars("train/reward")] == [0.5, 1.0]
-    assert events.Scalars("evaluation/chain/rounds_3/trained/accuracy")[0].value == 0.5
+    (accuracy,) = events.Scalars("evaluation/chain/rounds_3/trained/accuracy")
+    assert (accuracy.step, accuracy.value) == (2, 0.5)
+    (settings,) = events.Tensors("config/text_summary")
+    assert b"trainer:\n        beta: 0.0" in settings.tensor_proto.string_val[0]
     assert "episodes/text_summary" in events.Tags()["tensors"]
 
 
