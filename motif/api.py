@@ -121,7 +121,7 @@ def solve(
     words = overrides_of("solve", overrides, {"policy": policy, **settings})
     with called("solve", words):
         config, _ = composed("solve", words)
-        cli.take_from_run(config, ("episode", "dataset", "rounds"), words)
+        cli.take_for_solving(config, words)
         config.question = "as asked"  # text does not pass through Hydra's grammar
         solver = replace(build(config), question=question, **({} if gold is None else {"gold": str(gold)}))
         nodes = solver.run()

@@ -215,6 +215,16 @@ def take_from_run(config: DictConfig, keys: Sequence[str], words: Sequence[str])
     return True
 
 
+def take_for_solving(config: DictConfig, words: Sequence[str]) -> None:
+    """`take_from_run` of what one question needs, and of the model where it can be had: it may be of another version,
+    and only says what it cannot read."""
+    take_from_run(config, ("episode", "dataset", "rounds"), words)
+    found = config.copy()
+    with suppress(UserError):
+        if take_from_run(found, ("model",), words) and build(found.model):
+            config.model = found.model
+
+
 def for_policy(config: DictConfig, words: Sequence[str]) -> Any:
     """What measures `config.policy`, on its run's own data set, episode and rounds where it is a run's."""
     if OmegaConf.is_missing(config, "policy"):

@@ -122,7 +122,7 @@ def _solve(config: DictConfig) -> None:
 
 
 def solution(config: DictConfig) -> None:
-    cli.take_from_run(config, ("episode", "dataset", "rounds"), cli.overrides())
+    cli.take_for_solving(config, cli.overrides())
     if asked is None:
         build(config).run()
     else:

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -181,3 +182,20 @@ def test_an_evaluation_set_is_not_trained_on():
         experiment = settings.build(compose("config", overrides=["name=x", "dataset=aime24"]))
     with pytest.raises(UserError, match="aime24 is an evaluation set"):
         experiment.questions()
+
+
+def test_one_question_is_asked_with_the_model_of_a_run_where_that_can_be_had(tmp_path):
+    """It says what it cannot read. A model of another version says nothing, and the policy answers all the same."""
+    tiny = {"_target_": "motif.policies.tiny.Tiny", "name": "tiny"}
+    for name, model in (
+        ("now", tiny),
+        ("then", {**tiny, "shortest": 2}),
+        ("others", {**tiny, "_target_": "os.getcwd"}),
+    ):
+        (tmp_path / name).mkdir(), (tmp_path / name / "run.json").write_text("{}")
+        (tmp_path / name / "config.yaml").write_text(json.dumps({"_target_": "x", "rounds": 2, "model": model}))
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        for name, known in (("now", True), ("then", False), ("others", False)):
+            config = compose("solve", [f"policy={tmp_path / name}"])
+            cli.take_for_solving(config, [])
+            assert (config.rounds, config.model is not None) == (2, known)

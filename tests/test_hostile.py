@@ -189,7 +189,7 @@ def test_scripts_of_episodes_hold_nothing_but_text_that_does_nothing(texts):
         write_episodes(read_runs([run])[0], Path(folder) / "episodes")
         (file,) = (Path(folder) / "episodes").glob("*.js")
         script = file.read_text(encoding="utf-8")
-        found = re.fullmatch(r'motifEpisodes\("s000",0,("(?:[^"\\]|\\.)*")\);\n', script)
+        found = re.fullmatch(r'motifEpisodes\("s\d+",0,("(?:[^"\\]|\\.)*")\);\n', script)
         assert found and script.isascii() and "<" not in script
         shown = json.loads(json.loads(found[1]))
         assert [item["replies"][0]["text"] for item in shown] == [visible(text) for text in texts]

@@ -9,8 +9,6 @@ from typing import Any
 
 from motif.evaluation.evaluate import Evaluation
 from motif.policies.pretrained import Policy, check_policy, open_policy, policy_name
-from motif.policies.tiny import unread
-from motif.policies.tiny_tokenizer import TEMPLATE
 from motif.rounds import Conversation, Episode, Node, Reply, Sampling, Tree, draw_key, grade
 from motif.system import UserError, console, number, of_kind, program, whole
 from motif.tasks.questions import Dataset, Question
@@ -21,8 +19,8 @@ class Solver:
     """A policy and a question.
 
     `policy` and `options` are as for `evaluate.py`. The policy is greedy unless `temperature` is above 0. `gold`, the
-    right answer, is compared where it is given. `dataset` has the worked examples. Raises a `UserError` where a value
-    is impossible.
+    right answer, is compared where it is given. `dataset` has the worked examples. `model` is what the policy was made
+    from, where that is known; it says what it cannot read. Raises a `UserError` where a value is impossible.
     """
 
     policy: str
@@ -33,6 +31,7 @@ class Solver:
     seed: int = 0
     gold: str | None = None
     dataset: Dataset | None = None
+    model: Any = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -51,9 +50,9 @@ class Solver:
         console.quiet_bars()
         with console.progress(f"loading {policy_name(self.policy)}"):
             policy = open_policy(self.policy, **self.options)
-        if policy.tokenizer.chat_template == TEMPLATE and (strange := unread(str(self.question))):
-            words = f"this policy has learned chains of arithmetic alone, and has never read {strange!r}"
-            console.say(f"warning: {words}: its answer means nothing", style="yellow")
+        if strange := getattr(self.model, "unread", lambda text: "")(str(self.question)):
+            words = f"model={self.model.name} was never shown the like of {strange!r}"
+            console.say(f"warning: {words}, so the answer means nothing", style="yellow")
         path = self._episode(policy)
         answer = path[-1].prediction
         shown = answer if answer is not None else "none (no complete box in the last round)"

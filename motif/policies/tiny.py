@@ -15,7 +15,7 @@ import shutil
 import string
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -39,11 +39,6 @@ SHORT = 6  # steps of the longest chains that imitation begins with
 SHIPPED_SEEDS = (0, 1, 2)
 NOT_OF_THE_RECIPE = ("name", "learning_rate", "peft", "gradient_checkpointing", "bf16")
 POOL = 4  # batches whose rows are sorted by length together
-
-
-def unread(text: str, operations: Iterable[str] = tuple(OPERATIONS)) -> str:
-    """The characters of `text` that no demonstration of chains of these operations has."""
-    return "".join(sorted({*text} - {*string.digits, *string.ascii_letters, *operations}))
 
 
 @dataclass(frozen=True)
@@ -130,7 +125,7 @@ class Tiny:
 
     def unread(self, text: str) -> str:
         """The characters of a question that no demonstration has shown it."""
-        return unread(text, self.operations)
+        return "".join(sorted({*text} - {*string.digits, *string.ascii_letters, *self.operations}))
 
     def demonstrations(self) -> Iterator[tuple[Conversation, str]]:
         """Demonstrations without end. They begin with short chains, of which finding a step by its label is learned

@@ -34,8 +34,8 @@ def test_an_answer_that_cannot_be_read_is_said_to_be_missing(capsys):
 
 @pytest.mark.parametrize(("question", "warned"), [("What is 2+2?", True), ("8a-3b+2", False)])
 def test_a_question_that_the_tiny_policy_has_never_read_the_like_of_is_a_warning(capsys, question, warned):
-    solver(question, rounds=1).run()
-    assert ("warning: " in capsys.readouterr().out) is warned
+    solver(question, rounds=1, model=Tiny()).run()
+    assert ("warning: model=tiny " in capsys.readouterr().out) is warned
 
 
 @pytest.mark.parametrize(
