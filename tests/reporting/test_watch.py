@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
@@ -183,7 +184,9 @@ def test_ctrl_c_ends_a_watch_with_one_line_and_a_page_that_is_not_loaded_again(t
     run = make_run(tmp_path / "outputs/a", steps=2, finished=False)
     command = [sys.executable, "-m", "motif.report", str(tmp_path / "outputs"), "--watch", "1"]
     with Lock(Run(run).lock):
-        program = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        heeds = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # also where the tests were begun to ignore it
+        program = subprocess.Popen(command, cwd=ROOT, preexec_fn=heeds, **pipes)
         said = [program.stdout.readline(), program.stdout.readline()]
         assert "1 running" in said[1] and "load this page again every 1 s" in panel(tmp_path / "outputs")
         program.send_signal(signal.SIGINT)
