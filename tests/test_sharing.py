@@ -306,7 +306,7 @@ SMALL = ["algo=grpo", "algo.m=2", "algo.questions=2"]
 def test_a_job_of_a_sweep_is_trained_by_processes_of_its_own_which_find_choices_of_a_folder_of_ones_own(tmp_path):
     (tmp_path / "own/reward").mkdir(parents=True)
     (tmp_path / "own/reward/mine.yaml").write_text("# Mine\ndefaults: [accuracy, _self_]\nname: mine\n")
-    code, said = run(tmp_path, "--config-dir", "own", *sweep(*SMALL, "seed=0", "reward=mine", "processes=2"))
+    code, said = run(tmp_path, *sweep(*SMALL, "seed=0", "reward=mine", "processes=2", "--config-dir", "own"))
     assert code == 0 and "1 done" in said and "Traceback" not in said, said
     (file,) = (tmp_path / "outputs").glob("*/environment.json")
     assert json.loads(file.read_text())["processes"] == 2
