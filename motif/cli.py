@@ -221,7 +221,8 @@ def take_for_solving(config: DictConfig, words: Sequence[str]) -> None:
     take_from_run(config, ("episode", "dataset", "rounds"), words)
     found = config.copy()
     with suppress(UserError):
-        if take_from_run(found, ("model",), words) and build(found.model):
+        if take_from_run(found, ("model",), words) and isinstance(found.model, DictConfig):
+            build(found.model)
             config.model = found.model
 
 

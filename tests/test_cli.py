@@ -191,11 +191,13 @@ def test_one_question_is_asked_with_the_model_of_a_run_where_that_can_be_had(tmp
         ("now", tiny),
         ("then", {**tiny, "shortest": 2}),
         ("others", {**tiny, "_target_": "os.getcwd"}),
+        ("torn", "x"),
+        ("none", None),
     ):
         (tmp_path / name).mkdir(), (tmp_path / name / "run.json").write_text("{}")
         (tmp_path / name / "config.yaml").write_text(json.dumps({"_target_": "x", "rounds": 2, "model": model}))
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        for name, known in (("now", True), ("then", False), ("others", False)):
+        for name, known in (("now", True), *((other, False) for other in ("then", "others", "torn", "none"))):
             config = compose("solve", [f"policy={tmp_path / name}"])
             cli.take_for_solving(config, [])
             assert (config.rounds, config.model is not None) == (2, known)
