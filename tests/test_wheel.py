@@ -120,7 +120,7 @@ def test_the_installed_package_is_the_one_that_runs(typed, commands):
 
 def test_training_leaves_its_run_and_says_what_to_type_next(typed, trained, folder):
     (run,) = (path for path in (folder / "outputs").iterdir() if (path / "summary.json").is_file())
-    assert "python train.py" not in trained and f"motif-train -m rounds=3 {SMALL[0]}" in trained
+    assert "python train.py" not in trained and "\n        motif-evaluate policy=outputs/" in trained
     (evaluate,) = re.findall(r"motif-evaluate .*", trained)
     assert f"policy=outputs/{run.name}" in evaluate and "=" in run.name
     assert "records  outputs/" in typed(f"{evaluate} questions=4 rounds=1")
