@@ -122,7 +122,7 @@ def test_training_leaves_its_run_and_says_what_to_type_next(typed, trained, fold
     (run,) = (path for path in (folder / "outputs").iterdir() if (path / "summary.json").is_file())
     assert "python train.py" not in trained and "\n        motif-evaluate policy=outputs/" in trained
     (evaluate,) = re.findall(r"motif-evaluate .*", trained)
-    assert f"policy=outputs/{run.name}" in evaluate and "=" in run.name
+    assert f"policy=outputs/{run.name}" in evaluate and "=" not in run.name
     assert "records  outputs/" in typed(f"{evaluate} questions=4 rounds=1")
     assert "answer" in typed(f"motif-solve policy=outputs/{run.name} '9a-5b'")
     assert "is finished already" in typed(f"motif-train rounds=3 algo=motif {shlex.join(SMALL)}")
