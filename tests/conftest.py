@@ -76,3 +76,18 @@ def server(monkeypatch):
     found = VLLMServer(tokenizer("9a-5b*8")["input_ids"], tokenizer.eos_token_id)
     yield found
     found.close()
+
+
+@pytest.fixture
+def wandb_server(monkeypatch):
+    """A server that this process's wandb takes for its own."""
+    import wandb
+    from tests.support.wandb_server import Server
+
+    wandb.teardown()
+    with Server() as running:
+        monkeypatch.setenv("WANDB_BASE_URL", running.url)
+        monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+        monkeypatch.delenv("WANDB_MODE")
+        yield running
+        wandb.teardown()

@@ -17,6 +17,7 @@ import motif
 from tests.support import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.program]
+SHORT = "rounds=3 algo=motif experiment=smoke tracking=none"  # so that what follows it is short enough to be proposed
 SMALL = ["algo.steps=2", "algo.questions=2", "algo.m=2", "evaluation.questions=8", "tracking=none"]
 
 
@@ -78,7 +79,7 @@ def typed(commands, folder):
 
 @pytest.fixture(scope="module")
 def trained(typed):
-    return typed(f"motif-train rounds=3 algo=motif {shlex.join(SMALL)}")
+    return typed(f"motif-train {SHORT}")
 
 
 def inside(wheel):
@@ -120,12 +121,12 @@ def test_the_installed_package_is_the_one_that_runs(typed, commands):
 
 def test_training_leaves_its_run_and_says_what_to_type_next(typed, trained, folder):
     (run,) = (path for path in (folder / "outputs").iterdir() if (path / "summary.json").is_file())
-    assert "python train.py" not in trained and "\n        motif-evaluate policy=outputs/" in trained
+    assert "python train.py" not in trained and "motif-train -m rounds=3 experiment=smoke tracking=none" in trained
     (evaluate,) = re.findall(r"motif-evaluate .*", trained)
     assert f"policy=outputs/{run.name}" in evaluate and "=" not in run.name
     assert "records  outputs/" in typed(f"{evaluate} questions=4 rounds=1")
     assert "answer" in typed(f"motif-solve policy=outputs/{run.name} '9a-5b'")
-    assert "is finished already" in typed(f"motif-train rounds=3 algo=motif {shlex.join(SMALL)}")
+    assert "is finished already" in typed(f"motif-train {SHORT}")
 
 
 def test_a_page_of_help_names_the_commands_that_were_installed(typed):

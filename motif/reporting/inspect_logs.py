@@ -8,6 +8,7 @@ and after round 1 also what the round before handed on.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -24,10 +25,8 @@ OF_ROUND = ("id", "parent", "round", "tokens", "prediction", "correct", "reward"
 
 def check_installed() -> None:
     """A `UserError` says what to install where inspect_ai is not there."""
-    try:
-        import inspect_ai.log  # noqa: F401
-    except ImportError:
-        raise UserError(f"--inspect needs inspect_ai, which is not installed: {install('inspect')}") from None
+    if find_spec("inspect_ai") is None:
+        raise UserError(f"--inspect needs inspect_ai, which is not installed: {install('inspect')}")
 
 
 def write_logs(runs: Sequence[RecordedRun], folder: Path) -> int:

@@ -7,7 +7,6 @@ from motif.reporting.folders import read_runs
 from motif.reporting.program import main
 from motif.runs.tracking import upload
 from motif.system.errors import UserError
-from tests.runs.tracking.test_wandb import server  # noqa: F401
 from tests.support.run_folders import make_run
 
 
@@ -21,15 +20,15 @@ def study(home, *groups, project="p"):
 
 
 @pytest.mark.slow
-def test_verdicts_and_pictures_are_attached_to_one_run_of_the_group(tmp_path, server, capsys):  # noqa: F811
+def test_verdicts_and_pictures_are_attached_to_one_run_of_the_group(tmp_path, wandb_server, capsys):
     home = tmp_path / "outputs"
     study(home, "baseline", "baseline")
     folders = [str(path) for path in sorted(home.glob("run*"))]
     for _ in range(2):
         assert main([*folders, "--wandb"]) == 0
-    (run,) = server.runs.values()
+    (run,) = wandb_server.runs.values()
     assert run["upserts"][0]["groupName"] == "baseline" and run["upserts"][0]["jobType"] == "report"
-    assert len(server.history(next(iter(server.runs)))) == 2  # two reports, one run
+    assert len(wandb_server.history(next(iter(wandb_server.runs)))) == 2  # two reports, one run
     keys = run["summary"]
     assert "report/verdicts" in keys and "report/arms" in keys
     assert keys["report/verdicts"]["nrows"] >= 1
@@ -40,18 +39,18 @@ def test_verdicts_and_pictures_are_attached_to_one_run_of_the_group(tmp_path, se
 
 
 @pytest.mark.slow
-def test_a_report_attached_offline_is_uploaded_as_the_same_run(tmp_path, server, monkeypatch, capsys):  # noqa: F811
+def test_a_report_attached_offline_is_uploaded_as_the_same_run(tmp_path, wandb_server, monkeypatch, capsys):
     home = tmp_path / "outputs"
     runs = study(home, "baseline", "baseline")
     monkeypatch.setenv("WANDB_MODE", "offline")
     assert main([*map(str, (run.folder for run in runs)), "--wandb"]) == 0
-    assert not server.runs and "make sync" in capsys.readouterr().out
+    assert not wandb_server.runs and "make sync" in capsys.readouterr().out
     monkeypatch.delenv("WANDB_MODE")
     while not upload.pending([home / "report"]):  # W&B's service closes its file in its own time
         pass
     assert upload.main([str(folder) for folder in home.iterdir()]) == 0
-    (run,) = server.runs.values()
-    assert list(server.runs) == [summary_run(runs)[0]] and "report/verdicts" in run["summary"]
+    (run,) = wandb_server.runs.values()
+    assert list(wandb_server.runs) == [summary_run(runs)[0]] and "report/verdicts" in run["summary"]
 
 
 def test_the_run_of_a_group_is_the_same_for_the_same_runs_and_another_for_others(tmp_path):

@@ -11,7 +11,6 @@ from motif.reporting.dashboard import main
 from motif.runs.tracking.base import WandB
 from motif.runs.tracking.wandb import LATEST
 from tests.reporting.test_attach import study
-from tests.runs.tracking.test_wandb import server  # noqa: F401
 from tests.support import ROOT
 
 GROUP = "k=4, it's <ours>"
@@ -25,9 +24,9 @@ def test_the_specification_is_printed_without_a_server_or_a_key(tmp_path):
     assert json.loads(done.stdout)["displayName"] == "motif: baseline"
 
 
-def test_a_dashboard_is_saved_and_its_address_shown(server, capsys):  # noqa: F811
+def test_a_dashboard_is_saved_and_its_address_shown(wandb_server, capsys):
     assert main(["--entity", "us", "--project", "p"]) == 0
-    (view,) = server.views
+    (view,) = wandb_server.views
     assert view["entityName"] == "us" and view["projectName"] == "p"
     assert "total/generated_tokens" in view["spec"] and "algo.value.name" in view["spec"]
     assert "/us/p?nw=" in capsys.readouterr().out
@@ -40,14 +39,14 @@ def refused(capsys, *arguments):
     return said.err
 
 
-def test_a_project_that_wandb_refuses_is_one_line(server, capsys):  # noqa: F811
-    server.status = 404
+def test_a_project_that_wandb_refuses_is_one_line(wandb_server, capsys):
+    wandb_server.status = 404
     assert "us/no-such" in refused(capsys, "--entity", "us", "--project", "no-such")
 
 
-def test_no_network_is_one_line(server, capsys, monkeypatch):  # noqa: F811
+def test_no_network_is_one_line(wandb_server, capsys, monkeypatch):
     monkeypatch.setattr("wandb.apis.public.Api._HTTP_TIMEOUT", 1)
-    server.stop()
+    wandb_server.stop()
     assert "W&B did not take" in refused(capsys, "--entity", "us")
 
 
@@ -105,15 +104,15 @@ def test_a_report_is_printed_without_a_server_or_a_key_and_holds_what_the_folder
 
 
 @pytest.mark.slow
-def test_a_report_is_saved_over_the_pictures_that_it_attaches(folders, server, capsys):  # noqa: F811
+def test_a_report_is_saved_over_the_pictures_that_it_attaches(folders, wandb_server, capsys):
     assert main(["--entity", "us", "--report", *folders]) == 0
-    assert capsys.readouterr().out.splitlines()[-1].startswith(f"{server.url}/us/p/reports/Report-on-outputs--v")
-    (view,) = server.views
+    assert capsys.readouterr().out.splitlines()[-1].startswith(f"{wandb_server.url}/us/p/reports/Report-on-outputs--v")
+    (view,) = wandb_server.views
     assert (view["type"], view["entityName"], view["projectName"]) == ("runs", "us", "p")
     shown = blocks(json.loads(view["spec"]))
     (grid,) = shown["Pictures"]
     names = grid["metadata"]["panelBankSectionConfig"]["panels"][0]["config"]["mediaKeys"]
-    (run,) = server.runs.values()
+    (run,) = wandb_server.runs.values()
     assert names and set(names) <= run["summary"].keys()
     assert (run["upserts"][0]["jobType"], run["upserts"][0]["groupName"]) == runs_of(grid)[:2]
     assert {each["project"]["id"] for (grid,) in [*shown.values()][1:] for each in grid["metadata"]["runSets"]} == {
@@ -122,10 +121,10 @@ def test_a_report_is_saved_over_the_pictures_that_it_attaches(folders, server, c
 
 
 @pytest.mark.slow
-def test_a_report_for_a_project_that_is_not_there_is_one_line_and_attaches_nothing(folders, server, capsys):  # noqa: F811
+def test_a_report_for_a_project_that_is_not_there_is_one_line_and_attaches_nothing(folders, wandb_server, capsys):
     said = refused(capsys, "--entity", "us", "--project", "mistyped", "--report", *folders)
     assert "W&B did not take the report for us/mistyped" in said and "not found" in said
-    assert not server.runs and not server.views
+    assert not wandb_server.runs and not wandb_server.views
 
 
 @pytest.mark.parametrize("arguments", [[], ["--entity", "us", "--rounds", "0"], ["--entity", "us", "--rounds", "x"]])

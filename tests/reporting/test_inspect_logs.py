@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import sys
 
 import pytest
 
@@ -100,7 +99,7 @@ def test_the_option_writes_logs_that_the_viewer_lists_and_writes_them_again(read
 
 
 def test_without_inspect_ai_one_line_says_what_to_install(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "inspect_ai", None)
+    monkeypatch.setattr("motif.reporting.inspect_logs.find_spec", lambda name: None)
     make_run(tmp_path / "a")
     assert main([str(tmp_path / "a"), "--inspect", str(tmp_path / "logs")]) == 2
     said = capsys.readouterr()

@@ -8,7 +8,7 @@ upload      `python -m motif.uploads`: runs that W&B has not got
 dashboard   `python -m motif.dashboard`: a workspace of W&B
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ class Tracker:
     def alert(self, name: str, words: str, step: int) -> None:
         """Something that a person should know now."""
 
-    def resume(self, lines: Iterable[Mapping[str, Any]]) -> None:
+    def resume(self, lines: Sequence[Mapping[str, Any]]) -> None:
         """Training continues where the folder's metrics end; `lines` are these, each with its `step`."""
 
     def finish(self, summary: Mapping[str, Any], policy: Path | None) -> None: ...

@@ -6,7 +6,7 @@ A tracker gets only what the run's folder holds anyway. It never stops a run and
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from functools import partial
 from io import StringIO
@@ -241,24 +241,37 @@ class Several:
         return max(each.episodes_every for each in self.trackers)
 
     def start(self, folder: Path, id: str, name: str, config: Mapping[str, Any]) -> Tracker:
-        started = _All([])
-        try:
+        started = []
+        with ExitStack() as begun:  # so that where one cannot begin, those that have are ended
             for each in self.trackers:
-                started.trackers.append(each.start(folder, id, name, config))
-        except BaseException:
-            started.finish({}, None)
-            raise
-        return started
+                started.append(each.start(folder, id, name, config))
+                begun.callback(started[-1].finish, {}, None)
+            begun.pop_all()
+        return _All(started)
 
 
 class _All(Tracker):
     """Tells each of the `trackers` what it is told."""
 
-    def __init__(self, trackers: list[Tracker]) -> None:
+    def __init__(self, trackers: Sequence[Tracker]) -> None:
         self.trackers = trackers
-        for word in ("log", "table", "alert", "resume", "finish"):
-            setattr(self, word, partial(self._each, word))
 
-    def _each(self, word: str, *given: Any) -> None:
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
         for each in self.trackers:
-            getattr(each, word)(*given)
+            each.log(metrics, step)
+
+    def table(self, key: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int) -> None:
+        for each in self.trackers:
+            each.table(key, columns, rows, step)
+
+    def alert(self, name: str, words: str, step: int) -> None:
+        for each in self.trackers:
+            each.alert(name, words, step)
+
+    def resume(self, lines: Sequence[Mapping[str, Any]]) -> None:
+        for each in self.trackers:
+            each.resume(lines)
+
+    def finish(self, summary: Mapping[str, Any], policy: Path | None) -> None:
+        for each in self.trackers:
+            each.finish(summary, policy)

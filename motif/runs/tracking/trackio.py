@@ -4,7 +4,7 @@ Trackio keeps in a thread what it is told, so training does not wait. Nothing th
 said in one line. A step is told once, also where a run continues after a kill.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -36,7 +36,7 @@ class Logged(Tracker):
         self.step = SQLiteStorage.get_max_step_for_run(self.run.project, self.run.name, self.run.id) or 0
         self.last_step = self.step
 
-    def resume(self, lines: Iterable[Mapping[str, Any]]) -> None:
+    def resume(self, lines: Sequence[Mapping[str, Any]]) -> None:
         for line in lines:
             self.log({key: value for key, value in line.items() if key != "step"}, line["step"])
 

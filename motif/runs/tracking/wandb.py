@@ -7,7 +7,7 @@ a kill took from it. What cannot be sent is said in one line.
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -43,7 +43,7 @@ class Watched(Tracker):
             self.run.define_metric(axis, hidden=True)
         self.run.define_metric("*", step_metric=STEP)
 
-    def resume(self, lines: Iterable[Mapping[str, Any]]) -> None:
+    def resume(self, lines: Sequence[Mapping[str, Any]]) -> None:
         self.sender.send(partial(self._resume, list(lines)))
 
     def _resume(self, lines: Sequence[Mapping[str, Any]]) -> None:

@@ -9,7 +9,7 @@ from motif.runs.folder import Run
 from motif.runs.tracking import upload
 from motif.runs.tracking.base import WandB
 from motif.system.locks import Lock
-from tests.runs.tracking.test_wandb import CONFIG, SUMMARY, logs, server, steps  # noqa: F401
+from tests.runs.tracking.test_wandb import CONFIG, SUMMARY, logs, steps
 
 
 def part(folder, name, size=8, synced=False):
@@ -65,28 +65,28 @@ def offline(folder, id):
         pass
 
 
-def test_offline_runs_are_uploaded_once_and_a_line_each(tmp_path, server, capsys):  # noqa: F811
+def test_offline_runs_are_uploaded_once_and_a_line_each(tmp_path, wandb_server, capsys):
     for name in ("one", "two"):
         offline(tmp_path / name, name)
     capsys.readouterr()
     folders = [str(tmp_path / name) for name in ("two", "one")]
     assert upload.main(folders) == 0
     assert capsys.readouterr().out.splitlines() == [f"{tmp_path / name}: uploaded, 1 part" for name in ("one", "two")]
-    assert steps(server, "one") == steps(server, "two") == [1, 2]
-    assert server.runs["one"]["config"]["algo"]["value"] == {"name": "motif"}
+    assert steps(wandb_server, "one") == steps(wandb_server, "two") == [1, 2]
+    assert wandb_server.runs["one"]["config"]["algo"]["value"] == {"name": "motif"}
     assert upload.main(folders) == 0 and capsys.readouterr().out == "Nothing to upload.\n"
 
 
 @pytest.mark.slow
-def test_an_online_run_that_lost_its_server_is_uploaded_later(tmp_path, server, capsys):  # noqa: F811
+def test_an_online_run_that_lost_its_server_is_uploaded_later(tmp_path, wandb_server, capsys):
     tracker = WandB().start(tmp_path, "id1", "name", CONFIG)
-    server.status = 401
+    wandb_server.status = 401
     logs(tracker, [1, 2])
     tracker.finish(SUMMARY, None)
     capsys.readouterr()
     assert upload.main([str(tmp_path)]) == 1  # it is refused still
     said = capsys.readouterr().out
     assert said.count("\n") == 1 and "uploaded" not in said
-    server.status = 200
+    wandb_server.status = 200
     assert upload.main([str(tmp_path)]) == 0
-    assert steps(server) == [1, 2] and upload.pending([tmp_path]) == []
+    assert steps(wandb_server) == [1, 2] and upload.pending([tmp_path]) == []

@@ -13,24 +13,9 @@ import pytest
 from motif.runs.tracking import wandb
 from motif.runs.tracking.base import Nowhere, WandB
 from tests.support import ROOT, thinned
-from tests.support.wandb_server import Server
 
 CONFIG = {"rounds": 3, "seed": 1, "algo": {"name": "motif"}, "dataset": {"name": "chain"}}
 SUMMARY = {"evaluation": [], "compute": {"training": {"generated_tokens": 5}}}
-
-
-@pytest.fixture
-def server(monkeypatch):
-    """A server that this process's wandb takes for its own."""
-    import wandb
-
-    wandb.teardown()
-    with Server() as running:
-        monkeypatch.setenv("WANDB_BASE_URL", running.url)
-        monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
-        monkeypatch.delenv("WANDB_MODE")
-        yield running
-        wandb.teardown()
 
 
 def metrics(step):
@@ -42,82 +27,82 @@ def logs(tracker, steps):
         tracker.log(metrics(step), step)
 
 
-def steps(server, run="id1"):
-    return [line["train/global_step"] for line in server.history(run) if "train/reward" in line]
+def steps(wandb_server, run="id1"):
+    return [line["train/global_step"] for line in wandb_server.history(run) if "train/reward" in line]
 
 
 def core():
     return [child for child in psutil.Process().children() if child.name() == "wandb-core"]
 
 
-def test_an_online_run_is_told_every_step_its_plain_config_keys_and_its_result(tmp_path, server, capsys):
+def test_an_online_run_is_told_every_step_its_plain_config_keys_and_its_result(tmp_path, wandb_server, capsys):
     tracker = WandB(project="p", group="study").start(tmp_path, "id1", "the-name", CONFIG)
     tracker.resume([])
     logs(tracker, range(1, 6))
     tracker.table("episodes", ["question"], [["q"]], 1)
     tracker.finish(SUMMARY, None)
-    run = server.runs["id1"]
-    assert steps(server) == [1, 2, 3, 4, 5] and run["exit"] == 0
+    run = wandb_server.runs["id1"]
+    assert steps(wandb_server) == [1, 2, 3, 4, 5] and run["exit"] == 0
     assert {key: run["config"][key]["value"] for key in CONFIG} == CONFIG  # nested ones as {algo: {name: …}}
     assert run["upserts"][0]["groupName"] == "study" and run["upserts"][0]["displayName"] == "the-name"
-    assert any("episodes/step_000001" in line for line in server.history("id1")) and server.artifacts
+    assert any("episodes/step_000001" in line for line in wandb_server.history("id1")) and wandb_server.artifacts
     assert run["summary"]["compute"] == SUMMARY["compute"]
     assert capsys.readouterr().out.strip() == f"W&B: {tracker.url}"
     assert not list(tmp_path.rglob("unsent"))
 
 
-def alerts(server):
-    return [variables for name, variables in server.queries if name == "NotifyScriptableRunAlert"]
+def alerts(wandb_server):
+    return [variables for name, variables in wandb_server.queries if name == "NotifyScriptableRunAlert"]
 
 
-def test_an_alert_is_sent_once_online(tmp_path, server):
+def test_an_alert_is_sent_once_online(tmp_path, wandb_server):
     tracker = WandB(project="p").start(tmp_path, "id1", "name", CONFIG)
     tracker.resume([])
     tracker.alert("entropy collapse", "step 3: it is low", 3)
     tracker.finish(SUMMARY, None)
-    (sent,) = alerts(server)
+    (sent,) = alerts(wandb_server)
     assert (sent["title"], sent["text"], sent["severity"]) == ("entropy collapse", "step 3: it is low", "WARN")
     tracker = WandB(project="p").start(tmp_path, "id1", "name", CONFIG)
     tracker.last_step = 3  # as after a kill, when the steps that W&B has are done again
     tracker.alert("entropy collapse", "step 3: it is low", 3)
     tracker.alert("answers copied", "step 4: too", 4)
     tracker.finish(SUMMARY, None)
-    assert [each["title"] for each in alerts(server)] == ["entropy collapse", "answers copied"]
+    assert [each["title"] for each in alerts(wandb_server)] == ["entropy collapse", "answers copied"]
 
 
-def test_an_alert_is_not_sent_offline_and_one_that_fails_stops_nothing(tmp_path, server, capsys):
+def test_an_alert_is_not_sent_offline_and_one_that_fails_stops_nothing(tmp_path, wandb_server, capsys):
     tracker = WandB(project="p", mode="offline").start(tmp_path / "off", "id1", "name", CONFIG)
     tracker.alert("entropy collapse", "step 3: it is low", 3)
     tracker.finish(SUMMARY, None)
-    assert alerts(server) == []
+    assert alerts(wandb_server) == []
     tracker = WandB(project="p").start(tmp_path / "on", "id2", "name", CONFIG)
     tracker.run.alert = lambda **_: 1 / 0
     tracker.alert("entropy collapse", "step 3: it is low", 3)
     logs(tracker, [1, 2])
     tracker.finish(SUMMARY, None)
-    assert steps(server, "id2") == [1, 2] and alerts(server) == []
+    assert steps(wandb_server, "id2") == [1, 2] and alerts(wandb_server) == []
     assert "W&B has not got all: division by zero" in capsys.readouterr().out
 
 
-def dies(server):
-    server.stop()
+def dies(wandb_server):
+    wandb_server.stop()
 
 
-def revokes(server):
-    server.status = 401
+def revokes(wandb_server):
+    wandb_server.status = 401
 
 
-def fails(server):
-    server.status = 500
+def fails(wandb_server):
+    wandb_server.status = 500
 
 
-def loses_its_service(server):
+def loses_its_service(wandb_server):
     for process in core():
         process.kill()
 
 
 @pytest.mark.parametrize("fault", thinned([dies, revokes, fails, loses_its_service], 2))
-def test_wandb_lost_in_the_middle_is_one_line_and_nothing_else(tmp_path, server, capsys, monkeypatch, fault):
+def test_wandb_lost_in_the_middle_is_one_line_and_nothing_else(tmp_path, wandb_server, capsys, monkeypatch, fault):
     for name, value in (("PATIENCE", 1.0), ("GRACE", 6.0)):
         monkeypatch.setattr(wandb, name, value)
     monkeypatch.setattr("motif.runs.tracking.base.FINISH", 2.0)
@@ -126,7 +111,7 @@ def test_wandb_lost_in_the_middle_is_one_line_and_nothing_else(tmp_path, server,
     logs(tracker, [1])
     while not tracker.sender._errands.empty():
         pass
-    fault(server)
+    fault(wandb_server)
     logs(tracker, range(2, 30))
     for step in (10, 20):
         tracker.table("episodes", ["question"], [["q"]], step)
@@ -139,14 +124,14 @@ def test_wandb_lost_in_the_middle_is_one_line_and_nothing_else(tmp_path, server,
     assert len(list(tmp_path.rglob("unsent"))) == 1
 
 
-def test_a_key_revoked_when_no_table_is_told_is_found_at_the_end(tmp_path, server, capsys):
+def test_a_key_revoked_when_no_table_is_told_is_found_at_the_end(tmp_path, wandb_server, capsys):
     """W&B's service then gives up without a word."""
     tracker = WandB().start(tmp_path, "id1", "name", CONFIG)
-    server.status = 401
+    wandb_server.status = 401
     logs(tracker, [1, 2])
     tracker.finish(SUMMARY, None)
     _, said = capsys.readouterr().out.splitlines()
-    assert "401 Unauthorized" in said and "make sync" in said and not steps(server)
+    assert "401 Unauthorized" in said and "make sync" in said and not steps(wandb_server)
 
 
 HANGING = """
@@ -231,33 +216,33 @@ def part(folder, mode, checkpoint, first, last, how="finish", wait=0.0):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("wait", [0.0, 3.0])
-def test_offline_a_kill_and_a_continuation_upload_as_one_run_with_every_step_once(tmp_path, server, wait):
+def test_offline_a_kill_and_a_continuation_upload_as_one_run_with_every_step_once(tmp_path, wandb_server, wait):
     """The checkpoint is of step 5; the kill comes before W&B has written anything, or after it has written 8 steps."""
     folder = tmp_path / "run"
     folder.mkdir()
     part(folder, "offline", 0, 1, 8, "kill", wait)
     part(folder, "offline", 5, 6, 12)
-    assert not server.runs
+    assert not wandb_server.runs
     call = [sys.executable, "-m", "motif.uploads", str(folder)]
     done = subprocess.run(call, capture_output=True, text=True, timeout=200, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert list(server.runs) == ["id1"] and steps(server) == list(range(1, 13))
+    assert list(wandb_server.runs) == ["id1"] and steps(wandb_server) == list(range(1, 13))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("wait", [0.0, 18.0])
-def test_online_a_kill_and_a_continuation_are_one_run_with_every_step_once(tmp_path, server, wait):
+def test_online_a_kill_and_a_continuation_are_one_run_with_every_step_once(tmp_path, wandb_server, wait):
     """W&B's service sends every 15 seconds, so that a kill leaves the server with nothing, or with 8 steps."""
     part(tmp_path, "online", 0, 1, 8, "kill", wait)
-    assert steps(server) == ([*range(1, 9)] if wait else [])
+    assert steps(wandb_server) == ([*range(1, 9)] if wait else [])
     part(tmp_path, "online", 5, 6, 12)
-    assert list(server.runs) == ["id1"] and steps(server) == list(range(1, 13))
-    assert server.runs["id1"]["exit"] == 0
+    assert list(wandb_server.runs) == ["id1"] and steps(wandb_server) == list(range(1, 13))
+    assert wandb_server.runs["id1"]["exit"] == 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["offline", "online"])
-def test_the_command_killed_and_given_again_is_one_wandb_run_with_every_step_once(tmp_path, server, forks, mode):
+def test_the_command_killed_and_given_again_is_one_wandb_run_with_every_step_once(tmp_path, wandb_server, forks, mode):
     words = ["experiment=smoke", "algo.steps=6", "evaluation.questions=8", "evaluation.before=false", "algo.m=2"]
     words += ["checkpoint.every=2", f"outputs={tmp_path}", "name=one"]
     names = ("WANDB_BASE_URL", "WANDB_API_KEY")
@@ -275,10 +260,11 @@ def test_the_command_killed_and_given_again_is_one_wandb_run_with_every_step_onc
     if mode == "offline":
         upload = [sys.executable, "-m", "motif.uploads", str(tmp_path / "one")]
         assert subprocess.run(upload, cwd=ROOT, timeout=200).returncode == 0
-    (run,) = server.runs
-    assert steps(server, run) == [1, 2, 3, 4, 5, 6] and run == json.loads((tmp_path / "one/run.json").read_text())["id"]
+    (run,) = wandb_server.runs
+    assert steps(wandb_server, run) == [1, 2, 3, 4, 5, 6]
+    assert run == json.loads((tmp_path / "one/run.json").read_text())["id"]
     held = [json.loads(line) for line in metrics_file.read_text().splitlines()]
-    told = [line for line in server.history(run) if "train/reward" in line]
+    told = [line for line in wandb_server.history(run) if "train/reward" in line]
     for name in ("train/reward", "episode/accuracy", "total/generated_tokens", "total/flops"):
         assert [line[name] for line in told] == [line[name] for line in held]
 
