@@ -95,6 +95,7 @@ class Experiment(Choices):
         questions, tests = self.questions()
         validation = self.validation(run)
         self.generation.check()
+        self.tracking.check()
         console.quiet_bars()
         from transformers import set_seed
 

@@ -8,6 +8,7 @@ import gzip
 import json
 import shutil
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,7 @@ CASES = [
     train("tracking=wand", says=["tracking", "none, tensorboard, trackio, wandb", "'wand'"]),
     train("tracking=[wandb,tensorbord]", says=["tracking must be one of none", "'tensorbord'", "mean tensorboard?"]),
     train("tracking=[wandb,tensorboard]", "tracking.projct=x", says=["unknown key tracking.projct", "mean project?"]),
+    *([] if find_spec("trackio") else [train("tracking=trackio", says=["needs: pip install 'motif-rounds[trackio]'"])]),
     train("generation=vlm", says=["generation", "transformers, vllm", "'vlm'"]),
     train("hydra/launcher=slurm", says=["hydra/launcher", "submitit_slurm", "'slurm'"]),
     case(EVALUATE, "policy=x", "dataset=math50", says=["dataset", "aime24", "'math50'", "did you mean math500?"]),

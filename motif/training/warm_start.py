@@ -125,6 +125,7 @@ class WarmStart:
     def _run(self, run: Run, config: Mapping[str, Any], overwrite: bool) -> dict[str, Any]:
         console.say(f"{self.name}  →  {self.folder}", style="bold")
         train, validation = self.questions()
+        self.tracking.check()
         console.quiet_bars()
         from transformers import set_seed
 

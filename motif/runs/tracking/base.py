@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -38,8 +39,19 @@ class Nowhere(Tracker):
     """A tracker that does nothing."""
 
 
+class Choice:
+    """An option of the config group. The package that it needs, if any, is that of its extra and of its name."""
+
+    package: ClassVar[str] = ""
+
+    def check(self) -> None:
+        """Raises a `UserError` where a package is missing, before anything begins."""
+        if self.package and find_spec(self.package) is None:
+            raise UserError(f"tracking={self.package} needs: {install(self.package)}")
+
+
 @dataclass(frozen=True)
-class Silent:
+class Silent(Choice):
     """`tracking=none`."""
 
     name: str = "none"
@@ -50,7 +62,7 @@ class Silent:
 
 
 @dataclass(frozen=True)
-class WandB:
+class WandB(Choice):
     """`tracking=wandb`: a run of Weights & Biases.
 
     Args:
@@ -149,8 +161,10 @@ class WandB:
 
 
 @dataclass(frozen=True)
-class TensorBoard:
+class TensorBoard(Choice):
     """`tracking=tensorboard`: event files in the run's folder."""
+
+    package: ClassVar[str] = "tensorboard"
 
     name: str = "tensorboard"
     episodes_every: int = 20
@@ -159,10 +173,8 @@ class TensorBoard:
         whole("tracking.episodes_every", self.episodes_every, at_least=0)
 
     def start(self, folder: Path, id: str, name: str, config: Mapping[str, Any]) -> Tracker:
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise UserError(f"tracking=tensorboard needs: {install('tensorboard')}") from error
+        from torch.utils.tensorboard import SummaryWriter
+
         writer = SummaryWriter(str(folder / "tensorboard"))
         settings = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
         writer.add_text("config", "    " + visible(settings).replace("\n", "\n    "), 0)
@@ -193,7 +205,7 @@ class _TensorBoardRun(Tracker):
 
 
 @dataclass(frozen=True)
-class Trackio:
+class Trackio(Choice):
     """`tracking=trackio`: a run of Trackio in its database on this machine (TRACKIO_DIR). It has no episodes.
 
     Args:
@@ -203,6 +215,8 @@ class Trackio:
     Raises:
         UserError: a value that cannot be, or a variable that would send the run elsewhere.
     """
+
+    package: ClassVar[str] = "trackio"
 
     project: str = "motif"
     group: str | None = None
@@ -217,10 +231,8 @@ class Trackio:
 
     def start(self, folder: Path, id: str, name: str, config: Mapping[str, Any]) -> Tracker:
         """The tracker of the run with this stable `id`, new or resumed: Trackio knows runs by their name alone."""
-        try:
-            import trackio
-        except ImportError as error:
-            raise UserError(f"tracking=trackio needs: {install('trackio')}") from error
+        import trackio
+
         settings = {key: value for key, value in config.items() if not key.startswith("_")}  # which Trackio refuses
         labels = {"project": self.project, "name": f"{name}-{id[:6]}", "group": self.group, "config": settings}
         tracker = Logged(partial(trackio.init, **masked(labels), **LOCAL))
@@ -230,11 +242,15 @@ class Trackio:
 
 
 @dataclass(frozen=True)
-class Several:
+class Several(Choice):
     """`tracking=[wandb,tensorboard]`: all of these `trackers`, each with its own settings."""
 
     trackers: Sequence[Any]
     name: str = "several"
+
+    def check(self) -> None:
+        for each in self.trackers:
+            each.check()
 
     @property
     def episodes_every(self) -> int:

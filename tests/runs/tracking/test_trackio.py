@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from motif.runs.tracking.base import Several, Silent, TensorBoard, Trackio
+from motif.runs.tracking.base import Several, Silent, TensorBoard, Trackio, WandB
 from motif.runs.tracking.trackio import Logged
 from motif.system.errors import UserError
 from tests.runs.tracking.test_base import SUMMARY
@@ -80,8 +80,16 @@ def test_a_run_that_is_killed_and_continued_is_one_run_of_trackio_with_each_step
     assert alerts == [f"at step {step}" for step in (1, 2, 3, 4)]
 
 
-def test_without_the_package_a_line_says_what_to_install_and_what_has_begun_is_ended(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "trackio", None)
+@pytest.mark.parametrize(("choice", "package"), [(Trackio(), "trackio"), (TensorBoard(), "tensorboard")])
+def test_without_the_package_a_line_says_what_to_install_alone_and_among_several(choice, package, monkeypatch):
+    monkeypatch.setattr("motif.runs.tracking.base.find_spec", lambda name: None)
+    for asked in (choice, Several([Silent(), choice])):
+        with pytest.raises(UserError, match=rf"^tracking={package} needs: pip install 'motif-rounds\[{package}\]'$"):
+            asked.check()
+    Several([Silent(), WandB()]).check()
+
+
+def test_where_a_tracker_cannot_begin_what_has_begun_is_ended(tmp_path):
     ended = []
 
     class Begun(Silent):
@@ -90,8 +98,12 @@ def test_without_the_package_a_line_says_what_to_install_and_what_has_begun_is_e
             tracker.finish = lambda *given: ended.append(given)
             return tracker
 
-    with pytest.raises(UserError, match=r"^tracking=trackio needs: pip install 'motif-rounds\[trackio\]'$"):
-        Several([Begun(), Trackio()]).start(tmp_path, "id", "name", {})
+    class Refused(Silent):
+        def start(self, *_):
+            raise UserError("no place")
+
+    with pytest.raises(UserError, match="no place"):
+        Several([Begun(), Refused()]).start(tmp_path, "id", "name", {})
     assert ended == [({}, None)]
 
 
