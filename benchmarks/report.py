@@ -1,4 +1,4 @@
-"""The report: `python -m benchmarks.report` makes 50 runs of 1,000 questions with their episodes and reports on them.
+"""The report: `python -m benchmarks.report` makes 200 runs of 500 questions with their episodes and reports on them.
 
 Half of the questions are evaluated ones, half are trees of training with four episodes each; replies have 120 words.
 Prints the seconds that the report took, the size of its page and of the episodes beside it, and, where there is a
@@ -24,7 +24,7 @@ import yaml
 from motif.evaluation.results import result_of
 from motif.runs.folder import write_json, write_text
 
-ARMS, STEPS, ROUNDS = ("grpo", "motif"), 500, 3
+ALGOS, STEPS, ROUNDS = ("grpo", "motif"), 500, 3
 WORDS = "so the value after step is 12 plus 7 minus \\frac{3}{4} therefore we carry it and get x^2 then"
 
 
@@ -143,16 +143,19 @@ def size(folder: Path, pattern: str) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=50)
-    parser.add_argument("--episodes", type=int, default=1000)
+    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--episodes", type=int, default=500)
+    parser.add_argument("--seeds", type=int, default=5, help="runs of an arm (5)")
     parser.add_argument("--keep", type=Path, help="make the runs here and leave them, and the report, behind")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
         home, folders = given.keep or made, []
         for place in range(given.runs):
-            algo, k, seed = ARMS[place % 2], place // 10, place // 2 % 5
+            arm, seed = divmod(place, given.seeds)
+            algo, k = ALGOS[arm % 2], arm // 2
             folders.append(Path(home) / "outputs" / f"{algo}-k{k}-s{seed}")
             make_run(folders[-1], algo, k, seed, given.episodes)
+        os.sync()  # what was made is on disk before the report begins
         started = time.perf_counter()
         call = [sys.executable, "-m", "motif.report", *map(str, folders)]
         done = subprocess.run(call, capture_output=True, text=True)
@@ -160,7 +163,9 @@ def main() -> None:
         if done.returncode:
             sys.exit(done.stderr)
         report = Path(home) / "outputs" / "report"
-        print(f"{given.runs} runs of {given.episodes} questions, {platform.machine()}, load {os.getloadavg()[0]:.1f}")
+        arms = -(-given.runs // given.seeds)
+        of_what = f"{given.runs} runs in {arms} arms, of {given.episodes} questions"
+        print(f"{of_what}, {platform.machine()}, load {os.getloadavg()[0]:.1f}")
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         print(f"report  {seconds:.1f} s, of which {used.ru_utime + used.ru_stime:.1f} s computing")
         print(f"page    {size(report, 'index.html'):.1f} MB, {size(report, 'episodes/*'):.0f} MB of episodes beside it")

@@ -4,7 +4,9 @@ The answers come from simulated studies, whose questions are drawn from those at
 simulations use fixed seeds, so the same study always gets the same answer.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable
+from itertools import count, takewhile
 from math import ceil, sqrt
 from typing import Any
 
@@ -81,9 +83,9 @@ def fewest(enough: Callable[[int], bool], least: int, most: int) -> int | None:
     """The smallest number from `least` to `most` that is `enough`, to 1 %; None where `most` is not."""
     if not enough(most):
         return None
-    low, high = least - 1, least
-    while not enough(high):
-        low, high = high, min(2 * high, most)
+    doubled = [*takewhile(lambda number: number < most, (least << times for times in count())), most]
+    place = bisect_left(doubled, True, key=enough)
+    low, high = doubled[place - 1] if place else least - 1, doubled[place]
     while high - low > max(1, high // 100):
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)

@@ -20,7 +20,7 @@ from motif.evaluation.wording import in_rounds
 from motif.reporting.cores import parallel_map
 from motif.reporting.recorded import BASE, RecordedRun, Result, Shares, question_records
 from motif.system.files import parsed_line, write_text
-from motif.system.safe_text import all_visible, visible
+from motif.system.safe_text import visible, visible_json
 
 MOST = 1000  # questions kept of one file
 MOST_BYTES = 32_000_000  # of them together
@@ -128,7 +128,7 @@ def write_source(
     for question in questions:
         counts.update(question.pop("flags", ()))
         if sample.wants_next():
-            sample.keep(json.dumps(all_visible(question), separators=(",", ":")))
+            sample.keep(visible_json(question))
     chunks: list[list[str]] = []
     size = CHUNK_BYTES
     for text in sample.items:

@@ -20,7 +20,7 @@ from motif.reporting.recorded import BASE, RecordedRun, Result, choice, json_lin
 from motif.runs import watchdogs
 from motif.runs.metric_names import renamed
 from motif.system import UserError, named, there
-from motif.system.files import check_format
+from motif.system.files import check_format, parsed_yaml
 from motif.system.safe_text import all_visible
 
 EVALUATIONS = "evaluations"  # where `evaluate.py` writes results of a policy that is no run
@@ -115,7 +115,7 @@ def read_summary(file: Path, complaints: list[str]) -> dict[str, Any]:
 def read_config(file: Path, complaints: list[str]) -> dict[str, Any]:
     """The resolved configuration, its texts made visible; empty where it cannot be read."""
     try:
-        config = yaml.safe_load(text(file)) if file.is_file() else {}
+        config = parsed_yaml(text(file)) if file.is_file() else {}
     except yaml.YAMLError:
         complaints.append(f"{file} cannot be read: the run's settings are not known")
         return {}

@@ -145,9 +145,7 @@ def compared(view: View, against: str, met: dict[tuple[int, int], Against | None
         asked = [pair for pair in asked if reference in pair]
     pairs: dict[tuple[int, int], Against] = {}
     new = [(rows[i], rows[j]) for i, j in asked if (id(rows[i]), id(rows[j])) not in met]
-    found_now = (
-        parallel_map(lambda pair: meet(*pair), new) if len(new) >= WORTH_FORKING else [meet(*pair) for pair in new]
-    )
+    found_now = parallel_map(lambda pair: meet(*pair), new, WORTH_FORKING)
     met |= {(id(one), id(other)): found for (one, other), found in zip(new, found_now, strict=True)}
     for i, j in asked:
         found = met[id(rows[i]), id(rows[j])]

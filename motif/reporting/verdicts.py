@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from motif.evaluation.statistics import LEVEL, holm
 from motif.reporting.arms import Arm, arms_of, finished, settings_before_training
 from motif.reporting.comparison import Verdict, compare
+from motif.reporting.cores import parallel_map
 from motif.reporting.folders import asked
 from motif.runs.identity import differing
 from motif.system import UserError, console, failures, hint, visible
@@ -53,18 +54,24 @@ def survey(arms: Sequence[Arm], against: str = USUAL) -> tuple[list[Verdict], li
     ]
     families: dict[tuple[Arm, Meeting], list[Verdict]] = defaultdict(list)
     as_trained = set[tuple[Arm, Meeting]]()
-    for arm, baseline in all_pairs:
-        for meeting in meetings(arm, baseline):
-            try:
-                verdict = compare(arm, baseline, *meeting)
-            except UserError as error:
-                refused.append(str(error))
-                continue
-            families[baseline, meeting].append(verdict)
-            if arm.settings.get("rounds") == meeting.rounds:
-                as_trained.add((baseline, meeting))
+    to_meet = [(arm, baseline, meeting) for arm, baseline in all_pairs for meeting in meetings(arm, baseline)]
+    for (arm, baseline, meeting), found in zip(to_meet, parallel_map(lambda one: meet(*one), to_meet), strict=True):
+        if isinstance(found, str):
+            refused.append(found)
+            continue
+        families[baseline, meeting].append(found)
+        if arm.settings.get("rounds") == meeting.rounds:
+            as_trained.add((baseline, meeting))
     ranked = sorted(families, key=lambda family: importance(family[0], family[1], family in as_trained))
     return [verdict for family in ranked for verdict in corrected(families[family])], refused
+
+
+def meet(arm: Arm, baseline: Arm, meeting: Meeting) -> Verdict | str:
+    """Their comparison, or why there is none."""
+    try:
+        return compare(arm, baseline, *meeting)
+    except UserError as error:
+        return str(error)
 
 
 def choose_baselines(known: Sequence[Arm], against: str) -> tuple[list[Arm], list[str]]:

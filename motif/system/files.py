@@ -19,6 +19,7 @@ import yaml
 
 from motif.system.errors import UserError, shown
 
+LINES = json.JSONDecoder(parse_constant=lambda _: None)
 FORMAT = 1  # of a run's files; a newer motif writes a higher number
 WRITING = {  # errors that a person can do something about, and what
     errno.ENOSPC: "make room",
@@ -251,7 +252,7 @@ def free(folder: Path) -> int:
 def parsed_line(line: str | bytes) -> dict[str, Any] | None:
     """The mapping in a line of JSON; None where it has none. NaN and infinities, which browsers refuse, become None."""
     try:
-        content = json.loads(line, parse_constant=lambda _: None)
+        content = LINES.decode(line if isinstance(line, str) else line.decode("utf-8", "surrogatepass"))
     except ValueError:
         return None
     return content if isinstance(content, dict) else None

@@ -8,6 +8,7 @@ Text that others wrote, models above all, is stored as it is and shown harmless:
 by its number, as ‹U+202E›. Letters, combining marks, and joiners where a script or an emoji needs them, stay.
 """
 
+import json
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -74,6 +75,7 @@ STAY = re.compile(  # joiners between letters beyond ASCII or parts of an emoji,
     rf"|(?<=[^\s{MARKS}])[{SELECTORS}]"
     rf"|(?<=[\u3400-\u9fff\U00020000-\U0003ffff])[{IDEOGRAPHIC}]"
 )
+ESCAPE, HARMLESS = re.compile(r"\\."), {r"\n", r"\t", r"\"", r"\\"}  # of JSON
 FORMULA = re.compile(r"\s*[=+@\t\r-]")
 NUMBER = re.compile(r"[+-]?(?:\d[\d.,]*|\.\d+)(?:e[+-]?\d+)?%?", re.IGNORECASE)
 
@@ -93,6 +95,17 @@ def all_visible(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {visible(key) if isinstance(key, str) else key: all_visible(item) for key, item in value.items()}
     return [all_visible(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def visible_json(value: Any) -> str:
+    """`all_visible(value)` as one line of JSON, in ASCII.
+
+    Most texts have no sign to hide: their JSON has no escape but those of line ends, tabs, quotes and backslashes.
+    """
+    text = json.dumps(value, separators=(",", ":"))
+    if "\x7f" not in text and HARMLESS.issuperset(ESCAPE.findall(text)):
+        return text
+    return json.dumps(all_visible(value), separators=(",", ":"))
 
 
 def encodable(text: str) -> str:

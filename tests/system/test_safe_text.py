@@ -1,6 +1,7 @@
 """Signs that act are shown, writing stays, and secrets are hidden."""
 
 import io
+import json
 import re
 import sys
 import unicodedata
@@ -15,7 +16,7 @@ from motif.reporting.markup import latex
 from motif.reporting.markup import markdown as table
 from motif.system import console
 from motif.system.errors import UserError
-from motif.system.safe_text import MARK, cell, encodable, markdown, masked, visible
+from motif.system.safe_text import MARK, all_visible, cell, encodable, markdown, masked, visible, visible_json
 from tests.support.hostile import ANY, TEXT
 
 KEY = "0f" * 20
@@ -247,3 +248,20 @@ def test_other_text_stays_as_it_is(text):
 
 def test_the_message_of_a_mistake_holds_no_secret():
     assert str(UserError("no server at http://me:pass@host")) == "no server at http://[hidden]@host"
+
+
+NESTED = st.recursive(TEXT | st.integers() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner))
+
+
+@given(value=NESTED)
+def test_visible_json_is_the_json_of_what_all_visible_makes(value):
+    assert json.loads(visible_json(value)) == json.loads(json.dumps(all_visible(value)))
+    assert visible_json(value).isascii()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\\frac{1}{2}", "\\\\u202e", 'a "word"\n\tand \\n', "\r", "\b\f", "\x1b[2J", "\x7f", "\u202e", "é", "\\\u202e"],
+)
+def test_visible_json_hides_the_signs_that_act_and_leaves_backslashes_of_formulas(text):
+    assert visible_json({text: [text]}) == json.dumps({visible(text): [visible(text)]}, separators=(",", ":"))

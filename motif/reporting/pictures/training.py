@@ -112,7 +112,8 @@ def curve(arm: Arm, metric: Metric, against: str) -> Curve | None:
 
 def averaged(points: np.ndarray, size: int) -> np.ndarray:
     """Means of `size` consecutive points, (n, 2) → (⌈n / size⌉, 2)."""
-    return np.stack([points[start : start + size].mean(0) for start in range(0, len(points), size)])
+    starts = np.arange(0, len(points), size)
+    return np.add.reduceat(points, starts) / np.diff(starts, append=len(points))[:, None]
 
 
 def steps_per_point(arms: Sequence[Arm], metric: Metric) -> int:
@@ -122,14 +123,17 @@ def steps_per_point(arms: Sequence[Arm], metric: Metric) -> int:
     return max(1, -(-longest // MOST_POINTS))
 
 
-def training_curves(arms: Sequence[Arm], axes: Sequence[str]) -> Iterator[Drawing]:
-    """Every metric against each of `axes` (names of AXES), the arms trained on one data set together."""
+def training_curves(
+    arms: Sequence[Arm], axes: Sequence[str], metrics: Sequence[str] | None = None
+) -> Iterator[Drawing]:
+    """Each of `metrics` (names of METRICS; None: all) against each of `axes` (names of AXES), the arms trained on one
+    data set together."""
     by_dataset: dict[str, list[Arm]] = {}
     for arm in arms:
         by_dataset.setdefault(str(arm.settings.get("dataset.name")), []).append(arm)
     for dataset, own in by_dataset.items():
         for suffix, title_suffix, page in style.pages(own):
-            for name, metric in METRICS.items():
+            for name, metric in ((name, METRICS[name]) for name in (METRICS if metrics is None else metrics)):
                 for against in dict.fromkeys(axes):
                     key, label = AXES[against]
                     title = f"{metric.title}, trained on {dataset}{title_suffix}"
