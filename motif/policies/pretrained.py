@@ -95,6 +95,11 @@ class Pretrained:
         elif policy is not found:
             policy.model.requires_grad_(True)  # peft has frozen them
         console.say(policy.weights, style="dim")
+        if (taught := taught_wording(self.path)) not in (None, self.wording):
+            line = (
+                f"{self.path} was trained with model.wording={taught}, and this run uses model.wording={self.wording}"
+            )
+            console.say(line, style="yellow")
         return policy
 
     def adapting(self, policy: Policy, adapter: Any) -> Policy:
@@ -263,6 +268,13 @@ def choices_of(place: Path) -> Path | None:
     run = run_of(place.expanduser().absolute())
     file = run / "config.yaml" if run else place / CHOICES
     return file if file.is_file() else None
+
+
+def taught_wording(path: str) -> Any:
+    """The wording of the prompts of the run that made the policy at `path`; None where it is no run's."""
+    file = choices_of(Path(path))
+    model = read_yaml(file).get("model") if file else None
+    return model.get("wording") if isinstance(model, Mapping) else None
 
 
 def run_settings(place: Path) -> dict[str, Any]:

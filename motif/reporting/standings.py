@@ -94,7 +94,7 @@ def title_of(group: Sequence[Pooled]) -> str:
     samples = f" × {one['samples']} samples" if one["samples"] > 1 else ""
     temperature = group[0].results[0].settings["temperature"]
     drawn = f", temperature {temperature}" if temperature else ""
-    budget = f", up to {one['budget']} tokens a question" if one["budget"] else ""
+    budget = f", up to {one['budget']} tokens each" if one["budget"] else ""
     return f"{one['dataset']}, {plural(one['n'], 'question')}{samples}{budget}{drawn}"
 
 

@@ -131,6 +131,15 @@ def test_a_run_is_opened_with_what_it_recorded_unless_told_otherwise(run, traine
     assert open_policy(run / "policy").template_options == {"enable_thinking": False}
 
 
+def test_a_policy_that_was_trained_with_another_wording_of_the_prompts_is_told(run, capsys):
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    (run / "config.yaml").write_text(yaml.safe_dump({"model": config["model"] | {"wording": "countdown"}}))
+    line = f"{run / 'policy'} was trained with model.wording=countdown, this run uses model.wording=full"
+    for wording, told in (("full", True), ("countdown", False)):
+        Pretrained(path=str(run / "policy"), wording=wording).load()
+        assert ("".join(line.split()) in "".join(capsys.readouterr().out.split())) == told  # lines are folded anywhere
+
+
 def test_the_base_of_an_adapter_can_lie_elsewhere(run, folder, trained):
     file = run / "policy" / "adapter_config.json"
     file.write_text(file.read_text().replace(folder, "/moved/away"))
