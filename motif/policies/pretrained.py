@@ -96,9 +96,7 @@ class Pretrained:
             policy.model.requires_grad_(True)  # peft has frozen them
         console.say(policy.weights, style="dim")
         if (taught := taught_wording(self.path)) not in (None, self.wording):
-            line = (
-                f"{self.path} was trained with model.wording={taught}, and this run uses model.wording={self.wording}"
-            )
+            line = f"{self.path} was trained with model.wording={taught}, this run uses model.wording={self.wording}"
             console.say(line, style="yellow")
         return policy
 
