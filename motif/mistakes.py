@@ -92,11 +92,14 @@ def raised_in_hydra(fault: BaseException) -> bool:
 
 def near(key: str, config: str) -> str:
     """What a mistyped key may have meant, and its neighbours, as far as the configuration composes without it."""
-    groups = [word for word in sys.argv[1:] if "." not in word.split("=")[0] and word.split("=")[0] != key]
+    typed = [word for word in sys.argv[1:] if "." not in word.split("=")[0] and word.split("=")[0] != key]
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            made = compose(config, [word for word in groups if "=" in word])
+            made = compose(config, [word for word in typed if "=" in word])
         above, _, last = key.rpartition(".")
+        groups = {str(name): own for name, own in made.items_ex(resolve=False) if OmegaConf.is_dict(own)}
+        if not above and (inside := [f"{name}.{last}" for name, own in groups.items() if last in own]):
+            return f", did you mean {' or '.join(inside)}?"
         known = [
             str(each) for each in (OmegaConf.select(made, above) if above else made) if not str(each).startswith("_")
         ]

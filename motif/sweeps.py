@@ -30,7 +30,7 @@ from motif.mistakes import check_options, tell
 from motif.planning import Names
 from motif.reporting.study import jobs_of, last_screen, launch
 from motif.sharing import DIVIDED, GPUS
-from motif.system import UserError, console, install, masked, processes
+from motif.system import UserError, console, failures, install, masked, processes
 from motif.system.config import PACKAGE
 from motif.system.environment import cores, gpus
 from motif.system.files import explained, parsed_yaml, write_text
@@ -244,6 +244,8 @@ def end_of_program(fault: BaseException, config: str) -> NoReturn:
     """End as a program that is no sweep does, after what has stopped it."""
     if isinstance(fault, SystemExit):
         raise fault
+    if isinstance(fault, BrokenPipeError):
+        sys.exit(failures.pipe_closed())
     if isinstance(fault, Exception) and not isinstance(fault, Mistake):
         tell(fault, config)
     sys.exit(130 if isinstance(fault, KeyboardInterrupt) else 1)

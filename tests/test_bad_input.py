@@ -118,6 +118,8 @@ CASES = [
     case(EVALUATE, says=["policy has no value", "policy=outputs/RUN"]),
     case(EVALUATE, "policy=/no/such folder", "dataset=chain", says=["policy=/no/such folder", "neither a folder"]),
     train("peft=lora", says=["unknown key peft (valid: "]),
+    train("questions=4", says=["unknown key questions, did you mean ", "evaluation.questions", " or algo.questions?"]),
+    train("tokens=5", says=["unknown key tokens, did you mean budget.tokens or episode.tokens?"]),
     train("hydra/launcher=joblib", *SHORT, says=["hydra/launcher=joblib", "type -m"]),
     train(
         "dataset=local", "dataset.path={world}/one.jsonl", "dataset.answer=question", says=["dataset.answer=question"]

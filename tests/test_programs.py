@@ -1,5 +1,7 @@
 """The programs as they are typed: mistakes are one line, help is quick, values with = in them are values."""
 
+import os
+import signal
 import subprocess
 import sys
 from importlib.metadata import version
@@ -46,6 +48,22 @@ def test_help_and_the_composed_configuration_are_shown_without_heavy_imports(tmp
     probe += "try:\n train.main()\nfinally:\n print('HEAVY', sorted(heavy & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, cwd=ROOT, timeout=100)
     assert "HEAVY []" in done.stdout
+
+
+@pytest.mark.program
+def test_help_into_a_pipe_that_is_closed_ends_without_a_word():
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as closed:
+        done = subprocess.run(
+            [sys.executable, "train.py", "--help"],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            timeout=100,
+        )
+    assert done.returncode == 128 + signal.SIGPIPE and done.stderr == ""
 
 
 def test_the_version_is_that_of_the_suite(monkeypatch, capsys):

@@ -96,8 +96,8 @@ class Pretrained:
             policy.model.requires_grad_(True)  # peft has frozen them
         console.say(policy.weights, style="dim")
         if (taught := taught_wording(self.path)) not in (None, self.wording):
-            line = f"{self.path} was trained with model.wording={taught}, this run uses model.wording={self.wording}"
-            console.say(line, style="yellow")
+            wordings = f"model.wording={taught}, this run uses model.wording={self.wording}"
+            console.say(f"{self.path} was trained with {wordings}", style="yellow")
         return policy
 
     def adapting(self, policy: Policy, adapter: Any) -> Policy:
@@ -270,8 +270,7 @@ def choices_of(place: Path) -> Path | None:
 
 def taught_wording(path: str) -> Any:
     """The wording of the prompts of the run that made the policy at `path`; None where it is no run's."""
-    file = choices_of(Path(path))
-    model = read_yaml(file).get("model") if file else None
+    model = read_yaml(file).get("model") if (file := choices_of(Path(path))) else None
     return model.get("wording") if isinstance(model, Mapping) else None
 
 

@@ -201,11 +201,17 @@ def answer(place: Place | None) -> str:
         return "Nothing is measured yet."
     view = place.views[0]
     reference = view.rows[view.reference]
+    trained = [one for one in (*view.rows, reference) if one.arm.trained]
+    alike = len({one["rounds"] for one in trained}) == 1
+
+    def named(one: Pooled) -> str:
+        return one.arm.name if alike else f"{one.arm.name} in {in_rounds(one['rounds'])}"
+
     parts: dict[str, list[tuple[float, str]]] = {}
     for row, one in enumerate(view.rows):
         if one.arm.trained and (found := view.against.get((row, view.reference))):
             p = "" if found.outcome == "no verdict" else f", {p_value(found.corrected or found.p)}"
-            words = f"{one.arm.name} ({points(found.effect)} points{p})"
+            words = f"{named(one)} ({points(found.effect)} points{p})"
             parts.setdefault(found.outcome, []).append((-abs(found.effect), words))
     if not parts:
         share = f"{percent(reference.mean('accuracy'))} ({percent_interval(reference.interval)})"
@@ -219,9 +225,9 @@ def answer(place: Place | None) -> str:
     sentences = []
     for kind, words in says.items():
         if own := [text for _, text in sorted(parts.get(kind, []))]:
-            named = own[:MOST_NAMED] + [f"{len(own) - MOST_NAMED} more"] * (len(own) > MOST_NAMED)
-            arms = " and ".join(filter(None, (", ".join(named[:-1]), named[-1])))
+            some = own[:MOST_NAMED] + [f"{len(own) - MOST_NAMED} more"] * (len(own) > MOST_NAMED)
+            arms = " and ".join(filter(None, (", ".join(some[:-1]), some[-1])))
             are, differ = ("are", "differ") if len(own) > 1 else ("is", "differs")
-            sentences.append(words.format(arms=arms, are=are, differ=differ, reference=reference.arm.name))
+            sentences.append(words.format(arms=arms, are=are, differ=differ, reference=named(reference)))
     text = "; ".join(sentences)
     return f"{text[0].upper() if text.startswith('too few') else text[0]}{text[1:]}."

@@ -130,9 +130,11 @@ def meetings(arm: Arm, baseline: Arm) -> list[Meeting]:
 
 
 def importance(baseline: Arm, meeting: Meeting, as_trained: bool) -> tuple[Any, ...]:
-    """Sorts first what matters most: trained baselines, equal rounds, the rounds that an arm was trained with."""
+    """Sorts first what matters most: trained baselines, both decoded as they were trained, equal rounds, the
+    rounds that an arm was trained with."""
     dataset, rounds, baseline_rounds, samples = meeting
-    first = (not baseline.trained, baseline.name, dataset, rounds != baseline_rounds, not as_trained)
+    both = as_trained and baseline_rounds == baseline.trained_rounds
+    first = (not baseline.trained, baseline.name, dataset, not both, rounds != baseline_rounds, not as_trained)
     return (*first, -rounds, baseline_rounds, samples)
 
 

@@ -80,6 +80,12 @@ def traceback_file(error: BaseException, folder: Path | None) -> str:
     return one_line(trace.decode())
 
 
+def pipe_closed() -> int:
+    """The exit status where whoever reads the output has closed it, as `head` does; what is still written is lost."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE
+
+
 def program(main: Callable[[Sequence[str] | None], int | None]) -> Callable[..., int]:
     """`main(arguments)` as a program: it returns its exit status, and says on stderr what went wrong."""
 
@@ -92,9 +98,8 @@ def program(main: Callable[[Sequence[str] | None], int | None]) -> Callable[...,
         except UserError as error:
             print(f"error: {words(error)}", file=sys.stderr)
             return MISTAKE
-        except BrokenPipeError:  # whoever reads the output has closed it
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 128 + signal.SIGPIPE
+        except BrokenPipeError:
+            return pipe_closed()
         except KeyboardInterrupt:
             print("stopped", file=sys.stderr)
             return 128 + signal.SIGINT

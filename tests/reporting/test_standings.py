@@ -1,5 +1,7 @@
 """The top of the page: which results stand beside each other, against what, and the answer in one sentence."""
 
+import re
+
 import pytest
 
 from motif.evaluation.statistics import holm
@@ -68,6 +70,7 @@ def test_an_arm_stands_as_it_was_trained_or_all_in_one_number_of_rounds(tmp_path
     (place,) = places(arms(folders), "grpo")
     assert [view.name for view in place.views] == [AS_TRAINED, "all in 3 rounds", "all in 1 round"]
     assert sorted((one.arm.name, one["rounds"]) for one in place.views[0].rows) == [("grpo", 1), ("motif", 3)]
+    assert re.fullmatch(r"motif in 3 rounds \(\+10.0 points, p .*\) is .* grpo in 1 round\.", answer(place))
 
 
 def test_a_reference_is_found_where_none_is_named_and_few_seeds_are_said(tmp_path):

@@ -74,6 +74,14 @@ def test_first_comes_what_is_decoded_as_it_was_trained(tmp_path):
     assert [verdict.rounds for verdict in verdicts(folders)] == [3, 6, 1]
 
 
+def test_a_baseline_as_it_was_trained_comes_before_the_same_in_other_rounds(tmp_path):
+    folders = [run(tmp_path / "m", trained=answers(60)), run(tmp_path / "g", "grpo", trained=answers(20))]
+    for folder, right in zip(folders, (50, 70), strict=True):
+        evaluation(folder / "evaluation/trained-chain-r1", answers(right), "trained", "chain", 1, budget=132)
+    met = [(verdict.rounds, verdict.baseline_rounds) for verdict in verdicts(folders)]
+    assert met == [(3, 1), (3, 3), (1, 1)]
+
+
 AROUND = (-2, -1, 0, 1, 2)
 
 

@@ -88,7 +88,9 @@ def effect(name: str, difference: Difference, p_holm: float, family: int) -> dic
     place = {None: "after every round", 0: "in a single round"}.get(after, f"after round {after}")
     label = f"{KINDS[kind].done} {place}"
     verdict = outcome(difference.effect, p_holm)
-    meaning = {"worse": KINDS[kind].falls, "better": KINDS[kind].rises}.get(verdict, KINDS[kind].unclear)
+    low, high = difference.interval
+    unclear = KINDS[kind].unclear if low <= 0 <= high else "more questions would tell"
+    meaning = {"worse": KINDS[kind].falls, "better": KINDS[kind].rises}.get(verdict, unclear)
     meaning = meaning.format(what="what rounds hand over" if after is None else f"what round {after} hands over")
     sentence = f"{label[0].upper()}{label[1:]}, accuracy {movement(difference, verdict, family)}: {meaning}."
     named = {"name": name, "kind": kind, "after": after, "label": label}

@@ -15,7 +15,7 @@ from motif.evaluation.evaluate import Records, kept
 from motif.evaluation.probe.effects import effects, sentences
 from motif.evaluation.probe.interventions import Probing, interventions
 from motif.evaluation.program import Asked, read_result
-from motif.evaluation.terminal import new_table
+from motif.evaluation.terminal import new_table, report_command
 from motif.evaluation.wording import percent, percent_interval, points, with_interval
 from motif.policies.pretrained import Policy, policy_name
 from motif.rounds.episode import MOST
@@ -59,8 +59,9 @@ class Prober(Asked):
         show(result, policy_name(self.policy))
         console.say(f"records {records_file}")
         console.say(f"result  {result_file}")
-        run = Run(Path(self.policy))
-        console.say(f"next    python -m motif.report {self.policy if run.is_run() else self.folder().parent}")
+        run = Path(self.policy)
+        report = report_command(run.parent) if Run(run).is_run() else f"python -m motif.report {self.folder().parent}"
+        console.say(f"next    {report}")
         return result
 
     def identity(self, questions: Sequence[Question]) -> dict[str, Any]:

@@ -53,6 +53,13 @@ def test_every_intervention_has_a_sentence_that_says_what_it_means_with_interval
     ]
 
 
+def test_where_only_the_interval_alone_leaves_no_room_for_none_nothing_is_said_to_be_no_sign():
+    right, worse = [1] * 6 + [0] * 30, [0] * 36
+    found = effects(records(right, without_1=worse, swapped_1=right, half_1=right))["interventions"][0]
+    assert found["outcome"] == "not distinguishable" and found["interval"][1] < 0
+    assert found["sentence"].endswith("n = 36): more questions would tell.")
+
+
 def test_what_is_found_among_many_has_to_stand_out_more():
     right = [1] * 6 + [0] * 30
     worse = [0] * 36
