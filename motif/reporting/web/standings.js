@@ -52,7 +52,7 @@
     if (!rows.length) return box.replaceChildren();
     const width = Math.max(300, box.clientWidth), narrow = width < 640, line = narrow ? 60 : 30, top = 8, bottom = 40;
     const longest = Math.max(...rows.map((row) => called(row).length));
-    const left = narrow ? 8 : Math.min(width * 0.45, Math.max(120, 20 + 7.8 * longest)), right = narrow ? 8 : 230, height = top + rows.length * line + bottom;
+    const left = narrow ? 8 : Math.min(width * 0.45, Math.max(120, 20 + 7.8 * longest)), right = narrow ? 8 : 250, height = top + rows.length * line + bottom;
     let low = Math.min(0, ...rows.map((row) => row.found[1])), high = Math.max(0, ...rows.map((row) => row.found[2]));
     const room = Math.max(1, (high - low) * 0.04);
     [low, high] = [low - room, high + room];
@@ -72,7 +72,7 @@
       ...rows.map((row, place) => {
         const y = top + (place + 0.5) * line + (narrow ? 20 : 0), [effect, from, to] = row.found;
         const name = called(row), kind = row.found[OUTCOME].replace(" ", "-");
-        const p = pWords(row.found), words = `${interval(row.found)}, ${row.found[OUTCOME] === "no verdict" ? `(${p})` : p}`;
+        const p = pWords(row.found), words = `${interval(row.found)}${row.found[OUTCOME] === "no verdict" ? ` (${p})` : `, ${p}`}`;
         return svg("g", { class: `effect ${kind}` },
           svg("title", {}, `${name}: ${interval(row.found)} points, ${row.found[OUTCOME]}`),
           svg("line", { x1: x(from), x2: x(to), y1: y, y2: y }),
