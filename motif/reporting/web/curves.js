@@ -2,6 +2,7 @@
 "use strict";
 (() => {
   const { data, $, element, colour, dash, ink, known, short, options } = motif;
+  const WHOLE = Array.from({ length: 25 }, (_, digits) => [1, 2, 5].map((one) => one * 10 ** digits)).flat();
   const AXES = { steps: "training step", tokens: "tokens generated in training", flops: "FLOPs of training (estimated)", hours: "hours of training" };
   const FIRST = 6; // panels that are open at once
   const runs = data.runs.filter((run) => run.curves.length);
@@ -78,11 +79,12 @@
       }
     });
     const axes = { stroke: () => ink("--soft"), grid: { stroke: () => ink("--line"), width: 0.6 }, ticks: { stroke: () => ink("--line"), width: 0.6 }, values: (self, values) => values.map((value) => (known(value) ? short(value) : "")) };
+    const whole = axis === "hours" || logs.x ? {} : { incrs: WHOLE };  // no step 1.25
     const joined = uPlot.join(lines.map((line) => line.table));
     const plot = new uPlot({
       width: Math.max(240, place.clientWidth), height: 240, series, bands, legend: { show: false },
       scales: { x: { time: false, distr: logs.x ? 3 : 1 }, y: { distr: logs.y ? 3 : 1 } },
-      axes: [{ ...axes, label: AXES[axis], labelSize: 22, size: 34, space: 60 }, { ...axes, size: 54 }],
+      axes: [{ ...axes, ...whole, label: AXES[axis], labelSize: 22, size: 34, space: 60 }, { ...axes, size: 54 }],
       cursor: { sync: { key: "curves" }, drag: { x: true, y: true, uni: 30 }, focus: { prox: 24 } },
       focus: { alpha: 0.35 },
       hooks: { setCursor: [(self) => hover(self, tip, axis)] },
