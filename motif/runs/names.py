@@ -66,9 +66,10 @@ def new_name(
 
 
 def word(key: str, value: str, removed: bool = False) -> str:
-    """`k4` for algo.k=4, `tail` for episode=tail, `on_seconds` for budget.on=seconds, its last part for a path."""
+    """`k4` for algo.k=4, `tail` for episode=tail, `on_seconds` for budget.on=seconds, `eval_questions9` for
+    evaluation.questions=9, its last part for a path."""
     *above, last = key.split(".")
-    last = SHORT.get(last, last)
+    last = ("eval_" if above == ["evaluation"] else "") + SHORT.get(last, last)
     value = value.strip("\"' ")
     if removed or value == "null":
         return f"no_{clean(last)}"
