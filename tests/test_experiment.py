@@ -167,7 +167,7 @@ def test_a_finished_runs_rounds_are_probed_and_stand_in_its_report(finished, for
     words = ("policy=outputs/one", "questions=3", "k=1", "episode.tokens=40")
     status, said = forks.begin("motif.probe", folder, *words).wait()
     assert status == 0, said
-    assert "one on chain in 3 rounds, n = 3" in said and "next    python -m motif.report outputs/one" in said
+    assert "one on chain in 3 rounds, n = 3" in said and "next    python -m motif.report outputs/*" in said
     (file,) = (folder / "outputs/one/probes").glob("chain-r3-*.json")
     found = json.loads(file.read_text())
     assert found["episode"]["tokens"] == 40 and len(found["interventions"]) == 14  # the run's own, and as typed
