@@ -20,6 +20,7 @@ from motif.system.files import read_json, read_yaml
 
 __all__ = ["Policy", "Pretrained", "frozen_copy", "load_policy", "open_policy", "policy_name", "untrained"]
 
+LOADING = ("dtype", "attention", "quantization", "template_options")  # how a model is loaded
 CHOICES = "motif.yaml"  # beside a trained policy's weights: the choices of its run that one needs to use it
 
 
@@ -95,7 +96,7 @@ class Pretrained:
         elif policy is not found:
             policy.model.requires_grad_(True)  # peft has frozen them
         console.say(policy.weights, style="dim")
-        if (taught := taught_wording(self.path)) not in (None, self.wording):
+        if (taught := model_of_run(Path(self.path)).get("wording", self.wording)) != self.wording:
             wordings = f"model.wording={taught}, this run uses model.wording={self.wording}"
             console.say(f"{self.path} was trained with {wordings}", style="yellow")
         return policy
@@ -250,7 +251,8 @@ def open_policy(where: str | Path, base: str | None = None, **settings: Any) -> 
         read_json(place / "run.json")  # refuses a newer format
     if is_run and not (place / "summary.json").is_file():
         raise UserError(f"policy={where} is a run that is not finished; the command that began it goes on with it")
-    options = {**run_settings(place), **{key: value for key, value in settings.items() if value is not None}}
+    of_run = {key: value for key, value in model_of_run(place).items() if key in LOADING}
+    options = of_run | {key: value for key, value in settings.items() if value is not None}
     policy = load_policy(str(place / "policy" if is_run else where), base=base, key="policy", **options)
     policy.model.eval()
     return policy
@@ -268,20 +270,14 @@ def choices_of(place: Path) -> Path | None:
     return file if file.is_file() else None
 
 
-def taught_wording(path: str) -> Any:
-    """The wording of the prompts of the run that made the policy at `path`; None where it is no run's."""
-    model = read_yaml(file).get("model") if (file := choices_of(Path(path))) else None
-    return model.get("wording") if isinstance(model, Mapping) else None
-
-
-def run_settings(place: Path) -> dict[str, Any]:
-    """How the run of `place` loaded its model; nothing where it is no run's."""
+def model_of_run(place: Path) -> Mapping[str, Any]:
+    """The choice of model of the run of `place`; nothing where it is no run's."""
     if (file := choices_of(place)) is None:
         return {}
     model = read_yaml(file).get("model")
     if not isinstance(model, Mapping):
         raise UserError(f"{file} does not say how the run's model is loaded (model)")
-    return {key: model[key] for key in ("dtype", "attention", "quantization", "template_options") if key in model}
+    return model
 
 
 def check_policy(policy: Any) -> None:

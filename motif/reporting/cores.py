@@ -26,7 +26,7 @@ def parallel_map(function: Callable[[Item], Value], items: Sequence[Item], worth
     item is raised.
     """
     workers = min(os.cpu_count() or 1, len(items))
-    if len(items) < max(worth, 2) or workers < 2 or "fork" not in multiprocessing.get_all_start_methods():
+    if len(items) < worth or workers < 2 or "fork" not in multiprocessing.get_all_start_methods():
         return [function(item) for item in items]
     WORK.append((function, items))
     try:

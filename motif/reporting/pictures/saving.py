@@ -54,11 +54,7 @@ def save(folder: Path, drawing: Drawing) -> Picture:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     name, figure = drawing.name, drawing.figure
-    FigureCanvasAgg(figure).print_png(
-        folder / f"{name}.png",
-        metadata={"Software": None},
-        pil_kwargs={"compress_level": 3},  # half the time of 6
-    )
+    FigureCanvasAgg(figure).print_png(folder / f"{name}.png", metadata={"Software": None})
     figure.set_layout_engine("none")  # it is laid out now
     written = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": name}):
